@@ -1,0 +1,191 @@
+/**
+ * Sets the checkout up and runs its tests with coverage.
+ *
+ *   npm test                        all
+ *   npm test -- pg                  those that need only PostgreSQL (also: unit, kafka, e2e)
+ *   npm test -- packages/domain     those whose path contains the text; several arguments add up
+ *
+ * Standard output is node's own report; everything else goes to standard error.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { foldersIn, processesOf } from './leftovers.mjs';
+import { setUpOrExit } from './setup.mjs';
+
+const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
+const TEST_FOLDERS = ['packages', 'services', 'test'];
+const KINDS = ['unit', 'pg', 'kafka', 'e2e'];
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+/** The watchdogs of test processes that were killed need a moment. */
+const LEFTOVER_PATIENCE_MS = 15_000;
+
+function say(text) {
+  process.stderr.write(`test: ${text}\n`);
+}
+
+function testFiles() {
+  const paths = TEST_FOLDERS.flatMap((folder) =>
+    readdirSync(join(CHECKOUT, folder), { recursive: true })
+      .map((name) => join(folder, name))
+      .filter((path) => path.endsWith('.test.ts') && !path.split('/').includes('node_modules')),
+  );
+  return paths.toSorted((one, other) => (one < other ? -1 : 1));
+}
+
+/** What a test needs, by the suffix of its file. */
+function kindOf(path) {
+  return /\.(pg|kafka|e2e)\.test\.ts$/.exec(path)?.[1] ?? 'unit';
+}
+
+function selectFiles(words) {
+  return testFiles().filter(
+    (path) =>
+      words.length === 0 ||
+      words.some((word) => (KINDS.includes(word) ? kindOf(path) === word : path.includes(word))),
+  );
+}
+
+/** Starts the one Kafka that all tests of the run share, unless a running one is given or no test needs it. */
+async function startSharedKafka(files) {
+  const isNeeded = files.some((path) => ['kafka', 'e2e'].includes(kindOf(path)));
+  if (!isNeeded || (process.env.SLOTCAST_TEST_KAFKA ?? '') !== '') {
+    return undefined;
+  }
+  say('starting Kafka');
+  const { register } = await import('tsx/esm/api');
+  register();
+  const { startKafka } = await import('../packages/testkit/src/kafka.ts');
+  return await startKafka();
+}
+
+function runTests(files, environment) {
+  return spawn(
+    process.execPath,
+    [
+      ['--conditions=source', '--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=300000'],
+      `--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`,
+      files,
+    ].flat(),
+    { cwd: CHECKOUT, env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+}
+
+function exitOf(child) {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code ?? EXIT_FAILED));
+  });
+}
+
+/** Writes `coverage/lcov.info` and prints the summary. */
+async function reportCoverage(coverageFolder) {
+  const child = spawn(
+    process.execPath,
+    [
+      [fileURLToPath(import.meta.resolve('c8/bin/c8.js')), 'report'],
+      [`--temp-directory=${coverageFolder}`, '--reports-dir=coverage'],
+      ['--reporter=text-summary', '--reporter=lcov', '--exclude-after-remap'],
+      ['--include=packages/*/src/**', '--include=services/*/src/**', '--exclude=packages/testkit/**'],
+    ].flat(),
+    { cwd: CHECKOUT, stdio: ['ignore', 2, 2] },
+  );
+  return await exitOf(child);
+}
+
+/** Waits for the last processes and folders of the run to vanish; names and ends those that do not. */
+async function hasLeftovers(runFolder, mark) {
+  const deadline = performance.now() + LEFTOVER_PATIENCE_MS;
+  for (;;) {
+    const processes = processesOf({ folder: runFolder, mark });
+    const folders = foldersIn(runFolder);
+    if (processes.length === 0 && folders.length === 0) {
+      return false;
+    }
+    if (performance.now() >= deadline) {
+      for (const { pid, command } of processes) {
+        say(`left over: process ${pid}: ${command}`);
+        process.kill(pid, 'SIGKILL');
+      }
+      for (const folder of folders) {
+        say(`left over: folder ${folder}`);
+      }
+      return true;
+    }
+    await sleep(100);
+  }
+}
+
+/** Passes a first SIGINT or SIGTERM on to the runner, so that everything ends in order; a second ends this process. */
+function interruptible(runner) {
+  const received = [];
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.on(signal, () => {
+      if (received.length > 0) {
+        process.exit(signal === 'SIGINT' ? 130 : 143);
+      }
+      received.push(signal);
+      runner.kill(signal);
+    });
+  }
+  return received;
+}
+
+/** Runs the files in a temporary folder of their own; returns the exit code of the whole. */
+async function runAll(files) {
+  const kafka = await startSharedKafka(files);
+  // All temporary folders of the tests, and so the working folders of their servers, are below this one.
+  const runFolder = mkdtempSync(join(tmpdir(), 'slotcast-test-'));
+  try {
+    // Servers run as another user when the tests run as root, so they must be able to pass through.
+    chmodSync(runFolder, 0o755);
+    const run = randomUUID();
+    const coverageFolder = join(runFolder, 'coverage');
+    const runner = runTests(files, {
+      ...process.env,
+      TMPDIR: runFolder,
+      NODE_V8_COVERAGE: coverageFolder,
+      SLOTCAST_TEST_RUN: run,
+      ...(kafka === undefined ? {} : { SLOTCAST_TEST_KAFKA: kafka.bootstrapServers }),
+    });
+    const interrupts = interruptible(runner);
+    const testExitCode = await exitOf(runner);
+    const leaks = await hasLeftovers(runFolder, `SLOTCAST_TEST_RUN=${run}`);
+    if (interrupts.length > 0) {
+      return interrupts[0] === 'SIGINT' ? 130 : 143;
+    }
+    const reportExitCode = await reportCoverage(coverageFolder);
+    return testExitCode || reportExitCode || (leaks ? EXIT_FAILED : 0);
+  } finally {
+    await kafka?.[Symbol.asyncDispose]();
+    rmSync(runFolder, { recursive: true, force: true });
+  }
+}
+
+/** The end-to-end tests run the same binary that a user deploys. */
+function buildOrExit() {
+  const compiler = join(CHECKOUT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { status } = spawnSync(process.execPath, [compiler, '-b'], {
+    cwd: CHECKOUT,
+    stdio: ['ignore', 2, 2],
+  });
+  if (status !== 0) {
+    say('the build failed');
+    process.exit(EXIT_FAILED);
+  }
+}
+
+const words = process.argv.slice(2);
+const files = selectFiles(words);
+if (files.length === 0) {
+  say(`no test matches ${words.join(' ')}: give a part of a path, or one of ${KINDS.join(', ')}`);
+  process.exit(EXIT_USAGE);
+}
+setUpOrExit();
+buildOrExit();
+process.exit(await runAll(files));
