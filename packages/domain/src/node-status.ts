@@ -1,0 +1,79 @@
+import type { SystemIdentifier, Timeline } from './identity.ts';
+import type { Lsn } from './lsn.ts';
+import type { Incarnation } from './slot-event.ts';
+import type { SlotName } from './slot-name.ts';
+
+export const nodeRoles = ['primary', 'standby'] as const;
+export type NodeRole = (typeof nodeRoles)[number];
+
+export const readinessStates = [
+  'absent',
+  'catching_up',
+  'ready',
+  'lagging',
+  'blocked',
+  'conflict',
+  'native',
+  'invalidated',
+  'diverged',
+] as const;
+export type ReadinessState = (typeof readinessStates)[number];
+
+/** A physical slot on a node: where its own standbys hold back vacuum. */
+export interface PhysicalSlotPin {
+  readonly name: SlotName;
+  readonly catalogXmin?: number | undefined;
+}
+
+/** Record `<node>` of the nodes topic. */
+export interface NodeStatus {
+  readonly kind: 'node';
+  readonly node: string;
+  readonly role: NodeRole;
+  /** Random id of the process that wrote it. */
+  readonly instance: string;
+  /** slotcast's version. */
+  readonly version: string;
+  readonly systemIdentifier: SystemIdentifier;
+  readonly timeline: Timeline;
+  readonly serverVersion: number;
+  readonly replayLsn?: Lsn | undefined;
+  readonly receiveLsn?: Lsn | undefined;
+  /** Host and port that the standby streams from. */
+  readonly upstream?: string | undefined;
+  /** `primary_slot_name` in use on a standby. */
+  readonly primarySlotName?: string | undefined;
+  readonly hotStandbyFeedback?: boolean | undefined;
+  readonly physicalSlots: readonly PhysicalSlotPin[];
+  /** A slot is being created here: the publisher is asked for a running-xacts record. */
+  readonly wantsStandbySnapshot: boolean;
+  /** Lineage of the slots topic that this node last applied. */
+  readonly lineage?: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** Record `<node>/<slot>` of the nodes topic: ownership and readiness of one slot on one node. */
+export interface NodeSlotStatus {
+  readonly kind: 'node_slot';
+  readonly node: string;
+  readonly slot: SlotName;
+  readonly role: NodeRole;
+  /** Present when the slot on this node is slotcast's to move, replace and drop. */
+  readonly ownership?: Ownership | undefined;
+  readonly state: ReadinessState;
+  /** What is waited for and what would mend it; empty when ready. */
+  readonly reason: string;
+  readonly restartLsn?: Lsn | undefined;
+  readonly confirmedFlushLsn?: Lsn | undefined;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/** slotcast's claim to a slot on a node, committed to the nodes topic before the slot is made. */
+export interface Ownership {
+  readonly incarnation: Incarnation;
+  readonly lineage: string;
+  /** False for a two_phase slot whose own consistent point the primary's consumer has not passed yet: not safe to use. */
+  readonly proven: boolean;
+}

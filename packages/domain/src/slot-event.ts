@@ -1,0 +1,64 @@
+import type { SystemIdentifier, Timeline } from './identity.ts';
+import type { Lsn } from './lsn.ts';
+import type { SlotName } from './slot-name.ts';
+import type { SlotState } from './slot-state.ts';
+import type { TimelineHistory } from './timeline-history.ts';
+
+export const slotOperations = ['create', 'update', 'drop'] as const;
+export type SlotOperation = (typeof slotOperations)[number];
+
+/** `(epoch, seq)` of a slot's create event. A slot that was dropped and remade is another incarnation. */
+export interface Incarnation {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** What every record on the slots topic says about where and when it was made. */
+export interface EventOrigin {
+  /** The primary's WAL flush position, read in the same statement as the state. */
+  readonly lsn: Lsn;
+  readonly timeline: Timeline;
+  /** Number of the publisher's tenure. */
+  readonly epoch: number;
+  /** Number of the record within the epoch, from 1, without gaps. */
+  readonly seq: number;
+  readonly node: string;
+  /** Milliseconds since 1970, by the publisher's clock. */
+  readonly time: number;
+}
+
+/** A change of a slot on the primary, always with the whole state. */
+export interface SlotEvent extends EventOrigin {
+  readonly kind: 'slot';
+  readonly op: SlotOperation;
+  readonly slot: SlotName;
+  readonly incarnation: Incarnation;
+  /** Absent only for a drop of which nothing but the tombstone was left by compaction. */
+  readonly state?: SlotState | undefined;
+}
+
+/** The publisher's statement of all live slots: written on claim, on each change of the set, and as heartbeat. */
+export interface Manifest extends EventOrigin {
+  readonly kind: 'manifest';
+  readonly systemIdentifier: SystemIdentifier;
+  readonly history: TimelineHistory;
+  /** The node that published this timeline first; a timeline is born on one server only. */
+  readonly timelineNode: string;
+  /** Random id of the publisher process. */
+  readonly instance: string;
+  /** Random id drawn with the first manifest of a topic and copied ever since; another one means a recreated topic. */
+  readonly lineage: string;
+  readonly slots: readonly ManifestSlot[];
+}
+
+export interface ManifestSlot {
+  readonly name: SlotName;
+  readonly incarnation: Incarnation;
+}
+
+/** Key of the manifest on the slots topic; `@` can be in no slot name. */
+export const MANIFEST_KEY = '@manifest';
+
+export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
+  return a.epoch === b.epoch && a.seq === b.seq;
+}

@@ -1,0 +1,27 @@
+import { judgePin, type PinFacts } from './catalog-pin.ts';
+
+/** What stands in the way of making a slot with this output plugin, with its remedy. */
+export function findObstacle(
+  plugin: string,
+  server: {
+    readonly pin: PinFacts;
+    /** `SLOTCAST_PLUGINS`. */
+    readonly allowedPlugins: readonly string[];
+    /** `output_plugin_libraries`, where the server has it. */
+    readonly serverPlugins: readonly string[] | undefined;
+  },
+): string | undefined {
+  if (!isAllowedPlugin(plugin, server.allowedPlugins)) {
+    return `its plugin ${JSON.stringify(plugin)} is not allowed here: add it to SLOTCAST_PLUGINS if this server may load it`;
+  }
+  if (server.serverPlugins !== undefined && !server.serverPlugins.includes(plugin)) {
+    return `its plugin ${JSON.stringify(plugin)} is not in output_plugin_libraries of this server: add it there`;
+  }
+  const pin = judgePin(server.pin, undefined);
+  return pin.kind === 'blocked' ? pin.reason : undefined;
+}
+
+/** A plugin's name is a library that the server loads: no paths, and only names that were allowed. */
+function isAllowedPlugin(plugin: string, allowed: readonly string[]): boolean {
+  return /^[A-Za-z0-9_.-]+$/.test(plugin) && !plugin.startsWith('.') && allowed.includes(plugin);
+}

@@ -1,0 +1,72 @@
+import { type Timeline, timeline } from './identity.ts';
+import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
+
+/** One line of a timeline history file: the server left `timeline` at `switchLsn`. */
+export interface TimelineSwitch {
+  readonly timeline: Timeline;
+  readonly switchLsn: Lsn;
+}
+
+/** A server's line of descent: the timeline it writes or replays now, and its ancestors, oldest first. */
+export interface TimelineHistory {
+  readonly timeline: Timeline;
+  readonly ancestors: readonly TimelineSwitch[];
+}
+
+/**
+ * Reads a timeline history file (`00000002.history`, the answer of `TIMELINE_HISTORY 2`): lines of parent timeline,
+ * switch point and a reason; `#` starts a comment. Throws a RangeError on a malformed line, and when timelines do not increase
+ * up to the current one (the rule of `readTimeLineHistory`).
+ */
+export function parseTimelineHistory(current: Timeline, text: string): TimelineHistory {
+  const ancestors: TimelineSwitch[] = [];
+  for (const line of text.split('\n')) {
+    const content = line.replace(/#.*$/, '').trim();
+    if (content === '') {
+      continue;
+    }
+    const [parent, switchPoint] = content.split(/\s+/);
+    if (parent === undefined || switchPoint === undefined || !/^[0-9]+$/.test(parent)) {
+      throw new RangeError(`malformed line in the history of timeline ${current}: ${JSON.stringify(line)}`);
+    }
+    const ancestor = { timeline: timeline(Number(parent)), switchLsn: parseLsn(switchPoint) };
+    if (ancestor.timeline >= current || ancestor.timeline <= (ancestors.at(-1)?.timeline ?? 0)) {
+      throw new RangeError(`timeline ${parent} is out of order in the history of timeline ${current}`);
+    }
+    ancestors.push(ancestor);
+  }
+  return { timeline: current, ancestors };
+}
+
+/** Where a position of `timeline` stands relative to this server's own history. */
+export type BranchPosition = 'on_history' | 'other_branch' | 'not_yet_known';
+
+/**
+ * Says whether position `position` of timeline `timeline` belongs to the WAL that a server with this history has or will have.
+ * `other_branch`: an ancestor was left before that position, so this server never had it. `not_yet_known`: a
+ * timeline that is not in the history; the server may still follow it later.
+ */
+export function branchOf(
+  history: TimelineHistory,
+  point: { readonly timeline: Timeline; readonly lsn: Lsn },
+): BranchPosition {
+  if (point.timeline === history.timeline) {
+    return 'on_history';
+  }
+  const left = history.ancestors.find((ancestor) => ancestor.timeline === point.timeline);
+  if (left !== undefined) {
+    return point.lsn <= left.switchLsn ? 'on_history' : 'other_branch';
+  }
+  return point.timeline < history.timeline ? 'other_branch' : 'not_yet_known';
+}
+
+/** True when both histories name the same ancestors with the same switch points. */
+export function sameHistory(a: TimelineHistory, b: TimelineHistory): boolean {
+  return describeHistory(a) === describeHistory(b);
+}
+
+/** A history in one line for messages, such as `1@0/3000000 → 2`. */
+export function describeHistory(history: TimelineHistory): string {
+  const past = history.ancestors.map((ancestor) => `${ancestor.timeline}@${formatLsn(ancestor.switchLsn)}`);
+  return [...past, String(history.timeline)].join(' → ');
+}
