@@ -1,0 +1,122 @@
+import {
+  type NodeSlotStatus,
+  type NodeStatus,
+  nodeRoles,
+  type Ownership,
+  parseSlotName,
+  parseSystemIdentifier,
+  readinessStates,
+  timeline,
+} from '@slotcast/domain';
+import { orNull, toLong, toTimestamp } from './avro-number.ts';
+import type { FieldReader } from './field-reader.ts';
+import { incarnationFields, readIncarnation } from './slot-value.ts';
+
+/** A node's status as fields of `io.slotcast.NodeStatus`. Throws a RangeError on numbers that do not fit. */
+export function nodeStatusFields(status: NodeStatus): object {
+  return {
+    node: status.node,
+    role: status.role,
+    instance: status.instance,
+    version: status.version,
+    system_identifier: status.systemIdentifier,
+    timeline: toLong('timeline', status.timeline),
+    server_version: toLong('server_version', status.serverVersion),
+    replay_lsn: status.replayLsn ?? null,
+    receive_lsn: status.receiveLsn ?? null,
+    upstream: status.upstream ?? null,
+    primary_slot_name: status.primarySlotName ?? null,
+    hot_standby_feedback: status.hotStandbyFeedback ?? null,
+    physical_slots: status.physicalSlots.map((slot) => ({
+      name: slot.name,
+      catalog_xmin: orNull(slot.catalogXmin, (xid) => toLong('catalog_xmin', xid)),
+    })),
+    wants_standby_snapshot: status.wantsStandbySnapshot,
+    lineage: status.lineage ?? null,
+    time: toTimestamp('time', status.time),
+  };
+}
+
+/** Reads what `nodeStatusFields` wrote. Throws a RangeError on values that the domain does not have. */
+export function readNodeStatus(fields: FieldReader): NodeStatus {
+  const replayLsn = fields.optionalPosition('replay_lsn');
+  const receiveLsn = fields.optionalPosition('receive_lsn');
+  const upstream = fields.optionalText('upstream');
+  const primarySlotName = fields.optionalText('primary_slot_name');
+  const hotStandbyFeedback = fields.optionalFlag('hot_standby_feedback');
+  const lineage = fields.optionalText('lineage');
+  return {
+    kind: 'node',
+    node: fields.text('node'),
+    role: fields.symbol('role', nodeRoles),
+    instance: fields.text('instance'),
+    version: fields.text('version'),
+    systemIdentifier: parseSystemIdentifier(fields.text('system_identifier')),
+    timeline: timeline(fields.integer('timeline')),
+    serverVersion: fields.integer('server_version'),
+    ...(replayLsn !== undefined && { replayLsn }),
+    ...(receiveLsn !== undefined && { receiveLsn }),
+    ...(upstream !== undefined && { upstream }),
+    ...(primarySlotName !== undefined && { primarySlotName }),
+    ...(hotStandbyFeedback !== undefined && { hotStandbyFeedback }),
+    physicalSlots: fields.records('physical_slots').map((slot) => {
+      const catalogXmin = slot.optionalInteger('catalog_xmin');
+      return {
+        name: parseSlotName(slot.text('name')),
+        ...(catalogXmin !== undefined && { catalogXmin }),
+      };
+    }),
+    wantsStandbySnapshot: fields.flag('wants_standby_snapshot'),
+    ...(lineage !== undefined && { lineage }),
+    time: fields.integer('time'),
+  };
+}
+
+/** The status of a slot on a node as fields of `io.slotcast.NodeSlotStatus`. Throws a RangeError on numbers that do not fit. */
+export function nodeSlotStatusFields(status: NodeSlotStatus): object {
+  return {
+    node: status.node,
+    slot: status.slot,
+    role: status.role,
+    ownership: orNull(status.ownership, (ownership) => ({
+      incarnation: incarnationFields(ownership.incarnation),
+      lineage: ownership.lineage,
+      proven: ownership.proven,
+    })),
+    state: status.state,
+    reason: status.reason,
+    restart_lsn: status.restartLsn ?? null,
+    confirmed_flush_lsn: status.confirmedFlushLsn ?? null,
+    time: toTimestamp('time', status.time),
+  };
+}
+
+/** Reads what `nodeSlotStatusFields` wrote. Throws a RangeError on values that the domain does not have. */
+export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
+  const ownership = readOwnership(fields.optionalRecord('ownership'));
+  const restartLsn = fields.optionalPosition('restart_lsn');
+  const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
+  return {
+    kind: 'node_slot',
+    node: fields.text('node'),
+    slot: parseSlotName(fields.text('slot')),
+    role: fields.symbol('role', nodeRoles),
+    ...(ownership !== undefined && { ownership }),
+    state: fields.symbol('state', readinessStates),
+    reason: fields.text('reason'),
+    ...(restartLsn !== undefined && { restartLsn }),
+    ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
+    time: fields.integer('time'),
+  };
+}
+
+function readOwnership(fields: FieldReader | undefined): Ownership | undefined {
+  if (fields === undefined) {
+    return undefined;
+  }
+  return {
+    incarnation: readIncarnation(fields.record('incarnation')),
+    lineage: fields.text('lineage'),
+    proven: fields.flag('proven'),
+  };
+}

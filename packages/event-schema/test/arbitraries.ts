@@ -1,0 +1,156 @@
+import {
+  type Incarnation,
+  type Lsn,
+  lsn,
+  type Manifest,
+  type NodeSlotStatus,
+  type NodeStatus,
+  nodeRoles,
+  parseSlotName,
+  parseSystemIdentifier,
+  readinessStates,
+  type SlotEvent,
+  type SlotName,
+  type SlotState,
+  slotOperations,
+  slotTypes,
+  type Timeline,
+  timeline,
+} from '@slotcast/domain';
+import * as fc from 'fast-check';
+
+/** What is decoded has the usual prototype; deep equality would otherwise see a difference. */
+const plain = { noNullPrototype: true } as const;
+
+const anyLsn: fc.Arbitrary<Lsn> = fc.bigInt({ min: 1n, max: 2n ** 63n - 1n }).map(lsn);
+const anyTimeline: fc.Arbitrary<Timeline> = fc.integer({ min: 1, max: 2 ** 32 - 1 }).map(timeline);
+const anyNumber = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const anyXid = fc.nat({ max: 2 ** 32 - 1 });
+/** Within the years that every reader's calendar has; Python's ends with 9999. */
+const anyTime = fc.nat({ max: Date.UTC(9999, 0) });
+const anyText = fc.string({ unit: 'grapheme', maxLength: 40 });
+const slotNameCharacter = fc.constantFrom(...Array.from('abcdefghijklmnopqrstuvwxyz0123456789_'));
+
+export const anySlotName: fc.Arbitrary<SlotName> = fc
+  .string({ unit: slotNameCharacter, minLength: 1, maxLength: 63 })
+  .map(parseSlotName);
+export const anyNodeName = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+  .filter((text) => /^[^/\p{Cc}\p{Cs}]+$/u.test(text));
+const anySystemIdentifier = fc
+  .bigInt({ min: 1n, max: 2n ** 64n - 1n })
+  .map((number) => parseSystemIdentifier(String(number)));
+const anyIncarnation: fc.Arbitrary<Incarnation> = fc.record({ epoch: anyNumber, seq: anyNumber }, plain);
+
+const originFields = {
+  lsn: anyLsn,
+  timeline: anyTimeline,
+  epoch: anyNumber,
+  seq: anyNumber,
+  node: anyNodeName,
+  time: anyTime,
+};
+
+const anySlotState: fc.Arbitrary<SlotState> = fc.record(
+  {
+    name: anySlotName,
+    type: fc.constantFrom(...slotTypes),
+    plugin: anyText,
+    database: anyText,
+    twoPhase: fc.boolean(),
+    twoPhaseAt: anyLsn,
+    failover: fc.boolean(),
+    synced: fc.boolean(),
+    restartLsn: anyLsn,
+    confirmedFlushLsn: anyLsn,
+    xmin: anyXid,
+    catalogXmin: anyXid,
+    walStatus: fc.constantFrom('reserved', 'extended', 'unreserved', 'lost'),
+    invalidationReason: anyText,
+    active: fc.boolean(),
+    inactiveSince: anyTime,
+  },
+  { ...plain, requiredKeys: ['name', 'type', 'twoPhase', 'failover', 'synced', 'active'] },
+);
+
+export const anySlotEvent: fc.Arbitrary<SlotEvent & { readonly state: SlotState }> = fc
+  .record({
+    kind: fc.constant('slot' as const),
+    op: fc.constantFrom(...slotOperations),
+    incarnation: anyIncarnation,
+    state: anySlotState,
+    ...originFields,
+  })
+  .map((event) => ({ ...event, slot: event.state.name }));
+
+export const anyManifest: fc.Arbitrary<Manifest> = fc
+  .record({
+    kind: fc.constant('manifest' as const),
+    systemIdentifier: anySystemIdentifier,
+    ancestors: fc.array(fc.record({ timeline: anyTimeline, switchLsn: anyLsn }, plain), { maxLength: 5 }),
+    timelineNode: anyNodeName,
+    instance: anyText,
+    lineage: anyText,
+    slots: fc.array(fc.record({ name: anySlotName, incarnation: anyIncarnation }, plain), { maxLength: 20 }),
+    ...originFields,
+  })
+  .map(({ ancestors, ...manifest }) => ({
+    ...manifest,
+    history: { timeline: manifest.timeline, ancestors },
+  }));
+
+const requiredOfNode = [
+  'kind',
+  'node',
+  'role',
+  'instance',
+  'version',
+  'systemIdentifier',
+  'timeline',
+  'serverVersion',
+  'physicalSlots',
+  'wantsStandbySnapshot',
+  'time',
+] as const;
+
+export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
+  {
+    kind: fc.constant('node' as const),
+    node: anyNodeName,
+    role: fc.constantFrom(...nodeRoles),
+    instance: anyText,
+    version: anyText,
+    systemIdentifier: anySystemIdentifier,
+    timeline: anyTimeline,
+    serverVersion: anyNumber,
+    replayLsn: anyLsn,
+    receiveLsn: anyLsn,
+    upstream: anyText,
+    primarySlotName: anyText,
+    hotStandbyFeedback: fc.boolean(),
+    physicalSlots: fc.array(
+      fc.record({ name: anySlotName, catalogXmin: anyXid }, { ...plain, requiredKeys: ['name'] }),
+      { maxLength: 5 },
+    ),
+    wantsStandbySnapshot: fc.boolean(),
+    lineage: anyText,
+    time: anyTime,
+  },
+  { ...plain, requiredKeys: [...requiredOfNode] },
+);
+
+export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
+  {
+    kind: fc.constant('node_slot' as const),
+    node: anyNodeName,
+    slot: anySlotName,
+    role: fc.constantFrom(...nodeRoles),
+    ownership: fc.record({ incarnation: anyIncarnation, lineage: anyText, proven: fc.boolean() }, plain),
+    state: fc.constantFrom(...readinessStates),
+    reason: anyText,
+    restartLsn: anyLsn,
+    confirmedFlushLsn: anyLsn,
+    time: anyTime,
+  },
+  { ...plain, requiredKeys: ['kind', 'node', 'slot', 'role', 'state', 'reason', 'time'] },
+);

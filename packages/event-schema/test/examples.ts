@@ -1,0 +1,102 @@
+import {
+  lsn,
+  type Manifest,
+  type NodeSlotStatus,
+  type NodeStatus,
+  parseLsn,
+  parseSlotName,
+  parseSystemIdentifier,
+  type SlotEvent,
+  type SlotState,
+  timeline,
+} from '@slotcast/domain';
+
+const orders = parseSlotName('orders_cdc');
+const time = Date.UTC(2026, 0, 31, 12, 0, 0, 123);
+const incarnation = { epoch: 7, seq: 2 };
+
+const exampleState: SlotState = {
+  name: orders,
+  type: 'logical',
+  plugin: 'pgoutput',
+  database: 'shop',
+  twoPhase: true,
+  twoPhaseAt: parseLsn('16/B3000000'),
+  failover: true,
+  synced: false,
+  restartLsn: parseLsn('16/B374D000'),
+  confirmedFlushLsn: parseLsn('16/B374D848'),
+  catalogXmin: 4_000_000_000,
+  walStatus: 'reserved',
+  active: false,
+  inactiveSince: time - 1000,
+};
+
+export const exampleEvent: SlotEvent & { readonly state: SlotState } = {
+  kind: 'slot',
+  op: 'update',
+  slot: orders,
+  incarnation,
+  state: exampleState,
+  lsn: parseLsn('16/B374D900'),
+  timeline: timeline(3),
+  epoch: 7,
+  seq: 41,
+  node: 'db1',
+  time,
+};
+
+export const exampleManifest: Manifest = {
+  kind: 'manifest',
+  systemIdentifier: parseSystemIdentifier('7412345678901234567'),
+  history: {
+    timeline: timeline(3),
+    ancestors: [
+      { timeline: timeline(1), switchLsn: parseLsn('0/3000000') },
+      { timeline: timeline(2), switchLsn: parseLsn('16/A0000028') },
+    ],
+  },
+  timelineNode: 'db1',
+  instance: '5f1c0b2e',
+  lineage: 'a91d44c7',
+  slots: [{ name: orders, incarnation }],
+  lsn: parseLsn('16/B374D900'),
+  timeline: timeline(3),
+  epoch: 7,
+  seq: 42,
+  node: 'db1',
+  time,
+};
+
+export const exampleNode: NodeStatus = {
+  kind: 'node',
+  node: 'db2',
+  role: 'standby',
+  instance: '09ab7c31',
+  version: '0.1.0',
+  systemIdentifier: parseSystemIdentifier('7412345678901234567'),
+  timeline: timeline(3),
+  serverVersion: 180_004,
+  replayLsn: parseLsn('16/B374D880'),
+  receiveLsn: lsn(2n ** 63n - 1n),
+  upstream: 'db1:5432',
+  primarySlotName: 'db2',
+  hotStandbyFeedback: true,
+  physicalSlots: [{ name: parseSlotName('db3'), catalogXmin: 3_999_999_999 }, { name: parseSlotName('db4') }],
+  wantsStandbySnapshot: false,
+  lineage: 'a91d44c7',
+  time,
+};
+
+export const exampleNodeSlot: NodeSlotStatus = {
+  kind: 'node_slot',
+  node: 'db2',
+  slot: orders,
+  role: 'standby',
+  ownership: { incarnation, lineage: 'a91d44c7', proven: true },
+  state: 'catching_up',
+  reason: 'waits for the consumer to confirm 16/B374D900',
+  restartLsn: parseLsn('16/B374D000'),
+  confirmedFlushLsn: parseLsn('16/B374D848'),
+  time,
+};

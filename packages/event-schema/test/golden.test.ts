@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createCodec, type EncodedRecord, type StoredRecord } from '@slotcast/event-schema';
+import { exampleEvent, exampleManifest, exampleNode, exampleNodeSlot } from './examples.ts';
+
+const codec = createCodec();
+const CONTENT_TYPE = 'content-type=application/avro; framing=single-object';
+
+/** Records of version 1 to the last byte. They stay here when later versions are written, because they have to stay readable. */
+const EVENT_HEADERS =
+  'slot=orders_cdc,lsn=16/B374D900,confirmed_flush_lsn=16/B374D848,restart_lsn=16/B374D000,timeline=3,epoch=7,seq=41,' +
+  `node=db1,incarnation=7.2,time=2026-01-31T12:00:00.123Z,schema=b549544153f985f6,${CONTENT_TYPE}`;
+const EVENT_BODY =
+  '146f72646572735f63646302021070676f7574707574020873686f700102808080b0d60501000280c0a6b7d6050290e1a6b7d605000280a0' +
+  'd9e61d02107265736572766564000002a6eae4be82670e0480e4a6b7d605060e5206646231f6f9e4be8267';
+const golden = {
+  update: {
+    key: 'orders_cdc',
+    headers: `op=update,${EVENT_HEADERS}`,
+    value: `c301f685f953415449b504${EVENT_BODY}`,
+  },
+  drop: {
+    key: 'orders_cdc',
+    headers: `op=drop,${EVENT_HEADERS}`,
+    value: `c301f685f953415449b506${EVENT_BODY}`,
+  },
+  tombstone: { key: 'orders_cdc', headers: `op=drop,${EVENT_HEADERS}`, value: undefined },
+  manifest: {
+    key: '@manifest',
+    headers:
+      'op=manifest,lsn=16/B374D900,timeline=3,epoch=7,seq=42,node=db1,time=2026-01-31T12:00:00.123Z,' +
+      `schema=3103f1aba80f0891,${CONTENT_TYPE}`,
+    value:
+      'c30191080fa8abf10331263734313233343536373839303132333435363704028080803004d0808080d40500066462311035663163306232' +
+      '6510613931643434633702146f72646572735f6364630e040080e4a6b7d605060e5406646231f6f9e4be8267',
+  },
+  node: {
+    key: 'db2',
+    headers:
+      'op=node,node=db2,role=standby,lsn=16/B374D880,timeline=3,time=2026-01-31T12:00:00.123Z,' +
+      `schema=edce78a4fb90ea1e,${CONTENT_TYPE}`,
+    value:
+      'c3011eea90fba478ceed06646232021030396162376333310a302e312e30263734313233343536373839303132333435363706c8fc150280' +
+      'e2a6b7d60502feffffffffffffffff0102106462313a3534333202066462320201040664623302fe9fd9e61d066462340000000210613931' +
+      '6434346337f6f9e4be8267',
+  },
+  nodeSlot: {
+    key: 'db2/orders_cdc',
+    headers:
+      'op=node_slot,node=db2,slot=orders_cdc,role=standby,state=catching_up,confirmed_flush_lsn=16/B374D848,' +
+      'restart_lsn=16/B374D000,incarnation=7.2,time=2026-01-31T12:00:00.123Z,' +
+      `schema=b2f3cb53a64cc16c,${CONTENT_TYPE}`,
+    value:
+      'c3016cc14ca653cbf3b206646232146f72646572735f63646302020e0410613931643434633701025a776169747320666f72207468652063' +
+      '6f6e73756d657220746f20636f6e6669726d2031362f42333734443930300280c0a6b7d6050290e1a6b7d605f6f9e4be8267',
+  },
+};
+
+interface Golden {
+  readonly key: string;
+  readonly headers: string;
+  readonly value: string | undefined;
+}
+
+describe('the bytes of a record', { timeout: 10_000 }, () => {
+  test('are written as they always were', async () => {
+    const drop = { ...exampleEvent, op: 'drop' as const };
+    assert.deepEqual((await codec.encodeSlotEvent('t', exampleEvent)).map(shown), [golden.update]);
+    assert.deepEqual((await codec.encodeSlotEvent('t', drop)).map(shown), [golden.drop, golden.tombstone]);
+    assert.deepEqual(shown(await codec.encodeManifest('t', exampleManifest)), golden.manifest);
+    assert.deepEqual(shown(await codec.encodeNodeStatus('t', exampleNode)), golden.node);
+    assert.deepEqual(shown(await codec.encodeNodeSlotStatus('t', exampleNodeSlot)), golden.nodeSlot);
+    const gone = codec.encodeTombstone({ node: 'db2', slot: exampleEvent.slot, time: exampleEvent.time });
+    assert.deepEqual(shown(gone), {
+      key: 'db2/orders_cdc',
+      headers: 'op=node_tombstone,node=db2,slot=orders_cdc,time=2026-01-31T12:00:00.123Z',
+      value: undefined,
+    });
+  });
+
+  test('of version 1 are read', async () => {
+    const { state, ...withoutState } = exampleEvent;
+    const slots = (record: Golden) => codec.decodeSlotsRecord(stored(record));
+    assert.deepEqual(await slots(golden.update), exampleEvent);
+    assert.deepEqual(await slots(golden.drop), { ...withoutState, op: 'drop', state });
+    assert.deepEqual(await slots(golden.tombstone), { ...withoutState, op: 'drop' });
+    assert.deepEqual(await slots(golden.manifest), exampleManifest);
+    assert.deepEqual(await codec.decodeNodesRecord(stored(golden.node)), exampleNode);
+    assert.deepEqual(await codec.decodeNodesRecord(stored(golden.nodeSlot)), exampleNodeSlot);
+  });
+});
+
+function shown(record: EncodedRecord): Golden {
+  return {
+    key: Buffer.from(record.key).toString(),
+    headers: [...record.headers].map(([name, value]) => `${name}=${Buffer.from(value).toString()}`).join(','),
+    value: record.value === null ? undefined : Buffer.from(record.value).toString('hex'),
+  };
+}
+
+function stored(record: Golden): StoredRecord {
+  const headers = record.headers.split(',').map((header): [string, Uint8Array] => {
+    const equals = header.indexOf('=');
+    return [header.slice(0, equals), Buffer.from(header.slice(equals + 1))];
+  });
+  return {
+    key: Buffer.from(record.key),
+    value: record.value === undefined ? null : Buffer.from(record.value, 'hex'),
+    headers: new Map(headers),
+  };
+}
