@@ -1,0 +1,182 @@
+import { type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
+import { withDeadline } from './deadline.ts';
+import type { LogWriter, NewRecord } from './event-log.ts';
+import { disconnectLater, type KafkaContext } from './kafka-client.ts';
+import { describeKafkaFailure, failureMessage } from './kafka-error.ts';
+import { LogUnavailableError, OutcomeUnknownError, WriterFencedError } from './log-error.ts';
+
+/** How long the transaction of a writer that died may keep readers from going on. */
+const TRANSACTION_TIMEOUT_MS = 10_000;
+/** Before the broker does: it would call a transaction that it timed out a fenced one. */
+const APPEND_TIMEOUT_MS = TRANSACTION_TIMEOUT_MS - 1_000;
+/** Half of Kafka's default `max.message.bytes`, which holds for a whole batch. */
+const MAX_BATCH_BYTES = 512 * 1024;
+/** The commit itself takes an offset. */
+const CONTROL_RECORD = 1n;
+/** What a record takes besides key, value and headers; an upper bound. */
+const RECORD_OVERHEAD_BYTES = 32;
+
+/**
+ * While the broker still writes the markers of one transaction the next one is turned away for some milliseconds;
+ * kafkajs' own settings would wait 300.
+ */
+const producerRetry = { initialRetryTime: 5, maxRetryTime: 50, multiplier: 1.2, factor: 0.1, retries: 50 };
+
+/** Fences every earlier writer of the transactional id. Throws a LogUnavailableError. */
+export async function claimKafkaWriter(context: KafkaContext, transactionalId: string): Promise<LogWriter> {
+  const producer = context.client.producer({
+    transactionalId,
+    transactionTimeout: TRANSACTION_TIMEOUT_MS,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    retry: producerRetry,
+  });
+  // A claim that was given up may still be under way, and would fence this one if it came through after it.
+  const earlier = context.claims.get(transactionalId) ?? Promise.resolve();
+  const fencing = earlier.then(() => fencePredecessors(producer));
+  context.claims.set(
+    transactionalId,
+    fencing.catch(() => undefined),
+  );
+  try {
+    await withDeadline(fencing, context.operationTimeoutMs);
+  } catch (error) {
+    disconnectLater(context, producer, fencing);
+    const attempt = `claim the transactional id ${transactionalId}`;
+    throw new LogUnavailableError(failureMessage(attempt, context.brokers, error), { cause: error });
+  }
+  return new KafkaWriter(context, producer, transactionalId);
+}
+
+/** The producer id is only asked for, and earlier ones fenced, at the begin of the first transaction. */
+async function fencePredecessors(producer: Producer): Promise<void> {
+  await producer.connect();
+  const transaction = await producer.transaction();
+  await transaction.abort();
+}
+
+class KafkaWriter implements LogWriter {
+  readonly #context: KafkaContext;
+  readonly #producer: Producer;
+  readonly #transactionalId: string;
+  #tail: Promise<void> = Promise.resolve();
+  #broken: Error | undefined;
+
+  constructor(context: KafkaContext, producer: Producer, transactionalId: string) {
+    this.#context = context;
+    this.#producer = producer;
+    this.#transactionalId = transactionalId;
+  }
+
+  append(records: readonly NewRecord[]): Promise<void> {
+    const appended = this.#tail.then(() => this.#append(records));
+    this.#tail = appended.catch(() => undefined);
+    return appended;
+  }
+
+  async close(): Promise<void> {
+    await this.#tail;
+    if (this.#broken === undefined) {
+      this.#broken = new OutcomeUnknownError(
+        `the writer ${this.#transactionalId} is closed: claim a new one before appending`,
+      );
+      await this.#producer.disconnect();
+    }
+  }
+
+  async #append(records: readonly NewRecord[]): Promise<void> {
+    if (this.#broken !== undefined) {
+      throw this.#broken;
+    }
+    if (records.length === 0) {
+      return;
+    }
+    const transacting = this.#transact(records);
+    try {
+      await withDeadline(transacting, Math.min(this.#context.operationTimeoutMs, APPEND_TIMEOUT_MS));
+    } catch (error) {
+      this.#broken = this.#explain(records, error);
+      // Its next send would carry the sequence number of the failed one, and the broker could drop it as a repetition.
+      disconnectLater(this.#context, this.#producer, transacting);
+      throw this.#broken;
+    }
+  }
+
+  async #transact(records: readonly NewRecord[]): Promise<void> {
+    const transaction = await this.#producer.transaction();
+    const ends = new Map<string, bigint>();
+    for (const chunk of chunksOf(records)) {
+      const topicMessages = messagesByTopic(chunk);
+      const answers = await transaction.sendBatch({ acks: -1, topicMessages });
+      for (const { topicName, baseOffset } of answers) {
+        const count = topicMessages.find(({ topic }) => topic === topicName)?.messages.length ?? 0;
+        ends.set(topicName, BigInt(baseOffset ?? 0) + BigInt(count) + CONTROL_RECORD);
+      }
+    }
+    await transaction.commit();
+    for (const [topic, end] of ends) {
+      this.#context.committedEnds.set(topic, end);
+    }
+  }
+
+  #explain(records: readonly NewRecord[], cause: unknown): Error {
+    const topics = [...new Set(records.map(({ topic }) => topic))].join(', ');
+    const attempt = `append ${records.length} records to ${topics} as ${this.#transactionalId}`;
+    const message = failureMessage(attempt, this.#context.brokers, cause);
+    return describeKafkaFailure(cause).type === 'fenced'
+      ? new WriterFencedError(message, { cause })
+      : new OutcomeUnknownError(
+          `${message}. The records may or may not be there: claim again, read to the end and compare`,
+          { cause },
+        );
+  }
+}
+
+/** Splits what is too large for one batch; the transaction keeps it together. */
+function* chunksOf(records: readonly NewRecord[]): Generator<readonly NewRecord[]> {
+  let chunk: NewRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const size = sizeOf(record);
+    if (chunk.length > 0 && bytes + size > MAX_BATCH_BYTES) {
+      yield chunk;
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(record);
+    bytes += size;
+  }
+  yield chunk;
+}
+
+function sizeOf(record: NewRecord): number {
+  let size = RECORD_OVERHEAD_BYTES + record.key.length + (record.value?.length ?? 0);
+  for (const [name, value] of record.headers) {
+    size += Buffer.byteLength(name) + value.length + 4;
+  }
+  return size;
+}
+
+function messagesByTopic(records: readonly NewRecord[]): TopicMessages[] {
+  const byTopic = new Map<string, Message[]>();
+  for (const record of records) {
+    const messages = byTopic.get(record.topic) ?? [];
+    messages.push(toMessage(record));
+    byTopic.set(record.topic, messages);
+  }
+  return [...byTopic].map(([topic, messages]) => ({ topic, messages }));
+}
+
+function toMessage(record: NewRecord): Message {
+  return {
+    partition: 0,
+    key: asBuffer(record.key),
+    value: record.value === null ? null : asBuffer(record.value),
+    headers: Object.fromEntries([...record.headers].map(([name, value]) => [name, asBuffer(value)])),
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,158 @@
+import type { NewTopic, TopicDescription } from './event-log.ts';
+
+/** How the topics are made; all of it also is what a check expects. */
+export interface TopicPolicy {
+  /** How long every state of a slot is kept before compaction may thin it: `min.compaction.lag.ms`; 1 h by default. */
+  readonly historyWindowMs?: number;
+  /** Brokers in the Kafka cluster; 3 or more by default. */
+  readonly brokers?: number;
+}
+
+export interface TopicNames {
+  readonly slots: string;
+  readonly nodes: string;
+}
+
+/** A difference between a topic as it is and as it should be. */
+export interface TopicFinding {
+  /** With a fatal one events would be lost or come out of order; a warning costs disk, safety or history. */
+  readonly severity: 'fatal' | 'warning';
+  readonly topic: string;
+  /** Kafka's name of the setting, or `topic`, `partitions`, `replication.factor`. */
+  readonly setting: string;
+  readonly actual: string;
+  readonly required: string;
+  /** What is, what should be, and the command that mends it. */
+  readonly message: string;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const MAX_REPLICAS = 3;
+
+/** Settings of which more than required does no harm. */
+const minimums: ReadonlySet<string> = new Set([
+  'min.compaction.lag.ms',
+  'delete.retention.ms',
+  'min.insync.replicas',
+]);
+
+/**
+ * Names of the two topics of a cluster. Throws a RangeError when Kafka would refuse them (`Topic.validate`: up to 249 of
+ * letters, digits, `.`, `_` and `-`).
+ */
+export function topicNames(prefix: string, cluster: string): TopicNames {
+  const names = { slots: `${prefix}.${cluster}.slots`, nodes: `${prefix}.${cluster}.nodes` };
+  if (prefix === '' || cluster === '' || !/^[A-Za-z0-9._-]{1,249}$/.test(names.slots)) {
+    throw new RangeError(
+      `not a Kafka topic: ${JSON.stringify(names.slots)}; prefix and cluster name may hold letters, digits, ".", "_" and "-", together up to 242`,
+    );
+  }
+  return names;
+}
+
+/** Copies of each topic: three where there are as many brokers. */
+export function replicationFactor(policy: TopicPolicy = {}): number {
+  return Math.min(MAX_REPLICAS, policy.brokers ?? MAX_REPLICAS);
+}
+
+/** The settings that both topics are created with. */
+export function requiredTopicConfig(policy: TopicPolicy = {}): ReadonlyMap<string, string> {
+  return new Map([
+    ['cleanup.policy', 'compact'],
+    ['min.insync.replicas', replicationFactor(policy) === MAX_REPLICAS ? '2' : '1'],
+    ['min.compaction.lag.ms', String(policy.historyWindowMs ?? HOUR_MS)],
+    ['max.compaction.lag.ms', String(DAY_MS)],
+    ['delete.retention.ms', String(7 * DAY_MS)],
+    ['segment.ms', String(HOUR_MS)],
+    ['segment.bytes', String(64 * 1024 * 1024)],
+    ['message.timestamp.type', 'LogAppendTime'],
+    ['unclean.leader.election.enable', 'false'],
+    ['compression.type', 'producer'],
+  ]);
+}
+
+/** All that is needed to create one of the topics. */
+export function requiredTopic(topic: string, policy: TopicPolicy = {}): NewTopic {
+  return {
+    topic,
+    partitions: 1,
+    replicationFactor: replicationFactor(policy),
+    config: requiredTopicConfig(policy),
+  };
+}
+
+/** Compares a topic with what is required; `undefined` is a topic that does not exist. Nothing found: nothing to mend. */
+export function checkTopic(
+  description: TopicDescription | undefined,
+  topic: string,
+  policy: TopicPolicy = {},
+): readonly TopicFinding[] {
+  if (description === undefined) {
+    return [
+      {
+        severity: 'fatal',
+        topic,
+        setting: 'topic',
+        actual: 'missing',
+        required: 'present',
+        message: `topic ${topic} does not exist: create it with "slotcast topic create"`,
+      },
+    ];
+  }
+  const findings: TopicFinding[] = [];
+  if (description.partitions !== 1) {
+    findings.push({
+      severity: 'fatal',
+      topic,
+      setting: 'partitions',
+      actual: String(description.partitions),
+      required: '1',
+      message:
+        `topic ${topic} has ${description.partitions} partitions, which keep no common order; it must have 1. Partitions cannot be taken away: ` +
+        `stop slotcast on every node, delete the topic (kafka-topics.sh --bootstrap-server <broker> --delete --topic ${topic}), then run "slotcast topic create"`,
+    });
+  }
+  const replicas = replicationFactor(policy);
+  if (description.replicationFactor < replicas) {
+    findings.push({
+      severity: 'warning',
+      topic,
+      setting: 'replication.factor',
+      actual: String(description.replicationFactor),
+      required: String(replicas),
+      message:
+        `topic ${topic} has ${description.replicationFactor} replicas; it should have ${replicas}, or it is lost with its broker: ` +
+        'kafka-reassign-partitions.sh --bootstrap-server <broker> --reassignment-json-file <plan> --execute',
+    });
+  }
+  for (const [setting, required] of requiredTopicConfig(policy)) {
+    const finding = checkSetting(description, { topic, setting, required });
+    if (finding !== undefined) {
+      findings.push(finding);
+    }
+  }
+  return findings;
+}
+
+function checkSetting(
+  description: TopicDescription,
+  wanted: { readonly topic: string; readonly setting: string; readonly required: string },
+): TopicFinding | undefined {
+  const { topic, setting, required } = wanted;
+  const actual = description.config.get(setting) ?? 'unknown';
+  if (actual === required || (minimums.has(setting) && Number(actual) >= Number(required))) {
+    return undefined;
+  }
+  const fatal = setting === 'cleanup.policy';
+  return {
+    severity: fatal ? 'fatal' : 'warning',
+    topic,
+    setting,
+    actual,
+    required,
+    message:
+      `topic ${topic} has ${setting}=${actual}; it ${fatal ? 'must' : 'should'} be ${required}: ` +
+      `kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name ${topic} --add-config ${setting}=${required}`,
+  };
+}
