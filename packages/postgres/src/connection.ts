@@ -1,0 +1,192 @@
+import { Client, DatabaseError, type QueryResultRow } from 'pg';
+import { sendCancelRequest } from './cancel-request.ts';
+import { PostgresConnectionError } from './connection-error.ts';
+import { clientConfig, type PostgresOptions } from './connection-options.ts';
+import { majorOf, parseServerVersion } from './server-version.ts';
+import { StatementInterruption, type StatementLimits } from './statement-interruption.ts';
+
+/** How long the server may take to obey a cancel request, or to say goodbye, before the connection is cut. */
+const GRACE_MS = 5000;
+
+/** One SQL statement. With a `name` it is prepared once per connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+/** A session with a PostgreSQL server. Statements run one after the other, in the order in which they were given. */
+export interface PostgresConnection {
+  /** `server_version_num`, such as 160014. */
+  readonly serverVersion: number;
+  /** 16 of 160014. */
+  readonly major: number;
+  readonly user: string;
+  readonly database: string;
+  /** Process id of the session on the server. */
+  readonly processId: number;
+  /** True once the connection is of no more use, whoever ended it. */
+  readonly broken: boolean;
+  /** Resolves when the connection has ended: with the error that broke it, or with `undefined` after `close`. Never rejects. */
+  readonly closed: Promise<Error | undefined>;
+  /**
+   * Runs one statement and returns its rows. When the signal is aborted or the time is over, the statement is cancelled
+   * on the server: rejects with the signal's reason or a StatementTimeoutError. If the server does not obey within 5 s the
+   * connection is cut. A statement that ended before the cancellation reached it counts as it ended. Rejects with pg's
+   * DatabaseError when the server refuses, with a PostgresConnectionError when the connection is lost.
+   */
+  run<Row extends QueryResultRow>(statement: Statement, limits?: StatementLimits): Promise<readonly Row[]>;
+  /** Ends the session, and cuts off a statement that is under way. */
+  close(): Promise<void>;
+}
+
+/** Connects. Rejects with a PostgresConnectionError, a TypeError on a malformed URL, or the signal's reason. */
+export async function connectPostgres(options: PostgresOptions): Promise<PostgresConnection> {
+  options.signal?.throwIfAborted();
+  const client = new Client(clientConfig(options));
+  const session = new Session(client);
+  const abort = (): void => session.cut();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await client.connect();
+    session.readStartup();
+    return session;
+  } catch (cause) {
+    session.cut();
+    options.signal?.throwIfAborted();
+    throw new PostgresConnectionError(`could not connect to PostgreSQL at ${session.place}`, cause);
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+  }
+}
+
+class Session implements PostgresConnection {
+  readonly closed: Promise<Error | undefined>;
+  serverVersion = 0;
+  processId = 0;
+  readonly #client: Client;
+  readonly #parameters = new Map<string, string>();
+  #secretKey = 0;
+  #failure: Error | undefined;
+  #ended = false;
+  #closing = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(client: Client) {
+    this.#client = client;
+    // Without a listener a server that goes away would end this process.
+    client.on('error', (error) => {
+      this.#failure ??= error;
+    });
+    this.closed = new Promise((resolve) => {
+      client.on('end', () => {
+        this.#ended = true;
+        resolve(this.#closing ? undefined : this.#failure);
+      });
+    });
+    client.connection.on('parameterStatus', (message: { parameterName: string; parameterValue: string }) => {
+      this.#parameters.set(message.parameterName, message.parameterValue);
+    });
+    client.connection.on('backendKeyData', (message: { processID: number; secretKey: number }) => {
+      this.processId = message.processID;
+      this.#secretKey = message.secretKey;
+    });
+  }
+
+  get major(): number {
+    return majorOf(this.serverVersion);
+  }
+
+  get user(): string {
+    return this.#client.user ?? '';
+  }
+
+  get database(): string {
+    return this.#client.database ?? '';
+  }
+
+  get broken(): boolean {
+    return this.#failure !== undefined || this.#ended || this.#closing;
+  }
+
+  get place(): string {
+    return `${this.#client.host}:${this.#client.port}, database ${this.database}, user ${this.user}`;
+  }
+
+  /** Takes over what the server told at the start of the session. */
+  readStartup(): void {
+    this.serverVersion = parseServerVersion(this.#parameters.get('server_version') ?? '');
+  }
+
+  run<Row extends QueryResultRow>(
+    statement: Statement,
+    limits: StatementLimits = {},
+  ): Promise<readonly Row[]> {
+    const result = this.#turn.then(() => this.#runNow<Row>(statement, limits));
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended) {
+      return;
+    }
+    this.#closing = true;
+    const timer = setTimeout(() => this.cut(), GRACE_MS);
+    try {
+      await this.#client.end();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Drops the connection without a goodbye. */
+  cut(): void {
+    this.#client.connection.stream.destroy();
+  }
+
+  async #runNow<Row extends QueryResultRow>(
+    statement: Statement,
+    limits: StatementLimits,
+  ): Promise<readonly Row[]> {
+    limits.signal?.throwIfAborted();
+    const { name, text, values } = statement;
+    const interruption = new StatementInterruption(text, limits, {
+      cancel: () => this.#cancel(),
+      cut: () => this.cut(),
+      graceMs: GRACE_MS,
+    });
+    try {
+      const { rows } = await this.#client.query<Row>({
+        text,
+        ...(name === undefined ? {} : { name }),
+        ...(values === undefined ? {} : { values: [...values] }),
+      });
+      return rows;
+    } catch (error) {
+      const reason = interruption.explain(error);
+      throw reason === error ? this.#explain(error) : reason;
+    } finally {
+      await interruption.end();
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    if (error instanceof DatabaseError || !this.broken) {
+      return error;
+    }
+    return new PostgresConnectionError(
+      `lost the connection to PostgreSQL at ${this.place}`,
+      this.#failure ?? error,
+    );
+  }
+
+  async #cancel(): Promise<void> {
+    const { host, port } = this.#client;
+    const target = { host, port, processId: this.processId, secretKey: this.#secretKey };
+    await sendCancelRequest(target, GRACE_MS);
+  }
+}

@@ -1,0 +1,54 @@
+export {
+  connectPostgres,
+  type PostgresConnection,
+  type Statement,
+} from './connection.ts';
+export { PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
+export { clientConfig, type PostgresOptions } from './connection-options.ts';
+export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
+export { type ReceivedRow, type SubscribeOptions, subscribe } from './logical-consumer.ts';
+export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
+export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
+export {
+  type ClassifiedError,
+  classifyPostgresError,
+  describePostgresError,
+  isPostgresError,
+  type PostgresErrorClass,
+  postgresErrorClasses,
+} from './postgres-error.ts';
+export {
+  checkPreconditions,
+  type Finding,
+  type FindingCode,
+  type FindingSeverity,
+  findingCodes,
+  findingSeverities,
+  type ServiceRole,
+} from './precondition-check.ts';
+export { PreconditionError } from './precondition-error.ts';
+export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
+export { flushWal, logStandbySnapshot } from './running-xacts.ts';
+export {
+  type IdentifiedSystem,
+  identifySystem,
+  readServerIdentity,
+  readTimelineHistory,
+  type ServerIdentity,
+} from './server-identity.ts';
+export { majorOf, parseServerVersion, type ServerFeature, supports } from './server-version.ts';
+export { outputPluginLibraries, silenceLog } from './session-settings.ts';
+export {
+  type AdvancedSlot,
+  type AdvanceTarget,
+  advanceSlot,
+  advanceSlots,
+  type CreatedSlot,
+  copySlot,
+  createLogicalSlot,
+  createTemporarySlot,
+  dropSlot,
+  type NewLogicalSlot,
+} from './slot-functions.ts';
+export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
+export type { StatementLimits } from './statement-interruption.ts';

@@ -1,0 +1,73 @@
+import {
+  isInvalidated,
+  isOwnWorkingSlot,
+  type Lsn,
+  type SlotState,
+  type Timeline,
+  timeline,
+} from '@slotcast/domain';
+import type { PostgresConnection } from './connection.ts';
+import { isSlotRow, type OptionalSlotRow, slotColumns, slotState } from './slot-row.ts';
+import { requiredLsn } from './wal-position.ts';
+
+/** What a primary showed in one statement. */
+export interface ObservedPrimary {
+  readonly inRecovery: false;
+  /** Up to here WAL was flushed after the slots were read: no slot's position is beyond, unless its client is at fault. */
+  readonly flushLsn: Lsn;
+  /** Up to here WAL was written. */
+  readonly insertLsn: Lsn;
+  readonly timeline: Timeline;
+  /** All slots but temporary ones, logical ones in the making, and slotcast's own. */
+  readonly slots: readonly SlotState[];
+}
+
+export type PrimaryObservation = ObservedPrimary | { readonly inRecovery: true };
+
+type ObservePrimaryRow = OptionalSlotRow & {
+  readonly in_recovery: boolean;
+  readonly flush_lsn: string | null;
+  readonly insert_lsn: string | null;
+  /** Name of the WAL file written now; its first 8 hexadecimal digits are the timeline. */
+  readonly wal_file: string | null;
+};
+
+/**
+ * Reads all slots, the WAL positions and the timeline in one statement. The scalar subqueries are evaluated when the first row is put
+ * together, which is after the function behind `pg_replication_slots` has returned all slots. Recovery can end but not begin, so
+ * a WAL function is never called in recovery, where it would fail.
+ */
+export async function observePrimary(
+  connection: PostgresConnection,
+  signal?: AbortSignal,
+): Promise<PrimaryObservation> {
+  const text = `
+    select ${slotColumns(connection.major)},
+           (select pg_is_in_recovery()) as in_recovery,
+           (select case when not pg_is_in_recovery() then pg_current_wal_flush_lsn() end) as flush_lsn,
+           (select case when not pg_is_in_recovery() then pg_current_wal_insert_lsn() end) as insert_lsn,
+           (select case when not pg_is_in_recovery() then pg_walfile_name(pg_current_wal_lsn()) end) as wal_file
+      from (select) as server
+      left join pg_replication_slots as s on not s.temporary`;
+  const rows = await connection.run<ObservePrimaryRow>(
+    { name: 'slotcast_observe_primary', text },
+    { signal },
+  );
+  const [first] = rows;
+  if (first === undefined || first.in_recovery || first.wal_file === null) {
+    return { inRecovery: true };
+  }
+  return {
+    inRecovery: false,
+    flushLsn: requiredLsn(first.flush_lsn, 'pg_current_wal_flush_lsn()'),
+    insertLsn: requiredLsn(first.insert_lsn, 'pg_current_wal_insert_lsn()'),
+    timeline: timeline(Number.parseInt(first.wal_file.slice(0, 8), 16)),
+    slots: rows.filter(isSlotRow).map(slotState).filter(isWorthCarrying),
+  };
+}
+
+/** A logical slot without confirmed_flush_lsn is still looking for its starting point, unless it was lost before. */
+function isWorthCarrying(slot: SlotState): boolean {
+  const inTheMaking = slot.type === 'logical' && slot.confirmedFlushLsn === undefined && !isInvalidated(slot);
+  return !inTheMaking && !isOwnWorkingSlot(slot.name);
+}

@@ -1,0 +1,171 @@
+import { DatabaseError } from 'pg';
+import { codeOf, messageOf, PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
+
+/**
+ * What to do after an error. `retry`: the same again, after a pause. `stale`: what was known of the server is no longer so;
+ * look again and plan anew. `cancelled`: it was interrupted, by the caller or by an administrator. `blocked`: this one slot
+ * waits for somebody to mend something. `fatal`: configuration or privilege; a restart will not mend it. `unexpected`:
+ * the table does not know it, probably a defect.
+ */
+export const postgresErrorClasses = [
+  'retry',
+  'stale',
+  'cancelled',
+  'blocked',
+  'fatal',
+  'unexpected',
+] as const;
+export type PostgresErrorClass = (typeof postgresErrorClasses)[number];
+
+export interface ClassifiedError {
+  readonly class: PostgresErrorClass;
+  /** SQLSTATE, or the code of the system error; absent when the connection just ended. */
+  readonly code: string | undefined;
+  /** What would mend it. */
+  readonly remedy: string;
+}
+
+interface ErrorRow {
+  /** SQLSTATE, or the first characters that a group of them shares. */
+  readonly state: string;
+  /** The server's function that raised it: one SQLSTATE has many causes, and the message may be in any language. */
+  readonly routine?: RegExp;
+  readonly class: PostgresErrorClass;
+  readonly remedy: string;
+}
+
+const LOOK_AGAIN = 'Nothing: it is looked at again.';
+const TRY_AGAIN = 'Nothing: it is tried again.';
+const RAISE_SLOTS =
+  'Raise max_replication_slots on this server and restart it, or drop a slot that nobody needs.';
+
+/** The first row that fits counts. */
+const errorTable: readonly ErrorRow[] = [
+  {
+    state: '55000',
+    routine: /^CheckLogicalDecodingRequirements$/,
+    class: 'fatal',
+    remedy: 'Set wal_level = logical on the primary and on the standbys, and restart them.',
+  },
+  { state: '55000', routine: /^CheckSlotRequirements$/, class: 'fatal', remedy: RAISE_SLOTS },
+  { state: '55000', class: 'stale', remedy: LOOK_AGAIN },
+  { state: '42704', class: 'stale', remedy: LOOK_AGAIN },
+  { state: '42710', class: 'stale', remedy: LOOK_AGAIN },
+  { state: '25006', class: 'stale', remedy: LOOK_AGAIN },
+  // Writing in recovery, where a transaction gets no id: the server is no primary, or not yet.
+  { state: 'XX000', routine: /^GetNewTransactionId$/, class: 'stale', remedy: LOOK_AGAIN },
+  { state: '57P04', class: 'stale', remedy: LOOK_AGAIN },
+  {
+    state: '3D000',
+    class: 'stale',
+    remedy: 'Nothing if the database was dropped; otherwise correct the name of the database.',
+  },
+  { state: '55006', class: 'retry', remedy: 'Nothing; or end the process that uses the slot, by its PID.' },
+  { state: '57014', class: 'cancelled', remedy: TRY_AGAIN },
+  { state: '57P', class: 'retry', remedy: TRY_AGAIN },
+  { state: '08', class: 'retry', remedy: TRY_AGAIN },
+  { state: '40', class: 'retry', remedy: TRY_AGAIN },
+  { state: '53400', class: 'blocked', remedy: RAISE_SLOTS },
+  { state: '53300', class: 'retry', remedy: 'Raise max_connections or max_wal_senders, or end connections.' },
+  { state: '53', class: 'retry', remedy: 'Give the server more of what it lacks: disk, memory.' },
+  {
+    state: '42501',
+    routine: /^aclcheck_error$/,
+    class: 'fatal',
+    remedy:
+      'GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO <role>, in the database that slotcast connects to.',
+  },
+  { state: '42501', class: 'fatal', remedy: 'ALTER ROLE <role> REPLICATION; GRANT pg_monitor TO <role>;' },
+  {
+    state: '58P01',
+    routine: /^SendTimeLineHistory$/,
+    class: 'blocked',
+    remedy: 'Restore the timeline history file into pg_wal from the WAL archive or another server.',
+  },
+  {
+    state: '58P01',
+    class: 'blocked',
+    remedy: 'Install the output plugin on this server too: it has to be there before a failover.',
+  },
+  {
+    state: 'XX000',
+    routine: /^LoadOutputPlugin$/,
+    class: 'blocked',
+    remedy: 'The library of that name is no output plugin; correct the slot on the primary.',
+  },
+  {
+    state: '0A000',
+    class: 'blocked',
+    remedy: 'This server cannot do it: logical decoding on a standby needs PostgreSQL 16 or later.',
+  },
+  {
+    state: '28',
+    class: 'fatal',
+    remedy:
+      'Correct user and password, or let the connection in by pg_hba.conf; replication has lines of its own.',
+  },
+];
+
+const UNREACHABLE =
+  /^(ECONN|EPIPE$|ETIMEDOUT$|EHOST|ENET|ENOTFOUND$|EAI_AGAIN$|ENOENT$|EACCES$|EADDRNOTAVAIL$)/;
+const CERTIFICATE = /CERT|UNABLE_TO_|^ERR_(TLS|SSL)_/;
+
+/** True for an error of a server, a connection to one, or a statement's time limit. */
+export function isPostgresError(
+  error: unknown,
+): error is DatabaseError | PostgresConnectionError | StatementTimeoutError {
+  return (
+    error instanceof DatabaseError ||
+    error instanceof PostgresConnectionError ||
+    error instanceof StatementTimeoutError
+  );
+}
+
+/** Says what an error of PostgreSQL or of the connection to it means for the caller, and what would mend it. */
+export function classifyPostgresError(error: unknown): ClassifiedError {
+  const fromServer = serverError(error);
+  const code = fromServer?.code ?? codeOf(error);
+  if (fromServer !== undefined || error instanceof StatementTimeoutError) {
+    const row = errorTable.find(
+      ({ state, routine }) =>
+        code?.startsWith(state) === true &&
+        (routine === undefined || routine.test(fromServer?.routine ?? '')),
+    );
+    return row === undefined ? unexpected(code) : { class: row.class, code, remedy: row.remedy };
+  }
+  return classifyConnectionError(error, code);
+}
+
+function classifyConnectionError(error: unknown, code: string | undefined): ClassifiedError {
+  if (code !== undefined && CERTIFICATE.test(code)) {
+    const remedy = 'Give the right sslrootcert and host name, or replace the certificate of the server.';
+    return { class: 'fatal', code, remedy };
+  }
+  if (error instanceof PostgresConnectionError && messageOf(error.cause).startsWith('SASL')) {
+    // The driver's own error when the server asks for a password and there is none.
+    return { class: 'fatal', code, remedy: 'Give a password in the URL, PGPASSWORD or PGPASSFILE.' };
+  }
+  if (error instanceof PostgresConnectionError || UNREACHABLE.test(code ?? '')) {
+    const remedy = 'Check that the server runs and is reachable from here; it is tried again.';
+    return { class: 'retry', code, remedy };
+  }
+  return unexpected(code);
+}
+
+function unexpected(code: string | undefined): ClassifiedError {
+  return { class: 'unexpected', code, remedy: 'Look into the log of the server, and report it.' };
+}
+
+/** What the server said, also while the connection was being made. */
+function serverError(error: unknown): DatabaseError | undefined {
+  const inner = error instanceof PostgresConnectionError ? error.cause : error;
+  return inner instanceof DatabaseError ? inner : undefined;
+}
+
+/** The error in one line: what was tried, the code, the message, and what the server added to it. */
+export function describePostgresError(error: unknown): string {
+  const fromServer = serverError(error);
+  const code = fromServer?.code ?? codeOf(error);
+  const added = [fromServer?.detail, fromServer?.hint].filter((text) => text !== undefined && text !== '');
+  return [messageOf(error), code === undefined ? '' : `[${code}]`, ...added].filter((text) => text).join(' ');
+}

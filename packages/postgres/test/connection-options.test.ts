@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { afterEach, describe, test } from 'node:test';
+import { clientConfig } from '@slotcast/postgres';
+
+const TIMEOUT_MS = 5000;
+const applicationName = 'slotcast-publisher';
+
+describe('connection options', { timeout: TIMEOUT_MS }, () => {
+  afterEach(() => {
+    delete process.env['PGOPTIONS'];
+    delete process.env['PGCONNECT_TIMEOUT'];
+  });
+
+  test('an empty part of the URL does not hide what the environment says', () => {
+    const config = clientConfig({ url: 'postgres://db1.example', applicationName });
+    assert.equal(config.host, 'db1.example');
+    assert.deepEqual([config.user, config.password, config.port], [undefined, undefined, undefined]);
+    assert.ok(!('user' in config) && !('password' in config) && !('database' in config));
+  });
+
+  test('the database that is asked for replaces the one of the URL, whatever its name', () => {
+    const config = clientConfig({ url: 'postgres://db1/main', database: 'a/b?c', applicationName });
+    assert.equal(config.database, 'a/b?c');
+  });
+
+  test('search_path is added to the options of the URL or of PGOPTIONS', () => {
+    process.env['PGOPTIONS'] = '-c geqo=off';
+    assert.equal(clientConfig({ applicationName }).options, '-c geqo=off -c search_path=pg_catalog');
+    const url = 'postgres://db1/main?options=-c%20work_mem%3D1MB';
+    assert.equal(clientConfig({ url, applicationName }).options, '-c work_mem=1MB -c search_path=pg_catalog');
+  });
+
+  test('the time to connect comes from the caller, or PGCONNECT_TIMEOUT in seconds, or is 10 s', () => {
+    assert.equal(clientConfig({ applicationName }).connectionTimeoutMillis, 10_000);
+    process.env['PGCONNECT_TIMEOUT'] = '3';
+    assert.equal(clientConfig({ applicationName }).connectionTimeoutMillis, 3000);
+    assert.equal(clientConfig({ applicationName, connectTimeoutMs: 70 }).connectionTimeoutMillis, 70);
+  });
+
+  test('a URL that cannot be read is refused without repeating its password', () => {
+    for (const url of ['postgres://app:s3cret@db1:port/main', 'http://app:s3cret@db1/main', 's3cret']) {
+      assert.throws(
+        () => clientConfig({ url, applicationName }),
+        (error) => error instanceof TypeError && !error.message.includes('s3cret'),
+        url,
+      );
+    }
+  });
+});
