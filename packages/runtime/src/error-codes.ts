@@ -1,0 +1,126 @@
+import type { ExitCodeName } from './exit-code.ts';
+
+/** What one error code means, what to do about it, and how the process ends because of it. */
+export interface ErrorCodeRow {
+  readonly exit: ExitCodeName;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+/** Every error code of slotcast; one row each, listed in `docs/reference/errors.md`. */
+export const errorCodes = {
+  SC_USAGE: {
+    exit: 'usage',
+    meaning: 'The command line has an unknown command, flag or argument.',
+    remedy: 'Run `slotcast --help`, or `slotcast <command> --help`.',
+  },
+  SC_CONFIG_INVALID: {
+    exit: 'precondition',
+    meaning: 'A setting is missing, malformed, unknown or contradicts another one.',
+    remedy: 'Mend every line of the message; `slotcast config` checks the result.',
+  },
+  SC_KAFKA_UNREACHABLE: {
+    exit: 'failed',
+    meaning: 'No Kafka broker answered.',
+    remedy:
+      'Check that the brokers run, that KAFKA_BOOTSTRAP_SERVERS and their advertised.listeners are reachable from here, and that KAFKA_SECURITY_PROTOCOL and the credentials fit the listener.',
+  },
+  SC_REGISTRY_FAILED: {
+    exit: 'failed',
+    meaning: 'The schema registry could not be asked, or refused.',
+    remedy: 'Check SLOTCAST_SCHEMA_REGISTRY_URL and the log of the registry.',
+  },
+  SC_TOPIC_MISSING: {
+    exit: 'precondition',
+    meaning: 'A topic that slotcast needs does not exist.',
+    remedy: 'Run `slotcast topic create`; check SLOTCAST_CLUSTER and SLOTCAST_TOPIC_PREFIX.',
+  },
+  SC_TOPIC_PARTITIONS: {
+    exit: 'precondition',
+    meaning: 'A topic has several partitions, so its records have no common order.',
+    remedy: 'Stop publisher and consumers, delete the topic, and run `slotcast topic create`.',
+  },
+  SC_TOPIC_CLEANUP_POLICY: {
+    exit: 'precondition',
+    meaning: "A topic's cleanup.policy is not exactly `compact`, so slot states would be deleted by age.",
+    remedy: 'Set cleanup.policy=compact on the topic; `slotcast topic check` shows all differences.',
+  },
+  SC_TOPIC_RECREATED: {
+    exit: 'precondition',
+    meaning: 'The topic is not the one that was read before: it was deleted, recreated or truncated.',
+    remedy:
+      'Find out who did it. Nothing is dropped because of it; restart the publisher to write all slots anew, then the consumers.',
+  },
+  SC_OTHER_SYSTEM: {
+    exit: 'precondition',
+    meaning: 'The topic holds the slots of a PostgreSQL cluster with another system identifier.',
+    remedy: 'Give each cluster its own SLOTCAST_CLUSTER, or create new topics after a new initdb.',
+  },
+  SC_HIGHER_TIMELINE: {
+    exit: 'precondition',
+    meaning:
+      'The topic was already written by a primary on a higher timeline: this server is an old primary.',
+    remedy: 'Rejoin this server as a standby (pg_rewind or a new base backup) before it starts again.',
+  },
+  SC_SPLIT_BRAIN: {
+    exit: 'precondition',
+    meaning: 'Two servers claim to be the primary of the same timeline.',
+    remedy:
+      'Decide which one is the primary and rebuild the other as its standby. If it is one server whose name changed, start it once with SLOTCAST_TAKE_OVER=true.',
+  },
+  SC_DUPLICATE_NODE: {
+    exit: 'precondition',
+    meaning: 'Another publisher process of the same node took over.',
+    remedy: 'Stop one of the two, or give each server its own SLOTCAST_NODE.',
+  },
+  SC_PRIVILEGE_MISSING: {
+    exit: 'precondition',
+    meaning: 'The PostgreSQL role may not do what slotcast needs.',
+    remedy:
+      'ALTER ROLE … REPLICATION; GRANT pg_monitor TO …; GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO …',
+  },
+  SC_WAL_LEVEL: {
+    exit: 'precondition',
+    meaning: 'wal_level is below `logical`, so there can be no logical slots.',
+    remedy: 'Set wal_level = logical on the primary and on the standbys, and restart the servers.',
+  },
+  SC_POSTGRES_UNREACHABLE: {
+    exit: 'failed',
+    meaning: 'The PostgreSQL server did not accept a connection.',
+    remedy:
+      'Check that the server runs, SLOTCAST_POSTGRES_URL (or PGHOST, PGPORT, PGUSER, PGDATABASE), the password and pg_hba.conf.',
+  },
+  SC_POSTGRES_DENIED: {
+    exit: 'precondition',
+    meaning: 'The PostgreSQL server refused the connection: user, password, pg_hba.conf or certificate.',
+    remedy: 'Correct what the message names; replication connections have lines of their own in pg_hba.conf.',
+  },
+  SC_POSTGRES_FAILED: {
+    exit: 'failed',
+    meaning: 'A statement failed on the PostgreSQL server.',
+    remedy: 'It is tried again. If it stays, look into the log of the server.',
+  },
+  SC_SERVER_UNSUPPORTED: {
+    exit: 'precondition',
+    meaning: 'The major version of the PostgreSQL server is not supported.',
+    remedy: 'Use PostgreSQL 16, 17 or 18.',
+  },
+  SC_RECORD_MALFORMED: {
+    exit: 'failed',
+    meaning: 'A record of a topic has a key, header or value that slotcast cannot have written.',
+    remedy:
+      'The record is skipped and counted. Find out who writes to the topic (`slotcast events` shows the offset) and take the ACL away.',
+  },
+  SC_HTTP_LISTEN: {
+    exit: 'failed',
+    meaning: 'The HTTP endpoint could not listen on its address.',
+    remedy: 'Set SLOTCAST_HTTP_LISTEN to a free address, or to `off`.',
+  },
+  SC_UNEXPECTED: {
+    exit: 'failed',
+    meaning: 'An error that slotcast has no code for: probably a defect.',
+    remedy: 'Report it with the log; a restart may help.',
+  },
+} as const satisfies Record<string, ErrorCodeRow>;
+
+export type ErrorCode = keyof typeof errorCodes;

@@ -1,0 +1,14 @@
+/** One condition of readiness. */
+export interface HealthCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  /** What is so, or what is missing and what would mend it; one line. */
+  readonly detail: string;
+}
+
+/** What a service says of itself over HTTP. */
+export interface HealthSource {
+  /** True as long as its loop turns; false calls for a restart. */
+  alive(): boolean;
+  checks(): readonly HealthCheck[];
+}

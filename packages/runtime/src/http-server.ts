@@ -1,0 +1,118 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import type { HealthCheck, HealthSource } from './health.ts';
+import { formatListen, type ListenAddress } from './listen-address.ts';
+import { errorText, SlotcastError } from './slotcast-error.ts';
+
+export interface HttpServerOptions {
+  readonly listen: ListenAddress | 'off';
+  /** Asked at each request, so it must be cheap. */
+  readonly health: HealthSource;
+  readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
+}
+
+export interface HttpServer {
+  /** Where it listens, with the real port; `undefined` when off. */
+  readonly address: ListenAddress | undefined;
+  /** Ends at once, open connections included. */
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const PLAIN = 'text/plain; charset=utf-8';
+
+/**
+ * Serves `/livez` (200, or 503 when only a restart helps), `/readyz` (200 when every check holds, otherwise 503 with the failed ones) and `/metrics`.
+ * Throws a SlotcastError SC_HTTP_LISTEN when the address cannot be had.
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { listen } = options;
+  if (listen === 'off') {
+    return { address: undefined, close: () => Promise.resolve() };
+  }
+  const server = createServer((request, response) => {
+    answer(request, options).then(
+      (result) => send(response, request, result),
+      (error: unknown) =>
+        send(response, request, { status: 500, type: PLAIN, body: `${errorText(error)}\n` }),
+    );
+  });
+  await listenOn(server, listen);
+  const bound = server.address();
+  return {
+    address: isAddressInfo(bound) ? { host: bound.address, port: bound.port } : listen,
+    close: () => closeServer(server),
+  };
+}
+
+async function answer(request: IncomingMessage, options: HttpServerOptions): Promise<Answer> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return { status: 405, type: PLAIN, body: 'only GET and HEAD\n' };
+  }
+  const path = (request.url ?? '').replace(/\?.*$/, '');
+  switch (path) {
+    case '/livez':
+      return options.health.alive()
+        ? { status: 200, type: PLAIN, body: 'ok\n' }
+        : { status: 503, type: PLAIN, body: 'the service hangs\n' };
+    case '/readyz':
+      return readiness(options.health.checks());
+    case '/metrics':
+      return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() };
+    default:
+      return { status: 404, type: PLAIN, body: 'not found; there are /livez, /readyz and /metrics\n' };
+  }
+}
+
+function readiness(checks: readonly HealthCheck[]): Answer {
+  const failed = checks.filter((check) => !check.ok);
+  const shown = failed.length > 0 ? failed : checks;
+  const lines = shown.map(({ name, ok, detail }) => `${ok ? 'ok' : 'failed'} ${name}: ${oneLine(detail)}\n`);
+  return { status: failed.length > 0 ? 503 : 200, type: PLAIN, body: lines.join('') };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*[\r\n]+\s*/g, ' ');
+}
+
+function send(response: ServerResponse, request: IncomingMessage, { status, type, body }: Answer): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function listenOn(server: Server, listen: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        new SlotcastError(
+          'SC_HTTP_LISTEN',
+          `the HTTP endpoint cannot listen on ${formatListen(listen)}: ${errorText(error)}`,
+          { cause: error },
+        ),
+      );
+    });
+    server.listen(listen.port, listen.host, () => resolve());
+  });
+}
+
+function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
+  return typeof address === 'object' && address !== null;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.close((error) => (error === undefined ? resolve() : reject(error)));
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,150 @@
+/** One metric as it is declared. */
+export interface MetricRow<Type extends 'gauge' | 'counter' | 'histogram', Label extends string> {
+  readonly name: string;
+  readonly type: Type;
+  readonly help: string;
+  readonly labels: readonly Label[];
+}
+
+/** Upper bounds in seconds for every histogram: from a millisecond, the time of one local query, to the patience of a DBA. */
+export const histogramBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+const perSlot = ['slot_name', 'slot_type'] as const;
+
+/** Metrics of both services. */
+export const commonMetrics = {
+  buildInfo: {
+    name: 'slotcast_build_info',
+    type: 'gauge',
+    help: 'Always 1; the labels say what runs.',
+    labels: ['version', 'service', 'node', 'cluster'],
+  },
+} as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
+
+/** Metrics of the publisher. */
+export const publisherMetrics = {
+  epoch: {
+    name: 'slotcast_publisher_epoch',
+    type: 'gauge',
+    help: "Number of this publisher's tenure; 0 before the first.",
+    labels: [],
+  },
+  isPublishing: {
+    name: 'slotcast_publisher_is_publishing',
+    type: 'gauge',
+    help: '1 while this publisher holds a tenure, 0 while its server is a standby or a claim is under way.',
+    labels: [],
+  },
+  claimsTotal: {
+    name: 'slotcast_publisher_claims_total',
+    type: 'counter',
+    help: 'Tenures that were claimed.',
+    labels: [],
+  },
+  slots: {
+    name: 'slotcast_publisher_slots',
+    type: 'gauge',
+    help: 'Slots on this server that are published.',
+    labels: [],
+  },
+  eventsTotal: {
+    name: 'slotcast_publisher_events_total',
+    type: 'counter',
+    help: 'Records that were published, by operation: create, update, drop or manifest.',
+    labels: ['op'],
+  },
+  transactionsTotal: {
+    name: 'slotcast_publisher_transactions_total',
+    type: 'counter',
+    help: 'Kafka transactions that were committed.',
+    labels: [],
+  },
+  publishSeconds: {
+    name: 'slotcast_publisher_publish_seconds',
+    type: 'histogram',
+    help: 'Time to commit one Kafka transaction.',
+    labels: [],
+  },
+  pollSeconds: {
+    name: 'slotcast_publisher_poll_seconds',
+    type: 'histogram',
+    help: 'Time of one look at pg_replication_slots.',
+    labels: [],
+  },
+  lastPublishTimestampSeconds: {
+    name: 'slotcast_publisher_last_publish_timestamp_seconds',
+    type: 'gauge',
+    help: 'Unix time of the newest committed transaction; 0 before the first.',
+    labels: [],
+  },
+  standbySnapshotsTotal: {
+    name: 'slotcast_publisher_standby_snapshots_total',
+    type: 'counter',
+    help: 'Running-transactions records that were asked of the server.',
+    labels: [],
+  },
+} as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
+
+/** Metrics of the consumer. */
+export const consumerMetrics = {
+  slotState: {
+    name: 'slotcast_consumer_slot_state',
+    type: 'gauge',
+    help: '1 for the state that the slot is in on this server, 0 for the others.',
+    labels: [...perSlot, 'state'],
+  },
+  slotLagBytes: {
+    name: 'slotcast_consumer_slot_lag_bytes',
+    type: 'gauge',
+    help: 'Bytes of WAL between the newest published confirmed_flush_lsn (restart_lsn of a physical slot) and the one here.',
+    labels: perSlot,
+  },
+  appliedOffset: {
+    name: 'slotcast_consumer_applied_offset',
+    type: 'gauge',
+    help: 'Offset of the next record of the slots topic to read.',
+    labels: [],
+  },
+  waitingEvents: {
+    name: 'slotcast_consumer_waiting_events',
+    type: 'gauge',
+    help: 'Events that wait until replay reaches their LSN.',
+    labels: [],
+  },
+  malformedRecordsTotal: {
+    name: 'slotcast_consumer_malformed_records_total',
+    type: 'counter',
+    help: 'Records that were skipped because they could not be read.',
+    labels: [],
+  },
+  actionsTotal: {
+    name: 'slotcast_consumer_actions_total',
+    type: 'counter',
+    help: 'Actions on slots of this server by kind and outcome.',
+    labels: ['kind', 'outcome'],
+  },
+  advanceSeconds: {
+    name: 'slotcast_consumer_advance_seconds',
+    type: 'histogram',
+    help: 'Time of one statement that advances slots.',
+    labels: [],
+  },
+  applyDelaySeconds: {
+    name: 'slotcast_consumer_apply_delay_seconds',
+    type: 'histogram',
+    help: "Time from an event's origin, by the publisher's clock, until it was applied here.",
+    labels: [],
+  },
+  publisherHeartbeatAgeSeconds: {
+    name: 'slotcast_consumer_publisher_heartbeat_age_seconds',
+    type: 'gauge',
+    help: "Age of the publisher's newest manifest.",
+    labels: [],
+  },
+  topicAlarm: {
+    name: 'slotcast_consumer_topic_alarm',
+    type: 'gauge',
+    help: '1 while the slots topic is empty, recreated, truncated or of another cluster; nothing is dropped meanwhile.',
+    labels: [],
+  },
+} as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;

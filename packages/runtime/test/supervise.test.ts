@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Clock, createLogger, SlotcastError, supervise } from '@slotcast/runtime';
+
+const timeout = 5000;
+
+/** A clock whose sleeps end at once and are noted. */
+function instantClock(): Clock & { readonly slept: number[] } {
+  const slept: number[] = [];
+  return {
+    slept,
+    now: () => 0,
+    monotonicMs: () => 0,
+    sleep: (ms) => {
+      slept.push(ms);
+      return Promise.resolve();
+    },
+  };
+}
+
+async function run(attempt: (count: number, progressed: () => void, stop: () => void) => Promise<void>) {
+  const clock = instantClock();
+  const stop = new AbortController();
+  const failures: string[] = [];
+  let count = 0;
+  await supervise({
+    attempt: (progressed) => {
+      count += 1;
+      return attempt(count, progressed, () => stop.abort());
+    },
+    explain: (error) => error,
+    onFailure: (message) => failures.push(message),
+    clock,
+    random: () => 0,
+    logger: createLogger({ level: 'silent', fields: {} }),
+    signal: stop.signal,
+  });
+  return { slept: clock.slept, failures };
+}
+
+test('attempts are repeated with growing pauses until the signal is aborted', { timeout }, async () => {
+  const { slept, failures } = await run(async (count, _progressed, stop) => {
+    if (count === 4) {
+      stop();
+    }
+    throw new Error(`failure ${count}`);
+  });
+  assert.deepEqual(failures, ['failure 1', 'failure 2', 'failure 3']);
+  assert.deepEqual(slept, [100, 200, 400]);
+});
+
+test('progress lets the pauses begin anew', { timeout }, async () => {
+  const { slept } = await run(async (count, progressed, stop) => {
+    if (count === 3) {
+      progressed();
+    }
+    if (count === 5) {
+      stop();
+    }
+    throw new Error('again');
+  });
+  assert.deepEqual(slept, [100, 200, 100, 200]);
+});
+
+test('an error that a restart will not mend ends it', { timeout }, async () => {
+  const refused = new SlotcastError('SC_TOPIC_MISSING', 'no such topic');
+  await assert.rejects(
+    run(() => Promise.reject(refused)),
+    refused,
+  );
+});
