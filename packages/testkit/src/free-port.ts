@@ -1,0 +1,39 @@
+import { createServer } from 'node:net';
+
+/**
+ * Below Linux's range for outgoing connections (32768 and up by default): a server that is killed and started again
+ * must not find its port taken by some client socket in the meantime.
+ */
+const FIRST_PORT = 20_000;
+const PORT_COUNT = 12_000;
+const ATTEMPTS = 100;
+
+const handedOut = new Set<number>();
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/**
+ * A TCP port on 127.0.0.1 that nothing listens on, never the same one twice in a process. Throws when a hundred
+ * random candidates are all taken.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);
+    if (handedOut.has(port)) {
+      continue;
+    }
+    handedOut.add(port);
+    if (await isFree(port)) {
+      return port;
+    }
+  }
+  throw new Error(
+    `No free port found: ${ATTEMPTS} random ports from ${FIRST_PORT} to ${FIRST_PORT + PORT_COUNT - 1} on 127.0.0.1 are all in use`,
+  );
+}

@@ -1,0 +1,20 @@
+export { type ChildProcessOptions, ManagedProcess, type SystemUser } from './child-process.ts';
+export { freePort } from './free-port.ts';
+export {
+  type KafkaOptions,
+  type KafkaServer,
+  sharedKafka,
+  startKafka,
+  uniqueName,
+  uniqueTopicPrefix,
+} from './kafka.ts';
+export type { KafkaPorts } from './kafka-settings.ts';
+export { POSTGRES_MAJORS, type PostgresMajor, usableBinaries } from './postgres-binaries.ts';
+export { type PostgresServer, startPrimary } from './postgres-server.ts';
+export type { PostgresSettings } from './postgres-settings.ts';
+export type { StopMode } from './postmaster.ts';
+export type { RoleGrant } from './replication-role.ts';
+export { temporaryFolder } from './run-folder.ts';
+export type { FollowOptions, PrimaryOptions, StandbyOptions } from './server-options.ts';
+export { unprivilegedUser } from './unprivileged-user.ts';
+export { type WaitOptions, waitUntil } from './wait-until.ts';

@@ -1,0 +1,32 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const KAFKA_VERSION = '4.1.2';
+
+/**
+ * The class path of Apache Kafka, whose jars the set-up has put into `.cache` of the checkout. Throws with the command
+ * to run when they are not there.
+ */
+export function kafkaClassPath(): string {
+  const folder = join(checkoutFolder(), '.cache', `kafka-${KAFKA_VERSION}`, 'libs');
+  if (!existsSync(folder) || !readdirSync(folder).some((name) => name.startsWith('kafka_'))) {
+    throw new Error(`Apache Kafka ${KAFKA_VERSION} is not in ${folder}: run "npm run setup" in the checkout`);
+  }
+  return join(folder, '*');
+}
+
+/** The nearest folder above this file with the workspace's lock file; the same from `src` and from `dist`. */
+function checkoutFolder(): string {
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package-lock.json'))) {
+      return folder;
+    }
+    if (folder === dirname(folder)) {
+      throw new Error(
+        `No package-lock.json in any folder above ${start}: is this a checkout of the project?`,
+      );
+    }
+  }
+}
