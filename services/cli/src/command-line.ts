@@ -1,0 +1,119 @@
+import { parseSlotName, type SlotName } from '@slotcast/domain';
+import { services } from '@slotcast/runtime';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { GlobalOptions, PrintOptions } from './command-scope.ts';
+import type { ConfigOptions } from './config-command.ts';
+import type { EventsOptions } from './events-command.ts';
+import { outputFormats } from './output.ts';
+import { packageVersion } from './version.ts';
+
+/**
+ * The commands of `slotcast`. Parsing throws a CommanderError instead of ending the process. Each command loads its own modules, so
+ * that help and mistakes are answered without loading the clients of Kafka and PostgreSQL.
+ */
+export function createCommandLine(): Command {
+  const program = new Command('slotcast')
+    .description('PostgreSQL replication slots follow a failover through Kafka')
+    .version(packageVersion())
+    .option('--config <file>', 'JSON or .env file with settings, below the environment')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage, 3 the answer is "no", 78 configuration.')
+    .exitOverride()
+    .showHelpAfterError(
+      'Run `slotcast --help` for the commands, `slotcast <command> --help` for its options.',
+    );
+  addServices(program);
+  addTopic(program);
+  addEvents(program);
+  addConfig(program);
+  return program;
+}
+
+function addServices(program: Command): void {
+  subcommand(program, 'publisher')
+    .description("publish the slots of this node's server while it is the primary")
+    .action(async (_options: unknown, command: Command) => {
+      const { runPublisherService } = await import('./service-command.ts');
+      await runPublisherService(command.optsWithGlobals<GlobalOptions>());
+    });
+  subcommand(program, 'consumer')
+    .description("keep the slots of this node's server up to date while it is a standby")
+    .action(async (_options: unknown, command: Command) => {
+      const { runConsumerService } = await import('./service-command.ts');
+      await runConsumerService(command.optsWithGlobals<GlobalOptions>());
+    });
+}
+
+function addTopic(program: Command): void {
+  const topic = subcommand(program, 'topic').description('make or check the topics of the cluster');
+  subcommand(topic, 'create')
+    .description('create the topics that do not exist yet, and check those that do')
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runTopicCreate } = await import('./topic-command.ts');
+      await runTopicCreate(command.optsWithGlobals<PrintOptions>());
+    });
+  subcommand(topic, 'check')
+    .description('compare the topics with what slotcast needs; exit code 3 when one would lose data')
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runTopicCheck } = await import('./topic-command.ts');
+      await runTopicCheck(command.optsWithGlobals<PrintOptions>());
+    });
+}
+
+function addEvents(program: Command): void {
+  subcommand(program, 'events')
+    .description('print the records of the slots topic, from the oldest on')
+    .option('--follow', 'go on with new records until interrupted', false)
+    .option('--slot <name>', 'only this slot', slotName)
+    .addOption(
+      new Option('--from <position>', 'first record: beginning, or an offset')
+        .default('beginning')
+        .argParser(startPosition),
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runEvents } = await import('./events-command.ts');
+      await runEvents(command.optsWithGlobals<EventsOptions>());
+    });
+}
+
+function addConfig(program: Command): void {
+  subcommand(program, 'config')
+    .description('print the settings in effect and where each came from, without secrets')
+    .addOption(
+      new Option('--service <service>', 'whose defaults and requirements').choices(services).default('cli'),
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runConfig } = await import('./config-command.ts');
+      await runConfig(command.optsWithGlobals<ConfigOptions>());
+    });
+}
+
+/** A subcommand that takes nothing but its options: a stray word is an error and not ignored. */
+function subcommand(parent: Command, name: string): Command {
+  return parent.command(name).allowExcessArguments(false);
+}
+
+function outputOption(): Option {
+  return new Option('--output <format>', 'form of the data').choices(outputFormats).default('text');
+}
+
+function slotName(text: string): SlotName {
+  try {
+    return parseSlotName(text);
+  } catch {
+    throw new InvalidArgumentError('A slot name has 1 to 63 of a-z, 0-9 and _.');
+  }
+}
+
+function startPosition(text: string): bigint | 'beginning' {
+  if (text === 'beginning') {
+    return text;
+  }
+  if (!/^[0-9]{1,18}$/.test(text)) {
+    throw new InvalidArgumentError('Expected `beginning` or an offset.');
+  }
+  return BigInt(text);
+}

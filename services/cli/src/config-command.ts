@@ -1,0 +1,32 @@
+import { type Config, type ConfigLine, describeConfig, loadConfig, type Service } from '@slotcast/runtime';
+import type { PrintOptions } from './command-scope.ts';
+import { printable, printLine } from './output.ts';
+
+export interface ConfigOptions extends PrintOptions {
+  readonly service: Service;
+}
+
+/** `slotcast config`: what is in effect and where it came from, without secrets. Throws a ConfigError. */
+export async function runConfig(options: ConfigOptions): Promise<void> {
+  const config: Config = loadConfig({ env: process.env, file: options.config, service: options.service });
+  const lines = describeConfig(config);
+  if (options.output === 'json') {
+    await printLine(JSON.stringify(asObject(lines), undefined, 2));
+    return;
+  }
+  const nameWidth = Math.max(...lines.map((line) => line.name.length));
+  const valueWidth = Math.max(...lines.map((line) => shown(line).length));
+  for (const line of lines) {
+    await printLine(`${line.name.padEnd(nameWidth)}  ${shown(line).padEnd(valueWidth)}  ${line.origin}`);
+  }
+}
+
+function asObject(lines: readonly ConfigLine[]): object {
+  return Object.fromEntries(
+    lines.map(({ name, value, origin }) => [name, { value: value ?? null, origin }] as const),
+  );
+}
+
+function shown(line: ConfigLine): string {
+  return printable(line.value ?? '-');
+}

@@ -1,0 +1,122 @@
+import {
+  formatLsn,
+  type Lsn,
+  type Manifest,
+  type SlotEvent,
+  type SlotOperation,
+  type SlotState,
+} from '@slotcast/domain';
+import type { MalformedRecord } from '@slotcast/event-schema';
+
+/** One record of the slots topic as `slotcast events --output json` prints it, with the field names of the schemas. */
+export interface EventLine {
+  readonly offset: number;
+  readonly op: SlotOperation | 'manifest' | 'malformed';
+  readonly slot: string | null;
+  readonly lsn: string | null;
+  readonly timeline: number | null;
+  readonly epoch: number | null;
+  readonly seq: number | null;
+  readonly node: string | null;
+  /** ISO 8601, UTC: the publisher's clock, or the broker's for a malformed record. */
+  readonly time: string;
+  readonly state: object | null;
+  /** Of a malformed record only. */
+  readonly key?: string;
+  readonly reason?: string;
+}
+
+export interface LoggedEvent {
+  readonly offset: bigint;
+  /** Milliseconds since 1970, by the broker. */
+  readonly timestamp: number;
+  readonly content: SlotEvent | Manifest | MalformedRecord;
+}
+
+/** The printed form of one record; all values are what JSON has. */
+export function eventLine({ offset, timestamp, content }: LoggedEvent): EventLine {
+  if (content.kind === 'malformed') {
+    return {
+      offset: Number(offset),
+      op: 'malformed',
+      slot: null,
+      lsn: null,
+      timeline: null,
+      epoch: null,
+      seq: null,
+      node: null,
+      time: isoTime(timestamp),
+      state: null,
+      key: content.key,
+      reason: content.reason,
+    };
+  }
+  return {
+    offset: Number(offset),
+    op: content.kind === 'manifest' ? 'manifest' : content.op,
+    slot: content.kind === 'manifest' ? null : content.slot,
+    lsn: formatLsn(content.lsn),
+    timeline: content.timeline,
+    epoch: content.epoch,
+    seq: content.seq,
+    node: content.node,
+    time: isoTime(content.time),
+    state: content.kind === 'manifest' ? manifestState(content) : slotState(content),
+  };
+}
+
+function slotState(event: SlotEvent): object | null {
+  const { state } = event;
+  if (state === undefined) {
+    return null;
+  }
+  return {
+    name: state.name,
+    type: state.type,
+    plugin: state.plugin ?? null,
+    database: state.database ?? null,
+    two_phase: state.twoPhase,
+    two_phase_at: lsnText(state.twoPhaseAt),
+    failover: state.failover,
+    synced: state.synced,
+    ...positions(state),
+    xmin: state.xmin ?? null,
+    catalog_xmin: state.catalogXmin ?? null,
+    wal_status: state.walStatus ?? null,
+    invalidation_reason: state.invalidationReason ?? null,
+    active: state.active,
+    inactive_since: state.inactiveSince === undefined ? null : isoTime(state.inactiveSince),
+    incarnation: { ...event.incarnation },
+  };
+}
+
+function positions(state: SlotState) {
+  return {
+    restart_lsn: lsnText(state.restartLsn),
+    confirmed_flush_lsn: lsnText(state.confirmedFlushLsn),
+  };
+}
+
+function manifestState(manifest: Manifest): object {
+  return {
+    system_identifier: manifest.systemIdentifier,
+    ancestors: manifest.history.ancestors.map((ancestor) => ({
+      timeline: ancestor.timeline,
+      switch_lsn: formatLsn(ancestor.switchLsn),
+    })),
+    timeline_node: manifest.timelineNode,
+    instance: manifest.instance,
+    lineage: manifest.lineage,
+    slots: manifest.slots.map((slot) => ({ name: slot.name, incarnation: { ...slot.incarnation } })),
+  };
+}
+
+function lsnText(position: Lsn | undefined): string | null {
+  return position === undefined ? null : formatLsn(position);
+}
+
+/** A timestamp may be out of the range of dates when the record is not slotcast's. */
+function isoTime(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}

@@ -1,0 +1,59 @@
+import { LogUnavailableError, TopicRecreatedError } from '@slotcast/event-log';
+import { SchemaRegistryError } from '@slotcast/event-schema';
+import {
+  classifyPostgresError,
+  describePostgresError,
+  isPostgresError,
+  PostgresConnectionError,
+  PreconditionError,
+} from '@slotcast/postgres';
+import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
+
+/** Gives errors of Kafka and PostgreSQL their slotcast code, so that it is plain whether a restart helps. */
+export function explainError(error: unknown): unknown {
+  if (error instanceof PreconditionError) {
+    return new SlotcastError(preconditionCodes.get(error.code) ?? 'SC_PRIVILEGE_MISSING', error.message, {
+      remedy: 'Mend it as the message says, then start again.',
+      cause: error,
+    });
+  }
+  return isPostgresError(error) ? explainPostgresError(error) : explainLogError(error);
+}
+
+/** Gives errors of Kafka and of the schema registry their slotcast code; others come back as they are. */
+export function explainLogError(error: unknown): unknown {
+  if (error instanceof TopicRecreatedError) {
+    return new SlotcastError('SC_TOPIC_RECREATED', error.message, { cause: error });
+  }
+  if (error instanceof LogUnavailableError) {
+    return new SlotcastError('SC_KAFKA_UNREACHABLE', error.message, { cause: error });
+  }
+  if (error instanceof SchemaRegistryError) {
+    return new SlotcastError('SC_REGISTRY_FAILED', error.message, { cause: error });
+  }
+  return error;
+}
+
+const preconditionCodes: ReadonlyMap<string, ErrorCode> = new Map([
+  ['server_unsupported', 'SC_SERVER_UNSUPPORTED'],
+  ['wal_level', 'SC_WAL_LEVEL'],
+]);
+
+function explainPostgresError(error: unknown): SlotcastError {
+  const { class: kind, code, remedy } = classifyPostgresError(error);
+  const options = { remedy, cause: error };
+  const message = describePostgresError(error);
+  if (kind === 'fatal') {
+    return new SlotcastError(fatalCode(code), message, options);
+  }
+  const unreachable = error instanceof PostgresConnectionError;
+  return new SlotcastError(unreachable ? 'SC_POSTGRES_UNREACHABLE' : 'SC_POSTGRES_FAILED', message, options);
+}
+
+/** SQLSTATEs: 42501 insufficient_privilege; 55000 is fatal only as the server's complaint about wal_level or slots switched off. */
+function fatalCode(sqlState: string | undefined): ErrorCode {
+  if (sqlState === '42501') {
+    return 'SC_PRIVILEGE_MISSING';
+  }
+  return sqlState === '55000' ? 'SC_WAL_LEVEL' : 'SC_POSTGRES_DENIED';
+}

@@ -1,0 +1,3 @@
+export { type EventLine, eventLine, type LoggedEvent } from './event-line.ts';
+export { EventTable } from './event-table.ts';
+export { printable } from './output.ts';

@@ -1,0 +1,182 @@
+import { createConsumer } from '@slotcast/consumer';
+import { matchesFilters, type PlanPolicy } from '@slotcast/domain';
+import { createKafkaLog, type EventLog, type KafkaLogger, topicNames } from '@slotcast/event-log';
+import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
+import { createPublisher } from '@slotcast/publisher';
+import {
+  type Config,
+  createConsumerMetrics,
+  createLogger,
+  createPublisherMetrics,
+  formatListen,
+  type HealthSource,
+  type HttpServerOptions,
+  kafkaOptions,
+  type Logger,
+  loadConfig,
+  postgresEnvironment,
+  runService,
+  type Service as ServiceName,
+  startHttpServer,
+  systemClock,
+} from '@slotcast/runtime';
+import type { GlobalOptions } from './command-scope.ts';
+import { explainError } from './explain-error.ts';
+import { findTopicDifferences, topicError } from './topic-findings.ts';
+import { packageVersion } from './version.ts';
+
+/** WAL that one advance may decode: a second or so of work, after which progress is saved and a stop is seen. */
+const ADVANCE_STEP_BYTES = 16n * 1024n * 1024n;
+/** A two_phase slot that stands under its real name without being safe is dropped after this. */
+const UNPROVEN_TIMEOUT_MS = 10_000;
+
+/** What a service does, and what it says of itself. */
+interface RunningService {
+  readonly health: HealthSource;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** `slotcast publisher`: runs until it is stopped, then exits the process. Throws a ConfigError. */
+export async function runPublisherService(options: GlobalOptions): Promise<void> {
+  await runNodeService('publisher', options, (parts) => {
+    const { config } = parts;
+    const metrics = createPublisherMetrics(parts.build);
+    const { pollMinMs, pollMaxMs, maxEventsPerSecond, takeOver } = config;
+    const pace = { pollMinMs, pollMaxMs, maxEventsPerSecond };
+    const service = createPublisher({ ...commonOptions(parts), ...pace, takeOver, metrics });
+    return { service, registry: metrics.registry };
+  });
+}
+
+/** `slotcast consumer`: runs until it is stopped, then exits the process. Throws a ConfigError. */
+export async function runConsumerService(options: GlobalOptions): Promise<void> {
+  await runNodeService('consumer', options, (parts) => {
+    const { config } = parts;
+    const metrics = createConsumerMetrics(parts.build);
+    const { advanceDuty, pollMaxMs } = config;
+    const { version } = parts.build;
+    const service = createConsumer({
+      ...commonOptions(parts),
+      policy: planPolicy(config),
+      advanceDuty,
+      pollMaxMs,
+      version,
+      metrics,
+    });
+    return { service, registry: metrics.registry };
+  });
+}
+
+/** What a service is made of. */
+interface ServiceParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly log: EventLog;
+  readonly build: { readonly version: string; readonly node: string; readonly cluster: string };
+}
+
+interface MadeService {
+  readonly service: RunningService;
+  readonly registry: HttpServerOptions['registry'];
+}
+
+async function runNodeService(
+  name: Exclude<ServiceName, 'cli'>,
+  options: GlobalOptions,
+  make: (parts: ServiceParts) => MadeService,
+): Promise<void> {
+  const config = loadConfig({ env: process.env, file: options.config, service: name });
+  // node-postgres and pgpass read these from the environment only; here they may come from a file.
+  Object.assign(process.env, postgresEnvironment(config));
+  const { cluster, node } = config;
+  const build = { version: packageVersion(), node, cluster };
+  const kafka = kafkaOptions(config);
+  const logger = createLogger({ level: config.logLevel, fields: { service: name, cluster, node } });
+  await runService(
+    async (signal) => {
+      const log = createKafkaLog({ ...kafka, logger: kafkaLogger(logger) });
+      try {
+        await serve(config, logger, make({ config, logger, log, build }), signal);
+      } finally {
+        await log.close();
+      }
+    },
+    { logger },
+  );
+}
+
+async function serve(
+  config: Config,
+  logger: Logger,
+  { service, registry }: MadeService,
+  signal: AbortSignal,
+): Promise<void> {
+  const http = await startHttpServer({ listen: config.httpListen, health: service.health, registry });
+  const address = http.address === undefined ? 'off' : formatListen(http.address);
+  logger.info({ version: packageVersion(), http: address }, 'started');
+  try {
+    await service.run(signal);
+  } finally {
+    await http.close();
+  }
+}
+
+function commonOptions({ config, logger, log }: ServiceParts) {
+  const topics = topicNames(config.topicPrefix, config.cluster);
+  const registryUrl = config.schemaRegistryUrl;
+  return {
+    node: config.node,
+    cluster: config.cluster,
+    slotsTopic: topics.slots,
+    nodesTopic: topics.nodes,
+    postgres: { url: config.postgresUrl, applicationName: `slotcast-${config.service}` },
+    log,
+    codec: createCodec(
+      registryUrl === undefined ? {} : { registry: new SchemaRegistry({ url: registryUrl }) },
+    ),
+    verifyTopics: topicVerifier(log, config, logger),
+    explainError,
+    logger,
+    clock: systemClock,
+  };
+}
+
+/** Refuses topics that lose data; what is merely not ideal is logged once, as the check runs at every new attempt. */
+function topicVerifier(log: EventLog, config: Config, logger: Logger): () => Promise<void> {
+  const told = new Set<string>();
+  return async () => {
+    for (const finding of await findTopicDifferences(log, config)) {
+      if (finding.severity === 'fatal') {
+        throw topicError(finding);
+      }
+      if (!told.has(finding.message)) {
+        told.add(finding.message);
+        logger.warn(
+          { topic: finding.topic, detail: finding.message },
+          'a topic is not set up as it should be',
+        );
+      }
+    }
+  };
+}
+
+function planPolicy(config: Config): PlanPolicy {
+  return {
+    wanted: (slot) => matchesFilters(config.slots, slot),
+    dropExtraSlots: config.dropExtraSlots,
+    onConflict: config.onConflict,
+    allowedPlugins: config.plugins,
+    limits: {
+      maxLagBytes: BigInt(config.lagMaxBytes),
+      maxLagMs: config.lagMaxMs,
+      heartbeatStaleMs: config.lagMaxMs,
+    },
+    advanceStepBytes: ADVANCE_STEP_BYTES,
+    unprovenTimeoutMs: UNPROVEN_TIMEOUT_MS,
+  };
+}
+
+function kafkaLogger(logger: Logger): KafkaLogger {
+  const kafka = logger.child({ part: 'kafka' });
+  return (level, message, fields) => kafka[level](fields, message);
+}

@@ -1,0 +1,80 @@
+import { type EventLog, requiredTopic, type TopicFinding } from '@slotcast/event-log';
+import { type Config, exitCodes, loadConfig } from '@slotcast/runtime';
+import type { PrintOptions } from './command-scope.ts';
+import { printLine } from './output.ts';
+import { findTopicDifferences, topicsOf } from './topic-findings.ts';
+import { withEventLog } from './with-event-log.ts';
+
+/** What became of one topic. */
+interface TopicReport {
+  readonly topic: string;
+  readonly created: boolean;
+  readonly findings: readonly TopicFinding[];
+}
+
+/** `slotcast topic create`: makes the topics that are missing; those that exist are checked and left as they are. */
+export async function runTopicCreate(options: PrintOptions): Promise<void> {
+  const config = readConfig(options);
+  await withEventLog(config, async (log) => {
+    const brokers = await log.brokerCount();
+    const created = new Set<string>();
+    for (const topic of topicsOf(config)) {
+      if (await log.createTopic(requiredTopic(topic, { brokers }))) {
+        created.add(topic);
+      }
+    }
+    await report(options, await reportsOf(log, config, created));
+  });
+}
+
+/** `slotcast topic check`: exit code 3 when a topic is missing or differs in a way that loses data. */
+export async function runTopicCheck(options: PrintOptions): Promise<void> {
+  const config = readConfig(options);
+  await withEventLog(config, async (log) => {
+    await report(options, await reportsOf(log, config, new Set()));
+  });
+}
+
+function readConfig(options: PrintOptions): Config {
+  return loadConfig({ env: process.env, file: options.config, service: 'cli' });
+}
+
+async function reportsOf(
+  log: EventLog,
+  config: Config,
+  created: ReadonlySet<string>,
+): Promise<readonly TopicReport[]> {
+  const findings = await findTopicDifferences(log, config);
+  return topicsOf(config).map((topic) => ({
+    topic,
+    created: created.has(topic),
+    findings: findings.filter((finding) => finding.topic === topic),
+  }));
+}
+
+async function report({ output }: PrintOptions, reports: readonly TopicReport[]): Promise<void> {
+  if (output === 'json') {
+    await printLine(JSON.stringify(reports, undefined, 2));
+  } else {
+    for (const { topic, created, findings } of reports) {
+      await printLine(`${topic}: ${created ? 'created' : verdict(findings)}`);
+      for (const finding of findings) {
+        await printLine(`  ${finding.severity}: ${finding.message}`);
+      }
+    }
+  }
+  if (reports.some(({ findings }) => isFatal(findings))) {
+    process.exitCode = exitCodes.negative.code;
+  }
+}
+
+function verdict(findings: readonly TopicFinding[]): string {
+  if (findings.length === 0) {
+    return 'ok';
+  }
+  return isFatal(findings) ? 'not usable' : 'usable, with differences';
+}
+
+function isFatal(findings: readonly TopicFinding[]): boolean {
+  return findings.some(({ severity }) => severity === 'fatal');
+}

@@ -1,0 +1,30 @@
+import { checkTopic, type EventLog, type TopicFinding, topicNames } from '@slotcast/event-log';
+import { type Config, type ErrorCode, SlotcastError } from '@slotcast/runtime';
+
+/** The names of a cluster's topics, in the order in which they are made and checked. */
+export function topicsOf(config: Config): readonly string[] {
+  const { slots, nodes } = topicNames(config.topicPrefix, config.cluster);
+  return [slots, nodes];
+}
+
+/** Compares both topics with what slotcast needs. */
+export async function findTopicDifferences(log: EventLog, config: Config): Promise<readonly TopicFinding[]> {
+  const brokers = await log.brokerCount();
+  const findings: TopicFinding[] = [];
+  for (const topic of topicsOf(config)) {
+    findings.push(...checkTopic(await log.describeTopic(topic), topic, { brokers }));
+  }
+  return findings;
+}
+
+/** The error for a difference with which a service must not start. */
+export function topicError(finding: TopicFinding): SlotcastError {
+  return new SlotcastError(codeOf(finding), finding.message);
+}
+
+function codeOf({ setting }: TopicFinding): ErrorCode {
+  if (setting === 'topic') {
+    return 'SC_TOPIC_MISSING';
+  }
+  return setting === 'partitions' ? 'SC_TOPIC_PARTITIONS' : 'SC_TOPIC_CLEANUP_POLICY';
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  lsn,
+  type Manifest,
+  parseSlotName,
+  parseSystemIdentifier,
+  type SlotEvent,
+  timeline,
+} from '@slotcast/domain';
+import { EventTable, eventLine, printable } from 'slotcast';
+
+const origin = {
+  lsn: lsn(0x16_b374_d848n),
+  timeline: timeline(3),
+  epoch: 7,
+  seq: 2,
+  node: 'db1',
+  time: Date.UTC(2026, 0, 31, 11, 59, 58, 20),
+};
+
+const name = parseSlotName('orders_cdc');
+
+const event: SlotEvent = {
+  kind: 'slot',
+  op: 'update',
+  slot: name,
+  incarnation: { epoch: 6, seq: 1 },
+  state: {
+    name,
+    type: 'logical',
+    plugin: 'pgoutput',
+    database: 'orders',
+    twoPhase: false,
+    failover: false,
+    synced: false,
+    restartLsn: lsn(0x16_b374_d000n),
+    confirmedFlushLsn: lsn(0x16_b374_d840n),
+    catalogXmin: 740,
+    walStatus: 'reserved',
+    active: true,
+  },
+  ...origin,
+};
+
+const manifest: Manifest = {
+  kind: 'manifest',
+  systemIdentifier: parseSystemIdentifier('7300000000000000001'),
+  history: { timeline: timeline(3), ancestors: [{ timeline: timeline(1), switchLsn: lsn(0x300_0000n) }] },
+  timelineNode: 'db1',
+  instance: 'i',
+  lineage: 'l',
+  slots: [{ name, incarnation: { epoch: 6, seq: 1 } }],
+  ...origin,
+};
+
+function logged(content: SlotEvent | Manifest | { kind: 'malformed'; key: string; reason: string }) {
+  return { offset: 12n, timestamp: Date.UTC(2026, 0, 31), content };
+}
+
+describe('an event as JSON', { timeout: 5000 }, () => {
+  test('has its origin, and the whole state with LSNs as text', () => {
+    assert.deepEqual(eventLine(logged(event)), {
+      offset: 12,
+      op: 'update',
+      slot: 'orders_cdc',
+      lsn: '16/B374D848',
+      timeline: 3,
+      epoch: 7,
+      seq: 2,
+      node: 'db1',
+      time: '2026-01-31T11:59:58.020Z',
+      state: {
+        name: 'orders_cdc',
+        type: 'logical',
+        plugin: 'pgoutput',
+        database: 'orders',
+        two_phase: false,
+        two_phase_at: null,
+        failover: false,
+        synced: false,
+        restart_lsn: '16/B374D000',
+        confirmed_flush_lsn: '16/B374D840',
+        xmin: null,
+        catalog_xmin: 740,
+        wal_status: 'reserved',
+        invalidation_reason: null,
+        active: true,
+        inactive_since: null,
+        incarnation: { epoch: 6, seq: 1 },
+      },
+    });
+  });
+
+  test('of a tombstone has no state', () => {
+    const { state: _, ...tombstone } = event;
+    const line = eventLine(logged({ ...tombstone, op: 'drop' }));
+    assert.equal(line.op, 'drop');
+    assert.equal(line.state, null);
+  });
+
+  test('of a manifest has no slot, and the live slots in its state', () => {
+    const line = eventLine(logged(manifest));
+    assert.equal(line.op, 'manifest');
+    assert.equal(line.slot, null);
+    assert.deepEqual(line.state, {
+      system_identifier: '7300000000000000001',
+      ancestors: [{ timeline: 1, switch_lsn: '0/3000000' }],
+      timeline_node: 'db1',
+      instance: 'i',
+      lineage: 'l',
+      slots: [{ name: 'orders_cdc', incarnation: { epoch: 6, seq: 1 } }],
+    });
+  });
+
+  test('of a malformed record has the reason, and the time of the broker', () => {
+    const line = eventLine(logged({ kind: 'malformed', key: 'k', reason: 'no op' }));
+    assert.equal(line.op, 'malformed');
+    assert.equal(line.time, '2026-01-31T00:00:00.000Z');
+    assert.equal(line.key, 'k');
+    assert.equal(line.reason, 'no op');
+    assert.equal(line.state, null);
+  });
+
+  test('is what JSON can hold', () => {
+    for (const content of [event, manifest]) {
+      const line = eventLine(logged(content));
+      assert.deepEqual(JSON.parse(JSON.stringify(line)), line);
+    }
+  });
+});
+
+describe('events in columns', { timeout: 5000 }, () => {
+  test('stand under their heads', () => {
+    const table = new EventTable();
+    const head = table.head();
+    const row = table.row(logged(event));
+    for (const [column, value] of [
+      ['op', 'update'],
+      ['slot', 'orders_cdc'],
+      ['lsn', '16/B374D848'],
+      ['confirmed_flush', '16/B374D840'],
+      ['restart', '16/B374D000'],
+      ['epoch.seq', '7.2'],
+      ['node', 'db1'],
+    ] as const) {
+      assert.equal(row.indexOf(value), head.indexOf(`  ${column}`) + 2, column);
+    }
+  });
+
+  test('stay aligned after a value that was too wide', () => {
+    const table = new EventTable();
+    const long = parseSlotName('a'.repeat(60));
+    const wide = table.row(logged({ ...event, slot: long }));
+    assert.equal(table.row(logged(event)).indexOf('16/B374D848'), wide.indexOf('16/B374D848'));
+  });
+
+  test('show of a malformed record why, without widening the columns', () => {
+    const table = new EventTable();
+    const before = table.row(logged(event));
+    const row = table.row(
+      logged({ kind: 'malformed', key: 'k', reason: `bad\u001b[31m ${'x'.repeat(100)}` }),
+    );
+    assert.match(row, /malformed {2,}k: bad\\u\{1b\}\[31m x/);
+    assert.equal(table.row(logged(event)), before);
+  });
+});
+
+test('text for a terminal has no control characters', { timeout: 5000 }, () => {
+  assert.equal(printable('a\u0007b\nö'), 'a\\u{7}b\\u{a}ö');
+});

@@ -1,0 +1,171 @@
+import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
+import type { LogWriter } from '@slotcast/event-log';
+import { copySlot, dropSlot } from '@slotcast/postgres';
+import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Advancer } from './advancer.ts';
+import type { Creations } from './creations.ts';
+import type { DatabaseSessions } from './database-sessions.ts';
+import type { NodeDirectory } from './node-directory.ts';
+import type { SlotFailures } from './slot-failures.ts';
+import type { StandbyView } from './standby-server.ts';
+
+export interface ActionRunnerOptions {
+  readonly node: string;
+  readonly directory: NodeDirectory;
+  readonly writer: LogWriter;
+  readonly sessions: DatabaseSessions;
+  readonly creations: Creations;
+  readonly advancer: Advancer;
+  readonly failures: SlotFailures;
+  readonly clock: Clock;
+  readonly metrics: ConsumerMetrics;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface RunOutcome {
+  /** A slot or its ownership changed: a new plan may go on at once. */
+  readonly stepped: boolean;
+  /** Some slots have not reached their goal, for want of budget or because the way is long. */
+  readonly advancesLeft: boolean;
+}
+
+type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
+
+/** A slot was dropped because it could not be used safely; it is tried again later. */
+class UnsafeSlotDropped extends Error {
+  override readonly name = 'UnsafeSlotDropped';
+}
+
+/** Carries out the steps of a plan. Ownership is committed before the slots of this round are touched. */
+export class ActionRunner {
+  readonly #options: ActionRunnerOptions;
+
+  constructor(options: ActionRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Carries out what can be done now. `desired` tells when the positions that are reached here were published. */
+  async run(plan: Plan, view: StandbyView, desired: ReadonlyMap<SlotName, SlotEvent>): Promise<RunOutcome> {
+    const recorded = await this.#recordOwnership(plan.verdicts);
+    for (const database of plan.idleProbes) {
+      await this.#options.creations.dropProbe(database);
+    }
+    const taken = new Set(view.slots.map((slot): string => slot.name));
+    let done = recorded;
+    for (const { action } of plan.verdicts) {
+      if (action !== undefined) {
+        done += await this.#step(action, taken);
+      }
+    }
+    const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
+    const moved = new Set(await this.#options.advancer.run(advances));
+    const reached = advances.filter((action) => action.target === action.goal && moved.has(action.slot));
+    reached.forEach((action) => this.#observeDelay(desired.get(action.slot)));
+    return { stepped: done > 0, advancesLeft: reached.length < advances.length };
+  }
+
+  #observeDelay(event: SlotEvent | undefined): void {
+    if (event !== undefined) {
+      this.#options.metrics.applyDelaySeconds.observe(
+        Math.max(0, this.#options.clock.now() - event.time) / 1000,
+      );
+    }
+  }
+
+  async #recordOwnership(verdicts: readonly SlotVerdict[]): Promise<number> {
+    const { directory, writer, clock, logger } = this.#options;
+    const time = clock.now();
+    const slots = verdicts.flatMap((entry) =>
+      entry.action?.kind === 'own' ? [this.#ownRecord(entry, entry.action, time)] : [],
+    );
+    const forget = verdicts.flatMap(({ action }) => (action?.kind === 'release' ? [action.slot] : []));
+    if (slots.length + forget.length === 0) {
+      return 0;
+    }
+    await directory.write(writer, { slots, forget, time });
+    this.#count('own', slots.length);
+    this.#count('release', forget.length);
+    logger.info({ owned: slots.map(({ slot }) => slot), released: forget }, 'recorded ownership');
+    return slots.length + forget.length;
+  }
+
+  #ownRecord(entry: SlotVerdict, action: Of<'own'>, time: number): NodeSlotStatus {
+    return {
+      kind: 'node_slot',
+      node: this.#options.node,
+      slot: entry.slot,
+      role: 'standby',
+      ownership: action.ownership,
+      state: entry.state,
+      reason: entry.reason,
+      time,
+    };
+  }
+
+  async #step(action: SlotAction, taken: ReadonlySet<string>): Promise<number> {
+    const { creations } = this.#options;
+    switch (action.kind) {
+      case 'own':
+      case 'release':
+      case 'advance':
+        return 0;
+      case 'probe':
+        this.#count('probe', 1);
+        creations.startProbe({ ...action, taken });
+        return 0;
+      case 'create_two_phase':
+        this.#count('create_two_phase', 1);
+        creations.startDirect(action);
+        return 0;
+      case 'copy':
+        return this.#try(action.slot, 'copy', 'making the slot', () => this.#copy(action));
+      case 'drop':
+        return this.#try(action.slot, 'drop', 'dropping the slot', () => this.#drop(action));
+    }
+  }
+
+  async #copy(action: Of<'copy'>): Promise<void> {
+    const { sessions, creations, signal, logger } = this.#options;
+    const source = creations.probeSlot(action.database);
+    if (source === undefined) {
+      return;
+    }
+    const connection = await sessions.get(action.database);
+    await copySlot(connection, { source, target: action.slot, plugin: action.plugin }, signal);
+    logger.info({ slot: action.slot, database: action.database }, 'made the slot');
+  }
+
+  async #drop(action: Of<'drop'>): Promise<void> {
+    const { sessions, signal, logger } = this.#options;
+    // A drop works from any database, and the slot's own may be gone.
+    const connection = await sessions.main();
+    await dropSlot(connection, action.slot, signal);
+    logger.info({ slot: action.slot, reason: action.reason }, 'dropped the slot');
+    if (this.#options.directory.ownership.get(action.slot)?.proven === false) {
+      // Made again at once it would only be in the way again: its consumer has to move first.
+      throw new UnsafeSlotDropped(action.reason);
+    }
+  }
+
+  async #try(slot: SlotName, kind: string, attempted: string, work: () => Promise<void>): Promise<number> {
+    const { failures, metrics, signal } = this.#options;
+    try {
+      await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      metrics.actionsTotal.inc({ kind, outcome: 'failed' });
+      failures.failed(slot, attempted, error);
+      return 0;
+    }
+    failures.succeeded(slot);
+    this.#count(kind, 1);
+    return 1;
+  }
+
+  #count(kind: string, times: number): void {
+    if (times > 0) {
+      this.#options.metrics.actionsTotal.inc({ kind, outcome: 'ok' }, times);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  type Plan,
+  type ReadinessState,
+  readinessStates,
+  type SettledBacklog,
+  type SlotName,
+  slotLag,
+} from '@slotcast/domain';
+import type { Clock, ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/runtime';
+import type { SlotsFeed } from './slots-feed.ts';
+import type { StandbyView } from './standby-server.ts';
+
+export type ConsumerPhase = 'starting' | 'asleep' | 'replaying' | 'following';
+
+/** A loop that has not turned for so long hangs. */
+const STALL_MS = 120_000;
+
+/** What the consumer says of itself: metrics and health checks. */
+export class ConsumerStatus implements HealthSource {
+  readonly #metrics: ConsumerMetrics;
+  readonly #clock: Clock;
+  readonly #heartbeatStaleMs: number;
+  #phase: ConsumerPhase = 'starting';
+  #lastError: string | undefined;
+  #heartbeatAgeMs = Number.POSITIVE_INFINITY;
+  #aliveAt: number;
+  readonly #shown = new Map<SlotName, ReadinessState>();
+
+  constructor(options: { metrics: ConsumerMetrics; clock: Clock; heartbeatStaleMs: number }) {
+    this.#metrics = options.metrics;
+    this.#clock = options.clock;
+    this.#heartbeatStaleMs = options.heartbeatStaleMs;
+    this.#aliveAt = options.clock.monotonicMs();
+  }
+
+  enter(phase: ConsumerPhase): void {
+    this.#phase = phase;
+    this.#aliveAt = this.#clock.monotonicMs();
+    if (phase === 'asleep' || phase === 'following') {
+      this.#lastError = undefined;
+    }
+  }
+
+  failed(message: string): void {
+    this.#lastError = message;
+    this.enter('starting');
+  }
+
+  /** Takes one round of the loop into the metrics. */
+  looked(round: { plan: Plan; view: StandbyView; settled: SettledBacklog; feed: SlotsFeed }): void {
+    const { plan, view, settled, feed } = round;
+    this.enter('following');
+    this.#heartbeatAgeMs = feed.heartbeatAgeMs();
+    this.#metrics.publisherHeartbeatAgeSeconds.set(this.#heartbeatAgeMs / 1000);
+    this.#metrics.topicAlarm.set(feed.newestManifest === undefined ? 1 : 0);
+    this.#metrics.waitingEvents.set(settled.waiting.size);
+    const local = new Map(view.slots.map((slot) => [slot.name, slot]));
+    const now = this.#clock.now();
+    for (const entry of plan.verdicts) {
+      this.#showState(entry.slot, entry.state);
+      const event = settled.desired.get(entry.slot);
+      const slot = local.get(entry.slot);
+      if (event !== undefined && slot !== undefined) {
+        const waiting = settled.waiting.get(entry.slot);
+        this.#metrics.slotLagBytes.set(
+          labelsOf(entry.slot),
+          Number(slotLag({ event, waiting, local: slot, now }).bytes),
+        );
+      }
+    }
+    this.#forget(new Set(plan.verdicts.map((entry) => entry.slot)));
+  }
+
+  alive(): boolean {
+    return this.#clock.monotonicMs() - this.#aliveAt < STALL_MS;
+  }
+
+  checks(): HealthCheck[] {
+    const role = this.#phase === 'asleep' ? 'asleep: the server is a primary' : this.#phase;
+    const works = this.#phase === 'asleep' || this.#phase === 'following';
+    const checks = [{ name: 'consumer', ok: works, detail: this.#lastError ?? role }];
+    if (this.#phase === 'following') {
+      checks.push(this.#heartbeatCheck());
+    }
+    return checks;
+  }
+
+  #heartbeatCheck(): HealthCheck {
+    if (!Number.isFinite(this.#heartbeatAgeMs)) {
+      return {
+        name: 'publisher',
+        ok: false,
+        detail: 'no manifest in the topic: start slotcast publisher beside the primary',
+      };
+    }
+    const seconds = Math.round(this.#heartbeatAgeMs / 1000);
+    return {
+      name: 'publisher',
+      ok: this.#heartbeatAgeMs <= this.#heartbeatStaleMs,
+      detail: `last heard of ${seconds} s ago`,
+    };
+  }
+
+  /** Touches the gauges only on a change: with a thousand slots they would be most of an idle consumer's work. */
+  #showState(slot: SlotName, now: ReadinessState): void {
+    if (this.#shown.get(slot) === now) {
+      return;
+    }
+    this.#shown.set(slot, now);
+    readinessStates.forEach((state) =>
+      this.#metrics.slotState.set({ ...labelsOf(slot), state }, state === now ? 1 : 0),
+    );
+  }
+
+  #forget(present: ReadonlySet<SlotName>): void {
+    for (const slot of this.#shown.keys()) {
+      if (!present.has(slot)) {
+        readinessStates.forEach((state) => this.#metrics.slotState.remove({ ...labelsOf(slot), state }));
+        this.#metrics.slotLagBytes.remove(labelsOf(slot));
+        this.#shown.delete(slot);
+      }
+    }
+  }
+}
+
+function labelsOf(slot: SlotName): { slot_name: string; slot_type: string } {
+  return { slot_name: slot, slot_type: 'logical' };
+}

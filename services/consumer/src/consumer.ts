@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import type { PlanPolicy } from '@slotcast/domain';
+import { type EventLog, WriterFencedError } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import {
+  checkPreconditions,
+  connectPostgres,
+  observeStandby,
+  type PostgresConnection,
+  type PostgresOptions,
+  PreconditionError,
+  readPreconditions,
+} from '@slotcast/postgres';
+import {
+  type Clock,
+  type ConsumerMetrics,
+  type HealthSource,
+  type Logger,
+  supervise,
+} from '@slotcast/runtime';
+import { ConsumerStatus } from './consumer-status.ts';
+import { StandbyServer } from './standby-server.ts';
+import { StandbySession } from './standby-session.ts';
+
+export interface ConsumerOptions {
+  readonly node: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly policy: PlanPolicy;
+  /** Share of the time that may be spent in advances, above 0 and up to 1. */
+  readonly advanceDuty: number;
+  /** How often a server that is not in recovery is looked at. */
+  readonly pollMaxMs: number;
+  readonly postgres: PostgresOptions;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  /** Rejects with a SlotcastError when a topic is missing or has settings that lose data. */
+  readonly verifyTopics: () => Promise<void>;
+  /** Gives errors of Kafka and PostgreSQL their slotcast code. */
+  readonly explainError: (error: unknown) => unknown;
+  readonly metrics: ConsumerMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** What runs beside a server until it is told to stop. */
+export interface Service {
+  readonly health: HealthSource;
+  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not mend. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The consumer of one node: asleep while its server is a primary, else it keeps the server's slots where the topic says. */
+export function createConsumer(options: ConsumerOptions): Service {
+  const consumer = new Consumer(options);
+  return { health: consumer.status, run: consumer.run.bind(consumer) };
+}
+
+class Consumer {
+  readonly status: ConsumerStatus;
+  readonly #options: ConsumerOptions;
+  readonly #instance = randomUUID();
+  #fenced = false;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    const { metrics, clock, policy } = options;
+    this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    const { logger, clock, explainError } = this.#options;
+    return supervise({
+      attempt: (progressed) => this.#attempt(progressed, signal),
+      explain: explainError,
+      onFailure: (message) => this.status.failed(message),
+      clock,
+      random: Math.random,
+      logger,
+      signal,
+    });
+  }
+
+  async #attempt(progressed: () => void, signal: AbortSignal): Promise<void> {
+    const { postgres, clock, logger } = this.#options;
+    await this.#options.verifyTopics();
+    await this.#awaitStandby(progressed, signal);
+    const server = await StandbyServer.connect(postgres, clock, signal);
+    try {
+      this.status.enter('replaying');
+      const fenced = this.#fenced;
+      const instance = this.#instance;
+      const session = new StandbySession(
+        { ...this.#options, instance, status: this.status, progressed },
+        server,
+        signal,
+      );
+      await session.run(await server.systemIdentifier(signal), fenced);
+      logger.info('the server has left recovery');
+    } catch (error) {
+      this.#fenced = error instanceof WriterFencedError;
+      throw error;
+    } finally {
+      await server.close();
+    }
+  }
+
+  /** Sleeps as long as the server is a primary. */
+  async #awaitStandby(progressed: () => void, signal: AbortSignal): Promise<void> {
+    const { postgres, clock, logger, pollMaxMs } = this.#options;
+    const connection = await connectPostgres({ ...postgres, signal });
+    try {
+      for (let announced = false; !(await isStandby(connection, signal)); announced = true) {
+        if (!announced) {
+          logger.info('asleep: the server is a primary');
+        }
+        progressed();
+        this.status.enter('asleep');
+        await clock.sleep(pollMaxMs, signal);
+      }
+      await this.#checkServer(connection, signal);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #checkServer(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
+    const facts = await readPreconditions(connection, signal);
+    for (const finding of checkPreconditions(facts, 'consumer')) {
+      if (finding.severity === 'fatal') {
+        throw new PreconditionError(finding);
+      }
+      this.#options.logger.warn(
+        { finding: finding.code, detail: finding.message },
+        'a precondition is not met',
+      );
+    }
+  }
+}
+
+async function isStandby(connection: PostgresConnection, signal: AbortSignal): Promise<boolean> {
+  const seen = await observeStandby(connection, signal);
+  return seen.inRecovery;
+}

@@ -1,0 +1,143 @@
+import type { Lsn, Probe, SlotName } from '@slotcast/domain';
+import { createLogicalSlot, createTemporarySlot, type PostgresConnection } from '@slotcast/postgres';
+import type { Doorbell } from '@slotcast/runtime';
+import type { DatabaseSessions } from './database-sessions.ts';
+
+interface RunningProbe {
+  /** Name of the temporary slot. */
+  readonly name: string;
+  connection: PostgresConnection | undefined;
+  consistentPoint: Lsn | undefined;
+}
+
+/**
+ * Creations under way. Each has a connection of its own, because it may wait for a long transaction of the primary, and because any
+ * error in a session drops its temporary slot.
+ */
+export class Creations {
+  readonly #sessions: DatabaseSessions;
+  readonly #doorbell: Doorbell;
+  readonly #onFailure: (slot: SlotName, error: unknown) => void;
+  readonly #signal: AbortSignal;
+  readonly #probes = new Map<string, RunningProbe>();
+  readonly #direct = new Set<SlotName>();
+  readonly #running = new Set<Promise<void>>();
+  #nextName = 1;
+
+  constructor(options: {
+    sessions: DatabaseSessions;
+    doorbell: Doorbell;
+    onFailure: (slot: SlotName, error: unknown) => void;
+    signal: AbortSignal;
+  }) {
+    this.#sessions = options.sessions;
+    this.#doorbell = options.doorbell;
+    this.#onFailure = options.onFailure;
+    this.#signal = options.signal;
+  }
+
+  /** Probes by database. */
+  get probes(): ReadonlyMap<string, Probe> {
+    const alive = [...this.#probes].filter(([, probe]) => probe.connection?.broken !== true);
+    return new Map(alive.map(([database, { consistentPoint }]) => [database, { consistentPoint }]));
+  }
+
+  /** Slots that are being made under their real name. */
+  get direct(): ReadonlySet<SlotName> {
+    return this.#direct;
+  }
+
+  /** True while the server looks for a point where decoding may start, which takes running-xacts records of the primary. */
+  get searching(): boolean {
+    return (
+      this.#direct.size > 0 || [...this.probes.values()].some((probe) => probe.consistentPoint === undefined)
+    );
+  }
+
+  /** The temporary slot of a database, to copy from. */
+  probeSlot(database: string): string | undefined {
+    return this.#probes.get(database)?.name;
+  }
+
+  /** Starts to make a temporary slot; the bell rings when it is there. */
+  startProbe(request: {
+    slot: SlotName;
+    database: string;
+    plugin: string;
+    taken: ReadonlySet<string>;
+  }): void {
+    const { slot, database, plugin, taken } = request;
+    const probe: RunningProbe = {
+      name: this.#freeName(taken),
+      connection: undefined,
+      consistentPoint: undefined,
+    };
+    this.#probes.set(database, probe);
+    this.#track(slot, async () => {
+      try {
+        probe.connection = await this.#sessions.openPrivate(database);
+        const made = await createTemporarySlot(probe.connection, { name: probe.name, plugin }, this.#signal);
+        probe.consistentPoint = made.consistentPoint;
+      } catch (error) {
+        await this.dropProbe(database);
+        throw error;
+      }
+    });
+  }
+
+  /** Ends the session that holds the temporary slot, and with it the slot. */
+  async dropProbe(database: string): Promise<void> {
+    const probe = this.#probes.get(database);
+    this.#probes.delete(database);
+    await probe?.connection?.close();
+  }
+
+  /** Starts to make a two_phase slot under its real name. */
+  startDirect(request: { slot: SlotName; database: string; plugin: string }): void {
+    const { slot, database, plugin } = request;
+    this.#direct.add(slot);
+    this.#track(slot, async () => {
+      try {
+        const connection = await this.#sessions.openPrivate(database);
+        try {
+          await createLogicalSlot(connection, { name: slot, plugin, twoPhase: true }, this.#signal);
+        } finally {
+          await connection.close();
+        }
+      } finally {
+        this.#direct.delete(slot);
+      }
+    });
+  }
+
+  /** Ends everything that is under way. The signal must be aborted before. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#probes.keys()].map((database) => this.dropProbe(database)));
+    await Promise.allSettled(this.#running);
+  }
+
+  /** A killed predecessor's session may still hold its temporary slot for a moment. */
+  #freeName(taken: ReadonlySet<string>): string {
+    for (;;) {
+      const name = `slotcast_tmp_${this.#nextName}`;
+      this.#nextName += 1;
+      if (!taken.has(name)) {
+        return name;
+      }
+    }
+  }
+
+  #track(slot: SlotName, work: () => Promise<void>): void {
+    const running = work()
+      .catch((error: unknown) => {
+        if (!this.#signal.aborted) {
+          this.#onFailure(slot, error);
+        }
+      })
+      .finally(() => {
+        this.#running.delete(running);
+        this.#doorbell.ring();
+      });
+    this.#running.add(running);
+  }
+}

@@ -1,0 +1,1 @@
+export { type ConsumerOptions, createConsumer } from './consumer.ts';

@@ -1,0 +1,86 @@
+import {
+  type EventBacklog,
+  emptyBacklog,
+  ingest,
+  type Manifest,
+  type ReplayPoint,
+  type SettledBacklog,
+  type SlotEvent,
+  settle,
+} from '@slotcast/domain';
+import type { LogRecord } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+
+/** The consumer's side of the slots topic: decodes, orders and holds what replay has not reached. */
+export class SlotsFeed {
+  readonly #codec: Codec;
+  readonly #clock: Clock;
+  readonly #metrics: ConsumerMetrics;
+  readonly #logger: Logger;
+  #backlog: EventBacklog = emptyBacklog;
+  #newestManifest: Manifest | undefined;
+  #heartbeatAt: number | undefined;
+
+  constructor(options: { codec: Codec; clock: Clock; metrics: ConsumerMetrics; logger: Logger }) {
+    this.#codec = options.codec;
+    this.#clock = options.clock;
+    this.#metrics = options.metrics;
+    this.#logger = options.logger;
+  }
+
+  /** The newest manifest in the topic, whether replay has reached it or not. */
+  get newestManifest(): Manifest | undefined {
+    return this.#newestManifest;
+  }
+
+  /** Milliseconds since the publisher was last heard of. */
+  heartbeatAgeMs(): number {
+    return this.#heartbeatAt === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() - this.#heartbeatAt;
+  }
+
+  /**
+   * Takes records in the order of their offsets; a malformed one is skipped loudly. Live records count as heard now, replayed ones
+   * at the time that the publisher wrote in them.
+   */
+  async take(records: readonly LogRecord[], live: boolean): Promise<void> {
+    const events: (SlotEvent | Manifest)[] = [];
+    for (const record of records) {
+      const decoded = await this.#codec.decodeSlotsRecord(record);
+      if (decoded.kind === 'malformed') {
+        const { key, reason } = decoded;
+        this.#metrics.malformedRecordsTotal.inc();
+        this.#logger.error(
+          { code: 'SC_RECORD_MALFORMED', offset: String(record.offset), key, reason },
+          'skipped a malformed record',
+        );
+      } else {
+        events.push(decoded);
+      }
+    }
+    const { backlog, rejected } = ingest(this.#backlog, events);
+    this.#backlog = backlog;
+    for (const { event, reason } of rejected) {
+      const slot = event.kind === 'slot' ? event.slot : undefined;
+      this.#metrics.malformedRecordsTotal.inc();
+      this.#logger.error(
+        { code: 'SC_RECORD_MALFORMED', slot, reason },
+        'rejected an event that turns the clock back',
+      );
+    }
+    const refused = new Set(rejected.map(({ event }) => event));
+    for (const event of events) {
+      if (event.kind === 'manifest' && !refused.has(event)) {
+        this.#newestManifest = event;
+        this.#heartbeatAt = live ? this.#clock.now() : event.time;
+      }
+    }
+  }
+
+  /** The slot state at this point of replay. */
+  settle(point: ReplayPoint): SettledBacklog {
+    const settled = settle(this.#backlog, point);
+    this.#backlog = settled.backlog;
+    return settled;
+  }
+}

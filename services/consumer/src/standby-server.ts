@@ -1,0 +1,104 @@
+import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory } from '@slotcast/domain';
+import {
+  connectPostgres,
+  identifySystem,
+  observeStandby,
+  outputPluginLibraries,
+  type PostgresConnection,
+  type PostgresOptions,
+  readStandbySettings,
+  readTimelineHistory,
+  type StandbySettings,
+} from '@slotcast/postgres';
+import type { Clock } from '@slotcast/runtime';
+
+/** How long settings and the WAL receiver's state may be old. */
+const SETTINGS_MS = 2000;
+
+/** What the server is set to, and what it streams from. */
+export interface ServerSettings extends StandbySettings {
+  /** Physical slot that the standby streams from; the configured one while it does not stream. */
+  readonly primarySlotName: string | undefined;
+  /** Host and port that it streams from. */
+  readonly upstream: string | undefined;
+  readonly outputPluginLibraries: readonly string[] | undefined;
+}
+
+/** One look at the standby. */
+export interface StandbyView {
+  readonly replayLsn: Lsn;
+  readonly receiveLsn: Lsn | undefined;
+  readonly slots: readonly LocalSlot[];
+  readonly history: TimelineHistory;
+  readonly settings: ServerSettings;
+}
+
+/** This node's own server while it is in recovery. */
+export class StandbyServer {
+  readonly #connection: PostgresConnection;
+  readonly #replication: PostgresConnection;
+  readonly #clock: Clock;
+  #history: TimelineHistory | undefined;
+  #settings: { readonly readAt: number; readonly value: ServerSettings } | undefined;
+
+  private constructor(connection: PostgresConnection, replication: PostgresConnection, clock: Clock) {
+    this.#connection = connection;
+    this.#replication = replication;
+    this.#clock = clock;
+  }
+
+  static async connect(options: PostgresOptions, clock: Clock, signal: AbortSignal): Promise<StandbyServer> {
+    const connection = await connectPostgres({ ...options, signal });
+    try {
+      const replication = await connectPostgres({ ...options, replication: true, signal });
+      return new StandbyServer(connection, replication, clock);
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  get serverVersion(): number {
+    return this.#connection.serverVersion;
+  }
+
+  async systemIdentifier(signal: AbortSignal): Promise<SystemIdentifier> {
+    return (await identifySystem(this.#replication, signal)).systemIdentifier;
+  }
+
+  /** `undefined` once the server is no longer in recovery. */
+  async look(signal: AbortSignal): Promise<StandbyView | undefined> {
+    const seen = await observeStandby(this.#connection, signal);
+    if (!seen.inRecovery) {
+      return undefined;
+    }
+    // Asked after the replay position: replay only moves on, so the position lies on the history of this timeline.
+    const { timeline } = await identifySystem(this.#replication, signal);
+    if (this.#history?.timeline !== timeline) {
+      this.#history = await readTimelineHistory(this.#replication, timeline, signal);
+    }
+    return { ...seen, history: this.#history, settings: await this.#readSettings(signal) };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#connection.close(), this.#replication.close()]);
+  }
+
+  async #readSettings(signal: AbortSignal): Promise<ServerSettings> {
+    const now = this.#clock.monotonicMs();
+    if (this.#settings === undefined || now - this.#settings.readAt >= SETTINGS_MS) {
+      const settings = await readStandbySettings(this.#connection, signal);
+      const libraries = await outputPluginLibraries(this.#connection, signal);
+      const { walReceiver } = settings;
+      const value = {
+        ...settings,
+        primarySlotName: walReceiver === undefined ? settings.primarySlotName : walReceiver.slotName,
+        upstream:
+          walReceiver === undefined ? undefined : `${walReceiver.senderHost}:${walReceiver.senderPort}`,
+        outputPluginLibraries: libraries,
+      };
+      this.#settings = { readAt: now, value };
+    }
+    return this.#settings.value;
+  }
+}

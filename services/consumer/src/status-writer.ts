@@ -1,0 +1,108 @@
+import { type NodeSlotStatus, type NodeStatus, type Plan, type SlotVerdict } from '@slotcast/domain';
+import type { LogWriter } from '@slotcast/event-log';
+import type { Clock } from '@slotcast/runtime';
+import type { NodeDirectory } from './node-directory.ts';
+import type { StandbyView } from './standby-server.ts';
+
+/** Positions alone are written no more often than this; a change of state or reason at once. */
+const POSITIONS_MS = 10_000;
+/** The node's record is written at least this often. */
+const NODE_MS = 10_000;
+/** A wish for a running-xacts record is repeated this often while it stands. */
+const WISH_MS = 1000;
+
+/** Writes this node's records to the nodes topic: readiness of its slots, its heartbeat and its wishes. */
+export class StatusWriter {
+  readonly #directory: NodeDirectory;
+  readonly #writer: LogWriter;
+  readonly #clock: Clock;
+  readonly #describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
+  #nodeAt = Number.NEGATIVE_INFINITY;
+  #wanted = false;
+
+  constructor(options: {
+    directory: NodeDirectory;
+    writer: LogWriter;
+    clock: Clock;
+    describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
+  }) {
+    this.#directory = options.directory;
+    this.#writer = options.writer;
+    this.#clock = options.clock;
+    this.#describe = options.describe;
+  }
+
+  /** Writes what is due, in one transaction. */
+  async write(plan: Plan, view: StandbyView, wanted: boolean): Promise<void> {
+    const time = this.#clock.now();
+    const local = new Map(view.slots.map((slot) => [slot.name, slot]));
+    const kept = plan.verdicts.filter((entry) => !this.#isGone(entry));
+    const names = new Set(kept.map((entry) => entry.slot));
+    const forget = [...this.#directory.written.keys()].filter((slot) => !names.has(slot));
+    const slots = kept.map((entry) => this.#slotStatus(entry, local.get(entry.slot), time));
+    const due = slots.filter((status) => this.#isDue(status, time));
+    const now = this.#clock.monotonicMs();
+    const interval = wanted ? WISH_MS : NODE_MS;
+    const nodeDue = wanted !== this.#wanted || now - this.#nodeAt >= interval;
+    const node = nodeDue ? { ...this.#describe(view), wantsStandbySnapshot: wanted, time } : undefined;
+    await this.#directory.write(this.#writer, {
+      slots: due,
+      forget,
+      time,
+      ...(node === undefined ? {} : { node }),
+    });
+    if (nodeDue) {
+      this.#nodeAt = now;
+      this.#wanted = wanted;
+    }
+  }
+
+  /** Milliseconds until the node's record is due again. */
+  untilDue(): number {
+    return Math.max(0, this.#nodeAt + (this.#wanted ? WISH_MS : NODE_MS) - this.#clock.monotonicMs());
+  }
+
+  /** A slot that is neither here nor on the primary leaves no record behind. */
+  #isGone(entry: SlotVerdict): boolean {
+    return (
+      entry.state === 'absent' && entry.action === undefined && !this.#directory.ownership.has(entry.slot)
+    );
+  }
+
+  #slotStatus(
+    entry: SlotVerdict,
+    local: StandbyView['slots'][number] | undefined,
+    time: number,
+  ): NodeSlotStatus {
+    return {
+      kind: 'node_slot',
+      node: this.#directory.node,
+      slot: entry.slot,
+      role: 'standby',
+      ownership: this.#directory.ownership.get(entry.slot),
+      state: entry.state,
+      reason: entry.reason,
+      restartLsn: local?.restartLsn,
+      confirmedFlushLsn: local?.confirmedFlushLsn,
+      time,
+    };
+  }
+
+  #isDue(status: NodeSlotStatus, time: number): boolean {
+    const written = this.#directory.written.get(status.slot);
+    if (written === undefined || written.role !== status.role || written.state !== status.state) {
+      return true;
+    }
+    if (withoutNumbers(written.reason) !== withoutNumbers(status.reason)) {
+      return true;
+    }
+    const moved =
+      written.confirmedFlushLsn !== status.confirmedFlushLsn || written.restartLsn !== status.restartLsn;
+    return (moved || written.reason !== status.reason) && time - written.time >= POSITIONS_MS;
+  }
+}
+
+/** Positions and ages inside a reason are no news. */
+function withoutNumbers(reason: string): string {
+  return reason.replaceAll(/[0-9A-F]*[0-9][0-9A-F]*/g, '#');
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type ClaimGranted,
+  type ClaimRefusal,
+  judgeClaim,
+  judgeFenced,
+  type Manifest,
+} from '@slotcast/domain';
+import { type EventLog, readTo, replayTopic } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/runtime';
+import type { PrimaryIdentity } from './primary.ts';
+import { Tenure } from './tenure.ts';
+import { TopicState } from './topic-state.ts';
+
+/** What the publisher is and where it writes. */
+export interface PublisherIdentity {
+  readonly node: string;
+  /** Random id of this process. */
+  readonly instance: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly transactionalId: string;
+  readonly takeOver: boolean;
+}
+
+/** The tenure of this process that ended last. */
+export interface FormerTenure {
+  readonly epoch: number;
+  readonly lineage: string;
+}
+
+const refusalErrors = {
+  other_system: 'SC_OTHER_SYSTEM',
+  higher_timeline: 'SC_HIGHER_TIMELINE',
+  other_history: 'SC_SPLIT_BRAIN',
+  split_brain: 'SC_SPLIT_BRAIN',
+  other_instance: 'SC_DUPLICATE_NODE',
+} as const satisfies Record<ClaimRefusal['code'], ErrorCode>;
+
+/**
+ * Claims the slots topic for this server: looks first, so that a publisher that must not publish does not even fence its rightful
+ * successor; then fences, reads to the end that only now is final, and judges again. Throws a SlotcastError when refused.
+ */
+export async function claimTopic(options: {
+  log: EventLog;
+  codec: Codec;
+  logger: Logger;
+  clock: Clock;
+  identity: PublisherIdentity;
+  server: PrimaryIdentity;
+  former: FormerTenure | undefined;
+  signal: AbortSignal;
+}): Promise<Tenure> {
+  const { log, codec, logger, clock, identity, server, former, signal } = options;
+  const topic = new TopicState(codec, logger);
+  const onRecords = topic.take.bind(topic);
+  const reader = await replayTopic({ log, topic: identity.slotsTopic, onRecords, signal });
+  try {
+    judge(topic, options);
+    refuseOtherInstance(topic.manifest, identity, former);
+    const writer = await log.claim(identity.transactionalId);
+    try {
+      const end = await log.endOffset(identity.slotsTopic);
+      await readTo({ reader, end, onRecords, signal });
+      const granted = judge(topic, options);
+      const facts = {
+        epoch: granted.epoch,
+        lineage: granted.lineage ?? randomUUID(),
+        timelineNode: granted.timelineNode,
+        instance: identity.instance,
+        node: identity.node,
+        systemIdentifier: server.systemIdentifier,
+        history: server.history,
+        slotsTopic: identity.slotsTopic,
+        nodesTopic: identity.nodesTopic,
+      };
+      return new Tenure({ facts, published: topic.published, writer, codec, clock });
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+function judge(
+  topic: TopicState,
+  options: { identity: PublisherIdentity; server: PrimaryIdentity; former: FormerTenure | undefined },
+): ClaimGranted {
+  const { identity, server, former } = options;
+  if (former !== undefined && topic.manifest?.lineage !== former.lineage) {
+    throw new SlotcastError(
+      'SC_TOPIC_RECREATED',
+      `the topic ${identity.slotsTopic} no longer holds what this publisher wrote in epoch ${former.epoch}: it was deleted, recreated or truncated`,
+    );
+  }
+  const verdict = judgeClaim({
+    manifest: topic.manifest,
+    highestEpoch: topic.highestEpoch,
+    server: { ...server, timeline: server.history.timeline, node: identity.node },
+    takeOver: identity.takeOver,
+  });
+  if (verdict.kind === 'refuse') {
+    throw refusalError(verdict);
+  }
+  return verdict;
+}
+
+/** Two publishers of one node would fence each other for ever, so the one that was fenced stops. */
+function refuseOtherInstance(
+  manifest: Manifest | undefined,
+  identity: PublisherIdentity,
+  former: FormerTenure | undefined,
+): void {
+  if (former === undefined) {
+    return;
+  }
+  const { node, instance } = identity;
+  const verdict = judgeFenced({ manifest, own: { node, instance, epoch: former.epoch } });
+  if (verdict.kind === 'refuse') {
+    throw refusalError(verdict);
+  }
+}
+
+function refusalError(refusal: ClaimRefusal): SlotcastError {
+  return new SlotcastError(refusalErrors[refusal.code], refusal.message);
+}

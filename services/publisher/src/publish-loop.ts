@@ -1,0 +1,163 @@
+import {
+  diffSlots,
+  freshThrottle,
+  judgeSnapshot,
+  nextPoll,
+  type PollPace,
+  type SlotName,
+  type SlotState,
+  type SnapshotPolicyState,
+  selectDue,
+  startSnapshotPolicy,
+  type ThrottleState,
+} from '@slotcast/domain';
+import {
+  flushWal,
+  logStandbySnapshot,
+  type ObservedPrimary,
+  observePrimary,
+  type PostgresConnection,
+} from '@slotcast/postgres';
+import type { Clock, Doorbell, Logger } from '@slotcast/runtime';
+import type { PublisherStatus } from './publisher-status.ts';
+import type { Tenure } from './tenure.ts';
+import type { Wishes } from './wishes.ts';
+
+/** A manifest at least this often, so that a consumer can tell silence from death. */
+const HEARTBEAT_MS = 5000;
+
+export interface PublishLoopOptions {
+  readonly connection: PostgresConnection;
+  readonly tenure: Tenure;
+  readonly wishes: Wishes;
+  readonly doorbell: Doorbell;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly status: PublisherStatus;
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
+  readonly maxEventsPerSecond: number;
+  /** Asked with each heartbeat; rejects when the topic is not the one that the tenure began on. */
+  readonly checkTopic: () => Promise<void>;
+  /** Called once the topic holds a manifest of this tenure. */
+  readonly onEstablished: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** Why a tenure ended without an error. */
+export type TenureEnd = 'in_recovery' | 'other_timeline';
+
+/** Observes, compares and publishes until this server is no longer the primary that the tenure is for. */
+export async function publishLoop(options: PublishLoopOptions): Promise<TenureEnd> {
+  const loop = new PublishLoop(options);
+  for (;;) {
+    const result = await loop.round();
+    if (typeof result === 'string') {
+      return result;
+    }
+    await options.doorbell.wait(result.delayMs, options.signal);
+  }
+}
+
+class PublishLoop {
+  readonly #options: PublishLoopOptions;
+  #lastObserved: ReadonlyMap<SlotName, SlotState> | undefined;
+  #throttle: ThrottleState = freshThrottle;
+  #snapshots: SnapshotPolicyState | undefined;
+  #pace: PollPace | undefined;
+  #lastChangeAt: number | undefined;
+  #heartbeatAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PublishLoopOptions) {
+    this.#options = options;
+  }
+
+  async round(): Promise<TenureEnd | { readonly delayMs: number }> {
+    const { connection, tenure, clock, status } = this.#options;
+    const started = clock.monotonicMs();
+    const seen = await observePrimary(connection, this.#options.signal);
+    const queryMs = clock.monotonicMs() - started;
+    if (seen.inRecovery) {
+      return 'in_recovery';
+    }
+    if (seen.timeline !== tenure.facts.history.timeline) {
+      return 'other_timeline';
+    }
+    status.polled(queryMs, seen.slots.length);
+    const nextDueAt = await this.#publish(seen, started);
+    const snapshotAt = await this.#logSnapshot(seen, clock.monotonicMs());
+    const now = clock.monotonicMs();
+    const { delayMs, pace } = nextPoll({
+      pace: this.#pace,
+      now,
+      lastChangeAt: this.#lastChangeAt,
+      queryMs,
+      pollMinMs: this.#options.pollMinMs,
+      pollMaxMs: this.#options.pollMaxMs,
+      nextDueAt: earliest(nextDueAt, snapshotAt),
+    });
+    this.#pace = pace;
+    // The pause counts from the start of the round, so that publishing does not slow the polling down.
+    return { delayMs: Math.max(1, delayMs - (now - started)) };
+  }
+
+  /** Publishes what is due; returns when what was held back becomes due. */
+  async #publish(seen: ObservedPrimary, now: number): Promise<number | undefined> {
+    const { tenure, clock, status, maxEventsPerSecond } = this.#options;
+    const first = this.#lastObserved === undefined;
+    const { published } = tenure;
+    const changes = diffSlots({
+      published,
+      observed: seen.slots,
+      lastObserved: this.#lastObserved,
+      sameTenure: !first,
+    });
+    this.#lastObserved = new Map(seen.slots.map((slot) => [slot.name, slot]));
+    if (changes.length > 0) {
+      this.#lastChangeAt = now;
+    }
+    const selection = selectDue({ changes, published, state: this.#throttle, now, maxEventsPerSecond });
+    const due = first ? changes : selection.due;
+    const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS;
+    if (heartbeat && !first) {
+      await this.#options.checkTopic();
+    }
+    if (due.length > 0 || heartbeat) {
+      const started = clock.monotonicMs();
+      const publication = await tenure.publish({ lsn: seen.flushLsn, changes: due, heartbeat });
+      const ms = clock.monotonicMs() - started;
+      status.published(publication, ms);
+      this.#options.logger.debug({ events: publication.events.length, heartbeat, ms }, 'published');
+    }
+    if (first) {
+      this.#options.onEstablished();
+      await tenure.recordOwnership();
+    }
+    this.#heartbeatAt = heartbeat ? now : this.#heartbeatAt;
+    this.#throttle = selection.state;
+    return selection.nextDueAt;
+  }
+
+  /** Logs a running-xacts record when one is wanted; returns when a wish that stands may be granted. */
+  async #logSnapshot(seen: ObservedPrimary, now: number): Promise<number | undefined> {
+    const { connection, wishes, signal, status } = this.#options;
+    const verdict = judgeSnapshot({
+      state: this.#snapshots ?? startSnapshotPolicy(seen.insertLsn),
+      wishes: wishes.standing(),
+      lsn: seen.insertLsn,
+      now,
+    });
+    this.#snapshots = verdict.state;
+    if (verdict.log) {
+      await logStandbySnapshot(connection, signal);
+      // A record that is not flushed waits for the WAL writer before any standby gets it.
+      await flushWal(connection, signal);
+      status.standbySnapshotLogged();
+    }
+    return verdict.nextAt;
+  }
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}

@@ -1,0 +1,80 @@
+import type { Clock, HealthCheck, PublisherMetrics } from '@slotcast/runtime';
+import type { Publication } from './tenure.ts';
+
+export type PublisherPhase = 'starting' | 'asleep' | 'claiming' | 'publishing';
+
+/** A poll that takes longer than this, with its pause, means that the loop hangs. */
+const STALL_MS = 60_000;
+
+/** What the publisher says of itself: metrics and health checks. */
+export class PublisherStatus {
+  readonly #metrics: PublisherMetrics;
+  readonly #clock: Clock;
+  #phase: PublisherPhase = 'starting';
+  #lastError: string | undefined;
+  #aliveAt: number;
+
+  constructor(metrics: PublisherMetrics, clock: Clock) {
+    this.#metrics = metrics;
+    this.#clock = clock;
+    this.#aliveAt = clock.monotonicMs();
+  }
+
+  enter(phase: PublisherPhase, epoch?: number): void {
+    this.#phase = phase;
+    this.#aliveAt = this.#clock.monotonicMs();
+    this.#metrics.isPublishing.set(phase === 'publishing' ? 1 : 0);
+    if (phase === 'asleep' || phase === 'publishing') {
+      this.#lastError = undefined;
+    }
+    if (phase === 'publishing' && epoch !== undefined) {
+      this.#metrics.epoch.set(epoch);
+      this.#metrics.claimsTotal.inc();
+    }
+  }
+
+  failed(message: string): void {
+    this.#lastError = message;
+    this.#phase = 'starting';
+    this.#metrics.isPublishing.set(0);
+    this.#aliveAt = this.#clock.monotonicMs();
+  }
+
+  polled(queryMs: number, slots: number): void {
+    this.#aliveAt = this.#clock.monotonicMs();
+    this.#metrics.pollSeconds.observe(queryMs / 1000);
+    this.#metrics.slots.set(slots);
+  }
+
+  published({ events, withManifest }: Publication, ms: number): void {
+    this.#metrics.transactionsTotal.inc();
+    this.#metrics.publishSeconds.observe(ms / 1000);
+    this.#metrics.lastPublishTimestampSeconds.set(this.#clock.now() / 1000);
+    if (withManifest) {
+      this.#metrics.eventsTotal.inc({ op: 'manifest' });
+    }
+    for (const event of events) {
+      this.#metrics.eventsTotal.inc({ op: event.op });
+    }
+  }
+
+  standbySnapshotLogged(): void {
+    this.#metrics.standbySnapshotsTotal.inc();
+  }
+
+  /** True as long as the loop turns. */
+  alive(): boolean {
+    return this.#clock.monotonicMs() - this.#aliveAt < STALL_MS;
+  }
+
+  checks(): HealthCheck[] {
+    const role = this.#phase === 'asleep' ? 'asleep: the server is a standby' : this.#phase;
+    return [
+      {
+        name: 'publisher',
+        ok: this.#phase === 'asleep' || this.#phase === 'publishing',
+        detail: this.#lastError ?? role,
+      },
+    ];
+  }
+}

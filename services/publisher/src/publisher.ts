@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import type { EventLog } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import {
+  checkPreconditions,
+  connectPostgres,
+  identifySystem,
+  type ObservedPrimary,
+  observePrimary,
+  type PostgresConnection,
+  type PostgresOptions,
+  PreconditionError,
+  readPreconditions,
+  readTimelineHistory,
+} from '@slotcast/postgres';
+import {
+  type Clock,
+  Doorbell,
+  type HealthSource,
+  type Logger,
+  type PublisherMetrics,
+  SlotcastError,
+  supervise,
+} from '@slotcast/runtime';
+import { claimTopic, type FormerTenure, type PublisherIdentity } from './claim-topic.ts';
+import type { PrimaryIdentity } from './primary.ts';
+import { publishLoop } from './publish-loop.ts';
+import { PublisherStatus } from './publisher-status.ts';
+import type { Tenure } from './tenure.ts';
+import { Wishes } from './wishes.ts';
+
+export interface PublisherOptions {
+  readonly node: string;
+  readonly cluster: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly takeOver: boolean;
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
+  readonly maxEventsPerSecond: number;
+  readonly postgres: PostgresOptions;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  /** Rejects with a SlotcastError when a topic is missing or has settings that lose data. */
+  readonly verifyTopics: () => Promise<void>;
+  /** Gives errors of Kafka and PostgreSQL their slotcast code. */
+  readonly explainError: (error: unknown) => unknown;
+  readonly metrics: PublisherMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** What runs beside a server until it is told to stop. */
+export interface Service {
+  readonly health: HealthSource;
+  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not mend. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The publisher of one node: asleep while its server is in recovery, else the one writer of the cluster's slots topic. */
+export function createPublisher(options: PublisherOptions): Service {
+  const publisher = new Publisher(options);
+  return { health: publisher.status, run: publisher.run.bind(publisher) };
+}
+
+class Publisher {
+  readonly status: PublisherStatus;
+  readonly #options: PublisherOptions;
+  readonly #identity: PublisherIdentity;
+  #former: FormerTenure | undefined;
+
+  constructor(options: PublisherOptions) {
+    const { node, cluster, slotsTopic, nodesTopic, takeOver } = options;
+    const transactionalId = `slotcast.${cluster}.publisher`;
+    this.#options = options;
+    this.#identity = { node, slotsTopic, nodesTopic, takeOver, transactionalId, instance: randomUUID() };
+    this.status = new PublisherStatus(options.metrics, options.clock);
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    const { logger, clock } = this.#options;
+    return supervise({
+      attempt: (progressed) => this.#attempt(progressed, signal),
+      explain: this.#options.explainError,
+      onFailure: (message) => this.status.failed(message),
+      clock,
+      random: Math.random,
+      logger,
+      signal,
+    });
+  }
+
+  async #attempt(progressed: () => void, signal: AbortSignal): Promise<void> {
+    await this.#options.verifyTopics();
+    const connection = await connectPostgres({ ...this.#options.postgres, signal });
+    try {
+      await this.#checkServer(connection, signal);
+      const seen = await this.#awaitPrimary(connection, progressed, signal);
+      const server = await this.#identify(seen, signal);
+      await this.#serve(connection, server, progressed, signal);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #checkServer(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
+    const facts = await readPreconditions(connection, signal);
+    for (const finding of checkPreconditions(facts, 'publisher')) {
+      if (finding.severity === 'fatal') {
+        throw new PreconditionError(finding);
+      }
+      this.#options.logger.warn(
+        { finding: finding.code, detail: finding.message },
+        'a precondition is not met',
+      );
+    }
+  }
+
+  /** Sleeps as long as the server is in recovery. */
+  async #awaitPrimary(
+    connection: PostgresConnection,
+    progressed: () => void,
+    signal: AbortSignal,
+  ): Promise<ObservedPrimary> {
+    const { clock, logger, pollMaxMs } = this.#options;
+    for (let announced = false; ; announced = true) {
+      const seen = await observePrimary(connection, signal);
+      if (!seen.inRecovery) {
+        return seen;
+      }
+      if (!announced) {
+        logger.info('asleep: the server is in recovery');
+      }
+      progressed();
+      this.status.enter('asleep');
+      await clock.sleep(pollMaxMs, signal);
+    }
+  }
+
+  async #identify(seen: ObservedPrimary, signal: AbortSignal): Promise<PrimaryIdentity> {
+    const replication = await connectPostgres({ ...this.#options.postgres, replication: true, signal });
+    try {
+      const { systemIdentifier } = await identifySystem(replication, signal);
+      const history = await readTimelineHistory(replication, seen.timeline, signal);
+      return { systemIdentifier, history };
+    } finally {
+      await replication.close();
+    }
+  }
+
+  async #serve(
+    connection: PostgresConnection,
+    server: PrimaryIdentity,
+    progressed: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, codec, logger, clock } = this.#options;
+    this.status.enter('claiming');
+    const tenure = await claimTopic({
+      log,
+      codec,
+      logger,
+      clock,
+      identity: this.#identity,
+      server,
+      former: this.#former,
+      signal,
+    });
+    const { epoch } = tenure.facts;
+    logger.info(
+      { epoch, timeline: server.history.timeline, slots: tenure.published.size },
+      'claimed the topic',
+    );
+    try {
+      const end = await this.#publish(connection, tenure, progressed, signal);
+      logger.info({ epoch, reason: end }, 'ended the tenure');
+    } finally {
+      await tenure.close();
+    }
+  }
+
+  /** Publishes, and listens for wishes; whichever fails first ends both. */
+  async #publish(
+    connection: PostgresConnection,
+    tenure: Tenure,
+    progressed: () => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { log, codec, clock, nodesTopic, slotsTopic } = this.#options;
+    const doorbell = new Doorbell();
+    const wishes = new Wishes({ codec, clock, onWish: () => doorbell.ring() });
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const listening = wishes.listen(log, nodesTopic, both);
+    let lastEnd = 0n;
+    const checkTopic = async (): Promise<void> => {
+      progressed();
+      const end = await log.endOffset(slotsTopic);
+      if (end < lastEnd) {
+        throw new SlotcastError(
+          'SC_TOPIC_RECREATED',
+          `the topic ${slotsTopic} ended at offset ${lastEnd} and now ends at ${end}: it was deleted, recreated or truncated`,
+        );
+      }
+      lastEnd = end;
+    };
+    const publishing = publishLoop({
+      ...this.#options,
+      connection,
+      tenure,
+      wishes,
+      doorbell,
+      status: this.status,
+      checkTopic,
+      // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
+      onEstablished: () => {
+        this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
+        this.status.enter('publishing', tenure.facts.epoch);
+      },
+      signal: both,
+    });
+    try {
+      return await Promise.race([publishing, listening.then(() => publishing)]);
+    } finally {
+      stop.abort();
+      await Promise.allSettled([publishing, listening]);
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import {
+  applyPublished,
+  type EventOrigin,
+  eventsFromChanges,
+  type Lsn,
+  type Manifest,
+  manifestSlots,
+  type NodeSlotStatus,
+  type PublishedSlots,
+  type SlotChange,
+  type SlotEvent,
+  type SystemIdentifier,
+  type TimelineHistory,
+} from '@slotcast/domain';
+import type { LogWriter, NewRecord } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import type { Clock } from '@slotcast/runtime';
+
+/** What stays the same while one publisher holds the topic. */
+export interface TenureFacts {
+  readonly epoch: number;
+  readonly lineage: string;
+  readonly timelineNode: string;
+  readonly instance: string;
+  readonly node: string;
+  readonly systemIdentifier: SystemIdentifier;
+  readonly history: TimelineHistory;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+}
+
+/** What one transaction brought to the topic. */
+export interface Publication {
+  readonly events: readonly SlotEvent[];
+  readonly withManifest: boolean;
+}
+
+/** One publisher's hold on the slots topic: numbers its records, and writes each batch in one transaction. */
+export class Tenure {
+  readonly facts: TenureFacts;
+  readonly #writer: LogWriter;
+  readonly #codec: Codec;
+  readonly #clock: Clock;
+  #published: PublishedSlots;
+  #nextSeq = 1;
+  #lastLsn: Lsn | undefined;
+
+  constructor(options: {
+    facts: TenureFacts;
+    published: PublishedSlots;
+    writer: LogWriter;
+    codec: Codec;
+    clock: Clock;
+  }) {
+    this.facts = options.facts;
+    this.#published = options.published;
+    this.#writer = options.writer;
+    this.#codec = options.codec;
+    this.#clock = options.clock;
+  }
+
+  /** All live slots as the topic has them now. */
+  get published(): PublishedSlots {
+    return this.#published;
+  }
+
+  /**
+   * Publishes the changes seen at `lsn` in one transaction, with a manifest when the set of slots changed or `heartbeat` asks for
+   * one. Rejects as LogWriter.append does; then nothing is known of the topic and the tenure is over.
+   */
+  async publish(seen: {
+    lsn: Lsn;
+    changes: readonly SlotChange[];
+    heartbeat: boolean;
+  }): Promise<Publication> {
+    if (this.#lastLsn !== undefined && seen.lsn < this.#lastLsn) {
+      throw new RangeError(`the flush position of the server went back from ${this.#lastLsn} to ${seen.lsn}`);
+    }
+    const origin = this.#origin(seen.lsn);
+    const { events, nextSeq } = eventsFromChanges(seen.changes, origin);
+    const published = applyPublished(this.#published, events);
+    const records = await this.#slotRecords(events);
+    const withManifest = seen.heartbeat || events.some((event) => event.op !== 'update');
+    if (withManifest) {
+      records.push(await this.#manifestRecord({ ...origin, seq: nextSeq }, published));
+    }
+    await this.#writer.append(records);
+    this.#published = published;
+    this.#nextSeq = withManifest ? nextSeq + 1 : nextSeq;
+    this.#lastLsn = seen.lsn;
+    return { events, withManifest };
+  }
+
+  /** Says on the nodes topic that this node published these slots, so that it owns them when it comes back as a standby. */
+  async recordOwnership(): Promise<void> {
+    const records: NewRecord[] = [];
+    for (const [slot, { incarnation, state }] of this.#published) {
+      if (state.type === 'logical') {
+        records.push(await this.#ownershipRecord({ slot, incarnation }));
+      }
+    }
+    if (records.length > 0) {
+      await this.#writer.append(records);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#writer.close();
+  }
+
+  #origin(lsn: Lsn): EventOrigin {
+    const { epoch, node, history } = this.facts;
+    return { lsn, timeline: history.timeline, epoch, seq: this.#nextSeq, node, time: this.#clock.now() };
+  }
+
+  async #slotRecords(events: readonly SlotEvent[]): Promise<NewRecord[]> {
+    const records: NewRecord[] = [];
+    for (const event of events) {
+      const encoded = await this.#codec.encodeSlotEvent(this.facts.slotsTopic, event);
+      records.push(...encoded.map((record) => ({ ...record, topic: this.facts.slotsTopic })));
+      if (event.op === 'create' && event.state?.type === 'logical') {
+        records.push(await this.#ownershipRecord(event));
+      }
+    }
+    return records;
+  }
+
+  async #manifestRecord(origin: EventOrigin, published: PublishedSlots): Promise<NewRecord> {
+    const { systemIdentifier, history, timelineNode, instance, lineage, slotsTopic } = this.facts;
+    const manifest: Manifest = {
+      ...origin,
+      kind: 'manifest',
+      systemIdentifier,
+      history,
+      timelineNode,
+      instance,
+      lineage,
+      slots: manifestSlots(published),
+    };
+    return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };
+  }
+
+  async #ownershipRecord(of: Pick<SlotEvent, 'slot' | 'incarnation'>): Promise<NewRecord> {
+    const { node, nodesTopic, lineage } = this.facts;
+    const status: NodeSlotStatus = {
+      kind: 'node_slot',
+      node,
+      slot: of.slot,
+      role: 'primary',
+      ownership: { incarnation: of.incarnation, lineage, proven: true },
+      state: 'ready',
+      reason: '',
+      time: this.#clock.now(),
+    };
+    return { ...(await this.#codec.encodeNodeSlotStatus(nodesTopic, status)), topic: nodesTopic };
+  }
+}
