@@ -5,8 +5,7 @@ WORKDIR /slotcast
 COPY package.json package-lock.json tsconfig.base.json ./
 COPY packages packages
 COPY services services
-# Not npm ci: that refuses a lock file without the optional packages of all other platforms.
-RUN npm install --no-save --ignore-scripts --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 RUN npx tsc -b services/cli
 
 FROM node:20.20.2-bookworm-slim AS dependencies
@@ -15,7 +14,7 @@ COPY package.json package-lock.json ./
 COPY packages packages
 COPY services services
 # What the command line needs at run time; optional packages are the servers of the test kit.
-RUN npm install --no-save --omit=dev --omit=optional --workspace=slotcast --ignore-scripts --no-audit --no-fund
+RUN npm ci --omit=dev --omit=optional --workspace=slotcast --ignore-scripts --no-audit --no-fund
 
 FROM node:20.20.2-bookworm-slim
 ENV NODE_ENV=production

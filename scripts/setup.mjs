@@ -84,8 +84,7 @@ function installPackages() {
     return;
   }
   progress('installing npm packages');
-  // The lock file names the optional packages of the platforms that it was made on; npm ci would refuse it on the others.
-  const args = ['install', '--no-save', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
+  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
   const npm = process.env.npm_execpath;
   if (npm?.endsWith('.js')) {
     runCommand(process.execPath, [npm, ...args]);
