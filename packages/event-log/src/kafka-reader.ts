@@ -125,8 +125,12 @@ export class KafkaReader implements LogReader {
   }
 
   async #take(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
-    const verified = this.#verifying === undefined || (await this.#verifying);
-    if (!verified || batch.position <= this.#fetched) {
+    while (this.#verifying !== undefined) {
+      if (!(await this.#verifying)) {
+        return;
+      }
+    }
+    if (batch.position <= this.#fetched) {
       return;
     }
     for (const record of batch.records) {
@@ -142,18 +146,30 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  /** Looks whether the topic is still the same one, and holds back what is fetched meanwhile. */
+  /**
+   * Looks whether the topic is still the same one, and holds back what is fetched meanwhile. Each call looks anew: what an earlier
+   * one was told may come from the brokers that were there before.
+   */
   #verify(session: KafkaSession): void {
-    this.#verifying ??= this.#checkTopic().then(
-      () => {
+    const earlier = this.#verifying ?? Promise.resolve(true);
+    const verifying = Promise.all([earlier, this.#isSameTopic(session)]).then((both) => {
+      const verified = both.every(Boolean);
+      if (verified && this.#verifying === verifying) {
         this.#verifying = undefined;
-        return true;
-      },
-      (error: unknown) => {
-        session.fail(asError(error));
-        return false;
-      },
-    );
+      }
+      return verified;
+    });
+    this.#verifying = verifying;
+  }
+
+  async #isSameTopic(session: KafkaSession): Promise<boolean> {
+    try {
+      await this.#checkTopic();
+      return true;
+    } catch (error) {
+      session.fail(asError(error));
+      return false;
+    }
   }
 
   #onAnswer(): void {

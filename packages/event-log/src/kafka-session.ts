@@ -11,7 +11,7 @@ export interface SessionListener {
   onBatch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void>;
   /** A fetch was answered. */
   onAnswer(): void;
-  /** The connection to the brokers was made anew, or the group joined once more: is it still the same topic? */
+  /** The group was joined, or the connection to the brokers was made anew: is it still the same topic? */
   onReconnect(): void;
 }
 
@@ -116,9 +116,8 @@ export class KafkaSession {
     const offset = this.#listener.nextOffset();
     // Nothing is committed, so without this every join would start at the oldest record again.
     this.#consumer.seek({ topic: this.#topic, partition: 0, offset: offset.toString() });
-    if (this.#joined) {
-      this.#listener.onReconnect();
-    }
+    // The first join, too: kafkajs tries for so long to join that the brokers may be others than those asked before.
+    this.#listener.onReconnect();
     this.#joined = true;
   }
 

@@ -78,10 +78,9 @@ describe('an outage of Kafka', () => {
     timeout: 180_000,
   }, async () => {
     await using kafka = await startKafka();
-    const levels: string[] = [];
     // Shorter than the first outage, which kafkajs could otherwise sit out within one append.
     const publishing = connectTo(kafka.bootstrapServers, { operationTimeoutMs: 2_000 });
-    const reading = connectTo(kafka.bootstrapServers, { logger: (level) => levels.push(level) });
+    const reading = connectTo(kafka.bootstrapServers);
     await createTopic(publishing, TOPIC);
     const reader = await reading.read(TOPIC, 'beginning');
     const { records, ended } = collect(reader);
@@ -106,7 +105,6 @@ describe('an outage of Kafka', () => {
       numbersOf(records),
       Array.from({ length: goal }, (_, index) => index + 1),
     );
-    assert.ok(levels.includes('info'), 'the outage was reported');
     await reading.close();
     assert.ok((await ended) instanceof LogUnavailableError);
     await publishing.close();
@@ -166,11 +164,7 @@ describe('an outage of Kafka', () => {
     await impatientLog.close();
   });
 
-  const unreliable = {
-    timeout: 120_000,
-    skip: 'the alarm was missed once on a busy machine: the cause is not found yet',
-  };
-  test('after which other brokers answer at the same address is an alarm', unreliable, async () => {
+  test('after which other brokers answer at the same address is an alarm', { timeout: 120_000 }, async () => {
     const ports = { broker: await freePort(), controller: await freePort() };
     const fill = async (kafka: KafkaServer, records: number): Promise<EventLog> => {
       const log = connectTo(kafka.bootstrapServers);
