@@ -7,6 +7,7 @@ export * from './identity.ts';
 export * from './lsn.ts';
 export * from './node-status.ts';
 export * from './poll-interval.ts';
+export * from './promotion-record.ts';
 export * from './publish-throttle.ts';
 export * from './slot-diff.ts';
 export * from './slot-event.ts';

@@ -1,5 +1,6 @@
 import type { SystemIdentifier, Timeline } from './identity.ts';
 import type { Lsn } from './lsn.ts';
+import type { Promotion } from './promotion-record.ts';
 import type { Incarnation } from './slot-event.ts';
 import type { SlotName } from './slot-name.ts';
 
@@ -23,6 +24,14 @@ export type ReadinessState = (typeof readinessStates)[number];
 export interface PhysicalSlotPin {
   readonly name: SlotName;
   readonly catalogXmin?: number | undefined;
+}
+
+/** The last end-to-end measurement on a standby. */
+export interface CanaryLag {
+  /** From writing the canary's change on the primary to the canary slot's standing past it here; includes the difference of both clocks. */
+  readonly lagMs: number;
+  /** Milliseconds since 1970. */
+  readonly time: number;
 }
 
 /** Record `<node>` of the nodes topic. */
@@ -49,6 +58,9 @@ export interface NodeStatus {
   readonly wantsStandbySnapshot: boolean;
   /** Lineage of the slots topic that this node last applied. */
   readonly lineage?: string | undefined;
+  /** The last promotion of the server, by which it became a primary. */
+  readonly promotion?: Promotion | undefined;
+  readonly canary?: CanaryLag | undefined;
   /** Milliseconds since 1970. */
   readonly time: number;
 }

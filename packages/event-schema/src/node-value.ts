@@ -10,6 +10,7 @@ import {
 } from '@slotcast/domain';
 import { orNull, toLong, toTimestamp } from './avro-number.ts';
 import type { FieldReader } from './field-reader.ts';
+import { promotionFields, readPromotion } from './promotion-value.ts';
 import { incarnationFields, readIncarnation } from './slot-value.ts';
 
 /** A node's status as fields of `io.slotcast.NodeStatus`. Throws a RangeError on numbers that do not fit. */
@@ -33,6 +34,11 @@ export function nodeStatusFields(status: NodeStatus): object {
     })),
     wants_standby_snapshot: status.wantsStandbySnapshot,
     lineage: status.lineage ?? null,
+    promotion: orNull(status.promotion, promotionFields),
+    canary: orNull(status.canary, ({ lagMs, time }) => ({
+      lag_ms: toLong('lag_ms', lagMs),
+      time: toTimestamp('time', time),
+    })),
     time: toTimestamp('time', status.time),
   };
 }
@@ -45,6 +51,8 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
   const primarySlotName = fields.optionalText('primary_slot_name');
   const hotStandbyFeedback = fields.optionalFlag('hot_standby_feedback');
   const lineage = fields.optionalText('lineage');
+  const promotion = readPromotion(fields.optionalRecord('promotion'));
+  const canary = fields.optionalRecord('canary');
   return {
     kind: 'node',
     node: fields.text('node'),
@@ -68,6 +76,10 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
     }),
     wantsStandbySnapshot: fields.flag('wants_standby_snapshot'),
     ...(lineage !== undefined && { lineage }),
+    ...(promotion !== undefined && { promotion }),
+    ...(canary !== undefined && {
+      canary: { lagMs: canary.integer('lag_ms'), time: canary.integer('time') },
+    }),
     time: fields.integer('time'),
   };
 }

@@ -1,4 +1,5 @@
 import {
+  aheadOutcomes,
   type Incarnation,
   type Lsn,
   lsn,
@@ -6,6 +7,7 @@ import {
   type NodeSlotStatus,
   type NodeStatus,
   nodeRoles,
+  type Promotion,
   parseSlotName,
   parseSystemIdentifier,
   readinessStates,
@@ -113,6 +115,25 @@ const requiredOfNode = [
   'time',
 ] as const;
 
+const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
+  {
+    timeline: anyTimeline,
+    switchLsn: anyLsn,
+    fencedLsn: anyLsn,
+    complete: fc.boolean(),
+    ahead: fc.array(
+      fc.record(
+        { slot: anySlotName, confirmedFlushLsn: anyLsn, outcome: fc.constantFrom(...aheadOutcomes) },
+        plain,
+      ),
+      { maxLength: 3 },
+    ),
+    lost: fc.array(fc.record({ slot: anySlotName, reason: anyText }, plain), { maxLength: 3 }),
+    time: anyTime,
+  },
+  { ...plain, requiredKeys: ['timeline', 'switchLsn', 'complete', 'ahead', 'lost', 'time'] },
+);
+
 export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
   {
     kind: fc.constant('node' as const),
@@ -134,6 +155,8 @@ export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
     ),
     wantsStandbySnapshot: fc.boolean(),
     lineage: anyText,
+    promotion: anyPromotion,
+    canary: fc.record({ lagMs: anyNumber, time: anyTime }, plain),
     time: anyTime,
   },
   { ...plain, requiredKeys: [...requiredOfNode] },

@@ -85,6 +85,16 @@ export const exampleNode: NodeStatus = {
   physicalSlots: [{ name: parseSlotName('db3'), catalogXmin: 3_999_999_999 }, { name: parseSlotName('db4') }],
   wantsStandbySnapshot: false,
   lineage: 'a91d44c7',
+  promotion: {
+    timeline: timeline(3),
+    switchLsn: parseLsn('16/B0000028'),
+    fencedLsn: parseLsn('16/B1000000'),
+    complete: true,
+    ahead: [{ slot: orders, confirmedFlushLsn: parseLsn('16/B0700000'), outcome: 'fenced' }],
+    lost: [{ slot: parseSlotName('audit'), reason: 'it was being made' }],
+    time,
+  },
+  canary: { lagMs: 31, time },
   time,
 };
 

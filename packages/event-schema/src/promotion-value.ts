@@ -1,0 +1,43 @@
+import { aheadOutcomes, type Promotion, parseSlotName, timeline } from '@slotcast/domain';
+import { toLong, toTimestamp } from './avro-number.ts';
+import type { FieldReader } from './field-reader.ts';
+
+/** A promotion as fields of `io.slotcast.Promotion`. Throws a RangeError on numbers that do not fit. */
+export function promotionFields(promotion: Promotion): object {
+  return {
+    timeline: toLong('timeline', promotion.timeline),
+    switch_lsn: promotion.switchLsn,
+    fenced_lsn: promotion.fencedLsn ?? null,
+    complete: promotion.complete,
+    ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
+      slot,
+      confirmed_flush_lsn: confirmedFlushLsn,
+      outcome,
+    })),
+    lost: promotion.lost.map(({ slot, reason }) => ({ slot, reason })),
+    time: toTimestamp('time', promotion.time),
+  };
+}
+
+/** Reads what `promotionFields` wrote. Throws a RangeError on values that the domain does not have. */
+export function readPromotion(fields: FieldReader | undefined): Promotion | undefined {
+  if (fields === undefined) {
+    return undefined;
+  }
+  const fencedLsn = fields.optionalPosition('fenced_lsn');
+  return {
+    timeline: timeline(fields.integer('timeline')),
+    switchLsn: fields.position('switch_lsn'),
+    ...(fencedLsn !== undefined && { fencedLsn }),
+    complete: fields.flag('complete'),
+    ahead: fields.records('ahead').map((row) => ({
+      slot: parseSlotName(row.text('slot')),
+      confirmedFlushLsn: row.position('confirmed_flush_lsn'),
+      outcome: row.symbol('outcome', aheadOutcomes),
+    })),
+    lost: fields
+      .records('lost')
+      .map((row) => ({ slot: parseSlotName(row.text('slot')), reason: row.text('reason') })),
+    time: fields.integer('time'),
+  };
+}
