@@ -5,7 +5,9 @@ export {
 } from './connection.ts';
 export { PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
 export { clientConfig, type PostgresOptions } from './connection-options.ts';
+export { DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
+export { setFailoverProperty } from './failover-property.ts';
 export { type ReceivedRow, type SubscribeOptions, subscribe } from './logical-consumer.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
@@ -28,6 +30,7 @@ export {
 } from './precondition-check.ts';
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
+export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {
   type IdentifiedSystem,
@@ -52,3 +55,4 @@ export {
 } from './slot-functions.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
 export type { StatementLimits } from './statement-interruption.ts';
+export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './wal-push.ts';

@@ -26,6 +26,8 @@ export interface SubscribeOptions {
   readonly publication: string;
   /** Called for one row after the other; the next one waits for the promise. A rejection ends the subscription. */
   readonly onRow: (row: ReceivedRow) => void | Promise<void>;
+  /** Where to start, for a client that keeps its own position; where the slot stands when absent. */
+  readonly startLsn?: Lsn;
   /** Called once the server has begun to send. */
   readonly onStart?: () => void;
   /** The longest that a processed transaction waits for its acknowledgement; 100 ms by default. */
@@ -34,7 +36,7 @@ export interface SubscribeOptions {
 }
 
 /**
- * Consumes a logical slot from where it stands (start position 0/0), and acknowledges what `onRow` has processed. WAL in which there
+ * Consumes a logical slot from where it stands (start position 0/0) unless told otherwise, and acknowledges what `onRow` has processed. WAL in which there
  * was nothing for this slot is acknowledged too, so that the slot of an idle database does not hold it. Resolves when the signal is
  * aborted and `onRow` has returned. Rejects with the server's error (55006 while another session uses the slot), a PostgresConnectionError, or what
  * `onRow` rejected with; connecting again is the caller's business.
@@ -98,10 +100,10 @@ class Subscription {
   }
 
   async run(): Promise<void> {
-    const { slot, acknowledgeEveryMs } = this.#options;
+    const { slot, startLsn, acknowledgeEveryMs } = this.#options;
     const timer = setInterval(() => this.#acknowledge(), acknowledgeEveryMs ?? ACKNOWLEDGE_EVERY_MS);
     try {
-      await this.#service.subscribe(this.#plugin, slot, '0/0');
+      await this.#service.subscribe(this.#plugin, slot, startLsn === undefined ? '0/0' : formatLsn(startLsn));
     } catch (error) {
       this.#failure ??= error;
     } finally {

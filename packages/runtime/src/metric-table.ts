@@ -83,6 +83,24 @@ export const publisherMetrics = {
     help: 'Running-transactions records that were asked of the server.',
     labels: [],
   },
+  promotionAheadSlots: {
+    name: 'slotcast_promotion_ahead_slots',
+    type: 'gauge',
+    help: 'Slots whose consumers were ahead of this server when it was promoted, by outcome: fenced, quarantined or unsafe.',
+    labels: ['outcome'],
+  },
+  promotionLostSlots: {
+    name: 'slotcast_promotion_lost_slots',
+    type: 'gauge',
+    help: 'Slots that were not ready on this server when it was promoted.',
+    labels: [],
+  },
+  promotionTimestampSeconds: {
+    name: 'slotcast_promotion_timestamp_seconds',
+    type: 'gauge',
+    help: 'When this server was promoted, in seconds since 1970; 0 when no promotion is known.',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
 
 /** Metrics of the consumer. */

@@ -32,6 +32,9 @@ export function createPublisherMetrics(build: BuildInfo) {
     pollSeconds: histogram(registry, publisherRows.pollSeconds),
     lastPublishTimestampSeconds: gauge(registry, publisherRows.lastPublishTimestampSeconds),
     standbySnapshotsTotal: counter(registry, publisherRows.standbySnapshotsTotal),
+    promotionAheadSlots: gauge(registry, publisherRows.promotionAheadSlots),
+    promotionLostSlots: gauge(registry, publisherRows.promotionLostSlots),
+    promotionTimestampSeconds: gauge(registry, publisherRows.promotionTimestampSeconds),
   } as const;
 }
 

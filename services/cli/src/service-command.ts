@@ -54,13 +54,10 @@ export async function runConsumerService(options: GlobalOptions): Promise<void> 
     const { config } = parts;
     const metrics = createConsumerMetrics(parts.build);
     const { advanceDuty, pollMaxMs } = config;
-    const { version } = parts.build;
     const service = createConsumer({
       ...commonOptions(parts),
-      policy: planPolicy(config),
       advanceDuty,
       pollMaxMs,
-      version,
       metrics,
     });
     return { service, registry: metrics.registry };
@@ -121,12 +118,15 @@ async function serve(
   }
 }
 
-function commonOptions({ config, logger, log }: ServiceParts) {
+function commonOptions({ config, logger, log, build }: ServiceParts) {
   const topics = topicNames(config.topicPrefix, config.cluster);
   const registryUrl = config.schemaRegistryUrl;
   return {
     node: config.node,
     cluster: config.cluster,
+    version: build.version,
+    policy: planPolicy(config),
+    onDivergence: config.onDivergence,
     slotsTopic: topics.slots,
     nodesTopic: topics.nodes,
     postgres: { url: config.postgresUrl, applicationName: `slotcast-${config.service}` },

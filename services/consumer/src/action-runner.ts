@@ -1,11 +1,10 @@
 import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { copySlot, dropSlot } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/hand-off';
+import { copySlot, type DatabaseSessions, dropSlot } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
 import type { Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
-import type { DatabaseSessions } from './database-sessions.ts';
-import type { NodeDirectory } from './node-directory.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import type { StandbyView } from './standby-server.ts';
 

@@ -8,9 +8,14 @@ import {
   spend,
   untilAffordable,
 } from '@slotcast/domain';
-import { advanceSlot, advanceSlots, classifyPostgresError, isPostgresError } from '@slotcast/postgres';
+import {
+  advanceSlot,
+  advanceSlots,
+  classifyPostgresError,
+  type DatabaseSessions,
+  isPostgresError,
+} from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
-import type { DatabaseSessions } from './database-sessions.ts';
 import type { SlotFailures } from './slot-failures.ts';
 
 export type AdvanceAction = Extract<SlotAction, { kind: 'advance' }>;

@@ -6,8 +6,8 @@ import {
   type SlotName,
   slotLag,
 } from '@slotcast/domain';
+import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock, ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/runtime';
-import type { SlotsFeed } from './slots-feed.ts';
 import type { StandbyView } from './standby-server.ts';
 
 export type ConsumerPhase = 'starting' | 'asleep' | 'replaying' | 'following';

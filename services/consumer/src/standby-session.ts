@@ -1,9 +1,11 @@
 import {
+  emptyLine,
   findPin,
   type Manifest,
   type NodeStatus,
   type Plan,
   type PlanPolicy,
+  type PublishedLine,
   plan,
   type SettledBacklog,
   type SlotEvent,
@@ -19,18 +21,27 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { classifyPostgresError, dropSlot, isPostgresError, type PostgresOptions } from '@slotcast/postgres';
+import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
+import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import { type Clock, type ConsumerMetrics, Doorbell, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { Advancer } from './advancer.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
-import { DatabaseSessions } from './database-sessions.ts';
-import { NodeDirectory } from './node-directory.ts';
 import { SlotFailures } from './slot-failures.ts';
-import { SlotsFeed } from './slots-feed.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 import { StatusWriter } from './status-writer.ts';
+
+/** What a session leaves to the hand-off of its server's slots. */
+export interface PromotedSession {
+  readonly feed: SlotsFeed;
+  readonly directory: NodeDirectory;
+  readonly writer: LogWriter;
+  readonly systemIdentifier: SystemIdentifier;
+  readonly serverVersion: number;
+  readonly drain: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
 
 export interface StandbySessionOptions {
   readonly node: string;
@@ -48,6 +59,8 @@ export interface StandbySessionOptions {
   readonly status: ConsumerStatus;
   /** Called when the session works, so that the back-off of failures starts anew. */
   readonly progressed: () => void;
+  /** Called when the server has left recovery, while everything is still open. */
+  readonly onPromoted: (session: PromotedSession) => Promise<void>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -57,6 +70,8 @@ const WAITING_MS = 2;
 const IDLE_MS = 500;
 /** The same while slots advance once a second only. */
 const LOUD_PAUSE_MS = 100;
+/** How long the last records before a promotion are waited for. */
+const DRAIN_MS = 10_000;
 /** Share of the time that looking at the server may take. */
 const LOOK_TIMES = 4;
 
@@ -76,6 +91,8 @@ export class StandbySession {
   readonly #unprovenSince = new Map<SlotName, number>();
   #lineage: string | undefined;
   #following = false;
+  /** Offset of the slots topic up to which records are taken. */
+  #taken = 0n;
   #waitMs = WAITING_MS;
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
@@ -84,9 +101,10 @@ export class StandbySession {
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
-    this.#feed = new SlotsFeed(options);
-    this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic });
-    this.#sessions = new DatabaseSessions(postgres, logger, signal);
+    const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
+    this.#feed = new SlotsFeed({ ...options, onMalformed });
+    this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
+    this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
     this.#creations = new Creations({
       sessions: this.#sessions,
@@ -119,22 +137,33 @@ export class StandbySession {
       readers.push(nodes);
       this.#refuseOtherInstance(fenced);
       // The claim fences an earlier process of this node; only then is the end of its records final.
-      writer = await log.claim(`slotcast.${cluster}.node.${node}`);
+      writer = await log.claim(nodeWriterId(cluster, node));
       const end = await log.endOffset(nodesTopic);
       await readTo({ reader: nodes, end, onRecords: takeNodes, signal: this.#signal });
       this.#lineage = this.#directory.nodes.get(node)?.lineage;
       const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
       readers.push(slots);
+      this.#taken = slots.position;
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
         this.#follow(nodes, (records) => this.#directory.take(records, true)),
         this.#follow(slots, async (records) => {
           await this.#feed.take(records, true);
+          this.#taken = slots.position;
           this.#options.metrics.appliedOffset.set(Number(slots.position));
         }),
         this.#work(systemIdentifier, writer),
       ]);
-      await this.#dropUnproven();
+      await this.#creations.close();
+      await this.#options.onPromoted({
+        feed: this.#feed,
+        directory: this.#directory,
+        writer,
+        systemIdentifier,
+        serverVersion: this.#server.serverVersion,
+        drain: () => this.#drain(),
+        signal: this.#signal,
+      });
     } finally {
       this.#stop.abort();
       await Promise.allSettled([
@@ -146,37 +175,36 @@ export class StandbySession {
     }
   }
 
+  /** What was published on the line of descent that this standby replays. */
+  line(): PublishedLine {
+    const { history } = this.#server;
+    return history === undefined ? emptyLine : this.#feed.publishedOn(history);
+  }
+
+  /** Ends the present pause. */
+  wake(): void {
+    this.#doorbell.ring();
+  }
+
+  /** Waits until all that the slots topic has now is taken. */
+  async #drain(): Promise<void> {
+    const end = await this.#options.log.endOffset(this.#options.slotsTopic);
+    const deadline = AbortSignal.any([this.#signal, AbortSignal.timeout(DRAIN_MS)]);
+    while (this.#taken < end) {
+      await this.#doorbell.wait(DRAIN_MS, deadline);
+    }
+  }
+
   /** Two consumers of one node would fence each other for ever, so the one that was fenced stops. */
   #refuseOtherInstance(fenced: boolean): void {
     const { node, instance } = this.#options;
-    const other = this.#directory.nodes.get(node)?.instance;
+    const own = this.#directory.own;
+    const other = own?.role === 'standby' ? own.instance : undefined;
     if (fenced && other !== undefined && other !== instance) {
       throw new SlotcastError(
         'SC_DUPLICATE_NODE',
         `another consumer of node ${node} (instance ${other}) took over from this one (instance ${instance})`,
       );
-    }
-  }
-
-  /** After a promotion a two_phase slot that its consumer has not passed would lose changes under its real name. */
-  async #dropUnproven(): Promise<void> {
-    const { logger } = this.#options;
-    for (const [slot, { proven }] of this.#directory.ownership) {
-      if (!proven && (await this.#dropIfHere(slot))) {
-        logger.error({ slot }, 'dropped a two_phase slot that was not safe to use at the promotion');
-      }
-    }
-  }
-
-  async #dropIfHere(slot: SlotName): Promise<boolean> {
-    try {
-      await dropSlot(await this.#sessions.main(), slot, this.#signal);
-      return true;
-    } catch (error) {
-      if (isPostgresError(error) && classifyPostgresError(error).class === 'stale') {
-        return false;
-      }
-      throw error;
     }
   }
 
@@ -354,4 +382,11 @@ export class StandbySession {
 function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent> {
   const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
   return new Map([...settled.desired, ...waiting]);
+}
+
+function warnOfLoudLog(logger: Logger, role: string): void {
+  logger.warn(
+    { role },
+    'each advance writes six lines to the server log, so slots advance once a second only: GRANT SET ON PARAMETER log_min_messages TO the role',
+  );
 }

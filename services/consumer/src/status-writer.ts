@@ -1,7 +1,7 @@
 import { type NodeSlotStatus, type NodeStatus, type Plan, type SlotVerdict } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
+import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
-import type { NodeDirectory } from './node-directory.ts';
 import type { StandbyView } from './standby-server.ts';
 
 /** Positions alone are written no more often than this; a change of state or reason at once. */

@@ -5,6 +5,7 @@ import {
   judgeClaim,
   judgeFenced,
   type Manifest,
+  type Promotion,
 } from '@slotcast/domain';
 import { type EventLog, readTo, replayTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
@@ -22,6 +23,8 @@ export interface PublisherIdentity {
   readonly nodesTopic: string;
   readonly transactionalId: string;
   readonly takeOver: boolean;
+  /** slotcast's version. */
+  readonly version: string;
 }
 
 /** The tenure of this process that ended last. */
@@ -50,15 +53,18 @@ export async function claimTopic(options: {
   identity: PublisherIdentity;
   server: PrimaryIdentity;
   former: FormerTenure | undefined;
+  /** Called when nothing speaks against the claim, before anybody is fenced; resolves with the promotion that made the server a primary. */
+  beforeClaim: (manifest: Manifest | undefined) => Promise<Promotion | undefined>;
   signal: AbortSignal;
 }): Promise<Tenure> {
-  const { log, codec, logger, clock, identity, server, former, signal } = options;
+  const { log, codec, logger, clock, identity, server, former, beforeClaim, signal } = options;
   const topic = new TopicState(codec, logger);
   const onRecords = topic.take.bind(topic);
   const reader = await replayTopic({ log, topic: identity.slotsTopic, onRecords, signal });
   try {
     judge(topic, options);
     refuseOtherInstance(topic.manifest, identity, former);
+    const promotion = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
       const end = await log.endOffset(identity.slotsTopic);
@@ -70,8 +76,11 @@ export async function claimTopic(options: {
         timelineNode: granted.timelineNode,
         instance: identity.instance,
         node: identity.node,
+        version: identity.version,
         systemIdentifier: server.systemIdentifier,
+        serverVersion: server.serverVersion,
         history: server.history,
+        promotion,
         slotsTopic: identity.slotsTopic,
         nodesTopic: identity.nodesTopic,
       };
