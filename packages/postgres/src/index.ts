@@ -6,7 +6,13 @@ export {
 export { PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
 export { clientConfig, type PostgresOptions } from './connection-options.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
-export { type ReceivedRow, type SubscribeOptions, subscribe } from './logical-consumer.ts';
+export {
+  type ReceivedMessage,
+  type ReceivedRow,
+  type SubscribeOptions,
+  subscribe,
+} from './logical-consumer.ts';
+export { emitMessage, type LogicalMessage } from './logical-message.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
 export {
