@@ -228,6 +228,11 @@ export const configSchema = z.strictObject({
     default: '60',
     help: "A slot whose newest state, or whose publisher's heartbeat, is older than this is `lagging`; in seconds.",
   }),
+  canary: setting(boolean, {
+    name: 'SLOTCAST_CANARY',
+    default: 'off',
+    help: 'Measure the end-to-end lag every second with a slot `slotcast_canary` of the publisher; with `off`, the publisher drops that slot.',
+  }),
   httpListen: setting(listenAddress, {
     name: 'SLOTCAST_HTTP_LISTEN',
     default: { publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
@@ -264,7 +269,6 @@ export const plannedSettings: readonly string[] = [
   'SLOTCAST_ON_DIVERGENCE',
   'SLOTCAST_RESTART_COMMAND',
   'SLOTCAST_RESTART_INTERVAL',
-  'SLOTCAST_CANARY',
 ];
 
 /** Names the file below the environment; read before the table. */

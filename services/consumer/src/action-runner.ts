@@ -2,7 +2,7 @@ import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict
 import type { LogWriter } from '@slotcast/event-log';
 import { copySlot, dropSlot } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
-import type { Advancer } from './advancer.ts';
+import type { AdvanceAction, Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
 import type { DatabaseSessions } from './database-sessions.ts';
 import type { NodeDirectory } from './node-directory.ts';
@@ -28,6 +28,8 @@ export interface RunOutcome {
   readonly stepped: boolean;
   /** Some slots have not reached their goal, for want of budget or because the way is long. */
   readonly advancesLeft: boolean;
+  /** Advances that were carried out. */
+  readonly advanced: readonly AdvanceAction[];
 }
 
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
@@ -60,9 +62,10 @@ export class ActionRunner {
     }
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#options.advancer.run(advances));
-    const reached = advances.filter((action) => action.target === action.goal && moved.has(action.slot));
+    const advanced = advances.filter((action) => moved.has(action.slot));
+    const reached = advanced.filter((action) => action.target === action.goal);
     reached.forEach((action) => this.#observeDelay(desired.get(action.slot)));
-    return { stepped: done > 0, advancesLeft: reached.length < advances.length };
+    return { stepped: done > 0, advancesLeft: reached.length < advances.length, advanced };
   }
 
   #observeDelay(event: SlotEvent | undefined): void {

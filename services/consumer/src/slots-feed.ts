@@ -11,6 +11,7 @@ import {
 import type { LogRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { CanaryMeter } from './canary-meter.ts';
 
 /** The consumer's side of the slots topic: decodes, orders and holds what replay has not reached. */
 export class SlotsFeed {
@@ -18,15 +19,23 @@ export class SlotsFeed {
   readonly #clock: Clock;
   readonly #metrics: ConsumerMetrics;
   readonly #logger: Logger;
+  readonly #canary: CanaryMeter;
   #backlog: EventBacklog = emptyBacklog;
   #newestManifest: Manifest | undefined;
   #heartbeatAt: number | undefined;
 
-  constructor(options: { codec: Codec; clock: Clock; metrics: ConsumerMetrics; logger: Logger }) {
+  constructor(options: {
+    codec: Codec;
+    clock: Clock;
+    metrics: ConsumerMetrics;
+    logger: Logger;
+    canary: CanaryMeter;
+  }) {
     this.#codec = options.codec;
     this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#logger = options.logger;
+    this.#canary = options.canary;
   }
 
   /** The newest manifest in the topic, whether replay has reached it or not. */
@@ -69,8 +78,10 @@ export class SlotsFeed {
       );
     }
     const refused = new Set(rejected.map(({ event }) => event));
-    for (const event of events) {
-      if (event.kind === 'manifest' && !refused.has(event)) {
+    const accepted = events.filter((event) => !refused.has(event));
+    this.#canary.hear(accepted);
+    for (const event of accepted) {
+      if (event.kind === 'manifest') {
         this.#newestManifest = event;
         this.#heartbeatAt = live ? this.#clock.now() : event.time;
       }

@@ -23,6 +23,7 @@ import { classifyPostgresError, dropSlot, isPostgresError, type PostgresOptions 
 import { type Clock, type ConsumerMetrics, Doorbell, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { Advancer } from './advancer.ts';
+import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
 import { DatabaseSessions } from './database-sessions.ts';
@@ -66,6 +67,7 @@ export class StandbySession {
   readonly #server: StandbyServer;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #canary: CanaryMeter;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
   readonly #doorbell = new Doorbell();
@@ -84,7 +86,8 @@ export class StandbySession {
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
-    this.#feed = new SlotsFeed(options);
+    this.#canary = new CanaryMeter(options);
+    this.#feed = new SlotsFeed({ ...options, canary: this.#canary });
     this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic });
     this.#sessions = new DatabaseSessions(postgres, logger, signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
@@ -212,6 +215,8 @@ export class StandbySession {
           ? { verdicts: [], idleProbes: [] }
           : this.#plan(view, settled, settled.manifest);
       const outcome = await runner.run(next, view, settled.desired);
+      const { ownership } = this.#directory;
+      this.#canary.measure({ view, advanced: outcome.advanced, ownership });
       await reporter.write(next, view, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed });
@@ -345,6 +350,7 @@ export class StandbySession {
         .filter((slot) => slot.type === 'physical')
         .map(({ name, catalogXmin }) => ({ name, catalogXmin })),
       lineage: this.#lineage,
+      canary: this.#canary.last,
     });
     return new StatusWriter({ directory: this.#directory, writer, clock: this.#options.clock, describe });
   }

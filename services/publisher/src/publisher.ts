@@ -22,6 +22,7 @@ import {
   SlotcastError,
   supervise,
 } from '@slotcast/runtime';
+import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 import { publishLoop } from './publish-loop.ts';
@@ -38,6 +39,8 @@ export interface PublisherOptions {
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
   readonly maxEventsPerSecond: number;
+  /** Whether the canary runs. */
+  readonly canary: boolean;
   readonly postgres: PostgresOptions;
   readonly log: EventLog;
   readonly codec: Codec;
@@ -179,7 +182,7 @@ class Publisher {
     }
   }
 
-  /** Publishes, and listens for wishes; whichever fails first ends both. */
+  /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
   async #publish(
     connection: PostgresConnection,
     tenure: Tenure,
@@ -192,6 +195,8 @@ class Publisher {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const listening = wishes.listen(log, nodesTopic, both);
+    const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
+    const measuring = canary.run(both);
     let lastEnd = 0n;
     const checkTopic = async (): Promise<void> => {
       progressed();
@@ -210,6 +215,7 @@ class Publisher {
       tenure,
       wishes,
       doorbell,
+      mark: (slots) => canary.mark(slots),
       status: this.status,
       checkTopic,
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
@@ -223,7 +229,7 @@ class Publisher {
       return await Promise.race([publishing, listening.then(() => publishing)]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening]);
+      await Promise.allSettled([publishing, listening, measuring]);
     }
   }
 }
