@@ -37,6 +37,8 @@ const START_MS = 5000;
 const SILENT_MS = 10_000;
 /** Beats that the published position may be behind; far more than a throttled publisher leaves behind. */
 const KEPT_BEATS = 60;
+/** Beats in a row after which the next failure counts as the first: one alone may come through between two failures. */
+const STEADY_BEATS = 10;
 
 export interface CanaryOptions {
   /** False: a slot that a canary left behind is dropped. */
@@ -111,7 +113,6 @@ export class Canary {
   }
 
   async #prepareSlot(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
-    this.#options.status.canary = 'making its slot, which waits for open transactions';
     this.#beats = [];
     const seen = await observePrimary(connection, signal);
     if (seen.inRecovery) {
@@ -132,6 +133,7 @@ export class Canary {
       case 'missing':
         break;
     }
+    this.#options.status.canary = 'makes its slot, which waits for open transactions';
     const slot = { name: CANARY_SLOT, plugin: CANARY_PLUGIN, twoPhase: false };
     await createLogicalSlot(connection, slot, signal);
     this.#logger.info({ slot: CANARY_SLOT }, 'made the slot of the canary');
@@ -171,6 +173,7 @@ export class Canary {
     progressed: () => void,
     signal: AbortSignal,
   ): Promise<never> {
+    let received = 0;
     await subscribe({
       connection: this.#options.postgres,
       slot: CANARY_SLOT,
@@ -178,7 +181,10 @@ export class Canary {
       onRow: () => undefined,
       onMessage: (message) => {
         this.#received(message);
-        progressed();
+        received += 1;
+        if (received >= STEADY_BEATS) {
+          progressed();
+        }
       },
       onStart: () => started.ring(),
       acknowledgeAtOnce: true,
