@@ -1,4 +1,6 @@
 export * from './advance-budget.ts';
+export * from './canary.ts';
+export * from './canary-lag.ts';
 export * from './catalog-pin.ts';
 export * from './claim.ts';
 export * from './event-backlog.ts';

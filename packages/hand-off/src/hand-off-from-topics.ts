@@ -59,8 +59,14 @@ class TopicHandOff {
   constructor(options: TopicHandOffOptions) {
     this.#options = options;
     const { codec, clock, logger, nodesTopic, facts } = options;
-    this.#feed = new SlotsFeed({ codec, clock, onMalformed, logger });
-    this.#directory = new NodeDirectory({ node: facts.node, topic: nodesTopic, codec, onMalformed, logger });
+    this.#feed = new SlotsFeed({ codec, clock, onMalformed: ignore, onAccepted: ignore, logger });
+    this.#directory = new NodeDirectory({
+      node: facts.node,
+      topic: nodesTopic,
+      codec,
+      onMalformed: ignore,
+      logger,
+    });
   }
 
   async run(): Promise<Promotion | undefined> {
@@ -144,8 +150,8 @@ class TopicHandOff {
   }
 }
 
-/** Whoever follows the topics all the time reports malformed records. */
-function onMalformed(): void {}
+/** Whoever follows the topics all the time counts and measures. */
+function ignore(): void {}
 
 /** True when this node's record says that the promotion to this timeline is dealt with. */
 export function isHandedOver(directory: NodeDirectory, timeline: Timeline): boolean {

@@ -21,15 +21,24 @@ export class SlotsFeed {
   readonly #clock: Clock;
   readonly #onMalformed: () => void;
   readonly #logger: Logger;
+  readonly #onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
   #backlog: EventBacklog = emptyBacklog;
   #newestManifest: Manifest | undefined;
   #heartbeatAt: number | undefined;
 
-  constructor(options: { codec: Codec; clock: Clock; onMalformed: () => void; logger: Logger }) {
+  /** `onAccepted` gets the records that were neither malformed nor turned the clock back. */
+  constructor(options: {
+    codec: Codec;
+    clock: Clock;
+    onMalformed: () => void;
+    onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
+    logger: Logger;
+  }) {
     this.#codec = options.codec;
     this.#clock = options.clock;
     this.#onMalformed = options.onMalformed;
     this.#logger = options.logger;
+    this.#onAccepted = options.onAccepted;
   }
 
   /** The newest manifest in the topic, whether replay has reached it or not. */
@@ -72,8 +81,10 @@ export class SlotsFeed {
       );
     }
     const refused = new Set(rejected.map(({ event }) => event));
-    for (const event of events) {
-      if (event.kind === 'manifest' && !refused.has(event)) {
+    const accepted = events.filter((event) => !refused.has(event));
+    this.#onAccepted(accepted);
+    for (const event of accepted) {
+      if (event.kind === 'manifest') {
         this.#newestManifest = event;
         this.#heartbeatAt = live ? this.#clock.now() : event.time;
       }

@@ -8,7 +8,13 @@ export { clientConfig, type PostgresOptions } from './connection-options.ts';
 export { DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
 export { setFailoverProperty } from './failover-property.ts';
-export { type ReceivedRow, type SubscribeOptions, subscribe } from './logical-consumer.ts';
+export {
+  type ReceivedMessage,
+  type ReceivedRow,
+  type SubscribeOptions,
+  subscribe,
+} from './logical-consumer.ts';
+export { emitMessage, type LogicalMessage } from './logical-message.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
 export {

@@ -234,6 +234,11 @@ export const configSchema = z.strictObject({
     default: '60',
     help: "A slot whose newest state, or whose publisher's heartbeat, is older than this is `lagging`; in seconds.",
   }),
+  canary: setting(boolean, {
+    name: 'SLOTCAST_CANARY',
+    default: 'off',
+    help: 'Measure the end-to-end lag every second with a slot `slotcast_canary` of the publisher; with `off`, the publisher drops that slot.',
+  }),
   httpListen: setting(listenAddress, {
     name: 'SLOTCAST_HTTP_LISTEN',
     default: { publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
@@ -266,11 +271,7 @@ export const configTable: readonly ConfigRow[] = Object.entries(configSchema.sha
 });
 
 /** Settings that are planned: naming one is an error, so that nobody relies on what does not happen. */
-export const plannedSettings: readonly string[] = [
-  'SLOTCAST_RESTART_COMMAND',
-  'SLOTCAST_RESTART_INTERVAL',
-  'SLOTCAST_CANARY',
-];
+export const plannedSettings: readonly string[] = ['SLOTCAST_RESTART_COMMAND', 'SLOTCAST_RESTART_INTERVAL'];
 
 /** Names the file below the environment; read before the table. */
 export const CONFIG_FILE_VARIABLE = 'SLOTCAST_CONFIG_FILE';

@@ -101,6 +101,24 @@ export const publisherMetrics = {
     help: 'When this server was promoted, in seconds since 1970; 0 when no promotion is known.',
     labels: [],
   },
+  canaryUp: {
+    name: 'slotcast_publisher_canary_up',
+    type: 'gauge',
+    help: '1 while the canary receives what it writes; 0 while it is broken, off, or has no tenure.',
+    labels: [],
+  },
+  canarySeconds: {
+    name: 'slotcast_publisher_canary_seconds',
+    type: 'histogram',
+    help: 'Time from writing a change of the canary to receiving it through its slot, both on the primary.',
+    labels: [],
+  },
+  canaryFailuresTotal: {
+    name: 'slotcast_publisher_canary_failures_total',
+    type: 'counter',
+    help: 'Times that the canary failed and began again.',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
 
 /** Metrics of the consumer. */
@@ -151,6 +169,24 @@ export const consumerMetrics = {
     name: 'slotcast_consumer_apply_delay_seconds',
     type: 'histogram',
     help: "Time from an event's origin, by the publisher's clock, until it was applied here.",
+    labels: [],
+  },
+  canaryLagSeconds: {
+    name: 'slotcast_consumer_canary_lag_seconds',
+    type: 'gauge',
+    help: "End-to-end lag: from writing the canary's last change on the primary to its slot standing past it here; or the age of a change that it does not stand past, if that is more.",
+    labels: [],
+  },
+  canarySeconds: {
+    name: 'slotcast_consumer_canary_seconds',
+    type: 'histogram',
+    help: 'End-to-end lag of every change of the canary.',
+    labels: [],
+  },
+  canaryTimestampSeconds: {
+    name: 'slotcast_consumer_canary_timestamp_seconds',
+    type: 'gauge',
+    help: "Unix time, by the publisher's clock, at which the newest change was written that the canary's slot stands past here; 0 before the first.",
     labels: [],
   },
   publisherHeartbeatAgeSeconds: {

@@ -1,5 +1,5 @@
 import { createConsumer } from '@slotcast/consumer';
-import { matchesFilters, type PlanPolicy } from '@slotcast/domain';
+import { type PlanPolicy, wantsSlot } from '@slotcast/domain';
 import { createKafkaLog, type EventLog, type KafkaLogger, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { createPublisher } from '@slotcast/publisher';
@@ -41,9 +41,9 @@ export async function runPublisherService(options: GlobalOptions): Promise<void>
   await runNodeService('publisher', options, (parts) => {
     const { config } = parts;
     const metrics = createPublisherMetrics(parts.build);
-    const { pollMinMs, pollMaxMs, maxEventsPerSecond, takeOver } = config;
+    const { pollMinMs, pollMaxMs, maxEventsPerSecond, takeOver, canary } = config;
     const pace = { pollMinMs, pollMaxMs, maxEventsPerSecond };
-    const service = createPublisher({ ...commonOptions(parts), ...pace, takeOver, metrics });
+    const service = createPublisher({ ...commonOptions(parts), ...pace, takeOver, canary, metrics });
     return { service, registry: metrics.registry };
   });
 }
@@ -162,7 +162,7 @@ function topicVerifier(log: EventLog, config: Config, logger: Logger): () => Pro
 
 function planPolicy(config: Config): PlanPolicy {
   return {
-    wanted: (slot) => matchesFilters(config.slots, slot),
+    wanted: (slot) => wantsSlot(config.slots, slot),
     dropExtraSlots: config.dropExtraSlots,
     onConflict: config.onConflict,
     allowedPlugins: config.plugins,

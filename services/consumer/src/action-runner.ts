@@ -3,7 +3,7 @@ import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import { copySlot, type DatabaseSessions, dropSlot } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
-import type { Advancer } from './advancer.ts';
+import type { AdvanceAction, Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import type { StandbyView } from './standby-server.ts';
@@ -27,6 +27,8 @@ export interface RunOutcome {
   readonly stepped: boolean;
   /** Some slots have not reached their goal, for want of budget or because the way is long. */
   readonly advancesLeft: boolean;
+  /** Advances that were carried out. */
+  readonly advanced: readonly AdvanceAction[];
 }
 
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
@@ -59,9 +61,10 @@ export class ActionRunner {
     }
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#options.advancer.run(advances));
-    const reached = advances.filter((action) => action.target === action.goal && moved.has(action.slot));
+    const advanced = advances.filter((action) => moved.has(action.slot));
+    const reached = advanced.filter((action) => action.target === action.goal);
     reached.forEach((action) => this.#observeDelay(desired.get(action.slot)));
-    return { stepped: done > 0, advancesLeft: reached.length < advances.length };
+    return { stepped: done > 0, advancesLeft: reached.length < advances.length, advanced };
   }
 
   #observeDelay(event: SlotEvent | undefined): void {

@@ -26,6 +26,7 @@ import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import { type Clock, type ConsumerMetrics, Doorbell, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { Advancer } from './advancer.ts';
+import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
 import { SlotFailures } from './slot-failures.ts';
@@ -81,6 +82,7 @@ export class StandbySession {
   readonly #server: StandbyServer;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #canary: CanaryMeter;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
   readonly #doorbell = new Doorbell();
@@ -101,8 +103,10 @@ export class StandbySession {
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
+    const canary = new CanaryMeter(options);
+    this.#canary = canary;
     const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
-    this.#feed = new SlotsFeed({ ...options, onMalformed });
+    this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
     this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
     this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
@@ -240,6 +244,8 @@ export class StandbySession {
           ? { verdicts: [], idleProbes: [] }
           : this.#plan(view, settled, settled.manifest);
       const outcome = await runner.run(next, view, settled.desired);
+      const { ownership } = this.#directory;
+      this.#canary.measure({ view, advanced: outcome.advanced, ownership });
       await reporter.write(next, view, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed });
@@ -373,6 +379,7 @@ export class StandbySession {
         .filter((slot) => slot.type === 'physical')
         .map(({ name, catalogXmin }) => ({ name, catalogXmin })),
       lineage: this.#lineage,
+      canary: this.#canary.last,
     });
     return new StatusWriter({ directory: this.#directory, writer, clock: this.#options.clock, describe });
   }

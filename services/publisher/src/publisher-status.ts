@@ -9,6 +9,8 @@ const STALL_MS = 60_000;
 
 /** What the publisher says of itself: metrics and health checks. */
 export class PublisherStatus {
+  /** How the canary is, if it runs. It is told, and never makes the publisher unready. */
+  canary: string | undefined;
   readonly #metrics: PublisherMetrics;
   readonly #clock: Clock;
   #phase: PublisherPhase = 'starting';
@@ -86,6 +88,7 @@ export class PublisherStatus {
         ok: this.#phase === 'asleep' || this.#phase === 'publishing',
         detail: this.#lastError ?? role,
       },
+      ...(this.canary === undefined ? [] : [{ name: 'canary', ok: true, detail: this.canary }]),
     ];
   }
 }

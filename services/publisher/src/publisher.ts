@@ -23,6 +23,7 @@ import {
   SlotcastError,
   supervise,
 } from '@slotcast/runtime';
+import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 import { PromotionWatch } from './promotion-watch.ts';
@@ -43,6 +44,8 @@ export interface PublisherOptions {
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
   readonly maxEventsPerSecond: number;
+  /** Whether the canary runs. */
+  readonly canary: boolean;
   readonly postgres: PostgresOptions;
   readonly log: EventLog;
   readonly codec: Codec;
@@ -199,7 +202,7 @@ class Publisher {
     }
   }
 
-  /** Publishes, and listens for wishes; whichever fails first ends both. */
+  /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
   async #publish(
     connection: PostgresConnection,
     tenure: Tenure,
@@ -212,6 +215,8 @@ class Publisher {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const listening = wishes.listen(log, nodesTopic, both);
+    const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
+    const measuring = canary.run(both);
     let lastEnd = 0n;
     const checkTopic = async (): Promise<void> => {
       progressed();
@@ -230,6 +235,7 @@ class Publisher {
       tenure,
       wishes,
       doorbell,
+      mark: (slots) => canary.mark(slots),
       status: this.status,
       checkTopic,
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
@@ -244,7 +250,7 @@ class Publisher {
       return await Promise.race([publishing, listening.then(() => publishing)]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening]);
+      await Promise.allSettled([publishing, listening, measuring]);
     }
   }
 }
