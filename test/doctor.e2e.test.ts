@@ -202,6 +202,19 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     const impatient = { SLOTCAST_LAG_MAX_SECONDS: '1' };
     await untilComplaints(silent, silent.primary, ['failed publisher'], impatient);
   });
+
+  test('tells an old primary that it was left behind, and has no complaint about the new one', {
+    timeout,
+  }, async () => {
+    await scene.primary.kill();
+    await scene.service('publisher', scene.standby());
+    await scene.standby().promote();
+    await untilComplaints(scene, scene.standby(), []);
+    await scene.primary.start();
+    const diagnosis = await doctor(scene, scene.primary);
+    assert.deepEqual(complaints(diagnosis), ['failed timeline']);
+    assert.match(remedyOf(diagnosis, 'timeline'), /^stop this server, then: pg_rewind/);
+  });
 });
 
 function outcomesOf(

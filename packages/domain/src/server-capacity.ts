@@ -18,7 +18,7 @@ export function checkReplicationSlots(
 ): Check {
   const { max, used, inRecovery } = server;
   const needed = size.logicalSlots + size.standbys + size.databases;
-  const fact = `max_replication_slots is ${max}, ${used} are taken; needed are ${needed} (${plural(size.logicalSlots, 'logical slot')}, ${plural(size.standbys, 'standby')}, one for each of ${plural(size.databases, 'database')} with slots)`;
+  const fact = `max_replication_slots is ${max}, in use ${used}, needed ${needed} (${plural(size.logicalSlots, 'logical slot')}, ${plural(size.standbys, 'standby')}, ${plural(size.databases, 'database')} with slots)`;
   if (max >= needed && used < max) {
     return ok('max_replication_slots', fact);
   }
@@ -38,7 +38,7 @@ export function checkWalSenders(
 ): Check {
   const { max, busy } = server;
   const needed = Math.max(size.logicalSlots + size.standbys, busy) + OWN_WAL_SENDERS;
-  const fact = `max_wal_senders is ${max}, others use ${busy}; needed are ${needed} (${plural(size.standbys, 'standby')}, ${plural(size.logicalSlots, 'logical consumer')}, ${OWN_WAL_SENDERS} for slotcast)`;
+  const fact = `max_wal_senders is ${max}, in use by others ${busy}, needed ${needed} (${plural(size.standbys, 'standby')}, ${plural(size.logicalSlots, 'logical consumer')}, ${OWN_WAL_SENDERS} for slotcast)`;
   if (max >= needed) {
     return ok('max_wal_senders', fact);
   }

@@ -68,7 +68,7 @@ function judgeSlot(slot: SlotState, node: string, hasCopies: boolean): Check {
   const { name, active, xmin, catalogXmin } = slot;
   if (!active) {
     const message = `the physical slot ${name} of node ${node} is not in use: the standby is away, or streams without it`;
-    const remedy = `/* on ${node} */ ${setByReload('primary_slot_name', `'${name}'`)}`;
+    const remedy = `/* start ${node}; if it runs, there */ ${setByReload('primary_slot_name', `'${name}'`)}`;
     return failed('standby_slots', message, remedy);
   }
   const feedback = `/* on ${node} */ ${setByReload('hot_standby_feedback', 'on')}`;

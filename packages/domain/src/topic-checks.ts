@@ -53,8 +53,8 @@ export function checkTimeline(
 ): readonly Check[] {
   const verdict = judgeClaim({ manifest, highestEpoch, server, takeOver });
   if (verdict.kind === 'claim') {
-    const before = manifest === undefined ? 'an empty topic' : `timeline ${manifest.timeline} of the topic`;
-    return [ok('timeline', `timeline ${server.timeline} continues ${before}`)];
+    const there = manifest === undefined ? 'the topic is empty' : `the topic is on ${manifest.timeline}`;
+    return [ok('timeline', `timeline ${server.timeline}, ${there}`)];
   }
   return verdict.code === 'other_system'
     ? []

@@ -50,16 +50,16 @@ export async function readServerFacts(
 
 /** A walsender of this server. */
 export interface WalSender {
-  /** `application_name`; absent when the role may not see it, which takes pg_monitor. */
-  readonly application: string | undefined;
-  /** It is sending WAL, or decoded changes, and not a base backup. */
+  /** `application_name`, which any role may see. */
+  readonly application: string;
+  /** It is sending WAL or decoded changes, and not a base backup. False without pg_monitor, which it takes to see that. */
   readonly streaming: boolean;
   /** Slot that it uses. */
   readonly slot: string | undefined;
 }
 
 interface WalSenderRow {
-  readonly application: string | null;
+  readonly application: string;
   readonly streaming: boolean;
   readonly slot: string | null;
 }
@@ -70,7 +70,7 @@ export async function readWalSenders(
   signal?: AbortSignal,
 ): Promise<readonly WalSender[]> {
   const text = `
-    select r.application_name as application,
+    select coalesce(r.application_name, '') as application,
            coalesce(r.state in ('catchup', 'streaming'), false) as streaming,
            s.slot_name as slot
       from pg_stat_replication as r
@@ -78,7 +78,7 @@ export async function readWalSenders(
      order by r.pid`;
   const rows = await connection.run<WalSenderRow>({ text }, { signal });
   return rows.map(({ application, streaming, slot }) => ({
-    application: application ?? undefined,
+    application,
     streaming,
     slot: slot ?? undefined,
   }));

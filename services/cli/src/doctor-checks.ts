@@ -42,14 +42,18 @@ export function diagnose(
   const { view } = server;
   const { contents } = kafka;
   const checks = [checkNodeJs(process.versions.node), ...server.checks, ...kafka.checks];
-  if (view !== undefined) {
-    checks.push(...serverChecks(config, view, contents));
-  }
   if (contents !== undefined) {
     checks.push(...topicChecks(config, contents));
   }
-  if (view !== undefined && contents !== undefined) {
-    checks.push(...clusterChecks(config, view, contents));
+  if (view !== undefined) {
+    const system = contents && checkSystem(view.systemIdentifier, contents.manifest);
+    // The topics of another cluster tell nothing about this server.
+    const own = system?.outcome === 'failed' ? undefined : contents;
+    checks.push(
+      ...serverChecks(config, view, own),
+      ...(system === undefined ? [] : [system]),
+      ...(own === undefined ? [] : clusterChecks(config, view, own)),
+    );
   }
   const order = Object.keys(checkTable);
   return checks.toSorted((a, b) => order.indexOf(a.check) - order.indexOf(b.check));
@@ -66,7 +70,7 @@ function serverChecks(config: Config, view: ServerView, contents: TopicContents 
     databases: databases.size,
     standbys: countStandbys(view, contents),
   };
-  const busy = view.walSenders.filter(({ application }) => !OWN_APPLICATION.test(application ?? '')).length;
+  const busy = view.walSenders.filter(({ application }) => !OWN_APPLICATION.test(application)).length;
   const { maxReplicationSlots: max, usedReplicationSlots: used } = preconditions;
   const plugins = { allowedPlugins: config.plugins, serverPlugins: facts.outputPluginLibraries };
   return [
@@ -90,31 +94,34 @@ function topicChecks(config: Config, contents: TopicContents): Check[] {
   ];
 }
 
-function clusterChecks({ node, takeOver }: Config, view: ServerView, contents: TopicContents): Check[] {
+function clusterChecks(
+  { node, takeOver }: Config,
+  view: ServerView,
+  contents: TopicContents,
+): readonly Check[] {
   const { systemIdentifier, history, settings, slots } = view;
   const { inRecovery } = view.preconditions;
-  const system = checkSystem(systemIdentifier, contents.manifest);
-  if (system.outcome === 'failed') {
-    // The topics tell of other servers; nothing in them is about this one.
-    return [system];
-  }
   const consumers = checkConsumers(contents, { node, inRecovery }, Date.now());
   if (inRecovery) {
     const { hotStandbyFeedback, walReceiver } = settings;
     const primarySlotName = walReceiver?.slotName ?? settings.primarySlotName;
     const self = { node, hotStandbyFeedback, primarySlotName, slots };
-    return [system, ...consumers, ...checkCatalogPin(self, contents)];
+    return [...consumers, ...checkCatalogPin(self, contents)];
   }
   const timeline =
     history === undefined
       ? []
       : checkTimeline({ node, systemIdentifier, history, timeline: history.timeline }, contents, takeOver);
+  if (timeline.some(({ outcome }) => outcome === 'failed')) {
+    // The standbys that the topic tells of follow another primary.
+    return timeline;
+  }
   const slotless = view.walSenders.flatMap(({ application, streaming, slot }) =>
-    streaming && slot === undefined && application !== undefined ? [application] : [],
+    streaming && slot === undefined ? [application] : [],
   );
   const physicalSlots = slots.filter(({ type }) => type === 'physical');
   const primary = { node, physicalSlots, slotless };
-  return [system, ...timeline, ...consumers, ...checkStandbySlots(primary, contents)];
+  return [...timeline, ...consumers, ...checkStandbySlots(primary, contents)];
 }
 
 /** The slots of the primary: its own, or as a standby knows them from the topic, with what it has itself. */
@@ -132,6 +139,9 @@ function carriedSlots(view: ServerView, contents: TopicContents | undefined): re
 /** Whichever tells of more: the physical slots that are known, or the nodes. */
 function countStandbys(view: ServerView, contents: TopicContents | undefined): number {
   const physical = carriedSlots(view, contents).filter(({ type }) => type === 'physical').length;
-  const nodes = [...(contents?.nodes.values() ?? [])].filter(({ role }) => role === 'standby').length;
-  return Math.max(physical, nodes);
+  // The record of a standby that was promoted stays what it was.
+  const nodes = [...(contents?.nodes.values() ?? [])].filter(
+    ({ role, node }) => role === 'standby' && node !== contents?.manifest?.node,
+  );
+  return Math.max(physical, nodes.length);
 }

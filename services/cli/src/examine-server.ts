@@ -155,7 +155,7 @@ function refused(check: 'postgres_connection' | 'walsender_connection', error: u
 
 function remedyOf({ code, remedy }: SlotcastError, sqlState: string | undefined): string {
   if (sqlState === INVALID_AUTHORIZATION) {
-    return "in the server's pg_hba.conf: host  all  <role>  <address that slotcast comes from>/32  scram-sha-256; then: SELECT pg_reload_conf();";
+    return "if there is such a role, in the server's pg_hba.conf: host  all  <role>  <address that slotcast comes from>/32  scram-sha-256; then: SELECT pg_reload_conf();";
   }
   // What the error itself advises is that of a service, which tries again.
   return code === 'SC_POSTGRES_UNREACHABLE' ? errorCodes[code].remedy : remedy;
