@@ -39,6 +39,20 @@ export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
 export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {
+  checkDatabases,
+  checkServerExtras,
+  checkServerPreconditions,
+  checkStreaming,
+} from './server-checks.ts';
+export {
+  type ClosedDatabase,
+  readClosedDatabases,
+  readServerFacts,
+  readWalSenders,
+  type ServerFacts,
+  type WalSender,
+} from './server-facts.ts';
+export {
   type IdentifiedSystem,
   identifySystem,
   readServerIdentity,

@@ -24,6 +24,7 @@ export function createCommandLine(): Command {
   addServices(program);
   addTopic(program);
   addEvents(program);
+  addDoctor(program);
   addConfig(program);
   return program;
 }
@@ -75,6 +76,18 @@ function addEvents(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const { runEvents } = await import('./events-command.ts');
       await runEvents(command.optsWithGlobals<EventsOptions>());
+    });
+}
+
+function addDoctor(program: Command): void {
+  subcommand(program, 'doctor')
+    .description(
+      'check all that this node, its server, Kafka and the cluster must have, and say what mends it',
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runDoctor } = await import('./doctor-command.ts');
+      await runDoctor(command.optsWithGlobals<PrintOptions>());
     });
 }
 

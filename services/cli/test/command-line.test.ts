@@ -15,7 +15,7 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     const { code, stdout, stderr } = await runCli(['--help']);
     assert.equal(code, 0);
     assert.equal(stderr, '');
-    for (const command of ['publisher', 'consumer', 'topic', 'events', 'config']) {
+    for (const command of ['publisher', 'consumer', 'topic', 'events', 'doctor', 'config']) {
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
     }
   });
@@ -53,6 +53,7 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     ['topic', 'check'],
     ['topic', 'create'],
     ['events'],
+    ['doctor'],
     ['config'],
   ]) {
     test(`"${args.join(' ')}" without settings exits 78 and names all that are missing`, async () => {
