@@ -41,7 +41,7 @@ export class StatusWriter {
   /** Writes what is due, in one transaction. */
   async write(plan: Plan, view: StandbyView, wanted: boolean): Promise<void> {
     const time = this.#clock.now();
-    // A slot without a position is not here: PostgreSQL's own synchronisation keeps its copies temporary until they are of use.
+    // Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary.
     const lasting = view.slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
     const local = new Map(lasting.map((slot) => [slot.name, slot]));
     const kept = plan.verdicts.filter((entry) => !this.#isGone(entry));
