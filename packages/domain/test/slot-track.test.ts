@@ -33,6 +33,14 @@ describe('when a consumer moved past a position', options, () => {
     assert.equal(trackOf(10, 20, 20, 20).passedAt(at(10)), 1);
   });
 
+  test('of the newest position is exact even right after the track was thinned', () => {
+    for (let length = MAX_TRACK_POINTS; length < MAX_TRACK_POINTS + 4; length += 1) {
+      const track = trackOf(...Array.from({ length }, (_, index) => index + 1));
+      assert.equal(track.passedAt(at(length)), undefined);
+      assert.equal(track.passedAt(at(length - 1)), length - 1);
+    }
+  });
+
   test('is never earlier than it was, however long the track, and exact at the newest end', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4 * MAX_TRACK_POINTS }), fc.nat(), (length, place) => {

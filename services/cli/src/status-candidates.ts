@@ -8,11 +8,12 @@ export function candidateLines({ candidates, slots }: ClusterView, paint: Paint)
   return candidates.flatMap((candidate, index) => {
     const name = paint('strong', printable(candidate.node));
     const stale = candidate.stale ? `, ${paint('warning', 'as of when it was last heard of')}` : '';
+    const ahead = certainlyAhead(candidate).map(({ slot, bytes }) => `${slot} ${bytesText(bytes)}`);
     const losses = candidate.lost.map(({ slot, state }) => `${slot} (${state ?? 'unknown'})`);
     return [
       `${index + 1}. ${name}: ${lossText(candidate, slots.length, paint)}; ${aheadText(candidate, paint)}${stale}`,
       ...(losses.length === 0 ? [] : [`   lost: ${namesText(losses)}`]),
-      ...(candidate.ahead.length === 0 ? [] : [`   ahead: ${namesText(candidate.ahead.map(aheadSlotText))}`]),
+      ...(ahead.length === 0 ? [] : [`   ahead: ${namesText(ahead)}`]),
     ];
   });
 }
@@ -23,21 +24,22 @@ function lossText({ lost }: Candidate, all: number, paint: Paint): string {
     : paint('bad', `loses ${lost.length} of ${counted(all, 'slot')}`);
 }
 
-function aheadText({ ahead, aheadBytes, walLsn }: Candidate, paint: Paint): string {
+function aheadText(candidate: Candidate, paint: Paint): string {
+  const { aheadBytes, walLsn } = candidate;
   const wal = walLsn === undefined ? 'its WAL' : `its WAL (${formatLsn(walLsn)})`;
   if (aheadBytes === undefined) {
     return paint('warning', `it cannot be told whether a consumer is ahead of ${wal}`);
   }
-  if (aheadBytes === 0n) {
-    return `no consumer is ahead of ${wal}`;
+  const certain = certainlyAhead(candidate);
+  if (certain.length > 0) {
+    return paint('warning', `consumers are up to ${bytesText(aheadBytes)} ahead of ${wal}`);
   }
-  const isCertain = ahead.some(({ certain }) => certain);
-  return paint(
-    'warning',
-    `consumers ${isCertain ? 'are' : 'may be'} up to ${bytesText(aheadBytes)} ahead of ${wal}`,
-  );
+  return aheadBytes === 0n
+    ? `no consumer is ahead of ${wal}`
+    : `consumers are at most ${bytesText(aheadBytes)} ahead of ${wal}`;
 }
 
-function aheadSlotText({ slot, bytes, certain }: Candidate['ahead'][number]): string {
-  return `${slot} ${certain ? '' : 'perhaps '}${bytesText(bytes)}`;
+/** Consumers that had confirmed more than the standby had when it wrote its record. Others may only have moved since. */
+export function certainlyAhead({ ahead }: Candidate): Candidate['ahead'] {
+  return ahead.filter(({ certain }) => certain);
 }

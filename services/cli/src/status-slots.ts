@@ -13,6 +13,14 @@ import { bytesText, durationText, namesText } from './quantity.ts';
 
 const SEPARATOR = '  ';
 
+/** Standbys write positions every ten seconds: a ready copy that seems to lag no longer than that need not lag at all. */
+const POSITIONS_MS = 12_000;
+
+/** True when the copy really is behind, as far as the topics tell. */
+export function isBehind({ ready, lag }: CopyView): boolean {
+  return lag !== undefined && lag.bytes > 0n && !(ready && lag.ms <= POSITIONS_MS);
+}
+
 /** One row per slot, one column per standby; standbys for which a line has no room come in another table below. */
 export function slotTables(view: ClusterView, paint: Paint, width: number): string[] {
   let standbys = standbysOf(view.nodes);
@@ -60,7 +68,9 @@ function copyCell(node: NodeView, copy: CopyView | undefined, paint: Paint): str
   const lag = copy?.lag;
   const text = node.stale ? `was ${state}` : state;
   const behind =
-    lag === undefined || lag.bytes === 0n ? '' : ` (${bytesText(lag.bytes)}, ${durationText(lag.ms)})`;
+    copy === undefined || lag === undefined || !isBehind(copy)
+      ? ''
+      : ` (${bytesText(lag.bytes)}, ${durationText(lag.ms)})`;
   return paint(styleOf(node, copy), text) + behind;
 }
 

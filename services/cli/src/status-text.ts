@@ -1,8 +1,8 @@
 import type { Paint } from './paint.ts';
-import { candidateLines } from './status-candidates.ts';
+import { candidateLines, certainlyAhead } from './status-candidates.ts';
 import type { StatusReport } from './status-json.ts';
 import { nodeRemarks, nodeTable, publisherLine } from './status-nodes.ts';
-import { copyReasons, slotTables } from './status-slots.ts';
+import { copyReasons, isBehind, slotTables } from './status-slots.ts';
 import { verdictLines } from './status-verdict.ts';
 import { wrapText } from './wrap-text.ts';
 
@@ -19,9 +19,9 @@ export function statusText(report: StatusReport, { paint, width }: Drawing): str
   const wrap = (lines: readonly string[], indent: number): string[] =>
     lines.flatMap((line) => wrapText(line, { width, indent }));
   const title = (text: string): string => paint('dim', text);
-  const lags = view.slots.some(({ copies }) => copies.some(({ lag }) => (lag?.bytes ?? 0n) > 0n));
+  const lags = view.slots.some(({ copies }) => copies.some(isBehind));
   const reasons = copyReasons(view);
-  const isAhead = view.candidates.some(({ ahead }) => ahead.length > 0);
+  const isAhead = view.candidates.some((candidate) => certainlyAhead(candidate).length > 0);
   const blocks: readonly (readonly string[])[] = [
     wrap(verdictLines(report, paint), 0),
     [publisherLine(cluster, view, paint)],
@@ -39,8 +39,7 @@ export function statusText(report: StatusReport, { paint, width }: Drawing): str
     .flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
 }
 
-const LAG_LEGEND =
-  'In brackets: how far a copy is behind what its consumer has confirmed, at most. Standbys write positions every 10 s.';
+const LAG_LEGEND = 'In brackets: how far a copy is behind what its consumer has confirmed, and for how long.';
 
 const AHEAD_LEGEND =
   'Ahead: the consumer has confirmed changes that this standby had not received when it last wrote its record.';

@@ -36,23 +36,20 @@ function standbysText(view: StatusReport['view'], requirement: StatusReport['req
 function badVerdict({ view, requirement }: StatusReport, unmet: readonly string[]): string {
   const standbys = standbysOf(view.nodes);
   const [only] = standbys;
-  const are = unmet.length === 1 ? 'is' : 'are';
-  const where =
-    standbys.length === 1 && only !== undefined
-      ? `not ready on standby ${printable(only.name)}`
-      : missingText(requirement);
-  const counts =
-    unmet.length === view.slots.length && unmet.length > 1
-      ? `All ${unmet.length} wanted slots`
-      : `${unmet.length} of ${counted(view.slots.length, 'wanted slot')}`;
-  return `${counts} ${are} ${where}: ${namesText(unmet)}.`;
-}
-
-function missingText(requirement: StatusReport['requirement']): string {
-  if (requirement === 'all') {
-    return 'not ready on every standby';
+  const onlyName = standbys.length === 1 && only !== undefined ? printable(only.name) : undefined;
+  const all = view.slots.length;
+  const names = namesText(unmet);
+  if (requirement !== 1 && onlyName === undefined && standbys.length > 0) {
+    const where = requirement === 'all' ? 'each' : `at least ${requirement}`;
+    const have = unmet.length === 1 ? 'has' : 'have';
+    return `${unmet.length} of ${counted(all, 'wanted slot')} ${have} no ready copy on ${where} of ${standbys.length} standbys: ${names}.`;
   }
-  return requirement === 1 ? 'not ready on any standby' : `ready on fewer than ${requirement} standbys`;
+  const where = onlyName === undefined ? 'on any standby' : `on standby ${onlyName}`;
+  if (unmet.length === all && all > 1) {
+    return `None of ${all} wanted slots is ready ${where}: ${names}.`;
+  }
+  const are = unmet.length === 1 ? 'is' : 'are';
+  return `${unmet.length} of ${counted(all, 'wanted slot')} ${are} not ready ${where}: ${names}.`;
 }
 
 function warnings({ view, malformed }: StatusReport, unmet: readonly string[]): string[] {
@@ -81,10 +78,9 @@ function warnings({ view, malformed }: StatusReport, unmet: readonly string[]): 
     ({ name, copies }) => unmet.includes(name) && copies.some(({ usable }) => usable),
   );
   if (late.length > 0) {
-    const those = late.length === unmet.length ? 'All of these' : `${late.length} of these`;
-    const could = late.length === 1 && unmet.length === 1 ? 'It' : those;
+    const which = late.length === unmet.length ? 'Each of them' : `${late.length} of them`;
     texts.push(
-      `${could} could still be taken over where a usable copy stood when last heard of; see the candidates.`,
+      `${late.length === 1 && unmet.length === 1 ? 'It' : which} could still be taken over, as far as was last heard: see "to promote" below.`,
     );
   }
   if (malformed > 0) {
