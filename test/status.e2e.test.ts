@@ -205,6 +205,18 @@ test('status tells from the topics alone who could take over, while servers and 
     assert.equal(code, 3);
     assert.match(stdout, /No standby has written its status for/);
   });
+
+  await t.test('a node that is gone for good is taken out by a tombstone', async () => {
+    const writer = await scene.log.claim(`${scene.cluster}.operator`);
+    const tombstone = scene.codec.encodeTombstone({ node: 's2', time: Date.now() });
+    await writer.append([{ topic: scene.topics.nodes, ...tombstone }]);
+    await writer.close();
+    const answer = await ask(scene);
+    assert.deepEqual(
+      answer.nodes.map(({ node }) => node),
+      [scene.primary.name, 's1'],
+    );
+  });
 });
 
 test('status says what is missing before there is anything to show', { timeout }, async () => {
