@@ -105,6 +105,12 @@ export const errorCodes = {
     meaning: 'The major version of the PostgreSQL server is not supported.',
     remedy: 'Use PostgreSQL 16, 17 or 18.',
   },
+  SC_NO_MANIFEST: {
+    exit: 'failed',
+    meaning: 'No publisher has written to the slots topic yet, so nothing is known of the cluster.',
+    remedy:
+      'Start `slotcast publisher` beside the primary; check SLOTCAST_CLUSTER and SLOTCAST_TOPIC_PREFIX.',
+  },
   SC_RECORD_MALFORMED: {
     exit: 'failed',
     meaning: 'A record of a topic has a key, header or value that slotcast cannot have written.',

@@ -1,10 +1,11 @@
-import { parseSlotName, type SlotName } from '@slotcast/domain';
+import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
 import { services } from '@slotcast/runtime';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions, PrintOptions } from './command-scope.ts';
 import type { ConfigOptions } from './config-command.ts';
 import type { EventsOptions } from './events-command.ts';
 import { outputFormats } from './output.ts';
+import type { StatusOptions } from './status-command.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -25,6 +26,7 @@ export function createCommandLine(): Command {
   addTopic(program);
   addEvents(program);
   addDoctor(program);
+  addStatus(program);
   addConfig(program);
   return program;
 }
@@ -91,6 +93,24 @@ function addDoctor(program: Command): void {
     });
 }
 
+function addStatus(program: Command): void {
+  subcommand(program, 'status')
+    .description('show which slots each standby could take over now; exit code 3 when too few standbys could')
+    .option('--watch', 'look again every second until interrupted', false)
+    .option('--node <name>', 'only this node')
+    .option('--slot <name>', 'only this slot', slotName)
+    .addOption(
+      new Option('--require <standbys>', 'on how many standbys each slot has to be ready: all, or a number')
+        .default(undefined, '1')
+        .argParser(requirement),
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runStatus } = await import('./status-command.ts');
+      await runStatus(command.optsWithGlobals<StatusOptions>());
+    });
+}
+
 function addConfig(program: Command): void {
   subcommand(program, 'config')
     .description('print the settings in effect and where each came from, without secrets')
@@ -129,4 +149,14 @@ function startPosition(text: string): bigint | 'beginning' {
     throw new InvalidArgumentError('Expected `beginning` or an offset.');
   }
   return BigInt(text);
+}
+
+function requirement(text: string): Requirement {
+  if (text === 'all') {
+    return text;
+  }
+  if (!/^[1-9][0-9]{0,3}$/.test(text)) {
+    throw new InvalidArgumentError('Expected `all` or a number of standbys.');
+  }
+  return Number(text);
 }

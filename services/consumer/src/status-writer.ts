@@ -1,4 +1,10 @@
-import { type NodeSlotStatus, type NodeStatus, type Plan, type SlotVerdict } from '@slotcast/domain';
+import {
+  isInvalidated,
+  type NodeSlotStatus,
+  type NodeStatus,
+  type Plan,
+  type SlotVerdict,
+} from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
@@ -35,7 +41,9 @@ export class StatusWriter {
   /** Writes what is due, in one transaction. */
   async write(plan: Plan, view: StandbyView, wanted: boolean): Promise<void> {
     const time = this.#clock.now();
-    const local = new Map(view.slots.map((slot) => [slot.name, slot]));
+    // Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary.
+    const lasting = view.slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
+    const local = new Map(lasting.map((slot) => [slot.name, slot]));
     const kept = plan.verdicts.filter((entry) => !this.#isGone(entry));
     const names = new Set(kept.map((entry) => entry.slot));
     const forget = [...this.#directory.written.keys()].filter((slot) => !names.has(slot));
