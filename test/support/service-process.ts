@@ -43,6 +43,11 @@ export class ServiceProcess {
     return new ServiceProcess(process, httpPort);
   }
 
+  /** Where its HTTP endpoint listens. */
+  get listen(): string {
+    return `127.0.0.1:${this.#httpPort}`;
+  }
+
   /** Status and body of `/livez`, `/readyz` or `/metrics`; `undefined` while nothing listens. */
   async get(path: string): Promise<{ readonly status: number; readonly body: string } | undefined> {
     try {

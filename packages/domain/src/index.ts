@@ -1,3 +1,4 @@
+export * from './adoption.ts';
 export * from './advance-budget.ts';
 export * from './canary.ts';
 export * from './canary-lag.ts';
@@ -19,6 +20,7 @@ export * from './node-status.ts';
 export * from './node-view.ts';
 export * from './plugin-check.ts';
 export * from './poll-interval.ts';
+export * from './prepared-promotion.ts';
 export * from './promotion-candidate.ts';
 export * from './promotion-record.ts';
 export * from './promotion-status.ts';

@@ -1,8 +1,8 @@
-import type { Lsn } from './lsn.ts';
+import { formatLsn, type Lsn } from './lsn.ts';
 import type { ReadinessState } from './node-status.ts';
 import type { SlotEvent } from './slot-event.ts';
-import type { SlotName } from './slot-name.ts';
-import { isInvalidated, type LocalSlot } from './slot-state.ts';
+import { isOwnWorkingSlot, type SlotName } from './slot-name.ts';
+import { isInvalidated, type LocalSlot, type SlotState } from './slot-state.ts';
 import type { SlotVerdict } from './slot-verdict.ts';
 import { plausiblyConfirmed } from './wal-fence.ts';
 
@@ -43,10 +43,11 @@ export function judgePromotion(input: {
   readonly local: readonly LocalSlot[];
   /** Newest event of each slot, whether replay has reached it or not. */
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  readonly wanted: (slot: SlotState) => boolean;
   readonly endOfWal: Lsn;
 }): SlotPromotionVerdict[] {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
-  return input.verdicts
+  return [...input.verdicts, ...notReached(input)]
     .filter(({ state }) => !noMatter.includes(state))
     .map((entry) => {
       const { slot, state, reason } = entry;
@@ -72,6 +73,21 @@ export function judgePromotion(input: {
 /** True when no slot would be lost and no consumer is ahead. */
 export function isSafePromotion(slots: readonly SlotPromotionVerdict[]): boolean {
   return slots.every(({ risk }) => risk === 'none');
+}
+
+/** Slots that no verdict is about, because all their events lie beyond what this server has replayed. */
+function notReached(input: Parameters<typeof judgePromotion>[0]): SlotVerdict[] {
+  const judged = new Set(input.verdicts.map(({ slot }) => slot));
+  return [...input.published.values()]
+    .filter(({ slot, state }) => {
+      const isCarried = state?.type === 'logical' && !isOwnWorkingSlot(slot) && input.wanted(state);
+      return isCarried && !judged.has(slot);
+    })
+    .map(({ slot, lsn }) => ({
+      slot,
+      state: 'catching_up',
+      reason: `it was made on the primary at ${formatLsn(lsn)} or before, which this server has not replayed`,
+    }));
 }
 
 function canTakeOver(here: LocalSlot | undefined, state: ReadinessState): boolean {

@@ -313,7 +313,7 @@ function planConflict(input: PlanInput, subject: LiveSubject, local: LocalSlot):
     });
   }
   const reason =
-    'a slot of this name exists here that slotcast did not make: drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
+    'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
   return verdict(subject, 'conflict', reason);
 }
 

@@ -244,6 +244,11 @@ export const configSchema = z.strictObject({
     default: { publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
     help: 'Address of `/livez`, `/readyz` and `/metrics`, or `off`.',
   }),
+  httpToken: setting(plainText.optional(), {
+    name: 'SLOTCAST_HTTP_TOKEN',
+    secret: 'value',
+    help: 'With it `slotcast prepare-promotion` and `slotcast adopt` may reach the consumer from another machine; without it only from its own.',
+  }),
   logLevel: setting(oneOf(logLevels), {
     name: 'SLOTCAST_LOG_LEVEL',
     default: 'info',

@@ -117,6 +117,31 @@ export const errorCodes = {
     remedy:
       'The record is skipped and counted. Find out who writes to the topic (`slotcast events` shows the offset) and take the ACL away.',
   },
+  SC_NOT_A_STANDBY: {
+    exit: 'precondition',
+    meaning: 'The command is for a standby, and this server is a primary.',
+    remedy: 'Run it on the standby, with the settings of that node; `slotcast status` shows the roles.',
+  },
+  SC_NOT_FOLLOWING: {
+    exit: 'failed',
+    meaning: 'The consumer of this node does not follow the topics at the moment.',
+    remedy: 'Look at its /readyz and its log, and try again.',
+  },
+  SC_OTHER_NODE: {
+    exit: 'precondition',
+    meaning: 'The consumer that answered belongs to another node or cluster.',
+    remedy: 'Set SLOTCAST_HTTP_LISTEN to the address of the consumer of this node, or to `off`.',
+  },
+  SC_ADOPT_REFUSED: {
+    exit: 'negative',
+    meaning: 'The slot cannot be adopted without losing changes.',
+    remedy: 'Do what the message says, then try again.',
+  },
+  SC_CONTROL_DENIED: {
+    exit: 'precondition',
+    meaning: 'The HTTP endpoint of a consumer takes commands from its own machine, or with its token, only.',
+    remedy: 'Run the command beside the consumer, or give both the same SLOTCAST_HTTP_TOKEN.',
+  },
   SC_HTTP_LISTEN: {
     exit: 'failed',
     meaning: 'The HTTP endpoint could not listen on its address.',

@@ -1,10 +1,11 @@
 import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
 import { services } from '@slotcast/runtime';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions, PrintOptions } from './command-scope.ts';
 import type { ConfigOptions } from './config-command.ts';
 import type { EventsOptions } from './events-command.ts';
 import { outputFormats } from './output.ts';
+import type { PrepareOptions } from './prepare-command.ts';
 import type { StatusOptions } from './status-command.ts';
 import { packageVersion } from './version.ts';
 
@@ -27,6 +28,8 @@ export function createCommandLine(): Command {
   addEvents(program);
   addDoctor(program);
   addStatus(program);
+  addPreparePromotion(program);
+  addAdopt(program);
   addConfig(program);
   return program;
 }
@@ -111,6 +114,35 @@ function addStatus(program: Command): void {
     });
 }
 
+function addPreparePromotion(program: Command): void {
+  subcommand(program, 'prepare-promotion')
+    .description(
+      'on the standby to be promoted: apply what is left, and say whether a promotion is safe; exit code 3 when it is not',
+    )
+    .addOption(
+      new Option('--timeout <time>', 'for applying what is left, such as 10s or 500ms')
+        .default(10_000, '10s')
+        .argParser(timeoutMs),
+    )
+    .option('--force', 'exit 0 although it is not safe', false)
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runPreparePromotion } = await import('./prepare-command.ts');
+      await runPreparePromotion(command.optsWithGlobals<PrepareOptions>());
+    });
+}
+
+function addAdopt(program: Command): void {
+  subcommand(program, 'adopt')
+    .description("on a standby: make a slot slotcast's that it did not make, if that loses nothing")
+    .addArgument(new Argument('<slot>', 'name of the slot').argParser(slotName))
+    .addOption(outputOption())
+    .action(async (slot: SlotName, _options: unknown, command: Command) => {
+      const { runAdopt } = await import('./adopt-command.ts');
+      await runAdopt(slot, command.optsWithGlobals<PrintOptions>());
+    });
+}
+
 function addConfig(program: Command): void {
   subcommand(program, 'config')
     .description('print the settings in effect and where each came from, without secrets')
@@ -139,6 +171,18 @@ function slotName(text: string): SlotName {
   } catch {
     throw new InvalidArgumentError('A slot name has 1 to 63 of a-z, 0-9 and _.');
   }
+}
+
+function timeoutMs(text: string): number {
+  const match = /^([0-9]{1,6})(ms|s|min)?$/.exec(text);
+  if (match === null) {
+    throw new InvalidArgumentError('Expected a time such as 10s, 500ms or 1min.');
+  }
+  return Number(match[1]) * { ms: 1, s: 1000, min: 60_000 }[unitOf(match[2])];
+}
+
+function unitOf(text: string | undefined): 'ms' | 's' | 'min' {
+  return text === 'ms' || text === 'min' ? text : 's';
 }
 
 function startPosition(text: string): bigint | 'beginning' {

@@ -46,8 +46,16 @@ export class ActionRunner {
     this.#options = options;
   }
 
-  /** Carries out what can be done now. `desired` tells when the positions that are reached here were published. */
-  async run(plan: Plan, view: StandbyView, desired: ReadonlyMap<SlotName, SlotEvent>): Promise<RunOutcome> {
+  /**
+   * Carries out what can be done now. `desired` tells when the positions that are reached here were published; with `urgent` the budget
+   * of advances does not count.
+   */
+  async run(
+    plan: Plan,
+    view: StandbyView,
+    desired: ReadonlyMap<SlotName, SlotEvent>,
+    { urgent }: { readonly urgent: boolean },
+  ): Promise<RunOutcome> {
     const recorded = await this.#recordOwnership(plan.verdicts);
     for (const database of plan.idleProbes) {
       await this.#options.creations.dropProbe(database);
@@ -60,7 +68,7 @@ export class ActionRunner {
       }
     }
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
-    const moved = new Set(await this.#options.advancer.run(advances));
+    const moved = new Set(await this.#options.advancer.run(advances, { urgent }));
     const advanced = advances.filter((action) => moved.has(action.slot));
     const reached = advanced.filter((action) => action.target === action.goal);
     reached.forEach((action) => this.#observeDelay(desired.get(action.slot)));

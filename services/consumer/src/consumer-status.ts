@@ -41,6 +41,10 @@ export class ConsumerStatus implements HealthSource {
     }
   }
 
+  get isAsleep(): boolean {
+    return this.#phase === 'asleep';
+  }
+
   failed(message: string): void {
     this.#lastError = message;
     this.enter('starting');

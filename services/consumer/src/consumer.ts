@@ -18,6 +18,7 @@ import {
   type Logger,
   supervise,
 } from '@slotcast/runtime';
+import { type ConsumerControl, SessionControl } from './consumer-control.ts';
 import { ConsumerStatus } from './consumer-status.ts';
 import { PromotionKeeper } from './promotion-keeper.ts';
 import { StandbyServer } from './standby-server.ts';
@@ -48,20 +49,26 @@ export interface ConsumerOptions {
 }
 
 /** What runs beside a server until it is told to stop. */
-export interface Service {
+interface Service {
   readonly health: HealthSource;
   /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not mend. */
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** A consumer: a service that takes commands. */
+export interface ConsumerService extends Service {
+  readonly control: ConsumerControl;
+}
+
 /** The consumer of one node: asleep while its server is a primary, else it keeps the server's slots where the topic says. */
-export function createConsumer(options: ConsumerOptions): Service {
+export function createConsumer(options: ConsumerOptions): ConsumerService {
   const consumer = new Consumer(options);
-  return { health: consumer.status, run: consumer.run.bind(consumer) };
+  return { health: consumer.status, control: consumer.control, run: consumer.run.bind(consumer) };
 }
 
 class Consumer {
   readonly status: ConsumerStatus;
+  readonly control: SessionControl;
   readonly #options: ConsumerOptions;
   readonly #instance = randomUUID();
   readonly #promotions: PromotionKeeper;
@@ -71,6 +78,7 @@ class Consumer {
     this.#options = options;
     const { metrics, clock, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
+    this.control = new SessionControl(options, () => this.status.isAsleep);
     this.#promotions = new PromotionKeeper({ ...options, instance: this.#instance });
   }
 
@@ -119,12 +127,14 @@ class Consumer {
         signal,
       );
       this.#promotions.follow(session);
+      this.control.follow(session);
       await session.run(await server.systemIdentifier(signal), fenced);
       logger.info('the server has left recovery');
     } catch (error) {
       this.#fenced = error instanceof WriterFencedError;
       throw error;
     } finally {
+      this.control.follow(undefined);
       await server.close();
     }
   }

@@ -1,15 +1,9 @@
 import {
   emptyLine,
-  findPin,
   type Manifest,
   type NodeStatus,
-  type Plan,
   type PlanPolicy,
   type PublishedLine,
-  plan,
-  type SettledBacklog,
-  type SlotEvent,
-  type SlotName,
   type SystemIdentifier,
 } from '@slotcast/domain';
 import {
@@ -29,7 +23,9 @@ import { Advancer } from './advancer.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
+import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
+import { StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -69,6 +65,8 @@ export interface StandbySessionOptions {
 /** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
 const WAITING_MS = 2;
 const IDLE_MS = 500;
+/** The same while somebody waits for an answer. */
+const REQUESTED_MS = 10;
 /** The same while slots advance once a second only. */
 const LOUD_PAUSE_MS = 100;
 /** How long the last records before a promotion are waited for. */
@@ -90,7 +88,8 @@ export class StandbySession {
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
   readonly #advancer: Advancer;
-  readonly #unprovenSince = new Map<SlotName, number>();
+  readonly #planner: StandbyPlanner;
+  readonly #requests: SessionRequest[] = [];
   #lineage: string | undefined;
   #following = false;
   /** Offset of the slots topic up to which records are taken. */
@@ -108,6 +107,7 @@ export class StandbySession {
     const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
     this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
     this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
+    this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
     this.#creations = new Creations({
@@ -170,6 +170,7 @@ export class StandbySession {
       });
     } finally {
       this.#stop.abort();
+      this.#requests.forEach((request) => request.fail(sessionEnded()));
       await Promise.allSettled([
         ...readers.map((reader) => reader.close()),
         this.#creations.close(),
@@ -188,6 +189,21 @@ export class StandbySession {
   /** Ends the present pause. */
   wake(): void {
     this.#doorbell.ring();
+  }
+
+  /** Has the loop answer a request between two rounds, which are carried out without regard to the budget until then. */
+  ask(request: SessionRequest): void {
+    if (this.#stop.signal.aborted) {
+      request.fail(sessionEnded());
+      return;
+    }
+    this.#requests.push(request);
+    this.#doorbell.ring();
+  }
+
+  /** What requests look into. */
+  get parts() {
+    return { feed: this.#feed, directory: this.#directory, taken: () => this.#taken };
   }
 
   /** Waits until all that the slots topic has now is taken. */
@@ -239,16 +255,17 @@ export class StandbySession {
       const manifest = this.#feed.newestManifest;
       this.#checkManifest(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
-      const next =
-        settled.manifest === undefined
-          ? { verdicts: [], idleProbes: [] }
-          : this.#plan(view, settled, settled.manifest);
-      const outcome = await runner.run(next, view, settled.desired);
+      const next = this.#planner.plan(view, settled, this.#underWay());
+      const request = this.#requests.at(0);
+      const outcome = await runner.run(next, view, settled.desired, { urgent: request !== undefined });
       const { ownership } = this.#directory;
       this.#canary.measure({ view, advanced: outcome.advanced, ownership });
       await reporter.write(next, view, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed });
+      if (request !== undefined && (await request.answer({ view, settled, plan: next, writer, outcome }))) {
+        this.#requests.shift();
+      }
       if (!outcome.stepped) {
         const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
         await this.#pause({ ...rest, atMostMs: reporter.untilDue() });
@@ -256,44 +273,12 @@ export class StandbySession {
     }
   }
 
-  #plan(view: StandbyView, settled: SettledBacklog, manifest: Manifest): Plan {
-    const { node, policy, clock } = this.#options;
-    const { settings } = view;
+  #underWay(): WorkUnderWay {
     const held = this.#failures.held();
     this.#creations.direct.forEach((slot) =>
       held.set(slot, 'is being made, which waits for open transactions on the primary'),
     );
-    this.#noteUnproven(view);
-    return plan({
-      desired: settled.desired,
-      manifest,
-      waiting: settled.waiting,
-      replayLsn: view.replayLsn,
-      local: view.slots,
-      ownership: this.#directory.ownership,
-      probes: this.#creations.probes,
-      held,
-      unprovenSince: this.#unprovenSince,
-      pin: findPin({ node, ...settings }, newestEvents(settled), this.#directory.nodes),
-      maxReplicationSlots: settings.maxReplicationSlots,
-      syncReplicationSlots: settings.syncReplicationSlots,
-      serverPlugins: settings.outputPluginLibraries,
-      heartbeatAgeMs: this.#feed.heartbeatAgeMs(),
-      policy,
-      now: clock.now(),
-    });
-  }
-
-  /** Remembers since when each two_phase slot stands here unsafe; a restart starts the time anew. */
-  #noteUnproven(view: StandbyView): void {
-    const unproven = view.slots.filter((slot) => this.#directory.ownership.get(slot.name)?.proven === false);
-    const names = new Set(unproven.map((slot) => slot.name));
-    [...this.#unprovenSince.keys()]
-      .filter((name) => !names.has(name))
-      .forEach((name) => this.#unprovenSince.delete(name));
-    unproven
-      .filter((slot) => slot.confirmedFlushLsn !== undefined && !this.#unprovenSince.has(slot.name))
-      .forEach((slot) => this.#unprovenSince.set(slot.name, this.#options.clock.now()));
+    return { probes: this.#creations.probes, held };
   }
 
   #checkManifest(manifest: Manifest | undefined, systemIdentifier: SystemIdentifier): void {
@@ -336,9 +321,9 @@ export class StandbySession {
   }): Promise<void> {
     const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
     await this.#options.clock.sleep(shortest, this.#signal);
-    let wanted = IDLE_MS;
+    let wanted = this.#requests.length > 0 ? REQUESTED_MS : IDLE_MS;
     if (rest.waiting) {
-      wanted = this.#waitMs;
+      wanted = Math.min(wanted, this.#waitMs);
       this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
     }
     if (rest.advancesLeft) {
@@ -385,10 +370,8 @@ export class StandbySession {
   }
 }
 
-/** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
-function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent> {
-  const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
-  return new Map([...settled.desired, ...waiting]);
+function sessionEnded(): SlotcastError {
+  return new SlotcastError('SC_NOT_FOLLOWING', 'the consumer stopped following before it could answer');
 }
 
 function warnOfLoudLog(logger: Logger, role: string): void {
