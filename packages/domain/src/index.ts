@@ -42,5 +42,6 @@ export * from './standby-slot-check.ts';
 export * from './standby-snapshot-policy.ts';
 export * from './statements.ts';
 export * from './timeline-history.ts';
+export * from './topic-alarm.ts';
 export * from './topic-checks.ts';
 export * from './wal-fence.ts';

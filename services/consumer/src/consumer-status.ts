@@ -23,6 +23,8 @@ export class ConsumerStatus implements HealthSource {
   #phase: ConsumerPhase = 'starting';
   #lastError: string | undefined;
   #heartbeatAgeMs = Number.POSITIVE_INFINITY;
+  /** Why nothing may be concluded from the topic. */
+  #alarm: string | undefined;
   #aliveAt: number;
   readonly #shown = new Map<SlotName, ReadinessState>();
 
@@ -51,12 +53,19 @@ export class ConsumerStatus implements HealthSource {
   }
 
   /** Takes one round of the loop into the metrics. */
-  looked(round: { plan: Plan; view: StandbyView; settled: SettledBacklog; feed: SlotsFeed }): void {
-    const { plan, view, settled, feed } = round;
+  looked(round: {
+    plan: Plan;
+    view: StandbyView;
+    settled: SettledBacklog;
+    feed: SlotsFeed;
+    alarm: string | undefined;
+  }): void {
+    const { plan, view, settled, feed, alarm } = round;
+    this.#alarm = alarm;
     this.enter('following');
     this.#heartbeatAgeMs = feed.heartbeatAgeMs();
     this.#metrics.publisherHeartbeatAgeSeconds.set(this.#heartbeatAgeMs / 1000);
-    this.#metrics.topicAlarm.set(feed.newestManifest === undefined ? 1 : 0);
+    this.#metrics.topicAlarm.set(alarm === undefined ? 0 : 1);
     this.#metrics.waitingEvents.set(settled.waiting.size);
     const local = new Map(view.slots.map((slot) => [slot.name, slot]));
     const now = this.#clock.now();
@@ -85,6 +94,7 @@ export class ConsumerStatus implements HealthSource {
     const checks = [{ name: 'consumer', ok: works, detail: this.#lastError ?? role }];
     if (this.#phase === 'following') {
       checks.push(this.#heartbeatCheck());
+      checks.push({ name: 'topic', ok: this.#alarm === undefined, detail: this.#alarm ?? 'one primary' });
     }
     return checks;
   }

@@ -1,4 +1,4 @@
-import type { PreparedPromotion, SlotName } from '@slotcast/domain';
+import { type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
 import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
 import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
 import { DatabaseSessions } from '@slotcast/postgres';
@@ -9,7 +9,7 @@ import type { ConsumerOptions } from './consumer.ts';
 import { Preparation } from './preparation.ts';
 import type { SessionRound } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
-import { StandbyPlanner } from './standby-planner.ts';
+import { emptyPlan, StandbyPlanner } from './standby-planner.ts';
 import { StandbyServer } from './standby-server.ts';
 
 /** Between two looks while replay is waited for. */
@@ -137,7 +137,9 @@ class StandbyAlone {
 
   async #round(): Promise<Omit<SessionRound, 'writer'>> {
     const { view, settled } = await this.#look();
-    const plan = this.#planner.plan(view, settled, { probes: new Map(), held: new Map() });
+    const work = { probes: new Map(), held: new Map() };
+    const alarm = topicAlarm(this.#feed.newestManifest, view.history, this.#directory.nodes);
+    const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#advancer.run(advances, { urgent: true }));
     const advanced = advances.filter((action) => moved.has(action.slot));

@@ -13,6 +13,9 @@ import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
 import type { StandbyView } from './standby-server.ts';
 
+/** A plan to do nothing. */
+export const emptyPlan: Plan = { verdicts: [], idleProbes: [] };
+
 /** Work under way that a plan has to know of. */
 export interface WorkUnderWay {
   readonly probes: ReadonlyMap<string, Probe>;
@@ -43,11 +46,10 @@ export class StandbyPlanner {
     this.#directory = options.directory;
   }
 
-  /** Without a manifest that replay has reached nothing is planned. */
-  plan(view: StandbyView, settled: SettledBacklog, work: WorkUnderWay): Plan {
-    return settled.manifest === undefined
-      ? { verdicts: [], idleProbes: [] }
-      : this.#plan(view, settled, settled.manifest, work);
+  /** `undefined` without a manifest that replay has reached: then nothing is known, and nothing may be done or forgotten. */
+  plan(view: StandbyView, settled: SettledBacklog, work: WorkUnderWay): Plan | undefined {
+    const { manifest } = settled;
+    return manifest === undefined ? undefined : this.#plan(view, settled, manifest, work);
   }
 
   #plan(view: StandbyView, settled: SettledBacklog, manifest: Manifest, work: WorkUnderWay): Plan {

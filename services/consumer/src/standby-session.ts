@@ -5,6 +5,7 @@ import {
   type PlanPolicy,
   type PublishedLine,
   type SystemIdentifier,
+  topicAlarm,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -25,7 +26,7 @@ import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
 import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
-import { StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
+import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 import { StatusWriter } from './status-writer.ts';
 
@@ -92,6 +93,7 @@ export class StandbySession {
   readonly #requests: SessionRequest[] = [];
   #lineage: string | undefined;
   #following = false;
+  #lastAlarm: string | undefined;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
   #waitMs = WAITING_MS;
@@ -255,14 +257,16 @@ export class StandbySession {
       const manifest = this.#feed.newestManifest;
       this.#checkManifest(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
-      const next = this.#planner.plan(view, settled, this.#underWay());
+      const alarm = this.#alarm(view, manifest);
+      const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
+      const next = planned ?? emptyPlan;
       const request = this.#requests.at(0);
       const outcome = await runner.run(next, view, settled.desired, { urgent: request !== undefined });
       const { ownership } = this.#directory;
       this.#canary.measure({ view, advanced: outcome.advanced, ownership });
-      await reporter.write(next, view, this.#creations.searching);
+      await reporter.write(planned, view, this.#creations.searching);
       this.#options.progressed();
-      status.looked({ plan: next, view, settled, feed: this.#feed });
+      status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
       if (request !== undefined && (await request.answer({ view, settled, plan: next, writer, outcome }))) {
         this.#requests.shift();
       }
@@ -279,6 +283,16 @@ export class StandbySession {
       held.set(slot, 'is being made, which waits for open transactions on the primary'),
     );
     return { probes: this.#creations.probes, held };
+  }
+
+  /** Why nothing may be concluded from the topic now; it is logged when it changes. */
+  #alarm(view: StandbyView, manifest: Manifest | undefined): string | undefined {
+    const alarm = topicAlarm(manifest, view.history, this.#directory.nodes);
+    if (alarm !== this.#lastAlarm && alarm !== undefined) {
+      this.#options.logger.error({ alarm }, 'nothing is done to the slots until this is mended');
+    }
+    this.#lastAlarm = alarm;
+    return alarm;
   }
 
   #checkManifest(manifest: Manifest | undefined, systemIdentifier: SystemIdentifier): void {

@@ -38,15 +38,16 @@ export class StatusWriter {
     this.#describe = options.describe;
   }
 
-  /** Writes what is due, in one transaction. */
-  async write(plan: Plan, view: StandbyView, wanted: boolean): Promise<void> {
+  /** Writes what is due, in one transaction. Without a plan the records of the slots stay as they are, their ownership with them. */
+  async write(plan: Plan | undefined, view: StandbyView, wanted: boolean): Promise<void> {
     const time = this.#clock.now();
     // Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary.
     const lasting = view.slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
     const local = new Map(lasting.map((slot) => [slot.name, slot]));
-    const kept = plan.verdicts.filter((entry) => !this.#isGone(entry));
+    const kept = plan?.verdicts.filter((entry) => !this.#isGone(entry)) ?? [];
     const names = new Set(kept.map((entry) => entry.slot));
-    const forget = [...this.#directory.written.keys()].filter((slot) => !names.has(slot));
+    const known = plan === undefined ? [] : [...this.#directory.written.keys()];
+    const forget = known.filter((slot) => !names.has(slot));
     const slots = kept.map((entry) => this.#slotStatus(entry, local.get(entry.slot), time));
     const due = slots.filter((status) => this.#isDue(status, time));
     const now = this.#clock.monotonicMs();

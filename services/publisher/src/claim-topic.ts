@@ -7,7 +7,7 @@ import {
   type Manifest,
   type Promotion,
 } from '@slotcast/domain';
-import { type EventLog, readTo, replayTopic } from '@slotcast/event-log';
+import { type EventLog, type LogWriter, readTo, replayTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/runtime';
 import type { PrimaryIdentity } from './primary.ts';
@@ -70,6 +70,7 @@ export async function claimTopic(options: {
       const end = await log.endOffset(identity.slotsTopic);
       await readTo({ reader, end, onRecords, signal });
       const granted = judge(topic, options);
+      await retireFormerName(topic.manifest, writer, options);
       const facts = {
         epoch: granted.epoch,
         lineage: granted.lineage ?? randomUUID(),
@@ -91,6 +92,19 @@ export async function claimTopic(options: {
     }
   } finally {
     await reader.close();
+  }
+}
+
+/** A server that was renamed would otherwise be taken for two that were promoted to the same timeline. */
+async function retireFormerName(
+  manifest: Manifest | undefined,
+  writer: LogWriter,
+  options: { codec: Codec; identity: PublisherIdentity; server: PrimaryIdentity; clock: Clock },
+): Promise<void> {
+  const { codec, identity, server, clock } = options;
+  if (manifest?.timeline === server.history.timeline && manifest.timelineNode !== identity.node) {
+    const tombstone = codec.encodeTombstone({ node: manifest.timelineNode, time: clock.now() });
+    await writer.append([{ ...tombstone, topic: identity.nodesTopic }]);
   }
 }
 
