@@ -33,6 +33,7 @@ export class ConsumerStatus implements HealthSource {
     this.#clock = options.clock;
     this.#heartbeatStaleMs = options.heartbeatStaleMs;
     this.#aliveAt = options.clock.monotonicMs();
+    this.#forgetAll();
   }
 
   enter(phase: ConsumerPhase): void {
@@ -40,6 +41,9 @@ export class ConsumerStatus implements HealthSource {
     this.#aliveAt = this.#clock.monotonicMs();
     if (phase === 'asleep' || phase === 'following') {
       this.#lastError = undefined;
+    }
+    if (phase !== 'following') {
+      this.#forgetAll();
     }
   }
 
@@ -124,6 +128,15 @@ export class ConsumerStatus implements HealthSource {
     readinessStates.forEach((state) =>
       this.#metrics.slotState.set({ ...labelsOf(slot), state }, state === now ? 1 : 0),
     );
+  }
+
+  /** What is not followed is not known: a gauge that kept its last value would show slots as ready on a server that is a primary now, or gone. */
+  #forgetAll(): void {
+    this.#heartbeatAgeMs = Number.POSITIVE_INFINITY;
+    this.#metrics.publisherHeartbeatAgeSeconds.remove();
+    this.#metrics.topicAlarm.remove();
+    this.#metrics.waitingEvents.remove();
+    this.#forget(new Set());
   }
 
   #forget(present: ReadonlySet<SlotName>): void {

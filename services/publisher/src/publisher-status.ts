@@ -30,6 +30,10 @@ export class PublisherStatus {
     if (phase === 'asleep' || phase === 'publishing') {
       this.#lastError = undefined;
     }
+    if (phase === 'asleep') {
+      // A server that became a standby would else be said to have the slots that it had as the primary.
+      this.#metrics.slots.set(0);
+    }
     if (phase === 'publishing' && epoch !== undefined) {
       this.#metrics.epoch.set(epoch);
       this.#metrics.claimsTotal.inc();
