@@ -77,9 +77,12 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   };
 }
 
-/** The name under which a slot is kept that its consumer must not use: at most 63 bytes. */
+/**
+ * The name under which a slot is kept that its consumer must not use: at most 63 bytes. It never ends like the slot's own name, which it
+ * would be otherwise for the longest ones that are kept already.
+ */
 export function quarantineName(slot: SlotName): SlotName {
-  const suffix = '_diverged';
+  const suffix = slot.endsWith('_diverged') ? '_again' : '_diverged';
   return parseSlotName(`${slot.slice(0, 63 - suffix.length)}${suffix}`);
 }
 

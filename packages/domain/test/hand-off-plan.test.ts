@@ -149,9 +149,16 @@ describe('the name of a quarantined slot', { timeout: 20_000 }, () => {
     fc.assert(
       fc.property(anyName.map(parseSlotName), (name) => {
         const copy = quarantineName(name);
-        assert.ok(isSlotName(copy) && copy.length <= 63 && copy.endsWith('_diverged'));
+        assert.ok(isSlotName(copy) && copy.length <= 63 && copy !== name);
         assert.ok(copy.startsWith(name.slice(0, 54)));
       }),
     );
+  });
+
+  test('is another one for a slot that is kept already, however long its name', () => {
+    const long = parseSlotName(`${'x'.repeat(54)}_diverged`);
+    assert.equal(quarantineName(long), `${'x'.repeat(54)}_di_again`);
+    assert.equal(quarantineName(parseSlotName('app_diverged')), 'app_diverged_again');
+    assert.equal(quarantineName(parseSlotName('app')), 'app_diverged');
   });
 });
