@@ -46,16 +46,19 @@ export interface HandOffPlan {
 
 /**
  * Plans the hand-off after a promotion. Every step can be repeated: with the slots as they are afterwards, and `earlier` as it was
- * recorded, the plan has no steps left and reports the same.
+ * recorded, the plan has no steps left and reports the same. A slot that somebody made meanwhile under the name of one that was renamed,
+ * dropped or lost is none of its business.
  */
 export function planHandOff(input: HandOffInput): HandOffPlan {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
-  const unproven = [...local.values()].filter((slot) => input.ownership.get(slot.name)?.proven === false);
-  const unsafe = new Set(unproven.map((slot) => slot.name));
-  const subjects = logicalEvents(input).map((event) =>
-    subjectOf(input, event, local.get(event.slot), unsafe),
+  const unproven = [...local.values()].filter(
+    (slot) => input.ownership.get(slot.name)?.proven === false && !isMadeSince(slot, input.switchLsn),
   );
-  const ahead = subjects.flatMap((subject) => judgeAhead(input, subject));
+  const useless = new Set([...unproven.map((slot) => slot.name), ...namesLeftBefore(input.earlier)]);
+  const subjects = logicalEvents(input).map((event) =>
+    subjectOf(input, event, local.get(event.slot), useless),
+  );
+  const ahead = subjects.flatMap((subject) => judgeAhead(input, subject, local));
   const quarantined = new Set(
     ahead.filter(({ outcome }) => outcome === 'quarantined').map(({ slot }) => slot),
   );
@@ -77,9 +80,12 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   };
 }
 
-/** The name under which a slot is kept that its consumer must not use: at most 63 bytes. */
+/**
+ * The name under which a slot is kept that its consumer must not use: at most 63 bytes. It never ends like the slot's own name, which it
+ * would be otherwise for the longest ones that are kept already.
+ */
 export function quarantineName(slot: SlotName): SlotName {
-  const suffix = '_diverged';
+  const suffix = slot.endsWith('_diverged') ? '_again' : '_diverged';
   return parseSlotName(`${slot.slice(0, 63 - suffix.length)}${suffix}`);
 }
 
@@ -105,9 +111,9 @@ function subjectOf(
   input: HandOffInput,
   event: SlotEvent & { readonly state: SlotState },
   slot: LocalSlot | undefined,
-  unsafe: ReadonlySet<SlotName>,
+  useless: ReadonlySet<SlotName>,
 ): Subject {
-  const usable = slot?.type === 'logical' && !isInvalidated(slot) && !unsafe.has(slot.name);
+  const usable = slot?.type === 'logical' && !isInvalidated(slot) && !useless.has(slot.name);
   const ownership = input.ownership.get(event.slot);
   const owned =
     ownership?.proven === true &&
@@ -116,17 +122,35 @@ function subjectOf(
   return { name: event.slot, event, state: event.state, here: usable ? slot : undefined, owned };
 }
 
-function judgeAhead(input: HandOffInput, subject: Subject): SlotAhead[] {
+/** A slot that was made on the new timeline needs no WAL from before. */
+function isMadeSince({ restartLsn }: LocalSlot, switchLsn: Lsn): boolean {
+  return restartLsn !== undefined && restartLsn > switchLsn;
+}
+
+/** Slots that were not here any more when this hand-off was done before. */
+function namesLeftBefore(earlier: Promotion | undefined): SlotName[] {
+  const quarantined = earlier?.ahead.filter(({ outcome }) => outcome === 'quarantined') ?? [];
+  return [...quarantined, ...(earlier?.lost ?? [])].map(({ slot }) => slot);
+}
+
+function judgeAhead(
+  input: HandOffInput,
+  subject: Subject,
+  local: ReadonlyMap<SlotName, LocalSlot>,
+): SlotAhead[] {
   const { name, event, here, owned } = subject;
   const confirmedFlushLsn = plausiblyConfirmed(event);
   if (confirmedFlushLsn === undefined || confirmedFlushLsn <= input.switchLsn) {
     return [];
   }
   const earlier = input.earlier?.ahead.find(({ slot }) => slot === name);
-  if (here === undefined) {
-    return earlier === undefined ? [] : [earlier];
-  }
   const outcome = outcomeOf(input, confirmedFlushLsn, owned);
+  if (here === undefined) {
+    // Renamed by a hand-off that came to nothing before it was recorded.
+    const isRenamed = outcome === 'quarantined' && local.has(quarantineName(name)) && !local.has(name);
+    const told = earlier ?? (isRenamed ? { slot: name, confirmedFlushLsn, outcome } : undefined);
+    return told === undefined ? [] : [told];
+  }
   return [{ slot: name, confirmedFlushLsn, outcome }];
 }
 
@@ -153,10 +177,7 @@ function advanceOf(input: HandOffInput, { name, event, here, owned }: Subject): 
 }
 
 function judgeLost(input: HandOffInput, { name, state, here, event }: Subject): SlotLost[] {
-  const wasQuarantined = input.earlier?.ahead.some(
-    ({ slot, outcome }) => slot === name && outcome === 'quarantined',
-  );
-  if (here !== undefined || wasQuarantined === true || isInvalidated(state) || !input.wanted(state)) {
+  if (here !== undefined || isInvalidated(state) || !input.wanted(state)) {
     return [];
   }
   const told = input.earlier?.lost.find(({ slot }) => slot === name)?.reason ?? input.reasons.get(name);
