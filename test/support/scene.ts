@@ -156,8 +156,11 @@ export class Scene {
     );
   }
 
-  /** Confirms on the primary ten times a second until stopped, as a busy consumer does. */
-  keepConfirming(name: string, options: { database?: string } = {}): { stop(): Promise<void> } {
+  /** Confirms on the primary, or another server, ten times a second until stopped, as a busy consumer does. */
+  keepConfirming(
+    name: string,
+    options: { server?: PostgresServer; database?: string } = {},
+  ): { stop(): Promise<void> } {
     let stopped = false;
     const running = (async () => {
       while (!stopped) {

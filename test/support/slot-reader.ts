@@ -67,3 +67,41 @@ export class SlotReader {
     return this.#failure;
   }
 }
+
+/** A writer that inserts one row after the other until it is stopped, or its server goes away. */
+export class Load {
+  /** The highest number whose insert was acknowledged. */
+  last: number;
+  readonly #stop = new AbortController();
+  readonly #writing: Promise<void>;
+
+  constructor(server: PostgresServer, options: { from: number; database?: string }) {
+    this.last = options.from - 1;
+    this.#writing = this.#write(server, options.database ?? 'postgres');
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#writing;
+  }
+
+  async #write(server: PostgresServer, database: string): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        await insertRows(server, this.last + 1, this.last + 1, database);
+        this.last += 1;
+      } catch (error) {
+        // 57P0x: the server is going down. Any other complaint of the server is the test's fault.
+        if (isComplaint(error)) {
+          throw error;
+        }
+        return;
+      }
+    }
+  }
+}
+
+function isComplaint(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('57P0');
+}

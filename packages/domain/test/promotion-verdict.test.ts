@@ -31,6 +31,7 @@ function judged(
     verdicts: [{ slot: a, state, reason }],
     local: here === null ? [] : [here],
     published: new Map(event === null ? [] : [[event.slot, event]]),
+    wanted: () => true,
     endOfWal: END,
   });
 }
@@ -44,6 +45,23 @@ function riskOf(...situation: Parameters<typeof judged>): string | undefined {
 }
 
 describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
+  test('that was made beyond what the server has replayed is that it would be lost, if it is wanted', () => {
+    const fresh = published(0x3000);
+    const judge = (wanted: boolean) =>
+      judgePromotion({
+        verdicts: [],
+        local: [],
+        published: new Map([[fresh.slot, fresh]]),
+        wanted: () => wanted,
+        endOfWal: END,
+      });
+    assert.deepEqual(
+      judge(true).map(({ slot, risk }) => [slot, risk]),
+      [['a', 'not_ready']],
+    );
+    assert.deepEqual(judge(false), []);
+  });
+
   test('follows from its state when it is here and its consumer is not ahead', () => {
     const expected: Readonly<Record<ReadinessState, string | undefined>> = {
       absent: undefined,
