@@ -141,13 +141,17 @@ export class Scene {
     return (await position(server, name)) ?? 'nothing';
   }
 
-  /** Confirms again and again until the slot is ready on the standby. */
-  async untilReady(name: string, options: { node?: string; database?: string } = {}): Promise<void> {
-    const { node = 's1', database = 'postgres' } = options;
+  /** Confirms again and again until the slot is ready on the standby, by a record from after `since` if that is given. */
+  async untilReady(
+    name: string,
+    options: { node?: string; database?: string; since?: number } = {},
+  ): Promise<void> {
+    const { node = 's1', database = 'postgres', since = 0 } = options;
     await waitUntil(
       async () => {
         await this.confirm(name, { database });
-        return this.records.slot(node, name)?.state === 'ready';
+        const record = this.records.slot(node, name);
+        return record?.state === 'ready' && record.time > since;
       },
       {
         intervalMs: 100,
