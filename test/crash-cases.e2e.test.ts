@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
 import { type KafkaServer, startKafka, waitUntil } from '@slotcast/testkit';
 import { assertNothingMissing, handedOver } from './support/failover.ts';
 import { position, Scene } from './support/scene.ts';
@@ -89,20 +90,17 @@ test('a transaction that was open when the slot moved, and committed before the 
   await scene.bothServices(standby);
   await scene.createSlot('app1', { plugin: 'pgoutput' });
   await scene.untilReady('app1');
-  const url = primary.connectionOptions();
-  const pg = await import('pg');
-  const [spanning, lost] = [new pg.default.Client(url), new pg.default.Client(url)];
-  for (const client of [spanning, lost]) {
-    client.on('error', () => undefined);
-    await client.connect();
-    await client.query('begin');
-  }
-  await spanning.query('insert into numbers select generate_series(101, 150)');
-  await lost.query('insert into numbers select generate_series(201, 250)');
+  const open = (): Promise<PostgresConnection> =>
+    connectPostgres({ ...primary.connectionOptions(), applicationName: 'test' });
+  const [spanning, lost] = [await open(), await open()];
+  await spanning.run({ text: 'begin' });
+  await lost.run({ text: 'begin' });
+  await spanning.run({ text: 'insert into numbers select generate_series(101, 150)' });
+  await lost.run({ text: 'insert into numbers select generate_series(201, 250)' });
   await scene.confirm('app1');
   await scene.untilEqual('app1');
-  await spanning.query('insert into numbers select generate_series(151, 160)');
-  await spanning.query('commit');
+  await spanning.run({ text: 'insert into numbers select generate_series(151, 160)' });
+  await spanning.run({ text: 'commit' });
   await primary.waitForReplay(standby);
   await primary.kill();
   await standby.promote();
@@ -114,7 +112,7 @@ test('a transaction that was open when the slot moved, and committed before the 
     'the whole transaction',
   );
   assert.ok(!arrived.has(201), 'nothing of the other one');
-  await Promise.allSettled([spanning.end(), lost.end()]);
+  await Promise.allSettled([spanning.close(), lost.close()]);
 });
 
 test('a prepared transaction survives the failover, and its rows arrive when it is committed', {

@@ -2,10 +2,12 @@ import { parseArgs } from 'node:util';
 
 const outputFormats = ['text', 'json'] as const;
 type OutputFormat = (typeof outputFormats)[number];
+const scenarios = ['failover', 'ahead'] as const;
+type Scenario = (typeof scenarios)[number];
 
 /** What the command line asks for. */
 export type DemoCommand =
-  | { readonly kind: 'run'; readonly output: OutputFormat }
+  | { readonly kind: 'run'; readonly scenario: Scenario; readonly output: OutputFormat }
   | { readonly kind: 'help' }
   | { readonly kind: 'usage'; readonly message: string };
 
@@ -15,11 +17,15 @@ Starts Apache Kafka, a PostgreSQL 18 primary with two standbys, and slotcast bes
 consumers read while a writer inserts rows; kills the primary with SIGKILL, promotes a standby, points the consumers at
 its slots, and checks that every row on the new primary has reached every consumer. Leaves nothing behind.
 
+With --scenario ahead it shows the WAL fence: a consumer has confirmed rows that the promoted standby never received,
+and insists on its own position. Played twice, with slotcast's services gone at the promotion, and with them there.
+
 Options:
+  --scenario <failover|ahead>  what is played (default: failover)
   --output <text|json>  form of the result on stdout (default: text); everything else goes to stderr
   -h, --help            this text
 
-The JSON object, on one line:
+The JSON object of the scenario failover, on one line:
   rowsWritten        rows whose commit was acknowledged to the writer, on the old and the new primary
   rowsOnNewPrimary   rows in the table of the new primary at the end
   rowsPerSubscriber  by slot: how many of those rows arrived
@@ -31,6 +37,9 @@ The JSON object, on one line:
   latencyMs          p50 and p99 over all rows and subscribers, from the row's insert (clock_timestamp() on the server,
                      just before its commit) until its commit arrived; rows of the failover count with its duration
 
+That of the scenario ahead: without and with, each with rowsWritten (on the new primary), rowsReceived, confirmedLsn
+and switchLsn; and missing, the rows that did not arrive although slotcast was there.
+
 Exit codes: 0 nothing missing, 1 failed, 2 usage, 3 rows are missing, 128+n ended by a signal.
 `;
 
@@ -41,18 +50,20 @@ export function parseCommandLine(args: readonly string[]): DemoCommand {
       args: [...args],
       options: {
         output: { type: 'string', default: 'text' },
+        scenario: { type: 'string', default: 'failover' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
     if (values.help) {
       return { kind: 'help' };
     }
-    return isOutputFormat(values.output)
-      ? { kind: 'run', output: values.output }
-      : {
-          kind: 'usage',
-          message: `--output: ${JSON.stringify(values.output)} is neither ${outputFormats.join(' nor ')}`,
-        };
+    const { output, scenario } = values;
+    if (!isOneOf(outputFormats, output)) {
+      return { kind: 'usage', message: notOneOf('--output', output, outputFormats) };
+    }
+    return isOneOf(scenarios, scenario)
+      ? { kind: 'run', scenario, output }
+      : { kind: 'usage', message: notOneOf('--scenario', scenario, scenarios) };
   } catch (error) {
     if (error instanceof TypeError) {
       return { kind: 'usage', message: error.message };
@@ -61,6 +72,10 @@ export function parseCommandLine(args: readonly string[]): DemoCommand {
   }
 }
 
-function isOutputFormat(text: string): text is OutputFormat {
-  return outputFormats.some((format) => format === text);
+function isOneOf<T extends string>(known: readonly T[], text: string): text is T {
+  return known.some((each) => each === text);
+}
+
+function notOneOf(option: string, text: string, known: readonly string[]): string {
+  return `${option}: ${JSON.stringify(text)} is neither ${known.join(' nor ')}`;
 }

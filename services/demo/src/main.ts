@@ -2,9 +2,10 @@ import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { errorText, exitCodes, signalExitCode } from '@slotcast/runtime';
 import { temporaryFolder } from '@slotcast/testkit';
-import { HELP, parseCommandLine } from './command-line.ts';
+import { aheadTable, playAhead } from './ahead.ts';
+import { type DemoCommand, HELP, parseCommandLine } from './command-line.ts';
 import { DemoFailure } from './demo-failure.ts';
-import { type Outcome, outcomeTable } from './outcome.ts';
+import { outcomeTable } from './outcome.ts';
 import { playDemo } from './scenario.ts';
 import { Talk } from './talk.ts';
 
@@ -22,22 +23,31 @@ async function main(): Promise<number> {
       process.stderr.write(`${command.message}\nRun \`npm run demo -- --help\`.\n`);
       return exitCodes.usage.code;
     case 'run':
-      return await run(command.output);
+      return await run(command);
   }
 }
 
-async function run(output: 'text' | 'json'): Promise<number> {
+async function run({ scenario, output }: Extract<DemoCommand, { kind: 'run' }>): Promise<number> {
   endAtOnceWhenInterrupted();
   await tellRunFolder();
-  let outcome: Outcome;
   try {
-    outcome = await playDemo(talk);
+    const { outcome, text } = scenario === 'ahead' ? await ahead() : await failover();
+    process.stdout.write(output === 'json' ? `${JSON.stringify(outcome)}\n` : `\n${text}`);
+    return outcome.missing === 0 ? exitCodes.ok.code : exitCodes.negative.code;
   } catch (error) {
     explain(error);
     return exitCodes.failed.code;
   }
-  process.stdout.write(output === 'json' ? `${JSON.stringify(outcome)}\n` : `\n${outcomeTable(outcome)}`);
-  return outcome.missing === 0 ? exitCodes.ok.code : exitCodes.negative.code;
+}
+
+async function failover() {
+  const outcome = await playDemo(talk);
+  return { outcome, text: outcomeTable(outcome) };
+}
+
+async function ahead() {
+  const outcome = await playAhead(talk);
+  return { outcome, text: aheadTable(outcome) };
 }
 
 /**

@@ -5,7 +5,9 @@ import { readServerFacts, readWalPlace } from './server-facts.ts';
 import { runSlotcast, ServiceProcess, type SlotcastSettings } from './service-process.ts';
 import type { Talk } from './talk.ts';
 
+/** Name of the cluster unless it is given. */
 const CLUSTER = 'demo';
+const STANDBYS = ['standby1', 'standby2'] as const;
 /** Where slotcast's services connect to; they find the databases of the slots by themselves. */
 const SERVICE_DATABASE = 'postgres';
 /** The least-privileged role that publisher and consumer run with. */
@@ -35,8 +37,12 @@ export interface Stage {
   readonly standbys: readonly Node[];
 }
 
-/** Starts a primary and two standbys, with the role that slotcast needs. */
-export async function startServers(talk: Talk, belongings: Belongings): Promise<Servers> {
+/** Starts a primary and two standbys, or as many as are named, with the role that slotcast needs. */
+export async function startServers(
+  talk: Talk,
+  belongings: Belongings,
+  names: readonly string[] = STANDBYS,
+): Promise<Servers> {
   const primary = await talk.step({
     doing: 'starting PostgreSQL 18',
     work: async () => {
@@ -48,7 +54,7 @@ export async function startServers(talk: Talk, belongings: Belongings): Promise<
       `primary: PostgreSQL ${facts.version} at 127.0.0.1:${server.port}, system identifier ${facts.systemIdentifier}, timeline ${wal.timeline}, WAL at ${wal.lsn}`,
   });
   const standbys: PostgresServer[] = [];
-  for (const name of ['standby1', 'standby2']) {
+  for (const name of names) {
     const standby = await talk.step({
       doing: `adding ${name}`,
       work: async () => {
@@ -70,10 +76,11 @@ export async function startSlotcast(options: {
   readonly belongings: Belongings;
   readonly servers: Servers;
   readonly kafkaBootstrapServers: string;
+  readonly cluster?: string;
 }): Promise<Stage> {
-  const { talk, belongings, servers, kafkaBootstrapServers } = options;
-  const settings = { cluster: CLUSTER, kafkaBootstrapServers };
-  const topics = topicNames(TOPIC_PREFIX, CLUSTER);
+  const { talk, belongings, servers, kafkaBootstrapServers, cluster = CLUSTER } = options;
+  const settings = { cluster, kafkaBootstrapServers };
+  const topics = topicNames(TOPIC_PREFIX, cluster);
   await talk.step({
     doing: 'slotcast topic create',
     work: () => runSlotcast(['topic', 'create'], settings),

@@ -4,8 +4,12 @@ import { parseCommandLine } from '@slotcast/demo';
 
 describe('the command line of the demo', { timeout: 10_000 }, () => {
   test('runs with a table for people unless JSON is asked for', () => {
-    assert.deepEqual(parseCommandLine([]), { kind: 'run', output: 'text' });
-    assert.deepEqual(parseCommandLine(['--output', 'json']), { kind: 'run', output: 'json' });
+    assert.deepEqual(parseCommandLine([]), { kind: 'run', scenario: 'failover', output: 'text' });
+    assert.deepEqual(parseCommandLine(['--scenario', 'ahead', '--output', 'json']), {
+      kind: 'run',
+      scenario: 'ahead',
+      output: 'json',
+    });
   });
 
   test('explains itself', () => {
@@ -13,7 +17,14 @@ describe('the command line of the demo', { timeout: 10_000 }, () => {
     assert.equal(parseCommandLine(['--output', 'json', '--help']).kind, 'help');
   });
 
-  for (const args of [['--unknown'], ['word'], ['--output', 'xml'], ['--output'], ['--help=yes']]) {
+  for (const args of [
+    ['--unknown'],
+    ['word'],
+    ['--output', 'xml'],
+    ['--scenario', 'behind'],
+    ['--output'],
+    ['--help=yes'],
+  ]) {
     test(`refuses ${args.join(' ')}`, () => {
       assert.equal(parseCommandLine(args).kind, 'usage');
     });
