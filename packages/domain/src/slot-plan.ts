@@ -1,7 +1,7 @@
 import type { PinFacts } from './catalog-pin.ts';
-import { compareOrder } from './event-backlog.ts';
 import { formatLsn, type Lsn, lsn, minLsn } from './lsn.ts';
 import type { Ownership } from './node-status.ts';
+import { isMissing } from './published-line.ts';
 import { withinCapacity } from './slot-capacity.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from './slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from './slot-name.ts';
@@ -102,7 +102,7 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event === undefined) {
     return planUnknown(input, subject);
   }
-  if (event.op === 'drop' || event.state === undefined || missingFromManifest(input.manifest, event)) {
+  if (event.op === 'drop' || event.state === undefined || isMissing(input.manifest, event)) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
   const live = { ...subject, event, state: event.state };
@@ -313,7 +313,7 @@ function planConflict(input: PlanInput, subject: LiveSubject, local: LocalSlot):
     });
   }
   const reason =
-    'a slot of this name exists here that slotcast did not make: drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
+    'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
   return verdict(subject, 'conflict', reason);
 }
 
@@ -379,10 +379,6 @@ function findIdleProbes(
       .map(({ slot }) => input.desired.get(slot)?.state?.database),
   );
   return [...input.probes.keys()].filter((database) => !needed.has(database));
-}
-
-function missingFromManifest(manifest: Manifest, event: SlotEvent): boolean {
-  return compareOrder(manifest, event) > 0 && !manifest.slots.some((slot) => slot.name === event.slot);
 }
 
 function sameOwnership(a: Ownership, b: Ownership): boolean {

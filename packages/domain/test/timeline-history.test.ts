@@ -4,6 +4,8 @@ import {
   branchOf,
   describeHistory,
   formatLsn,
+  historyBefore,
+  lastSwitch,
   lsn,
   parseLsn,
   parseTimelineHistory,
@@ -119,6 +121,33 @@ describe('where a position stands on a history', { timeout: 20_000 }, () => {
         }
         const expected = position <= switchLsn ? 'on_history' : 'other_branch';
         assert.equal(branchOf(after, { timeline: before.timeline, lsn: position }), expected);
+      }),
+    );
+  });
+});
+
+describe('the last promotion in a history', { timeout: 20_000 }, () => {
+  test('is none on a server that was never promoted', () => {
+    const never: TimelineHistory = { timeline: timeline(1), ancestors: [] };
+    assert.equal(lastSwitch(never), undefined);
+    assert.equal(historyBefore(never), undefined);
+  });
+
+  test('is the last line of the file, and the history before it ends on the timeline that was left', () => {
+    const history = parseTimelineHistory(timeline(4), '1\t0/3000000\tx\n3\t0/5000000\tx');
+    assert.deepEqual(lastSwitch(history), { timeline: 3, switchLsn: 0x5000000n });
+    assert.equal(describeHistory(historyBefore(history) ?? history), '1@0/3000000 → 3');
+  });
+
+  test('is undone by the history before it, which a server that went on from there has again', () => {
+    fc.assert(
+      fc.property(anyHistory, anyLsn, (before, switchLsn) => {
+        const after: TimelineHistory = {
+          timeline: timeline(before.timeline + 1),
+          ancestors: [...before.ancestors, { timeline: before.timeline, switchLsn }],
+        };
+        assert.deepEqual(historyBefore(after), before);
+        assert.deepEqual(lastSwitch(after), { timeline: before.timeline, switchLsn });
       }),
     );
   });

@@ -5,7 +5,9 @@ export {
 } from './connection.ts';
 export { PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
 export { clientConfig, type PostgresOptions } from './connection-options.ts';
+export { DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
+export { setFailoverProperty } from './failover-property.ts';
 export {
   type ReceivedMessage,
   type ReceivedRow,
@@ -34,7 +36,22 @@ export {
 } from './precondition-check.ts';
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
+export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
+export {
+  checkDatabases,
+  checkServerExtras,
+  checkServerPreconditions,
+  checkStreaming,
+} from './server-checks.ts';
+export {
+  type ClosedDatabase,
+  readClosedDatabases,
+  readServerFacts,
+  readWalSenders,
+  type ServerFacts,
+  type WalSender,
+} from './server-facts.ts';
 export {
   type IdentifiedSystem,
   identifySystem,
@@ -58,3 +75,4 @@ export {
 } from './slot-functions.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
 export type { StatementLimits } from './statement-interruption.ts';
+export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './wal-push.ts';

@@ -38,6 +38,8 @@ export interface SubscribeOptions {
   readonly publication?: string | undefined;
   /** Called for one row after the other; the next one waits for the promise. A rejection ends the subscription. */
   readonly onRow: (row: ReceivedRow) => void | Promise<void>;
+  /** Where to start, for a client that keeps its own position; where the slot stands when absent. */
+  readonly startLsn?: Lsn;
   /** The same for messages (14+), in the order of both; without it, none are sent. */
   readonly onMessage?: (message: ReceivedMessage) => void | Promise<void>;
   /** Called once the server has begun to send. */
@@ -50,7 +52,7 @@ export interface SubscribeOptions {
 }
 
 /**
- * Consumes a logical slot from where it stands (start position 0/0), and acknowledges what `onRow` has processed. WAL in which there
+ * Consumes a logical slot from where it stands (start position 0/0) unless told otherwise, and acknowledges what `onRow` has processed. WAL in which there
  * was nothing for this slot is acknowledged too, so that the slot of an idle database does not hold it. Resolves when the signal is
  * aborted and `onRow` has returned. Rejects with the server's error (55006 while another session uses the slot), a PostgresConnectionError, or what
  * `onRow` rejected with; connecting again is the caller's business.
@@ -118,10 +120,10 @@ class Subscription {
   }
 
   async run(): Promise<void> {
-    const { slot, acknowledgeEveryMs } = this.#options;
+    const { slot, startLsn, acknowledgeEveryMs } = this.#options;
     const timer = setInterval(() => this.#acknowledge(), acknowledgeEveryMs ?? ACKNOWLEDGE_EVERY_MS);
     try {
-      await this.#service.subscribe(this.#plugin, slot, '0/0');
+      await this.#service.subscribe(this.#plugin, slot, startLsn === undefined ? '0/0' : formatLsn(startLsn));
     } catch (error) {
       this.#failure ??= error;
     } finally {

@@ -12,6 +12,8 @@ const firstMajor = {
   decodingOnStandby: 16,
   /** `failover`, `synced`, `invalidation_reason`, `inactive_since`, and the server's own slot synchronisation. */
   slotSync: 17,
+  /** `pg_logical_emit_message()` can flush. */
+  messageFlush: 17,
   /** An empty `publication_names` for pgoutput, which sends no row then. Before it is refused. */
   emptyPublicationList: 17,
   /** `pg_replication_slots.two_phase_at`. */

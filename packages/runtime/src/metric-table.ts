@@ -83,6 +83,24 @@ export const publisherMetrics = {
     help: 'Running-transactions records that were asked of the server.',
     labels: [],
   },
+  promotionAheadSlots: {
+    name: 'slotcast_promotion_ahead_slots',
+    type: 'gauge',
+    help: 'Slots whose consumers were ahead of this server when it was promoted, by outcome: fenced, quarantined or unsafe.',
+    labels: ['outcome'],
+  },
+  promotionLostSlots: {
+    name: 'slotcast_promotion_lost_slots',
+    type: 'gauge',
+    help: 'Slots that were not ready on this server when it was promoted.',
+    labels: [],
+  },
+  promotionTimestampSeconds: {
+    name: 'slotcast_promotion_timestamp_seconds',
+    type: 'gauge',
+    help: 'When this server was promoted, in seconds since 1970; 0 when no promotion is known.',
+    labels: [],
+  },
   canaryUp: {
     name: 'slotcast_publisher_canary_up',
     type: 'gauge',
@@ -180,7 +198,7 @@ export const consumerMetrics = {
   topicAlarm: {
     name: 'slotcast_consumer_topic_alarm',
     type: 'gauge',
-    help: '1 while the slots topic is empty, recreated, truncated or of another cluster; nothing is dropped meanwhile.',
+    help: '1 while the slots topic has no manifest, or two servers were promoted to its timeline; nothing is done to the slots meanwhile.',
     labels: [],
   },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;

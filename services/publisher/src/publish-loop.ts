@@ -1,6 +1,7 @@
 import {
   diffSlots,
   freshThrottle,
+  HEARTBEAT_MS,
   judgeSnapshot,
   nextPoll,
   type PollPace,
@@ -22,9 +23,6 @@ import type { Clock, Doorbell, Logger } from '@slotcast/runtime';
 import type { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
 import type { Wishes } from './wishes.ts';
-
-/** A manifest at least this often, so that a consumer can tell silence from death. */
-const HEARTBEAT_MS = 5000;
 
 export interface PublishLoopOptions {
   readonly connection: PostgresConnection;

@@ -1,3 +1,4 @@
+import { aheadOutcomes, type Promotion } from '@slotcast/domain';
 import type { Clock, HealthCheck, PublisherMetrics } from '@slotcast/runtime';
 import type { Publication } from './tenure.ts';
 
@@ -29,6 +30,10 @@ export class PublisherStatus {
     if (phase === 'asleep' || phase === 'publishing') {
       this.#lastError = undefined;
     }
+    if (phase === 'asleep') {
+      // A server that became a standby would else be said to have the slots that it had as the primary.
+      this.#metrics.slots.set(0);
+    }
     if (phase === 'publishing' && epoch !== undefined) {
       this.#metrics.epoch.set(epoch);
       this.#metrics.claimsTotal.inc();
@@ -58,6 +63,16 @@ export class PublisherStatus {
     for (const event of events) {
       this.#metrics.eventsTotal.inc({ op: event.op });
     }
+  }
+
+  /** Shows what became of the slots when the server was promoted; nothing for a primary of which no promotion is known. */
+  promoted(promotion: Promotion | undefined): void {
+    for (const outcome of aheadOutcomes) {
+      const slots = promotion?.ahead.filter((entry) => entry.outcome === outcome).length ?? 0;
+      this.#metrics.promotionAheadSlots.set({ outcome }, slots);
+    }
+    this.#metrics.promotionLostSlots.set(promotion?.lost.length ?? 0);
+    this.#metrics.promotionTimestampSeconds.set((promotion?.time ?? 0) / 1000);
   }
 
   standbySnapshotLogged(): void {

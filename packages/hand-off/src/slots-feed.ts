@@ -3,39 +3,42 @@ import {
   emptyBacklog,
   ingest,
   type Manifest,
+  type PublishedLine,
+  publishedOn,
   type ReplayPoint,
   type SettledBacklog,
   type SlotEvent,
   settle,
+  type TimelineHistory,
 } from '@slotcast/domain';
 import type { LogRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
-import type { CanaryMeter } from './canary-meter.ts';
+import type { Clock, Logger } from '@slotcast/runtime';
 
-/** The consumer's side of the slots topic: decodes, orders and holds what replay has not reached. */
+/** The reader's side of the slots topic: decodes, orders and holds what replay has not reached. */
 export class SlotsFeed {
   readonly #codec: Codec;
   readonly #clock: Clock;
-  readonly #metrics: ConsumerMetrics;
+  readonly #onMalformed: () => void;
   readonly #logger: Logger;
-  readonly #canary: CanaryMeter;
+  readonly #onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
   #backlog: EventBacklog = emptyBacklog;
   #newestManifest: Manifest | undefined;
   #heartbeatAt: number | undefined;
 
+  /** `onAccepted` gets the records that were neither malformed nor turned the clock back. */
   constructor(options: {
     codec: Codec;
     clock: Clock;
-    metrics: ConsumerMetrics;
+    onMalformed: () => void;
+    onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
     logger: Logger;
-    canary: CanaryMeter;
   }) {
     this.#codec = options.codec;
     this.#clock = options.clock;
-    this.#metrics = options.metrics;
+    this.#onMalformed = options.onMalformed;
     this.#logger = options.logger;
-    this.#canary = options.canary;
+    this.#onAccepted = options.onAccepted;
   }
 
   /** The newest manifest in the topic, whether replay has reached it or not. */
@@ -58,7 +61,7 @@ export class SlotsFeed {
       const decoded = await this.#codec.decodeSlotsRecord(record);
       if (decoded.kind === 'malformed') {
         const { key, reason } = decoded;
-        this.#metrics.malformedRecordsTotal.inc();
+        this.#onMalformed();
         this.#logger.error(
           { code: 'SC_RECORD_MALFORMED', offset: String(record.offset), key, reason },
           'skipped a malformed record',
@@ -71,7 +74,7 @@ export class SlotsFeed {
     this.#backlog = backlog;
     for (const { event, reason } of rejected) {
       const slot = event.kind === 'slot' ? event.slot : undefined;
-      this.#metrics.malformedRecordsTotal.inc();
+      this.#onMalformed();
       this.#logger.error(
         { code: 'SC_RECORD_MALFORMED', slot, reason },
         'rejected an event that turns the clock back',
@@ -79,7 +82,7 @@ export class SlotsFeed {
     }
     const refused = new Set(rejected.map(({ event }) => event));
     const accepted = events.filter((event) => !refused.has(event));
-    this.#canary.hear(accepted);
+    this.#onAccepted(accepted);
     for (const event of accepted) {
       if (event.kind === 'manifest') {
         this.#newestManifest = event;
@@ -93,5 +96,10 @@ export class SlotsFeed {
     const settled = settle(this.#backlog, point);
     this.#backlog = settled.backlog;
     return settled;
+  }
+
+  /** All that was published on this line of descent, whether replay has reached it or not. */
+  publishedOn(history: TimelineHistory): PublishedLine {
+    return publishedOn(this.#backlog, history);
   }
 }

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import type { Promotion } from '@slotcast/domain';
+import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import type { Scene } from './scene.ts';
+import { insertRows, SlotReader } from './slot-reader.ts';
+
+/** A row that no other part of a test writes; its arrival shows that a reader has come to the present. */
+let marker = 1_000_000;
+
+/** Waits until the hand-off on a node is on record, for a promotion after `since` if that is given. */
+export async function handedOver(scene: Scene, node: string, since?: Promotion): Promise<Promotion> {
+  let seen: Promotion | undefined;
+  await waitUntil(
+    () => {
+      seen = scene.records.node(node)?.promotion;
+      return seen?.complete === true && seen.timeline !== since?.timeline;
+    },
+    { describe: () => `the hand-off on ${node} (last seen: timeline ${seen?.timeline})`, timeoutMs: 40_000 },
+  );
+  assert.ok(seen);
+  return seen;
+}
+
+/**
+ * Consumes a slot on a server to the present, and checks that every row that is there has arrived, now or, as `earlier`, before. Returns all
+ * that have arrived.
+ */
+export async function assertNothingMissing(
+  server: PostgresServer,
+  slot: string,
+  options: { readonly earlier?: ReadonlySet<number>; readonly database?: string } = {},
+): Promise<ReadonlySet<number>> {
+  const { earlier = new Set<number>(), database = 'postgres' } = options;
+  marker += 1;
+  await insertRows(server, marker, marker, database);
+  const reader = new SlotReader({ server, slot, database });
+  await reader.until([marker]);
+  await reader.stop();
+  const arrived = new Set([...earlier, ...reader.received]);
+  const rows = await server.query<{ id: number }>('select id from numbers order by id', [], database);
+  const missing = rows.map(({ id }) => id).filter((id) => !arrived.has(id));
+  assert.deepEqual(missing, [], `rows that did not reach slot ${slot} on ${server.name}`);
+  return arrived;
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { assertNothingMissing, handedOver } from './support/failover.ts';
+import { position, Scene } from './support/scene.ts';
+import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
+
+const timeout = 180_000;
+
+for (const major of [16, 17, 18] as const) {
+  describe(`PostgreSQL ${major}`, () => {
+    test('a planned switchover and back again: consumers miss nothing, old slots are adopted', {
+      timeout,
+    }, async () => {
+      await using scene = await Scene.start({ major });
+      const { primary } = scene;
+      const standby = scene.standby();
+      await createRows(primary);
+      await scene.bothServices(primary);
+      await scene.bothServices(standby);
+      await scene.createSlot('app1', { plugin: 'pgoutput' });
+      await scene.untilReady('app1');
+      await insertRows(primary, 1, 20);
+      const first = new SlotReader({ server: primary, slot: 'app1' });
+      await first.until([5]);
+      await first.stop();
+
+      await primary.stop('fast');
+      await standby.promote();
+      const there = await handedOver(scene, 's1');
+      assert.deepEqual([there.ahead, there.lost], [[], []]);
+      await insertRows(standby, 21, 30);
+      await primary.follow(standby);
+      const second = await assertNothingMissing(standby, 'app1', { earlier: first.received });
+      await scene.records.waitForState(primary.name, 'app1', 'ready');
+      await scene.confirm('app1', { server: standby });
+
+      await primary.waitForReplay(primary, await standby.currentLsn());
+      await standby.stop('fast');
+      await primary.promote();
+      const back = await handedOver(scene, primary.name);
+      assert.equal(back.timeline, there.timeline + 1);
+      assert.deepEqual([back.ahead, back.lost], [[], []]);
+      await insertRows(primary, 31, 40);
+      await standby.follow(primary);
+      await assertNothingMissing(primary, 'app1', { earlier: second });
+      await scene.records.waitForState('s1', 'app1', 'ready');
+    });
+
+    test('the primary is killed under load: ten slots in two databases are handed over', {
+      timeout,
+    }, async () => {
+      await using scene = await Scene.start({ major });
+      const { primary } = scene;
+      const standby = scene.standby();
+      await primary.query('create database shop');
+      const databases = ['postgres', 'shop'];
+      const slots = databases.flatMap((database) =>
+        [1, 2, 3, 4, 5].map((number) => ({ database, slot: `${database}_${number}` })),
+      );
+      for (const database of databases) {
+        await createRows(primary, database);
+      }
+      await scene.bothServices(primary);
+      await scene.bothServices(standby);
+      for (const { slot, database } of slots) {
+        await scene.createSlot(slot, { plugin: 'pgoutput', database });
+      }
+      const readers = slots.map((options) => new SlotReader({ server: primary, ...options }));
+      const loads = databases.map((database) => new Load(primary, { from: 1, database }));
+      for (const { slot } of slots) {
+        await scene.records.waitForState('s1', slot, 'ready');
+      }
+      await primary.kill();
+      await Promise.all(loads.map((load) => load.stop()));
+      await Promise.all(readers.map((reader) => reader.stop()));
+
+      await standby.promote();
+      const promotion = await handedOver(scene, 's1');
+      assert.deepEqual(promotion.lost, []);
+      for (const [index, { slot, database }] of slots.entries()) {
+        const earlier = readers[index]?.received ?? new Set();
+        await assertNothingMissing(standby, slot, { earlier, database });
+      }
+    });
+  });
+}
+
+test('the old primary comes back from a new base backup, and a second standby keeps its slots through the failover', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18, standbys: ['s1', 's2'] });
+  const { primary } = scene;
+  const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+  await createRows(primary);
+  for (const server of [primary, s1, s2]) {
+    await scene.bothServices(server);
+  }
+  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.untilReady('app1');
+  await scene.untilReady('app1', { node: 's2' });
+  await insertRows(primary, 1, 10);
+  await primary.waitForReplay(s1);
+  await primary.waitForReplay(s2);
+  const kept = scene.records.slot('s2', 'app1')?.ownership?.incarnation;
+  await primary.kill();
+  await s1.promote();
+  await handedOver(scene, 's1');
+  await s2.follow(s1);
+  await primary.recloneFrom(s1);
+  const arrived = await assertNothingMissing(s1, 'app1');
+  await scene.confirm('app1', { server: s1 });
+  await scene.records.waitForState('s2', 'app1', 'ready');
+  assert.deepEqual(scene.records.slot('s2', 'app1')?.ownership?.incarnation, kept, 'it is the same slot');
+  const confirming = scene.keepConfirming('app1', { server: s1 });
+  await scene.records.waitForState(primary.name, 'app1', 'ready');
+  await confirming.stop();
+
+  await insertRows(s1, 11, 20);
+  await s1.waitForReplay(s2);
+  await s1.stop('fast');
+  await s2.promote();
+  await handedOver(scene, 's2');
+  await assertNothingMissing(s2, 'app1', { earlier: arrived });
+});
+
+test('a crash restart of the primary without a failover drops nothing and makes nothing anew', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { primary } = scene;
+  const { publisher } = await scene.bothServices(primary);
+  await scene.bothServices(scene.standby());
+  await scene.createSlot('app1');
+  await scene.untilReady('app1');
+  const before = scene.records.slot('s1', 'app1')?.ownership;
+  const confirmed = await scene.confirm('app1');
+  await scene.untilEqual('app1');
+  await primary.kill();
+  await primary.start();
+  assert.notEqual(await position(primary, 'app1'), confirmed, 'confirmed_flush_lsn went back');
+  await publisher.ready();
+  await scene.records.waitForState('s1', 'app1', 'ready');
+  assert.equal(await position(scene.standby(), 'app1'), confirmed, 'what was confirmed once stays confirmed');
+  await scene.confirm('app1');
+  await scene.untilEqual('app1');
+  assert.deepEqual(scene.records.slot('s1', 'app1')?.ownership, before);
+});
