@@ -164,7 +164,9 @@ test('a canary slot that was dropped by hand is made again, here and on the stan
 });
 
 test('a canary slot that lost its WAL is made anew', { timeout }, async () => {
-  await using scene = await Scene.start({ major: 18, settings: { max_slot_wal_keep_size: '1MB' } });
+  const settings = { max_slot_wal_keep_size: '1MB', wal_keep_size: '0' };
+  // A standby would lose its own slot as well.
+  await using scene = await Scene.start({ major: 18, settings, standbys: [] });
   await scene.createSlot(CANARY_SLOT, { plugin: 'pgoutput' });
   const lost = `select from pg_replication_slots where slot_name = '${CANARY_SLOT}' and wal_status = 'lost'`;
   // A checkpoint judges by the WAL up to its beginning, so one may not be enough.
@@ -176,7 +178,7 @@ test('a canary slot that lost its WAL is made anew', { timeout }, async () => {
     },
     { describe: 'the loss of the slot' },
   );
-  const { publisher } = await startServices(scene);
+  const publisher = await (await scene.service('publisher', scene.primary, ON)).ready();
   await grows(publisher, RECEIVED);
 });
 

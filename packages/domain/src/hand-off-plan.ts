@@ -1,3 +1,4 @@
+import { isCanary } from './canary.ts';
 import { formatLsn, type Lsn, minLsn } from './lsn.ts';
 import type { Ownership } from './node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from './promotion-record.ts';
@@ -99,11 +100,12 @@ interface Subject {
   readonly owned: boolean;
 }
 
+/** Without the canary: nothing is read from it that could be missed, and its next publisher moves it to the present. */
 function logicalEvents(input: HandOffInput): (SlotEvent & { readonly state: SlotState })[] {
   return [...input.published.values()].flatMap((event) => {
     const { state } = event;
     const lives = event.op !== 'drop' && state?.type === 'logical' && !isOwnWorkingSlot(event.slot);
-    return lives ? [{ ...event, state }] : [];
+    return lives && !isCanary(state) ? [{ ...event, state }] : [];
   });
 }
 

@@ -1,3 +1,4 @@
+import { isCanary } from './canary.ts';
 import { formatLsn, type Lsn } from './lsn.ts';
 import type { ReadinessState } from './node-status.ts';
 import type { SlotEvent } from './slot-event.ts';
@@ -36,7 +37,8 @@ const noMatter: readonly ReadinessState[] = ['absent', 'invalidated'];
 /**
  * Judges what a promotion of this standby would lose. `endOfWal`: all WAL that the server really has, received or replayed; it will be
  * replayed before recovery ends. A slot that exists under its real name, is valid and has a confirmed_flush_lsn can take over;
- * that it lags costs repeated changes only.
+ * that it lags costs repeated changes only. The canary has no consumer that could miss anything, and would always be a little ahead: it is
+ * left out.
  */
 export function judgePromotion(input: {
   readonly verdicts: readonly SlotVerdict[];
@@ -48,7 +50,7 @@ export function judgePromotion(input: {
 }): SlotPromotionVerdict[] {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   return [...input.verdicts, ...notReached(input)]
-    .filter(({ state }) => !noMatter.includes(state))
+    .filter(({ slot, state }) => !noMatter.includes(state) && !isOfCanary(input.published.get(slot)))
     .map((entry) => {
       const { slot, state, reason } = entry;
       const here = local.get(slot);
@@ -73,6 +75,10 @@ export function judgePromotion(input: {
 /** True when no slot would be lost and no consumer is ahead. */
 export function isSafePromotion(slots: readonly SlotPromotionVerdict[]): boolean {
   return slots.every(({ risk }) => risk === 'none');
+}
+
+function isOfCanary(event: SlotEvent | undefined): boolean {
+  return event?.state !== undefined && isCanary(event.state);
 }
 
 /** Slots that no verdict is about, because all their events lie beyond what this server has replayed. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isSlotName, parseSlotName, quarantineName } from '@slotcast/domain';
+import { CANARY_SLOT, isSlotName, parseSlotName, quarantineName } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { at } from './event-examples.ts';
 import { confirmed, dropped, handOffOf, SWITCH, stepsOf } from './hand-off-situations.ts';
@@ -18,6 +18,21 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
   test('never advances it past the point where the timeline was left', () => {
     const plan = handOffOf({ events: [confirmed('a', 0x5800)], local: [local('a')], owned: mine });
     assert.equal(plan.advances[0]?.target, SWITCH);
+  });
+
+  test('leaves the canary alone, however far it was ahead or whether it is here, but not a slot that only has its name', () => {
+    const events = [confirmed(CANARY_SLOT, 0x5800)];
+    const owned = { [CANARY_SLOT]: owning() };
+    for (const here of [[], [local(CANARY_SLOT)]]) {
+      const plan = handOffOf({ events, local: here, owned, passes: unfenced });
+      assert.deepEqual([stepsOf(plan), plan.ahead, plan.lost], [[], [], []]);
+    }
+    const foreign = live(
+      CANARY_SLOT,
+      { plugin: 'wal2json', confirmedFlushLsn: at(0x5800) },
+      { lsn: at(0x9_0000) },
+    );
+    assert.equal(handOffOf({ events: [foreign] }).lost.length, 1);
   });
 
   test('never moves it backwards', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  CANARY_SLOT,
   isSafePromotion,
   judgePromotion,
   type LocalSlot,
@@ -60,6 +61,18 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
       [['a', 'not_ready']],
     );
     assert.deepEqual(judge(false), []);
+  });
+
+  test('is nothing for the canary, which is always a little ahead', () => {
+    const event = live(CANARY_SLOT, { confirmedFlushLsn: at(0x6000) }, { lsn: at(0x9000) });
+    const slots = judgePromotion({
+      verdicts: [{ slot: CANARY_SLOT, state: 'catching_up', reason: '' }],
+      local: [],
+      published: new Map([[event.slot, event]]),
+      wanted: () => true,
+      endOfWal: END,
+    });
+    assert.deepEqual(slots, []);
   });
 
   test('follows from its state when it is here and its consumer is not ahead', () => {

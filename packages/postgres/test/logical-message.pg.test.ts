@@ -72,10 +72,11 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
         const [first, second] = messages;
         assert.ok(first !== undefined && second !== undefined);
         assert.ok(first.commitLsn < written && second.commitLsn >= written);
-        // The paced acknowledgement is a minute away.
+        // The paced acknowledgement is a minute away, and the server asks for one after half a minute.
         await server.waitFor<{ lsn: string }>(
           `select confirmed_flush_lsn as lsn from pg_replication_slots where slot_name = '${SLOT}'`,
           ([row]) => row !== undefined && parseLsn(row.lsn) > second.commitLsn,
+          5000,
         );
       });
       assert.equal(error, undefined);
