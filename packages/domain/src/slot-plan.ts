@@ -65,13 +65,14 @@ export interface Plan {
 export function plan(input: PlanInput): Plan {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
+  const listed = new Set(input.manifest.slots.map((slot) => slot.name));
   const verdicts: SlotVerdict[] = [];
   for (const name of [...names].toSorted()) {
     const event = input.desired.get(name);
     const here = local.get(name);
     // A physical slot here is somebody's hold on WAL, whatever its name: never ours to touch.
     const owned = here?.type === 'physical' ? undefined : input.ownership.get(name);
-    const subject = { name, event, local: here, owned };
+    const subject = { name, event, local: here, owned, listed: listed.has(name) };
     if (!isOwnWorkingSlot(name) && (event?.state?.type !== 'physical' || owned !== undefined)) {
       verdicts.push(unlessHeld(input, subject, planSlot(input, subject)));
     }
@@ -86,6 +87,8 @@ interface Subject {
   readonly event: SlotEvent | undefined;
   readonly local: LocalSlot | undefined;
   readonly owned: Ownership | undefined;
+  /** The manifest names it. */
+  readonly listed: boolean;
 }
 
 /** A slot that lives on the primary at this server's point in WAL. */
@@ -102,10 +105,11 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event === undefined) {
     return planUnknown(input, subject);
   }
-  if (event.op === 'drop' || event.state === undefined || missingFromManifest(input.manifest, event)) {
+  if (event.op === 'drop' || event.state === undefined || isGone(input.manifest, subject, event)) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
-  const live = { ...subject, event, state: event.state };
+  const { name, owned, listed } = subject;
+  const live = { name, event, local, owned, listed, state: event.state };
   if (live.state.failover && input.syncReplicationSlots) {
     return planNative(subject);
   }
@@ -166,7 +170,7 @@ function planUnknown(input: PlanInput, subject: Subject): SlotVerdict {
     ahead !== undefined &&
     owned?.lineage === manifest.lineage &&
     sameIncarnation(ahead.incarnation, owned.incarnation);
-  if (!comes && !manifest.slots.some((slot) => slot.name === name)) {
+  if (!comes && !subject.listed) {
     return planGone(input, subject, 'the primary has no such slot any more');
   }
   return verdict(subject, 'catching_up', 'waits for replay to reach its first event');
@@ -289,13 +293,11 @@ function planPresent(input: PlanInput, subject: LiveSubject, local: LocalSlot): 
   if (!owned.proven) {
     return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });
   }
-  const readiness = judgeReadiness({
-    ...input,
-    limits: input.policy.limits,
-    event,
-    waiting: input.waiting.get(name),
-    local,
-  });
+  // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
+  const { pin, heartbeatAgeMs, now, policy } = input;
+  const waiting = input.waiting.get(name);
+  const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits };
+  const readiness = judgeReadiness(facts);
   return verdict(subject, readiness.state, readiness.reason, nextAdvance(input, state, local));
 }
 
@@ -381,8 +383,9 @@ function findIdleProbes(
   return [...input.probes.keys()].filter((database) => !needed.has(database));
 }
 
-function missingFromManifest(manifest: Manifest, event: SlotEvent): boolean {
-  return compareOrder(manifest, event) > 0 && !manifest.slots.some((slot) => slot.name === event.slot);
+/** Compaction may have removed the drop; a manifest that came later tells. */
+function isGone(manifest: Manifest, { listed }: Subject, event: SlotEvent): boolean {
+  return !listed && compareOrder(manifest, event) > 0;
 }
 
 function sameOwnership(a: Ownership, b: Ownership): boolean {

@@ -25,6 +25,7 @@ export class ConsumerStatus implements HealthSource {
   #heartbeatAgeMs = Number.POSITIVE_INFINITY;
   #aliveAt: number;
   readonly #shown = new Map<SlotName, ReadinessState>();
+  readonly #shownLag = new Map<SlotName, bigint>();
 
   constructor(options: { metrics: ConsumerMetrics; clock: Clock; heartbeatStaleMs: number }) {
     this.#metrics = options.metrics;
@@ -62,10 +63,7 @@ export class ConsumerStatus implements HealthSource {
       const slot = local.get(entry.slot);
       if (event !== undefined && slot !== undefined) {
         const waiting = settled.waiting.get(entry.slot);
-        this.#metrics.slotLagBytes.set(
-          labelsOf(entry.slot),
-          Number(slotLag({ event, waiting, local: slot, now }).bytes),
-        );
+        this.#showLag(entry.slot, slotLag({ event, waiting, local: slot, now }).bytes);
       }
     }
     this.#forget(new Set(plan.verdicts.map((entry) => entry.slot)));
@@ -112,12 +110,21 @@ export class ConsumerStatus implements HealthSource {
     );
   }
 
+  /** As with the states: at rest the lag stays 0. */
+  #showLag(slot: SlotName, bytes: bigint): void {
+    if (this.#shownLag.get(slot) !== bytes) {
+      this.#shownLag.set(slot, bytes);
+      this.#metrics.slotLagBytes.set(labelsOf(slot), Number(bytes));
+    }
+  }
+
   #forget(present: ReadonlySet<SlotName>): void {
     for (const slot of this.#shown.keys()) {
       if (!present.has(slot)) {
         readinessStates.forEach((state) => this.#metrics.slotState.remove({ ...labelsOf(slot), state }));
         this.#metrics.slotLagBytes.remove(labelsOf(slot));
         this.#shown.delete(slot);
+        this.#shownLag.delete(slot);
       }
     }
   }
