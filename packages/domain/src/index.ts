@@ -19,3 +19,4 @@ export * from './slot-state.ts';
 export * from './slot-verdict.ts';
 export * from './standby-snapshot-policy.ts';
 export * from './timeline-history.ts';
+export * from './usual-duration.ts';

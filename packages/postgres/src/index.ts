@@ -28,6 +28,7 @@ export {
 } from './precondition-check.ts';
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
+export { isInRecovery } from './recovery.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {
   type IdentifiedSystem,

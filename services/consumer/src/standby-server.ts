@@ -2,6 +2,7 @@ import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory } from '@slotcas
 import {
   connectPostgres,
   identifySystem,
+  isInRecovery,
   observeStandby,
   outputPluginLibraries,
   type PostgresConnection,
@@ -64,6 +65,11 @@ export class StandbyServer {
 
   async systemIdentifier(signal: AbortSignal): Promise<SystemIdentifier> {
     return (await identifySystem(this.#replication, signal)).systemIdentifier;
+  }
+
+  /** Much cheaper than a look. */
+  isStandby(signal: AbortSignal): Promise<boolean> {
+    return isInRecovery(this.#connection, signal);
   }
 
   /** `undefined` once the server is no longer in recovery. */

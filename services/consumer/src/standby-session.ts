@@ -5,10 +5,12 @@ import {
   type Plan,
   type PlanPolicy,
   plan,
+  restPause,
   type SettledBacklog,
   type SlotEvent,
   type SlotName,
   type SystemIdentifier,
+  usualDuration,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -55,6 +57,8 @@ export interface StandbySessionOptions {
 /** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
 const WAITING_MS = 2;
 const IDLE_MS = 500;
+/** The end of recovery is noticed within this time, however long a pause is. */
+const RECOVERY_CHECK_MS = 100;
 /** The same while slots advance once a second only. */
 const LOUD_PAUSE_MS = 100;
 /** Share of the time that looking at the server may take. */
@@ -77,6 +81,8 @@ export class StandbySession {
   #lineage: string | undefined;
   #following = false;
   #waitMs = WAITING_MS;
+  /** What a look and the plan made of it usually take. */
+  #roundMs = 1;
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
@@ -211,6 +217,7 @@ export class StandbySession {
         settled.manifest === undefined
           ? { verdicts: [], idleProbes: [] }
           : this.#plan(view, settled, settled.manifest);
+      this.#roundMs = usualDuration(this.#roundMs, clock.monotonicMs() - started);
       const outcome = await runner.run(next, view, settled.desired);
       await reporter.write(next, view, this.#creations.searching);
       this.#options.progressed();
@@ -302,7 +309,7 @@ export class StandbySession {
   }): Promise<void> {
     const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
     await this.#options.clock.sleep(shortest, this.#signal);
-    let wanted = IDLE_MS;
+    let wanted = restPause({ usualMs: this.#roundMs, idleMs: IDLE_MS });
     if (rest.waiting) {
       wanted = this.#waitMs;
       this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
@@ -310,7 +317,18 @@ export class StandbySession {
     if (rest.advancesLeft) {
       wanted = Math.min(wanted, this.#sessions.quiet ? this.#advancer.waitMs() : LOUD_PAUSE_MS);
     }
-    await this.#doorbell.wait(Math.max(Math.min(wanted, rest.atMostMs) - shortest, 0), this.#signal);
+    await this.#waitForNews(Math.min(wanted, rest.atMostMs) - shortest);
+  }
+
+  async #waitForNews(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    const until = clock.monotonicMs() + ms;
+    for (let leftMs = ms; ; leftMs = until - clock.monotonicMs()) {
+      const rung = await this.#doorbell.wait(Math.max(0, Math.min(leftMs, RECOVERY_CHECK_MS)), this.#signal);
+      if (rung || leftMs <= RECOVERY_CHECK_MS || !(await this.#server.isStandby(this.#signal))) {
+        return;
+      }
+    }
   }
 
   #runner(writer: LogWriter): ActionRunner {
