@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { configTable, loadConfig } from '@slotcast/runtime';
 import { parse } from 'yaml';
+import { type Fields, fields, list, pathOf, read } from './support/deploy-files.ts';
 
 const options = { timeout: 20_000 };
 
@@ -12,29 +12,6 @@ const options = { timeout: 20_000 };
 const pinned = /^[a-z0-9./-]+:\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?$/;
 
 const dockerfileKeywords = ['FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'EXPOSE', 'ENTRYPOINT', 'CMD'];
-
-function pathOf(name: string): string {
-  return fileURLToPath(new URL(`../${name}`, import.meta.url));
-}
-
-function read(name: string): string {
-  return readFileSync(pathOf(name), 'utf8');
-}
-
-type Fields = ReadonlyMap<string, unknown>;
-
-function fields(value: unknown): Fields {
-  if (value === undefined || value === null) {
-    return new Map();
-  }
-  assert.ok(typeof value === 'object' && !Array.isArray(value), `not a map: ${JSON.stringify(value)}`);
-  return new Map(Object.entries(value));
-}
-
-function list(value: unknown): readonly unknown[] {
-  assert.ok(value === undefined || Array.isArray(value), `not a list: ${JSON.stringify(value)}`);
-  return value ?? [];
-}
 
 const compose = fields(parse(read('docker-compose.yml'), { merge: true }));
 const services = new Map([...fields(compose.get('services'))].map(([name, value]) => [name, fields(value)]));
@@ -106,11 +83,33 @@ describe('docker-compose.yml', options, () => {
     }
   });
 
-  test('asks every server and service whether it is alive', () => {
+  test('asks every server and service whether it is well', () => {
     const endless = [...services].filter(([name]) => name !== 'topics');
     for (const [name, service] of endless) {
       assert.ok(fields(service.get('healthcheck')).has('test'), name);
     }
+  });
+
+  test('publishes the HTTP port that a service listens on, under a port of its own, to this host only', () => {
+    const ports: string[] = [];
+    for (const [name, service] of ownServices) {
+      const command = list(service.get('command'))[0];
+      if (command !== 'publisher' && command !== 'consumer') {
+        continue;
+      }
+      const config = loadConfig({ env: environmentOf(service), file: undefined, service: command });
+      assert.ok(config.httpListen !== 'off', name);
+      const { host, port } = config.httpListen;
+      assert.equal(host, '0.0.0.0', `${name} can be reached from outside its container`);
+      const [published = '', ...more] = list(service.get('ports')).map(String);
+      assert.deepEqual(more, [], name);
+      assert.match(published, new RegExp(`^127\\.0\\.0\\.1:\\d+:${port}$`), name);
+      ports.push(published.split(':')[1] ?? '');
+      const asked = String(list(fields(service.get('healthcheck')).get('test')).at(-1));
+      assert.ok(asked.includes(`http://127.0.0.1:${port}/readyz`), name);
+    }
+    assert.equal(new Set(ports).size, ports.length);
+    assert.equal(ports.length, 4);
   });
 
   test('mounts shell scripts that bash can parse', () => {

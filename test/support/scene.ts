@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SlotOperation } from '@slotcast/domain';
+import { formatLsn, type SlotOperation } from '@slotcast/domain';
 import { createKafkaLog, type EventLog, requiredTopicConfig, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec } from '@slotcast/event-schema';
 import {
@@ -185,6 +185,41 @@ export class Scene {
       },
       { describe: () => `slot ${name} equal: ${seen}` },
     );
+  }
+
+  /** Publisher and consumer beside a server, as they are deployed. */
+  async bothServices(
+    server: PostgresServer,
+    extra: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly publisher: ServiceProcess; readonly consumer: ServiceProcess }> {
+    const publisher = await this.service('publisher', server, extra);
+    const consumer = await this.service('consumer', server, extra);
+    return { publisher: await publisher.ready(), consumer: await consumer.ready() };
+  }
+
+  /** Waits until the newest event of the slot has its present position on the server. */
+  async untilPositionPublished(name: string, server: PostgresServer = this.primary): Promise<string> {
+    const wanted = await position(server, name);
+    const reader = await this.log.read(this.topics.slots, 'beginning');
+    const deadline = AbortSignal.timeout(30_000);
+    try {
+      for (;;) {
+        const { records } = await reader.next(deadline);
+        const events = await Promise.all(records.map((record) => this.codec.decodeSlotsRecord(record)));
+        const seen = events.some(
+          (event) =>
+            event.kind === 'slot' &&
+            event.slot === name &&
+            event.state?.confirmedFlushLsn !== undefined &&
+            formatLsn(event.state.confirmedFlushLsn) === wanted,
+        );
+        if (seen && wanted !== undefined) {
+          return wanted;
+        }
+      }
+    } finally {
+      await reader.close();
+    }
   }
 
   /** Makes a slot on the standby that slotcast knows nothing of. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { freePort, ManagedProcess, temporaryFolder, waitUntil } from '@slotcast/testkit';
 
-const BINARY = new URL('../../services/cli/bin/slotcast.js', import.meta.url).pathname;
+export const BINARY = new URL('../../services/cli/bin/slotcast.js', import.meta.url).pathname;
 
 export type ServiceName = 'publisher' | 'consumer';
 
 /** What a service needs of this process's environment, and what the runner of the tests measures and finds it by. */
-const inherited = Object.fromEntries(
+export const inherited = Object.fromEntries(
   ['PATH', 'NODE_V8_COVERAGE', 'SLOTCAST_TEST_RUN'].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
@@ -41,6 +41,11 @@ export class ServiceProcess {
       },
     });
     return new ServiceProcess(process, httpPort);
+  }
+
+  /** Where its HTTP endpoint listens. */
+  get listen(): string {
+    return `127.0.0.1:${this.#httpPort}`;
   }
 
   /** Status and body of `/livez`, `/readyz` or `/metrics`; `undefined` while nothing listens. */

@@ -2,6 +2,7 @@ import type { NodeStatus } from './node-status.ts';
 import type { SlotEvent } from './slot-event.ts';
 import type { SlotName } from './slot-name.ts';
 import { xidPrecedesOrEquals } from './slot-state.ts';
+import { createPhysicalSlot, setByReload, slotNameOf, usePhysicalSlot } from './statements.ts';
 
 /** One physical slot on the way from this standby to the primary. */
 export interface PinLink {
@@ -29,7 +30,16 @@ export interface PinFacts {
   readonly unslotted?: string | undefined;
 }
 
-export type PinVerdict = { readonly kind: 'held' } | { readonly kind: 'blocked'; readonly reason: string };
+export type PinVerdict =
+  | { readonly kind: 'held' }
+  | {
+      readonly kind: 'blocked';
+      /** What is so, and what mends it, in one line. */
+      readonly reason: string;
+      readonly fact: string;
+      /** The statements that mend it, with comments that say where. */
+      readonly remedy: string;
+    };
 
 /** A chain longer than this is a loop in the records. */
 const MAX_CASCADE = 16;
@@ -89,35 +99,55 @@ export function findPin(
  */
 export function judgePin(pin: PinFacts, catalogXmin: number | undefined): PinVerdict {
   if (!pin.hotStandbyFeedback) {
-    return blocked(
-      'hot_standby_feedback is off here, so vacuum on the primary may remove what this slot needs: set hot_standby_feedback = on and reload',
-    );
+    return blocked({
+      fact: 'hot_standby_feedback is off here, so vacuum on the primary may remove what this slot needs',
+      advice: 'set hot_standby_feedback = on and reload',
+      remedy: setByReload('hot_standby_feedback', 'on'),
+    });
   }
   if (pin.primarySlotName === undefined) {
-    return blocked(
-      'this standby streams without a physical slot: create one upstream (pg_create_physical_replication_slot), set primary_slot_name to it and reload',
-    );
+    return blocked({
+      fact: 'this standby streams without a physical slot',
+      advice:
+        'create one upstream (pg_create_physical_replication_slot), set primary_slot_name to it and reload',
+      remedy: usePhysicalSlot('<node>'),
+    });
   }
   if (pin.missing !== undefined) {
-    return blocked(
-      `the physical slot ${pin.missing} is not known upstream: create it there, and run slotcast beside every server in between`,
-    );
+    return blocked({
+      fact: `the physical slot ${pin.missing} is not known upstream`,
+      advice: 'create it there, and run slotcast beside every server in between',
+      remedy: `/* upstream */ ${createPhysicalSlot(pin.missing)}`,
+    });
   }
   if (pin.unslotted !== undefined) {
-    return blocked(
-      `node ${pin.unslotted}, which this standby streams from, itself streams without a physical slot: create one upstream, set primary_slot_name to it there and reload`,
-    );
+    return blocked({
+      fact: `node ${pin.unslotted}, which this standby streams from, itself streams without a physical slot`,
+      advice: 'create one upstream, set primary_slot_name to it there and reload',
+      remedy: usePhysicalSlot(slotNameOf(pin.unslotted), {
+        upstream: `upstream of ${pin.unslotted}`,
+        standby: `on ${pin.unslotted}`,
+      }),
+    });
   }
-  for (const link of pin.links) {
+  return judgeLinks(pin.links, catalogXmin);
+}
+
+function judgeLinks(links: readonly PinLink[], catalogXmin: number | undefined): PinVerdict {
+  for (const link of links) {
     if (!link.feedback) {
-      return blocked(
-        `hot_standby_feedback is off on node ${link.holder}, which this standby streams from: set it on there`,
-      );
+      return blocked({
+        fact: `hot_standby_feedback is off on node ${link.holder}, which this standby streams from`,
+        advice: 'set it on there',
+        remedy: `/* on ${link.holder} */ ${setByReload('hot_standby_feedback', 'on')}`,
+      });
     }
     if (catalogXmin !== undefined && !holdsBack(link, catalogXmin)) {
-      return blocked(
-        `the physical slot ${link.slot} on ${link.holder} does not hold back catalog rows for it yet (catalog_xmin ${link.catalogXmin ?? 'not set'}, needed ${catalogXmin}): it follows within wal_receiver_status_interval of this standby`,
-      );
+      return blocked({
+        fact: `the physical slot ${link.slot} on ${link.holder} does not hold back catalog rows for it yet (catalog_xmin ${link.catalogXmin ?? 'not set'}, needed ${catalogXmin})`,
+        advice: 'it follows within wal_receiver_status_interval of this standby',
+        remedy: `/* feedback is sent this often; 0 is never */ ${setByReload('wal_receiver_status_interval', "'1s'")}`,
+      });
     }
   }
   return { kind: 'held' };
@@ -127,6 +157,11 @@ function holdsBack(link: PinLink, catalogXmin: number): boolean {
   return link.catalogXmin !== undefined && xidPrecedesOrEquals(link.catalogXmin, catalogXmin);
 }
 
-function blocked(reason: string): PinVerdict {
-  return { kind: 'blocked', reason };
+function blocked(why: {
+  readonly fact: string;
+  readonly advice: string;
+  readonly remedy: string;
+}): PinVerdict {
+  const { fact, advice, remedy } = why;
+  return { kind: 'blocked', reason: `${fact}: ${advice}`, fact, remedy };
 }

@@ -47,6 +47,7 @@ const fieldRoles = {
   invalidationReason: 'news',
   active: 'silent',
   inactiveSince: 'silent',
+  canaryTime: 'silent',
 } as const satisfies Record<keyof SlotState, FieldRole>;
 
 const slotFields = Object.keys(fieldRoles).filter(isSlotField);
@@ -103,7 +104,7 @@ export function changedSlot(change: SlotChange): SlotName {
   return change.kind === 'drop' ? change.previous.name : change.state.name;
 }
 
-/** True when both states say the same, apart from `active` and `inactive_since`, which are not worth an event. */
+/** True when both states say the same, apart from `active`, `inactive_since` and the canary's time, which are not worth an event. */
 export function sameState(a: SlotState, b: SlotState): boolean {
   return slotFields.every((field) => fieldRoles[field] === 'silent' || a[field] === b[field]);
 }

@@ -14,7 +14,7 @@ export function findObstacle(
   if (!isAllowedPlugin(plugin, server.allowedPlugins)) {
     return `its plugin ${JSON.stringify(plugin)} is not allowed here: add it to SLOTCAST_PLUGINS if this server may load it`;
   }
-  if (server.serverPlugins !== undefined && !server.serverPlugins.includes(plugin)) {
+  if (!isLoadable(plugin, server.serverPlugins)) {
     return `its plugin ${JSON.stringify(plugin)} is not in output_plugin_libraries of this server: add it there`;
   }
   const pin = judgePin(server.pin, undefined);
@@ -22,6 +22,11 @@ export function findObstacle(
 }
 
 /** A plugin's name is a library that the server loads: no paths, and only names that were allowed. */
-function isAllowedPlugin(plugin: string, allowed: readonly string[]): boolean {
+export function isAllowedPlugin(plugin: string, allowed: readonly string[]): boolean {
   return /^[A-Za-z0-9_.-]+$/.test(plugin) && !plugin.startsWith('.') && allowed.includes(plugin);
+}
+
+/** Whether the server itself loads it; `serverPlugins` is its `output_plugin_libraries`, absent where it has no such setting. */
+export function isLoadable(plugin: string, serverPlugins: readonly string[] | undefined): boolean {
+  return serverPlugins === undefined || serverPlugins.includes(plugin);
 }

@@ -1,7 +1,7 @@
 import type { PinFacts } from './catalog-pin.ts';
-import { compareOrder } from './event-backlog.ts';
 import { formatLsn, type Lsn, lsn, minLsn } from './lsn.ts';
 import type { Ownership } from './node-status.ts';
+import { isMissing, listedSlots } from './published-line.ts';
 import { withinCapacity } from './slot-capacity.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from './slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from './slot-name.ts';
@@ -65,7 +65,7 @@ export interface Plan {
 export function plan(input: PlanInput): Plan {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
-  const listed = new Set(input.manifest.slots.map((slot) => slot.name));
+  const listed = listedSlots(input.manifest);
   const verdicts: SlotVerdict[] = [];
   for (const name of [...names].toSorted()) {
     const event = input.desired.get(name);
@@ -105,10 +105,11 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event === undefined) {
     return planUnknown(input, subject);
   }
-  if (event.op === 'drop' || event.state === undefined || isGone(input.manifest, subject, event)) {
+  const { name, owned, listed } = subject;
+  const isGone = isMissing({ manifest: input.manifest, listed }, event);
+  if (event.op === 'drop' || event.state === undefined || isGone) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
-  const { name, owned, listed } = subject;
   const live = { name, event, local, owned, listed, state: event.state };
   if (live.state.failover && input.syncReplicationSlots) {
     return planNative(subject);
@@ -315,7 +316,7 @@ function planConflict(input: PlanInput, subject: LiveSubject, local: LocalSlot):
     });
   }
   const reason =
-    'a slot of this name exists here that slotcast did not make: drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
+    'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
   return verdict(subject, 'conflict', reason);
 }
 
@@ -381,11 +382,6 @@ function findIdleProbes(
       .map(({ slot }) => input.desired.get(slot)?.state?.database),
   );
   return [...input.probes.keys()].filter((database) => !needed.has(database));
-}
-
-/** Compaction may have removed the drop; a manifest that came later tells. */
-function isGone(manifest: Manifest, { listed }: Subject, event: SlotEvent): boolean {
-  return !listed && compareOrder(manifest, event) > 0;
 }
 
 function sameOwnership(a: Ownership, b: Ownership): boolean {

@@ -4,7 +4,7 @@ import type { SlotName } from './slot-name.ts';
 export const slotTypes = ['logical', 'physical'] as const;
 export type SlotType = (typeof slotTypes)[number];
 
-/** One row of `pg_replication_slots`. Fields that the server's major does not have are `undefined` or `false`. */
+/** One row of `pg_replication_slots`, and `canaryTime`. Fields that the server's major does not have are `undefined` or `false`. */
 export interface SlotState {
   readonly name: SlotName;
   readonly type: SlotType;
@@ -33,6 +33,8 @@ export interface SlotState {
   readonly active: boolean;
   /** Milliseconds since 1970 (17+). */
   readonly inactiveSince?: number | undefined;
+  /** No column: when the canary's newest change that lies before `confirmedFlushLsn` was written, in milliseconds since 1970. */
+  readonly canaryTime?: number | undefined;
 }
 
 /** A slot as a standby's own server shows it. */

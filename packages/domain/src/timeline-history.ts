@@ -70,3 +70,16 @@ export function describeHistory(history: TimelineHistory): string {
   const past = history.ancestors.map((ancestor) => `${ancestor.timeline}@${formatLsn(ancestor.switchLsn)}`);
   return [...past, String(history.timeline)].join(' → ');
 }
+
+/** The timeline that a promoted server left last, and where. Absent on a server that was never promoted. */
+export function lastSwitch(history: TimelineHistory): TimelineSwitch | undefined {
+  return history.ancestors.at(-1);
+}
+
+/** The history that a promoted server had before: its line of descent up to the timeline that it left last. */
+export function historyBefore(history: TimelineHistory): TimelineHistory | undefined {
+  const left = lastSwitch(history);
+  return left === undefined
+    ? undefined
+    : { timeline: left.timeline, ancestors: history.ancestors.slice(0, -1) };
+}

@@ -6,35 +6,16 @@ import {
   type NodeStatus,
   type PinFacts,
   parseSlotName,
-  parseSystemIdentifier,
   type SlotEvent,
-  timeline,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { slotEvent } from './event-examples.ts';
+import { nodeStatus as standby } from './node-examples.ts';
 import { logicalSlot, physicalSlot } from './vocabulary-examples.ts';
 
 const charlie = { node: 'charlie', hotStandbyFeedback: true, primarySlotName: 'to_charlie' };
 
-/** A standby that tells of itself; `slots` are the physical slots that it has for others. */
-function standby(node: string, over: Partial<NodeStatus> = {}): NodeStatus {
-  return {
-    kind: 'node',
-    node,
-    role: 'standby',
-    instance: 'one',
-    version: '0.1.0',
-    systemIdentifier: parseSystemIdentifier('7300000000000000001'),
-    timeline: timeline(1),
-    serverVersion: 180004,
-    hotStandbyFeedback: true,
-    physicalSlots: [],
-    wantsStandbySnapshot: false,
-    time: 0,
-    ...over,
-  };
-}
-
+/** Physical slots that a standby has for others. */
 function holding(name: string, catalogXmin?: number) {
   return [{ name: parseSlotName(name), catalogXmin }];
 }

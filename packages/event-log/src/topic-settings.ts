@@ -6,6 +6,8 @@ export interface TopicPolicy {
   readonly historyWindowMs?: number;
   /** Brokers in the Kafka cluster; 3 or more by default. */
   readonly brokers?: number;
+  /** `host:port` with commas between, for the commands in findings; a placeholder by default. */
+  readonly bootstrapServers?: string;
 }
 
 export interface TopicNames {
@@ -22,7 +24,11 @@ export interface TopicFinding {
   readonly setting: string;
   readonly actual: string;
   readonly required: string;
-  /** What is, what should be, and the command that mends it. */
+  /** What is, and what should be. */
+  readonly fact: string;
+  /** The command that mends it. */
+  readonly remedy: string;
+  /** Both in one line. */
   readonly message: string;
 }
 
@@ -90,69 +96,70 @@ export function checkTopic(
 ): readonly TopicFinding[] {
   if (description === undefined) {
     return [
-      {
-        severity: 'fatal',
+      finding('fatal', {
         topic,
         setting: 'topic',
         actual: 'missing',
         required: 'present',
-        message: `topic ${topic} does not exist: create it with "slotcast topic create"`,
-      },
+        fact: `topic ${topic} does not exist`,
+        remedy: 'create it with "slotcast topic create"',
+      }),
     ];
   }
   const findings: TopicFinding[] = [];
   if (description.partitions !== 1) {
-    findings.push({
-      severity: 'fatal',
-      topic,
-      setting: 'partitions',
-      actual: String(description.partitions),
-      required: '1',
-      message:
-        `topic ${topic} has ${description.partitions} partitions, which keep no common order; it must have 1. Partitions cannot be taken away: ` +
-        `stop slotcast on every node, delete the topic (kafka-topics.sh --bootstrap-server <broker> --delete --topic ${topic}), then run "slotcast topic create"`,
-    });
+    findings.push(
+      finding('fatal', {
+        topic,
+        setting: 'partitions',
+        actual: String(description.partitions),
+        required: '1',
+        fact: `topic ${topic} has ${description.partitions} partitions, which keep no common order; it must have 1. Partitions cannot be taken away`,
+        remedy: `stop slotcast on every node, delete the topic (kafka-topics.sh ${toServers(policy)} --delete --topic ${topic}), then run "slotcast topic create"`,
+      }),
+    );
   }
   const replicas = replicationFactor(policy);
   if (description.replicationFactor < replicas) {
-    findings.push({
-      severity: 'warning',
-      topic,
-      setting: 'replication.factor',
-      actual: String(description.replicationFactor),
-      required: String(replicas),
-      message:
-        `topic ${topic} has ${description.replicationFactor} replicas; it should have ${replicas}, or it is lost with its broker: ` +
-        'kafka-reassign-partitions.sh --bootstrap-server <broker> --reassignment-json-file <plan> --execute',
-    });
+    findings.push(
+      finding('warning', {
+        topic,
+        setting: 'replication.factor',
+        actual: String(description.replicationFactor),
+        required: String(replicas),
+        fact: `topic ${topic} has ${description.replicationFactor} replicas; it should have ${replicas}, or it is lost with its broker`,
+        remedy: `kafka-reassign-partitions.sh ${toServers(policy)} --reassignment-json-file <plan> --execute`,
+      }),
+    );
   }
-  for (const [setting, required] of requiredTopicConfig(policy)) {
-    const finding = checkSetting(description, { topic, setting, required });
-    if (finding !== undefined) {
-      findings.push(finding);
-    }
-  }
-  return findings;
+  return [...findings, ...checkSettings(description, topic, policy)];
 }
 
-function checkSetting(
-  description: TopicDescription,
-  wanted: { readonly topic: string; readonly setting: string; readonly required: string },
-): TopicFinding | undefined {
-  const { topic, setting, required } = wanted;
-  const actual = description.config.get(setting) ?? 'unknown';
-  if (actual === required || (minimums.has(setting) && Number(actual) >= Number(required))) {
-    return undefined;
-  }
-  const fatal = setting === 'cleanup.policy';
-  return {
-    severity: fatal ? 'fatal' : 'warning',
-    topic,
-    setting,
-    actual,
-    required,
-    message:
-      `topic ${topic} has ${setting}=${actual}; it ${fatal ? 'must' : 'should'} be ${required}: ` +
-      `kafka-configs.sh --bootstrap-server <broker> --alter --entity-type topics --entity-name ${topic} --add-config ${setting}=${required}`,
-  };
+function checkSettings(description: TopicDescription, topic: string, policy: TopicPolicy): TopicFinding[] {
+  return [...requiredTopicConfig(policy)].flatMap(([setting, required]) => {
+    const actual = description.config.get(setting) ?? 'unknown';
+    if (actual === required || (minimums.has(setting) && Number(actual) >= Number(required))) {
+      return [];
+    }
+    const fatal = setting === 'cleanup.policy';
+    return finding(fatal ? 'fatal' : 'warning', {
+      topic,
+      setting,
+      actual,
+      required,
+      fact: `topic ${topic} has ${setting}=${actual}; it ${fatal ? 'must' : 'should'} be ${required}`,
+      remedy: `kafka-configs.sh ${toServers(policy)} --alter --entity-type topics --entity-name ${topic} --add-config ${setting}=${required}`,
+    });
+  });
+}
+
+function finding(
+  severity: TopicFinding['severity'],
+  what: Omit<TopicFinding, 'severity' | 'message'>,
+): TopicFinding {
+  return { severity, ...what, message: `${what.fact}: ${what.remedy}` };
+}
+
+function toServers({ bootstrapServers }: TopicPolicy): string {
+  return `--bootstrap-server ${bootstrapServers ?? '<broker>'}`;
 }

@@ -36,6 +36,7 @@ export function slotEventFields(event: SlotEvent, state: SlotState): object {
     invalidation_reason: state.invalidationReason ?? null,
     active: state.active,
     inactive_since: orNull(state.inactiveSince, (ms) => toTimestamp('inactive_since', ms)),
+    canary_time: orNull(state.canaryTime, (ms) => toTimestamp('canary_time', ms)),
     incarnation: incarnationFields(event.incarnation),
     ...originFields(event),
   };
@@ -127,6 +128,7 @@ function readSlotState(fields: FieldReader): SlotState {
   const walStatus = fields.optionalText('wal_status');
   const invalidationReason = fields.optionalText('invalidation_reason');
   const inactiveSince = fields.optionalInteger('inactive_since');
+  const canaryTime = fields.optionalInteger('canary_time');
   return {
     name: parseSlotName(fields.text('name')),
     type: fields.symbol('type', slotTypes),
@@ -144,6 +146,7 @@ function readSlotState(fields: FieldReader): SlotState {
     ...(invalidationReason !== undefined && { invalidationReason }),
     active: fields.flag('active'),
     ...(inactiveSince !== undefined && { inactiveSince }),
+    ...(canaryTime !== undefined && { canaryTime }),
   };
 }
 

@@ -71,6 +71,7 @@ const anySlotState: fc.Arbitrary<SlotState> = fc.record(
     invalidationReason: anyText,
     active: fc.boolean(),
     inactiveSince: anyTime,
+    canaryTime: anyTime,
   },
   { ...plain, requiredKeys: ['name', 'type', 'twoPhase', 'failover', 'synced', 'active'] },
 );

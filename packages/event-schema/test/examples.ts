@@ -30,6 +30,7 @@ const exampleState: SlotState = {
   walStatus: 'reserved',
   active: false,
   inactiveSince: time - 1000,
+  canaryTime: time - 40,
 };
 
 export const exampleEvent: SlotEvent & { readonly state: SlotState } = {

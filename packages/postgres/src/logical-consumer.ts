@@ -20,21 +20,39 @@ export interface ReceivedRow {
   readonly commitLsn: Lsn;
 }
 
+/** A logical message (`pg_logical_emit_message`) of a committed transaction. */
+export interface ReceivedMessage {
+  readonly prefix: string;
+  readonly content: Uint8Array;
+  /** Position of the transaction's commit record. */
+  readonly commitLsn: Lsn;
+}
+
 export interface SubscribeOptions {
   readonly connection: PostgresOptions;
   readonly slot: string;
-  readonly publication: string;
+  /**
+   * Absent: no rows (17+; before, 22023). One that does not exist does no harm until a row of the database changes: from then on the
+   * subscription ends with 42704 (18 warns only), as pgoutput looks for it at the time of that change.
+   */
+  readonly publication?: string | undefined;
   /** Called for one row after the other; the next one waits for the promise. A rejection ends the subscription. */
   readonly onRow: (row: ReceivedRow) => void | Promise<void>;
+  /** Where to start, for a client that keeps its own position; where the slot stands when absent. */
+  readonly startLsn?: Lsn;
+  /** The same for messages (14+), in the order of both; without it, none are sent. */
+  readonly onMessage?: (message: ReceivedMessage) => void | Promise<void>;
   /** Called once the server has begun to send. */
   readonly onStart?: () => void;
   /** The longest that a processed transaction waits for its acknowledgement; 100 ms by default. */
   readonly acknowledgeEveryMs?: number;
+  /** Acknowledges each transaction as soon as it is processed. */
+  readonly acknowledgeAtOnce?: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Consumes a logical slot from where it stands (start position 0/0), and acknowledges what `onRow` has processed. WAL in which there
+ * Consumes a logical slot from where it stands (start position 0/0) unless told otherwise, and acknowledges what `onRow` has processed. WAL in which there
  * was nothing for this slot is acknowledged too, so that the slot of an idle database does not hold it. Resolves when the signal is
  * aborted and `onRow` has returned. Rejects with the server's error (55006 while another session uses the slot), a PostgresConnectionError, or what
  * `onRow` rejected with; connecting again is the caller's business.
@@ -88,7 +106,11 @@ class Subscription {
       acknowledge: { auto: false, timeoutSeconds: 0 },
       flowControl: { enabled: true },
     });
-    this.#plugin = new CountingPlugin({ protoVersion: 1, publicationNames: [options.publication] });
+    this.#plugin = new CountingPlugin({
+      protoVersion: 1,
+      publicationNames: options.publication === undefined ? [] : [options.publication],
+      messages: options.onMessage !== undefined,
+    });
     this.#service.on('start', () => options.onStart?.());
     this.#service.on('data', (_lsn: string, message: Pgoutput.Message) => this.#handle(message));
     this.#service.on('heartbeat', (position: string, _time: number, shouldRespond: boolean) =>
@@ -98,10 +120,10 @@ class Subscription {
   }
 
   async run(): Promise<void> {
-    const { slot, acknowledgeEveryMs } = this.#options;
+    const { slot, startLsn, acknowledgeEveryMs } = this.#options;
     const timer = setInterval(() => this.#acknowledge(), acknowledgeEveryMs ?? ACKNOWLEDGE_EVERY_MS);
     try {
-      await this.#service.subscribe(this.#plugin, slot, '0/0');
+      await this.#service.subscribe(this.#plugin, slot, startLsn === undefined ? '0/0' : formatLsn(startLsn));
     } catch (error) {
       this.#failure ??= error;
     } finally {
@@ -154,6 +176,9 @@ class Subscription {
       case 'commit':
         this.#commitLsn = undefined;
         this.#advance(optionalLsn(message.commitEndLsn));
+        if (this.#options.acknowledgeAtOnce === true) {
+          this.#acknowledge();
+        }
         return;
       case 'insert':
         return this.#deliver('insert', message.relation, message.new);
@@ -162,6 +187,7 @@ class Subscription {
       case 'delete':
         return this.#deliver('delete', message.relation, message.old ?? message.key ?? {});
       case 'message':
+        return this.#deliverMessage(message);
       case 'origin':
       case 'relation':
       case 'truncate':
@@ -180,6 +206,13 @@ class Subscription {
     }
     const { schema, name: table } = relation;
     await this.#options.onRow({ kind, schema, table, row: { ...row }, commitLsn: this.#commitLsn });
+  }
+
+  /** A message outside of a transaction has no commit; it is of no use to a consumer that must not miss anything. */
+  async #deliverMessage({ prefix, content }: Pgoutput.MessageMessage): Promise<void> {
+    if (this.#commitLsn !== undefined && this.#stopping === undefined) {
+      await this.#options.onMessage?.({ prefix, content, commitLsn: this.#commitLsn });
+    }
   }
 
   /** The server has sent all up to here; with nothing of it left to process it is processed. */

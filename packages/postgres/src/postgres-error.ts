@@ -49,6 +49,12 @@ const errorTable: readonly ErrorRow[] = [
   },
   { state: '55000', routine: /^CheckSlotRequirements$/, class: 'fatal', remedy: RAISE_SLOTS },
   { state: '55000', class: 'stale', remedy: LOOK_AGAIN },
+  {
+    state: '42704',
+    routine: /publication/i,
+    class: 'blocked',
+    remedy: 'CREATE PUBLICATION with the name that the message tells, in the database of the slot.',
+  },
   { state: '42704', class: 'stale', remedy: LOOK_AGAIN },
   { state: '42710', class: 'stale', remedy: LOOK_AGAIN },
   { state: '25006', class: 'stale', remedy: LOOK_AGAIN },

@@ -1,3 +1,4 @@
+import { usePhysicalSlot } from '@slotcast/domain';
 import type { PreconditionFacts } from './preconditions.ts';
 import { supports } from './server-version.ts';
 
@@ -28,7 +29,11 @@ export type FindingCode = (typeof findingCodes)[number];
 export interface Finding {
   readonly severity: FindingSeverity;
   readonly code: FindingCode;
-  /** What is wrong, and the exact statement that mends it. */
+  /** What is wrong. */
+  readonly fact: string;
+  /** The exact statements that mend it; their comments say where to run them. */
+  readonly remedy: string;
+  /** Both in one line. */
   readonly message: string;
 }
 
@@ -51,55 +56,43 @@ function checkServer(facts: PreconditionFacts, service: ServiceRole): Finding[] 
   const supported =
     facts.major >= OLDEST_MAJOR && (service === 'publisher' || supports(facts.major, 'decodingOnStandby'));
   if (!supported) {
-    findings.push({
-      severity: 'fatal',
-      code: 'server_unsupported',
-      message: `the server is PostgreSQL ${facts.major}, on which a ${service} cannot work: a publisher needs ${OLDEST_MAJOR}, a consumer 16 or later`,
-    });
+    const fact = `the server is PostgreSQL ${facts.major}, on which a ${service} cannot work`;
+    const remedy = `a publisher needs ${OLDEST_MAJOR}, a consumer 16 or later`;
+    findings.push(finding('fatal', 'server_unsupported', { fact, remedy }));
   }
   if (facts.walLevel !== 'logical') {
-    findings.push({
-      severity: 'fatal',
-      code: 'wal_level',
-      message: `wal_level is ${facts.walLevel}, so there can be no logical slots: ALTER SYSTEM SET wal_level = 'logical'; then restart the server`,
-    });
+    const fact = `wal_level is ${facts.walLevel}, so there can be no logical slots`;
+    const remedy = `ALTER SYSTEM SET wal_level = 'logical'; /* then restart the server */`;
+    findings.push(finding('fatal', 'wal_level', { fact, remedy }));
   }
   return findings;
 }
 
 function checkRole(facts: PreconditionFacts, service: ServiceRole): Finding[] {
-  const { role, database } = facts;
+  const { role } = facts;
   const findings: Finding[] = [];
   if (!facts.hasReplication) {
-    findings.push({
-      severity: 'fatal',
-      code: 'replication_missing',
-      message: `the role ${role} may not use replication slots: ALTER ROLE ${role} REPLICATION;`,
-    });
+    const fact = `the role ${role} may not use replication slots`;
+    const remedy = `/* on the primary */ ALTER ROLE ${role} REPLICATION;`;
+    findings.push(finding('fatal', 'replication_missing', { fact, remedy }));
   }
   if (!facts.hasMonitor) {
-    findings.push({
-      severity: service === 'consumer' ? 'fatal' : 'warning',
-      code: 'pg_monitor_missing',
-      message: `the role ${role} may not see the state of replication: GRANT pg_monitor TO ${role};`,
-    });
+    const fact = `the role ${role} may not see the state of replication`;
+    const remedy = `/* on the primary */ GRANT pg_monitor TO ${role};`;
+    const severity = service === 'consumer' ? 'fatal' : 'warning';
+    findings.push(finding(severity, 'pg_monitor_missing', { fact, remedy }));
   }
   if (service === 'publisher' && supports(facts.major, 'decodingOnStandby') && !facts.mayLogStandbySnapshot) {
-    findings.push({
-      severity: 'fatal',
-      code: 'standby_snapshot_denied',
-      message: `the role ${role} may not log running transactions, for which standbys wait when they make a slot; in database ${database} of the primary: GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO ${role};`,
-    });
+    const fact = `the role ${role} may not log running transactions, for which standbys wait when they make a slot`;
+    const remedy = `/* on the primary, in database ${facts.database} */ GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO ${role};`;
+    findings.push(finding('fatal', 'standby_snapshot_denied', { fact, remedy }));
   }
   if (service === 'consumer' && !facts.maySilenceLog) {
+    const fact = `the role ${role} may not set log_min_messages, so each advance of a slot writes six lines to the server's log, and slots advance once a second at most`;
     const remedy = supports(facts.major, 'parameterPrivileges')
-      ? `GRANT SET ON PARAMETER log_min_messages TO ${role};`
+      ? `/* on the primary */ GRANT SET ON PARAMETER log_min_messages TO ${role};`
       : 'that takes a superuser before PostgreSQL 15';
-    findings.push({
-      severity: 'warning',
-      code: 'log_min_messages',
-      message: `the role ${role} may not set log_min_messages, so each advance of a slot writes six lines to the server's log, and slots advance once a second at most: ${remedy}`,
-    });
+    findings.push(finding('warning', 'log_min_messages', { fact, remedy }));
   }
   return findings;
 }
@@ -107,26 +100,27 @@ function checkRole(facts: PreconditionFacts, service: ServiceRole): Finding[] {
 function checkStandby(facts: PreconditionFacts): Finding[] {
   const findings: Finding[] = [];
   if (!facts.hotStandbyFeedback) {
-    findings.push({
-      severity: 'blocked',
-      code: 'hot_standby_feedback',
-      message:
-        'hot_standby_feedback is off, so the primary may remove catalog rows that the slots need: ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf();',
-    });
+    const fact = 'hot_standby_feedback is off, so the primary may remove catalog rows that the slots need';
+    const remedy = 'ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf();';
+    findings.push(finding('blocked', 'hot_standby_feedback', { fact, remedy }));
   }
   if (facts.primarySlotName === undefined) {
-    findings.push({
-      severity: 'blocked',
-      code: 'primary_slot_name',
-      message: `primary_slot_name is empty, so the feedback ends with the connection; upstream: SELECT pg_create_physical_replication_slot('<node>', true); here: ALTER SYSTEM SET primary_slot_name = '<node>'; SELECT pg_reload_conf();`,
-    });
+    const fact = 'primary_slot_name is empty, so the feedback ends with the connection';
+    const remedy = usePhysicalSlot('<node>');
+    findings.push(finding('blocked', 'primary_slot_name', { fact, remedy }));
   }
   if (facts.usedReplicationSlots >= facts.maxReplicationSlots) {
-    findings.push({
-      severity: 'blocked',
-      code: 'replication_slots_full',
-      message: `all ${facts.maxReplicationSlots} replication slots of this server are taken: ALTER SYSTEM SET max_replication_slots = ${facts.maxReplicationSlots * 2}; then restart the server`,
-    });
+    const fact = `all ${facts.maxReplicationSlots} replication slots of this server are taken`;
+    const remedy = `ALTER SYSTEM SET max_replication_slots = ${facts.maxReplicationSlots * 2}; /* then restart the server */`;
+    findings.push(finding('blocked', 'replication_slots_full', { fact, remedy }));
   }
   return findings;
+}
+
+function finding(
+  severity: FindingSeverity,
+  code: FindingCode,
+  { fact, remedy }: Pick<Finding, 'fact' | 'remedy'>,
+): Finding {
+  return { severity, code, fact, remedy, message: `${fact}: ${remedy}` };
 }

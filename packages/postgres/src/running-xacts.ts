@@ -1,5 +1,6 @@
 import { type Lsn, parseLsn } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
+import { emitMessage } from './logical-message.ts';
 
 interface LsnRow {
   readonly lsn: string;
@@ -11,25 +12,14 @@ interface LsnRow {
  */
 export async function logStandbySnapshot(connection: PostgresConnection, signal?: AbortSignal): Promise<Lsn> {
   const text = 'select pg_log_standby_snapshot() as lsn';
-  return theLsn(text, await connection.run<LsnRow>({ text }, { signal }));
-}
-
-/**
- * Flushes all WAL written so far, by committing an empty message, and returns the message's position. The commit
- * is told to wait for this server's disk only: `synchronous_commit = off` would not flush, and with
- * synchronous standbys that are away it would never return.
- */
-export async function flushWal(connection: PostgresConnection, signal?: AbortSignal): Promise<Lsn> {
-  const text = `
-    select pg_logical_emit_message(true, 'slotcast', '') as lsn,
-           set_config('synchronous_commit', 'local', true)`;
-  return theLsn(text, await connection.run<LsnRow>({ text }, { signal }));
-}
-
-function theLsn(text: string, rows: readonly LsnRow[]): Lsn {
-  const [row] = rows;
+  const [row] = await connection.run<LsnRow>({ text }, { signal });
   if (row === undefined) {
-    throw new Error(`${text} returned no row`);
+    throw new Error('pg_log_standby_snapshot() returned no row');
   }
   return parseLsn(row.lsn);
+}
+
+/** Flushes all WAL written so far, by committing an empty message (`emitMessage`), and returns the message's position. */
+export function flushWal(connection: PostgresConnection, signal?: AbortSignal): Promise<Lsn> {
+  return emitMessage(connection, { prefix: 'slotcast', content: '' }, { signal });
 }

@@ -2,6 +2,8 @@
 const firstMajor = {
   /** `pg_replication_slots.two_phase`. */
   twoPhaseSlots: 14,
+  /** The option `messages` of pgoutput. */
+  decodedMessages: 14,
   /** `GRANT SET ON PARAMETER` and `has_parameter_privilege()`. */
   parameterPrivileges: 15,
   /** `pg_replication_slots.conflicting`; 17 has `invalidation_reason` besides. */
@@ -10,6 +12,10 @@ const firstMajor = {
   decodingOnStandby: 16,
   /** `failover`, `synced`, `invalidation_reason`, `inactive_since`, and the server's own slot synchronisation. */
   slotSync: 17,
+  /** `pg_logical_emit_message()` can flush. */
+  messageFlush: 17,
+  /** An empty `publication_names` for pgoutput, which sends no row then. Before it is refused. */
+  emptyPublicationList: 17,
   /** `pg_replication_slots.two_phase_at`. */
   twoPhaseAt: 18,
 } as const;

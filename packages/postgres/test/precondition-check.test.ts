@@ -1,22 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { checkPreconditions, type PreconditionFacts } from '@slotcast/postgres';
-
-const met: PreconditionFacts = {
-  major: 18,
-  role: 'slotcast',
-  database: 'postgres',
-  hasReplication: true,
-  hasMonitor: true,
-  mayLogStandbySnapshot: true,
-  maySilenceLog: true,
-  inRecovery: true,
-  walLevel: 'logical',
-  hotStandbyFeedback: true,
-  primarySlotName: 'standby',
-  maxReplicationSlots: 10,
-  usedReplicationSlots: 9,
-};
+import { met } from './precondition-examples.ts';
 
 function codes(facts: Partial<PreconditionFacts>, service: 'publisher' | 'consumer'): string[] {
   const findings = checkPreconditions({ ...met, ...facts }, service);

@@ -25,6 +25,7 @@ const kafkaSaslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
 /** The values that node-postgres reads. */
 const postgresSslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const;
 const onConflictPolicies = ['report', 'replace'] as const;
+const onDivergencePolicies = ['fence', 'quarantine'] as const;
 
 /** What is declared about one setting besides its type. */
 export interface Setting {
@@ -193,6 +194,11 @@ export const configSchema = z.strictObject({
     default: 'report',
     help: 'What to do with a slot of the same name that slotcast did not make: `report` it, or `replace` it.',
   }),
+  onDivergence: setting(oneOf(onDivergencePolicies), {
+    name: 'SLOTCAST_ON_DIVERGENCE',
+    default: 'fence',
+    help: 'After a promotion, for consumers that had confirmed WAL which this server never had: `fence` pushes the new WAL past it, so that they skip nothing; `quarantine` renames their slots, so that they fail.',
+  }),
   takeOver: setting(boolean, {
     name: 'SLOTCAST_TAKE_OVER',
     default: 'false',
@@ -228,10 +234,20 @@ export const configSchema = z.strictObject({
     default: '60',
     help: "A slot whose newest state, or whose publisher's heartbeat, is older than this is `lagging`; in seconds.",
   }),
+  canary: setting(boolean, {
+    name: 'SLOTCAST_CANARY',
+    default: 'off',
+    help: 'Measure the end-to-end lag every second with a slot `slotcast_canary` of the publisher; with `off`, the publisher drops that slot.',
+  }),
   httpListen: setting(listenAddress, {
     name: 'SLOTCAST_HTTP_LISTEN',
     default: { publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
     help: 'Address of `/livez`, `/readyz` and `/metrics`, or `off`.',
+  }),
+  httpToken: setting(plainText.optional(), {
+    name: 'SLOTCAST_HTTP_TOKEN',
+    secret: 'value',
+    help: 'With it `slotcast prepare-promotion` and `slotcast adopt` may reach the consumer from another machine; without it only from its own.',
   }),
   logLevel: setting(oneOf(logLevels), {
     name: 'SLOTCAST_LOG_LEVEL',
@@ -260,12 +276,7 @@ export const configTable: readonly ConfigRow[] = Object.entries(configSchema.sha
 });
 
 /** Settings that are planned: naming one is an error, so that nobody relies on what does not happen. */
-export const plannedSettings: readonly string[] = [
-  'SLOTCAST_ON_DIVERGENCE',
-  'SLOTCAST_RESTART_COMMAND',
-  'SLOTCAST_RESTART_INTERVAL',
-  'SLOTCAST_CANARY',
-];
+export const plannedSettings: readonly string[] = ['SLOTCAST_RESTART_COMMAND', 'SLOTCAST_RESTART_INTERVAL'];
 
 /** Names the file below the environment; read before the table. */
 export const CONFIG_FILE_VARIABLE = 'SLOTCAST_CONFIG_FILE';

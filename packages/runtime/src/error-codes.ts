@@ -105,11 +105,42 @@ export const errorCodes = {
     meaning: 'The major version of the PostgreSQL server is not supported.',
     remedy: 'Use PostgreSQL 16, 17 or 18.',
   },
+  SC_NO_MANIFEST: {
+    exit: 'failed',
+    meaning: 'No publisher has written to the slots topic yet, so nothing is known of the cluster.',
+    remedy:
+      'Start `slotcast publisher` beside the primary; check SLOTCAST_CLUSTER and SLOTCAST_TOPIC_PREFIX.',
+  },
   SC_RECORD_MALFORMED: {
     exit: 'failed',
     meaning: 'A record of a topic has a key, header or value that slotcast cannot have written.',
     remedy:
       'The record is skipped and counted. Find out who writes to the topic (`slotcast events` shows the offset) and take the ACL away.',
+  },
+  SC_NOT_A_STANDBY: {
+    exit: 'precondition',
+    meaning: 'The command is for a standby, and this server is a primary.',
+    remedy: 'Run it on the standby, with the settings of that node; `slotcast status` shows the roles.',
+  },
+  SC_NOT_FOLLOWING: {
+    exit: 'failed',
+    meaning: 'The consumer of this node does not follow the topics at the moment.',
+    remedy: 'Look at its /readyz and its log, and try again.',
+  },
+  SC_OTHER_NODE: {
+    exit: 'precondition',
+    meaning: 'The consumer that answered belongs to another node or cluster.',
+    remedy: 'Set SLOTCAST_HTTP_LISTEN to the address of the consumer of this node, or to `off`.',
+  },
+  SC_ADOPT_REFUSED: {
+    exit: 'negative',
+    meaning: 'The slot cannot be adopted without losing changes.',
+    remedy: 'Do what the message says, then try again.',
+  },
+  SC_CONTROL_DENIED: {
+    exit: 'precondition',
+    meaning: 'The HTTP endpoint of a consumer takes commands from its own machine, or with its token, only.',
+    remedy: 'Run the command beside the consumer, or give both the same SLOTCAST_HTTP_TOKEN.',
   },
   SC_HTTP_LISTEN: {
     exit: 'failed',

@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
@@ -5,8 +6,14 @@ import type { HealthCheck, HealthSource } from './health.ts';
 import { formatListen, type ListenAddress } from './listen-address.ts';
 import { errorText, SlotcastError } from './slotcast-error.ts';
 
+/** A command that is given over HTTP; resolves with what is sent back as JSON. */
+export type HttpCommand = (query: URLSearchParams) => Promise<object>;
+
 export interface HttpServerOptions {
   readonly listen: ListenAddress | 'off';
+  /** By path; taken by POST, from this machine or with the token only. */
+  readonly commands?: ReadonlyMap<string, HttpCommand>;
+  readonly token?: string | undefined;
   /** Asked at each request, so it must be cheap. */
   readonly health: HealthSource;
   readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
@@ -24,6 +31,9 @@ interface Answer {
   readonly type: string;
   readonly body: string;
 }
+
+/** Header of every command. */
+export const COMMAND_HEADER = 'x-slotcast-command';
 
 const PLAIN = 'text/plain; charset=utf-8';
 
@@ -52,11 +62,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 }
 
 async function answer(request: IncomingMessage, options: HttpServerOptions): Promise<Answer> {
+  const command = options.commands?.get(pathOf(request));
+  if (command !== undefined && request.method === 'POST') {
+    return runCommand(request, command, options.token);
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { status: 405, type: PLAIN, body: 'only GET and HEAD\n' };
   }
-  const path = (request.url ?? '').replace(/\?.*$/, '');
-  switch (path) {
+  switch (pathOf(request)) {
     case '/livez':
       return options.health.alive()
         ? { status: 200, type: PLAIN, body: 'ok\n' }
@@ -68,6 +81,56 @@ async function answer(request: IncomingMessage, options: HttpServerOptions): Pro
     default:
       return { status: 404, type: PLAIN, body: 'not found; there are /livez, /readyz and /metrics\n' };
   }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '').replace(/\?.*$/, '');
+}
+
+async function runCommand(
+  request: IncomingMessage,
+  command: HttpCommand,
+  token: string | undefined,
+): Promise<Answer> {
+  try {
+    if (!mayCommand(request, token)) {
+      throw new SlotcastError(
+        'SC_CONTROL_DENIED',
+        `commands from ${request.socket.remoteAddress} are refused`,
+      );
+    }
+    const query = new URL(request.url ?? '', 'http://localhost').searchParams;
+    return json(200, await command(query));
+  } catch (error) {
+    if (error instanceof SlotcastError) {
+      const { code, message, remedy } = error;
+      return json(code === 'SC_CONTROL_DENIED' ? 403 : 409, { error: { code, message, remedy } });
+    }
+    throw error;
+  }
+}
+
+/** From this machine only a program that says so by the header: a web page in a browser cannot send it here. */
+function mayCommand(request: IncomingMessage, token: string | undefined): boolean {
+  const { authorization = '' } = request.headers;
+  if (token !== undefined && authorization !== '') {
+    return sameText(authorization, `Bearer ${token}`);
+  }
+  const isLocal = /^(::ffff:)?127\.|^::1$/.test(request.socket.remoteAddress ?? '');
+  return isLocal && request.headers[COMMAND_HEADER] !== undefined;
+}
+
+/** Takes the same time wherever the texts differ. */
+function sameText(a: string, b: string): boolean {
+  return timingSafeEqual(digestOf(a), digestOf(b));
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function json(status: number, body: object): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
 }
 
 function readiness(checks: readonly HealthCheck[]): Answer {

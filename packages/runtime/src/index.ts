@@ -25,3 +25,4 @@ export * from './metrics.ts';
 export * from './repeat-level.ts';
 export * from './slotcast-error.ts';
 export * from './supervise.ts';
+export * from './text-table.ts';

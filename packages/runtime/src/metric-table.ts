@@ -83,6 +83,42 @@ export const publisherMetrics = {
     help: 'Running-transactions records that were asked of the server.',
     labels: [],
   },
+  promotionAheadSlots: {
+    name: 'slotcast_promotion_ahead_slots',
+    type: 'gauge',
+    help: 'Slots whose consumers were ahead of this server when it was promoted, by outcome: fenced, quarantined or unsafe.',
+    labels: ['outcome'],
+  },
+  promotionLostSlots: {
+    name: 'slotcast_promotion_lost_slots',
+    type: 'gauge',
+    help: 'Slots that were not ready on this server when it was promoted.',
+    labels: [],
+  },
+  promotionTimestampSeconds: {
+    name: 'slotcast_promotion_timestamp_seconds',
+    type: 'gauge',
+    help: 'When this server was promoted, in seconds since 1970; 0 when no promotion is known.',
+    labels: [],
+  },
+  canaryUp: {
+    name: 'slotcast_publisher_canary_up',
+    type: 'gauge',
+    help: '1 while the canary receives what it writes; 0 while it is broken, off, or has no tenure.',
+    labels: [],
+  },
+  canarySeconds: {
+    name: 'slotcast_publisher_canary_seconds',
+    type: 'histogram',
+    help: 'Time from writing a change of the canary to receiving it through its slot, both on the primary.',
+    labels: [],
+  },
+  canaryFailuresTotal: {
+    name: 'slotcast_publisher_canary_failures_total',
+    type: 'counter',
+    help: 'Times that the canary failed and began again.',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
 
 /** Metrics of the consumer. */
@@ -135,6 +171,24 @@ export const consumerMetrics = {
     help: "Time from an event's origin, by the publisher's clock, until it was applied here.",
     labels: [],
   },
+  canaryLagSeconds: {
+    name: 'slotcast_consumer_canary_lag_seconds',
+    type: 'gauge',
+    help: "End-to-end lag: from writing the canary's last change on the primary to its slot standing past it here; or the age of a change that it does not stand past, if that is more.",
+    labels: [],
+  },
+  canarySeconds: {
+    name: 'slotcast_consumer_canary_seconds',
+    type: 'histogram',
+    help: 'End-to-end lag of every change of the canary.',
+    labels: [],
+  },
+  canaryTimestampSeconds: {
+    name: 'slotcast_consumer_canary_timestamp_seconds',
+    type: 'gauge',
+    help: "Unix time, by the publisher's clock, at which the newest change was written that the canary's slot stands past here; 0 before the first.",
+    labels: [],
+  },
   publisherHeartbeatAgeSeconds: {
     name: 'slotcast_consumer_publisher_heartbeat_age_seconds',
     type: 'gauge',
@@ -144,7 +198,7 @@ export const consumerMetrics = {
   topicAlarm: {
     name: 'slotcast_consumer_topic_alarm',
     type: 'gauge',
-    help: '1 while the slots topic is empty, recreated, truncated or of another cluster; nothing is dropped meanwhile.',
+    help: '1 while the slots topic has no manifest, or two servers were promoted to its timeline; nothing is done to the slots meanwhile.',
     labels: [],
   },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;

@@ -32,6 +32,12 @@ export function createPublisherMetrics(build: BuildInfo) {
     pollSeconds: histogram(registry, publisherRows.pollSeconds),
     lastPublishTimestampSeconds: gauge(registry, publisherRows.lastPublishTimestampSeconds),
     standbySnapshotsTotal: counter(registry, publisherRows.standbySnapshotsTotal),
+    promotionAheadSlots: gauge(registry, publisherRows.promotionAheadSlots),
+    promotionLostSlots: gauge(registry, publisherRows.promotionLostSlots),
+    promotionTimestampSeconds: gauge(registry, publisherRows.promotionTimestampSeconds),
+    canaryUp: gauge(registry, publisherRows.canaryUp),
+    canarySeconds: histogram(registry, publisherRows.canarySeconds),
+    canaryFailuresTotal: counter(registry, publisherRows.canaryFailuresTotal),
   } as const;
 }
 
@@ -48,6 +54,9 @@ export function createConsumerMetrics(build: BuildInfo) {
     actionsTotal: counter(registry, consumerRows.actionsTotal),
     advanceSeconds: histogram(registry, consumerRows.advanceSeconds),
     applyDelaySeconds: histogram(registry, consumerRows.applyDelaySeconds),
+    canaryLagSeconds: gauge(registry, consumerRows.canaryLagSeconds),
+    canarySeconds: histogram(registry, consumerRows.canarySeconds),
+    canaryTimestampSeconds: gauge(registry, consumerRows.canaryTimestampSeconds),
     publisherHeartbeatAgeSeconds: gauge(registry, consumerRows.publisherHeartbeatAgeSeconds),
     topicAlarm: gauge(registry, consumerRows.topicAlarm),
   } as const;

@@ -172,8 +172,8 @@ describe('configuration', options, () => {
   });
 
   test('a planned setting is refused instead of being ignored', () => {
-    assert.deepEqual(problems({ ...minimal, SLOTCAST_CANARY: 'on' }), [
-      'SLOTCAST_CANARY: not available in this version (from environment); remove it',
+    assert.deepEqual(problems({ ...minimal, SLOTCAST_RESTART_COMMAND: 'true' }), [
+      'SLOTCAST_RESTART_COMMAND: not available in this version (from environment); remove it',
     ]);
   });
 

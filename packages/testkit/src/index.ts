@@ -9,6 +9,7 @@ export {
   uniqueTopicPrefix,
 } from './kafka.ts';
 export type { KafkaPorts } from './kafka-settings.ts';
+export { runKafkaTool } from './kafka-tool.ts';
 export { POSTGRES_MAJORS, type PostgresMajor, usableBinaries } from './postgres-binaries.ts';
 export { type PostgresServer, startPrimary } from './postgres-server.ts';
 export type { PostgresSettings } from './postgres-settings.ts';

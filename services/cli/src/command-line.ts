@@ -1,10 +1,12 @@
-import { parseSlotName, type SlotName } from '@slotcast/domain';
+import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
 import { services } from '@slotcast/runtime';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions, PrintOptions } from './command-scope.ts';
 import type { ConfigOptions } from './config-command.ts';
 import type { EventsOptions } from './events-command.ts';
 import { outputFormats } from './output.ts';
+import type { PrepareOptions } from './prepare-command.ts';
+import type { StatusOptions } from './status-command.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -24,6 +26,10 @@ export function createCommandLine(): Command {
   addServices(program);
   addTopic(program);
   addEvents(program);
+  addDoctor(program);
+  addStatus(program);
+  addPreparePromotion(program);
+  addAdopt(program);
   addConfig(program);
   return program;
 }
@@ -78,6 +84,65 @@ function addEvents(program: Command): void {
     });
 }
 
+function addDoctor(program: Command): void {
+  subcommand(program, 'doctor')
+    .description(
+      'check all that this node, its server, Kafka and the cluster must have, and say what mends it',
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runDoctor } = await import('./doctor-command.ts');
+      await runDoctor(command.optsWithGlobals<PrintOptions>());
+    });
+}
+
+function addStatus(program: Command): void {
+  subcommand(program, 'status')
+    .description('show which slots each standby could take over now; exit code 3 when too few standbys could')
+    .option('--watch', 'look again every second until interrupted', false)
+    .option('--node <name>', 'only this node')
+    .option('--slot <name>', 'only this slot', slotName)
+    .addOption(
+      new Option('--require <standbys>', 'on how many standbys each slot has to be ready: all, or a number')
+        .default(undefined, '1')
+        .argParser(requirement),
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runStatus } = await import('./status-command.ts');
+      await runStatus(command.optsWithGlobals<StatusOptions>());
+    });
+}
+
+function addPreparePromotion(program: Command): void {
+  subcommand(program, 'prepare-promotion')
+    .description(
+      'on the standby to be promoted: apply what is left, and say whether a promotion is safe; exit code 3 when it is not',
+    )
+    .addOption(
+      new Option('--timeout <time>', 'for applying what is left, such as 10s or 500ms')
+        .default(10_000, '10s')
+        .argParser(timeoutMs),
+    )
+    .option('--force', 'exit 0 although it is not safe', false)
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runPreparePromotion } = await import('./prepare-command.ts');
+      await runPreparePromotion(command.optsWithGlobals<PrepareOptions>());
+    });
+}
+
+function addAdopt(program: Command): void {
+  subcommand(program, 'adopt')
+    .description("on a standby: make a slot slotcast's that it did not make, if that loses nothing")
+    .addArgument(new Argument('<slot>', 'name of the slot').argParser(slotName))
+    .addOption(outputOption())
+    .action(async (slot: SlotName, _options: unknown, command: Command) => {
+      const { runAdopt } = await import('./adopt-command.ts');
+      await runAdopt(slot, command.optsWithGlobals<PrintOptions>());
+    });
+}
+
 function addConfig(program: Command): void {
   subcommand(program, 'config')
     .description('print the settings in effect and where each came from, without secrets')
@@ -108,6 +173,18 @@ function slotName(text: string): SlotName {
   }
 }
 
+function timeoutMs(text: string): number {
+  const match = /^([0-9]{1,6})(ms|s|min)?$/.exec(text);
+  if (match === null) {
+    throw new InvalidArgumentError('Expected a time such as 10s, 500ms or 1min.');
+  }
+  return Number(match[1]) * { ms: 1, s: 1000, min: 60_000 }[unitOf(match[2])];
+}
+
+function unitOf(text: string | undefined): 'ms' | 's' | 'min' {
+  return text === 'ms' || text === 'min' ? text : 's';
+}
+
 function startPosition(text: string): bigint | 'beginning' {
   if (text === 'beginning') {
     return text;
@@ -116,4 +193,14 @@ function startPosition(text: string): bigint | 'beginning' {
     throw new InvalidArgumentError('Expected `beginning` or an offset.');
   }
   return BigInt(text);
+}
+
+function requirement(text: string): Requirement {
+  if (text === 'all') {
+    return text;
+  }
+  if (!/^[1-9][0-9]{0,3}$/.test(text)) {
+    throw new InvalidArgumentError('Expected `all` or a number of standbys.');
+  }
+  return Number(text);
 }

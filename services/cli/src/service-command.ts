@@ -1,5 +1,5 @@
 import { createConsumer } from '@slotcast/consumer';
-import { matchesFilters, type PlanPolicy } from '@slotcast/domain';
+import { type PlanPolicy, wantsSlot } from '@slotcast/domain';
 import { createKafkaLog, type EventLog, type KafkaLogger, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { createPublisher } from '@slotcast/publisher';
@@ -21,6 +21,7 @@ import {
   systemClock,
 } from '@slotcast/runtime';
 import type { GlobalOptions } from './command-scope.ts';
+import { consumerCommands } from './consumer-commands.ts';
 import { explainError } from './explain-error.ts';
 import { findTopicDifferences, topicError } from './topic-findings.ts';
 import { packageVersion } from './version.ts';
@@ -41,9 +42,9 @@ export async function runPublisherService(options: GlobalOptions): Promise<void>
   await runNodeService('publisher', options, (parts) => {
     const { config } = parts;
     const metrics = createPublisherMetrics(parts.build);
-    const { pollMinMs, pollMaxMs, maxEventsPerSecond, takeOver } = config;
+    const { pollMinMs, pollMaxMs, maxEventsPerSecond, takeOver, canary } = config;
     const pace = { pollMinMs, pollMaxMs, maxEventsPerSecond };
-    const service = createPublisher({ ...commonOptions(parts), ...pace, takeOver, metrics });
+    const service = createPublisher({ ...commonOptions(parts), ...pace, takeOver, canary, metrics });
     return { service, registry: metrics.registry };
   });
 }
@@ -54,21 +55,13 @@ export async function runConsumerService(options: GlobalOptions): Promise<void> 
     const { config } = parts;
     const metrics = createConsumerMetrics(parts.build);
     const { advanceDuty, pollMaxMs } = config;
-    const { version } = parts.build;
-    const service = createConsumer({
-      ...commonOptions(parts),
-      policy: planPolicy(config),
-      advanceDuty,
-      pollMaxMs,
-      version,
-      metrics,
-    });
-    return { service, registry: metrics.registry };
+    const service = createConsumer({ ...commonOptions(parts), advanceDuty, pollMaxMs, metrics });
+    return { service, registry: metrics.registry, commands: consumerCommands(service.control, config) };
   });
 }
 
 /** What a service is made of. */
-interface ServiceParts {
+export interface ServiceParts {
   readonly config: Config;
   readonly logger: Logger;
   readonly log: EventLog;
@@ -77,6 +70,7 @@ interface ServiceParts {
 
 interface MadeService {
   readonly service: RunningService;
+  readonly commands?: HttpServerOptions['commands'];
   readonly registry: HttpServerOptions['registry'];
 }
 
@@ -108,10 +102,11 @@ async function runNodeService(
 async function serve(
   config: Config,
   logger: Logger,
-  { service, registry }: MadeService,
+  { service, registry, commands = new Map() }: MadeService,
   signal: AbortSignal,
 ): Promise<void> {
-  const http = await startHttpServer({ listen: config.httpListen, health: service.health, registry });
+  const { httpListen: listen, httpToken: token } = config;
+  const http = await startHttpServer({ listen, health: service.health, registry, commands, token });
   const address = http.address === undefined ? 'off' : formatListen(http.address);
   logger.info({ version: packageVersion(), http: address }, 'started');
   try {
@@ -121,12 +116,15 @@ async function serve(
   }
 }
 
-function commonOptions({ config, logger, log }: ServiceParts) {
+export function commonOptions({ config, logger, log, build }: ServiceParts) {
   const topics = topicNames(config.topicPrefix, config.cluster);
   const registryUrl = config.schemaRegistryUrl;
   return {
     node: config.node,
     cluster: config.cluster,
+    version: build.version,
+    policy: planPolicy(config),
+    onDivergence: config.onDivergence,
     slotsTopic: topics.slots,
     nodesTopic: topics.nodes,
     postgres: { url: config.postgresUrl, applicationName: `slotcast-${config.service}` },
@@ -162,7 +160,7 @@ function topicVerifier(log: EventLog, config: Config, logger: Logger): () => Pro
 
 function planPolicy(config: Config): PlanPolicy {
   return {
-    wanted: (slot) => matchesFilters(config.slots, slot),
+    wanted: (slot) => wantsSlot(config.slots, slot),
     dropExtraSlots: config.dropExtraSlots,
     onConflict: config.onConflict,
     allowedPlugins: config.plugins,

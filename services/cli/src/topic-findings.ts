@@ -9,10 +9,13 @@ export function topicsOf(config: Config): readonly string[] {
 
 /** Compares both topics with what slotcast needs. */
 export async function findTopicDifferences(log: EventLog, config: Config): Promise<readonly TopicFinding[]> {
-  const brokers = await log.brokerCount();
+  const policy = {
+    brokers: await log.brokerCount(),
+    bootstrapServers: config.kafkaBootstrapServers.join(','),
+  };
   const findings: TopicFinding[] = [];
   for (const topic of topicsOf(config)) {
-    findings.push(...checkTopic(await log.describeTopic(topic), topic, { brokers }));
+    findings.push(...checkTopic(await log.describeTopic(topic), topic, policy));
   }
   return findings;
 }

@@ -15,7 +15,7 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     const { code, stdout, stderr } = await runCli(['--help']);
     assert.equal(code, 0);
     assert.equal(stderr, '');
-    for (const command of ['publisher', 'consumer', 'topic', 'events', 'config']) {
+    for (const command of ['publisher', 'consumer', 'topic', 'status', 'events', 'doctor', 'config']) {
       assert.match(stdout, new RegExp(`^  ${command}`, 'm'));
     }
   });
@@ -36,6 +36,7 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     ['an unknown form of output', ['events', '--output', 'xml'], /Allowed choices are text, json/],
     ['an offset that is none', ['events', '--from', '-1'], /Expected `beginning` or an offset/],
     ['a slot name that is none', ['events', '--slot', 'No!'], /1 to 63 of a-z/],
+    ['a number of standbys that is none', ['status', '--require', '0'], /Expected `all` or a number/],
     ['a flag without its value', ['--config'], /argument missing/],
   ];
   for (const [what, args, message] of misuses) {
@@ -53,6 +54,8 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     ['topic', 'check'],
     ['topic', 'create'],
     ['events'],
+    ['doctor'],
+    ['status'],
     ['config'],
   ]) {
     test(`"${args.join(' ')}" without settings exits 78 and names all that are missing`, async () => {

@@ -1,11 +1,10 @@
 import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { copySlot, dropSlot } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/hand-off';
+import { copySlot, type DatabaseSessions, dropSlot } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
-import type { Advancer } from './advancer.ts';
+import type { AdvanceAction, Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
-import type { DatabaseSessions } from './database-sessions.ts';
-import type { NodeDirectory } from './node-directory.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import type { StandbyView } from './standby-server.ts';
 
@@ -28,6 +27,8 @@ export interface RunOutcome {
   readonly stepped: boolean;
   /** Some slots have not reached their goal, for want of budget or because the way is long. */
   readonly advancesLeft: boolean;
+  /** Advances that were carried out. */
+  readonly advanced: readonly AdvanceAction[];
 }
 
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
@@ -45,8 +46,16 @@ export class ActionRunner {
     this.#options = options;
   }
 
-  /** Carries out what can be done now. `desired` tells when the positions that are reached here were published. */
-  async run(plan: Plan, view: StandbyView, desired: ReadonlyMap<SlotName, SlotEvent>): Promise<RunOutcome> {
+  /**
+   * Carries out what can be done now. `desired` tells when the positions that are reached here were published; with `urgent` the budget
+   * of advances does not count.
+   */
+  async run(
+    plan: Plan,
+    view: StandbyView,
+    desired: ReadonlyMap<SlotName, SlotEvent>,
+    { urgent }: { readonly urgent: boolean },
+  ): Promise<RunOutcome> {
     const recorded = await this.#recordOwnership(plan.verdicts);
     for (const database of plan.idleProbes) {
       await this.#options.creations.dropProbe(database);
@@ -59,10 +68,11 @@ export class ActionRunner {
       }
     }
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
-    const moved = new Set(await this.#options.advancer.run(advances));
-    const reached = advances.filter((action) => action.target === action.goal && moved.has(action.slot));
+    const moved = new Set(await this.#options.advancer.run(advances, { urgent }));
+    const advanced = advances.filter((action) => moved.has(action.slot));
+    const reached = advanced.filter((action) => action.target === action.goal);
     reached.forEach((action) => this.#observeDelay(desired.get(action.slot)));
-    return { stepped: done > 0, advancesLeft: reached.length < advances.length };
+    return { stepped: done > 0, advancesLeft: reached.length < advances.length, advanced };
   }
 
   #observeDelay(event: SlotEvent | undefined): void {

@@ -8,9 +8,14 @@ import {
   spend,
   untilAffordable,
 } from '@slotcast/domain';
-import { advanceSlot, advanceSlots, classifyPostgresError, isPostgresError } from '@slotcast/postgres';
+import {
+  advanceSlot,
+  advanceSlots,
+  classifyPostgresError,
+  type DatabaseSessions,
+  isPostgresError,
+} from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
-import type { DatabaseSessions } from './database-sessions.ts';
 import type { SlotFailures } from './slot-failures.ts';
 
 export type AdvanceAction = Extract<SlotAction, { kind: 'advance' }>;
@@ -52,13 +57,16 @@ export class Advancer {
     return untilAffordable(this.#budget, this.#clock.monotonicMs());
   }
 
-  /** Carries out the advances that are affordable and returns the slots that moved. */
-  async run(actions: readonly AdvanceAction[]): Promise<SlotName[]> {
-    const due = actions.filter((action) => this.#isDue(action));
+  /** Carries out the advances that are affordable, or all when it is `urgent`, and returns the slots that moved. */
+  async run(
+    actions: readonly AdvanceAction[],
+    { urgent }: { readonly urgent: boolean },
+  ): Promise<SlotName[]> {
+    const due = urgent ? actions : actions.filter((action) => this.#isDue(action));
     const moved: SlotName[] = [];
     for (const database of new Set(due.map((action) => action.database))) {
       const group = due.filter((action) => action.database === database);
-      for (let start = 0; start < group.length && this.waitMs() === 0; start += CHUNK) {
+      for (let start = 0; start < group.length && (urgent || this.waitMs() === 0); start += CHUNK) {
         moved.push(...(await this.#runChunk(database, group.slice(start, start + CHUNK))));
       }
     }

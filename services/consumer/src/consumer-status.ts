@@ -6,8 +6,8 @@ import {
   type SlotName,
   slotLag,
 } from '@slotcast/domain';
+import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock, ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/runtime';
-import type { SlotsFeed } from './slots-feed.ts';
 import type { StandbyView } from './standby-server.ts';
 
 export type ConsumerPhase = 'starting' | 'asleep' | 'replaying' | 'following';
@@ -23,6 +23,8 @@ export class ConsumerStatus implements HealthSource {
   #phase: ConsumerPhase = 'starting';
   #lastError: string | undefined;
   #heartbeatAgeMs = Number.POSITIVE_INFINITY;
+  /** Why nothing may be concluded from the topic. */
+  #alarm: string | undefined;
   #aliveAt: number;
   readonly #shown = new Map<SlotName, ReadinessState>();
   readonly #shownLag = new Map<SlotName, bigint>();
@@ -32,6 +34,7 @@ export class ConsumerStatus implements HealthSource {
     this.#clock = options.clock;
     this.#heartbeatStaleMs = options.heartbeatStaleMs;
     this.#aliveAt = options.clock.monotonicMs();
+    this.#forgetAll();
   }
 
   enter(phase: ConsumerPhase): void {
@@ -40,6 +43,13 @@ export class ConsumerStatus implements HealthSource {
     if (phase === 'asleep' || phase === 'following') {
       this.#lastError = undefined;
     }
+    if (phase !== 'following') {
+      this.#forgetAll();
+    }
+  }
+
+  get isAsleep(): boolean {
+    return this.#phase === 'asleep';
   }
 
   failed(message: string): void {
@@ -48,12 +58,19 @@ export class ConsumerStatus implements HealthSource {
   }
 
   /** Takes one round of the loop into the metrics. */
-  looked(round: { plan: Plan; view: StandbyView; settled: SettledBacklog; feed: SlotsFeed }): void {
-    const { plan, view, settled, feed } = round;
+  looked(round: {
+    plan: Plan;
+    view: StandbyView;
+    settled: SettledBacklog;
+    feed: SlotsFeed;
+    alarm: string | undefined;
+  }): void {
+    const { plan, view, settled, feed, alarm } = round;
+    this.#alarm = alarm;
     this.enter('following');
     this.#heartbeatAgeMs = feed.heartbeatAgeMs();
     this.#metrics.publisherHeartbeatAgeSeconds.set(this.#heartbeatAgeMs / 1000);
-    this.#metrics.topicAlarm.set(feed.newestManifest === undefined ? 1 : 0);
+    this.#metrics.topicAlarm.set(alarm === undefined ? 0 : 1);
     this.#metrics.waitingEvents.set(settled.waiting.size);
     const local = new Map(view.slots.map((slot) => [slot.name, slot]));
     const now = this.#clock.now();
@@ -79,6 +96,7 @@ export class ConsumerStatus implements HealthSource {
     const checks = [{ name: 'consumer', ok: works, detail: this.#lastError ?? role }];
     if (this.#phase === 'following') {
       checks.push(this.#heartbeatCheck());
+      checks.push({ name: 'topic', ok: this.#alarm === undefined, detail: this.#alarm ?? 'one primary' });
     }
     return checks;
   }
@@ -116,6 +134,15 @@ export class ConsumerStatus implements HealthSource {
       this.#shownLag.set(slot, bytes);
       this.#metrics.slotLagBytes.set(labelsOf(slot), Number(bytes));
     }
+  }
+
+  /** What is not followed is not known: a gauge that kept its last value would show slots as ready on a server that is a primary now, or gone. */
+  #forgetAll(): void {
+    this.#heartbeatAgeMs = Number.POSITIVE_INFINITY;
+    this.#metrics.publisherHeartbeatAgeSeconds.remove();
+    this.#metrics.topicAlarm.remove();
+    this.#metrics.waitingEvents.remove();
+    this.#forget(new Set());
   }
 
   #forget(present: ReadonlySet<SlotName>): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { PlanPolicy } from '@slotcast/domain';
+import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import {
@@ -18,7 +18,9 @@ import {
   type Logger,
   supervise,
 } from '@slotcast/runtime';
+import { type ConsumerControl, SessionControl } from './consumer-control.ts';
 import { ConsumerStatus } from './consumer-status.ts';
+import { PromotionKeeper } from './promotion-keeper.ts';
 import { StandbyServer } from './standby-server.ts';
 import { StandbySession } from './standby-session.ts';
 
@@ -29,6 +31,7 @@ export interface ConsumerOptions {
   readonly slotsTopic: string;
   readonly nodesTopic: string;
   readonly policy: PlanPolicy;
+  readonly onDivergence: DivergencePolicy;
   /** Share of the time that may be spent in advances, above 0 and up to 1. */
   readonly advanceDuty: number;
   /** How often a server that is not in recovery is looked at. */
@@ -46,31 +49,51 @@ export interface ConsumerOptions {
 }
 
 /** What runs beside a server until it is told to stop. */
-export interface Service {
+interface Service {
   readonly health: HealthSource;
   /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not mend. */
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** A consumer: a service that takes commands. */
+export interface ConsumerService extends Service {
+  readonly control: ConsumerControl;
+}
+
 /** The consumer of one node: asleep while its server is a primary, else it keeps the server's slots where the topic says. */
-export function createConsumer(options: ConsumerOptions): Service {
+export function createConsumer(options: ConsumerOptions): ConsumerService {
   const consumer = new Consumer(options);
-  return { health: consumer.status, run: consumer.run.bind(consumer) };
+  return { health: consumer.status, control: consumer.control, run: consumer.run.bind(consumer) };
 }
 
 class Consumer {
   readonly status: ConsumerStatus;
+  readonly control: SessionControl;
   readonly #options: ConsumerOptions;
   readonly #instance = randomUUID();
+  readonly #promotions: PromotionKeeper;
   #fenced = false;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
     const { metrics, clock, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
+    this.control = new SessionControl(options, () => this.status.isAsleep);
+    this.#promotions = new PromotionKeeper({ ...options, instance: this.#instance });
   }
 
-  run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
+    try {
+      await this.#keepWorking(signal);
+    } finally {
+      stop.abort();
+      await watching;
+    }
+  }
+
+  #keepWorking(signal: AbortSignal): Promise<void> {
     const { logger, clock, explainError } = this.#options;
     return supervise({
       attempt: (progressed) => this.#attempt(progressed, signal),
@@ -93,16 +116,25 @@ class Consumer {
       const fenced = this.#fenced;
       const instance = this.#instance;
       const session = new StandbySession(
-        { ...this.#options, instance, status: this.status, progressed },
+        {
+          ...this.#options,
+          instance,
+          status: this.status,
+          progressed,
+          onPromoted: (promoted) => this.#promotions.finish(promoted),
+        },
         server,
         signal,
       );
+      this.#promotions.follow(session);
+      this.control.follow(session);
       await session.run(await server.systemIdentifier(signal), fenced);
       logger.info('the server has left recovery');
     } catch (error) {
       this.#fenced = error instanceof WriterFencedError;
       throw error;
     } finally {
+      this.control.follow(undefined);
       await server.close();
     }
   }
@@ -114,6 +146,9 @@ class Consumer {
     try {
       for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
+          await this.#promotions.finishLate(signal);
+          // Whoever took over from this process has done so for a primary.
+          this.#fenced = false;
           logger.info('asleep: the server is a primary');
         }
         progressed();

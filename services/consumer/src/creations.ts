@@ -1,7 +1,11 @@
 import type { Lsn, Probe, SlotName } from '@slotcast/domain';
-import { createLogicalSlot, createTemporarySlot, type PostgresConnection } from '@slotcast/postgres';
+import {
+  createLogicalSlot,
+  createTemporarySlot,
+  type DatabaseSessions,
+  type PostgresConnection,
+} from '@slotcast/postgres';
 import type { Doorbell } from '@slotcast/runtime';
-import type { DatabaseSessions } from './database-sessions.ts';
 
 interface RunningProbe {
   /** Name of the temporary slot. */

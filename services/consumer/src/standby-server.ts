@@ -2,7 +2,6 @@ import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory } from '@slotcas
 import {
   connectPostgres,
   identifySystem,
-  isInRecovery,
   observeStandby,
   outputPluginLibraries,
   type PostgresConnection,
@@ -59,17 +58,17 @@ export class StandbyServer {
     }
   }
 
+  /** The history of the timeline that the server replayed when it was looked at last. */
+  get history(): TimelineHistory | undefined {
+    return this.#history;
+  }
+
   get serverVersion(): number {
     return this.#connection.serverVersion;
   }
 
   async systemIdentifier(signal: AbortSignal): Promise<SystemIdentifier> {
     return (await identifySystem(this.#replication, signal)).systemIdentifier;
-  }
-
-  /** Much cheaper than a look. */
-  isStandby(signal: AbortSignal): Promise<boolean> {
-    return isInRecovery(this.#connection, signal);
   }
 
   /** `undefined` once the server is no longer in recovery. */
@@ -81,6 +80,10 @@ export class StandbyServer {
     // Asked after the replay position: replay only moves on, so the position lies on the history of this timeline.
     const { timeline } = await identifySystem(this.#replication, signal);
     if (this.#history?.timeline !== timeline) {
+      // A server that was promoted in this moment shows its new timeline, too, on which the events that matter now do not lie.
+      if (!(await observeStandby(this.#connection, signal)).inRecovery) {
+        return undefined;
+      }
       this.#history = await readTimelineHistory(this.#replication, timeline, signal);
     }
     return { ...seen, history: this.#history, settings: await this.#readSettings(signal) };

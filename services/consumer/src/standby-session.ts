@@ -1,15 +1,12 @@
 import {
-  findPin,
+  emptyLine,
   type Manifest,
   type NodeStatus,
-  type Plan,
   type PlanPolicy,
-  plan,
+  type PublishedLine,
   restPause,
-  type SettledBacklog,
-  type SlotEvent,
-  type SlotName,
   type SystemIdentifier,
+  topicAlarm,
   usualDuration,
 } from '@slotcast/domain';
 import {
@@ -21,18 +18,30 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { classifyPostgresError, dropSlot, isPostgresError, type PostgresOptions } from '@slotcast/postgres';
+import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
+import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import { type Clock, type ConsumerMetrics, Doorbell, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { Advancer } from './advancer.ts';
+import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
-import { DatabaseSessions } from './database-sessions.ts';
-import { NodeDirectory } from './node-directory.ts';
+import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
-import { SlotsFeed } from './slots-feed.ts';
+import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 import { StatusWriter } from './status-writer.ts';
+
+/** What a session leaves to the hand-off of its server's slots. */
+export interface PromotedSession {
+  readonly feed: SlotsFeed;
+  readonly directory: NodeDirectory;
+  readonly writer: LogWriter;
+  readonly systemIdentifier: SystemIdentifier;
+  readonly serverVersion: number;
+  readonly drain: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
 
 export interface StandbySessionOptions {
   readonly node: string;
@@ -50,6 +59,8 @@ export interface StandbySessionOptions {
   readonly status: ConsumerStatus;
   /** Called when the session works, so that the back-off of failures starts anew. */
   readonly progressed: () => void;
+  /** Called when the server has left recovery, while everything is still open. */
+  readonly onPromoted: (session: PromotedSession) => Promise<void>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -57,10 +68,12 @@ export interface StandbySessionOptions {
 /** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
 const WAITING_MS = 2;
 const IDLE_MS = 500;
-/** The end of recovery is noticed within this time, however long a pause is. */
-const RECOVERY_CHECK_MS = 100;
+/** The same while somebody waits for an answer. */
+const REQUESTED_MS = 10;
 /** The same while slots advance once a second only. */
 const LOUD_PAUSE_MS = 100;
+/** How long the last records before a promotion are waited for. */
+const DRAIN_MS = 10_000;
 /** Share of the time that looking at the server may take. */
 const LOOK_TIMES = 4;
 
@@ -70,6 +83,7 @@ export class StandbySession {
   readonly #server: StandbyServer;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #canary: CanaryMeter;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
   readonly #doorbell = new Doorbell();
@@ -77,12 +91,16 @@ export class StandbySession {
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
   readonly #advancer: Advancer;
-  readonly #unprovenSince = new Map<SlotName, number>();
+  readonly #planner: StandbyPlanner;
+  readonly #requests: SessionRequest[] = [];
   #lineage: string | undefined;
   #following = false;
+  #lastAlarm: string | undefined;
+  /** Offset of the slots topic up to which records are taken. */
+  #taken = 0n;
   #waitMs = WAITING_MS;
   /** What a look and the plan made of it usually take. */
-  #roundMs = 1;
+  readonly #round = { usualMs: 1, idleMs: IDLE_MS };
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
@@ -90,9 +108,13 @@ export class StandbySession {
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
-    this.#feed = new SlotsFeed(options);
-    this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic });
-    this.#sessions = new DatabaseSessions(postgres, logger, signal);
+    const canary = new CanaryMeter(options);
+    this.#canary = canary;
+    const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
+    this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
+    this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
+    this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
+    this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
     this.#creations = new Creations({
       sessions: this.#sessions,
@@ -125,24 +147,36 @@ export class StandbySession {
       readers.push(nodes);
       this.#refuseOtherInstance(fenced);
       // The claim fences an earlier process of this node; only then is the end of its records final.
-      writer = await log.claim(`slotcast.${cluster}.node.${node}`);
+      writer = await log.claim(nodeWriterId(cluster, node));
       const end = await log.endOffset(nodesTopic);
       await readTo({ reader: nodes, end, onRecords: takeNodes, signal: this.#signal });
       this.#lineage = this.#directory.nodes.get(node)?.lineage;
       const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
       readers.push(slots);
+      this.#taken = slots.position;
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
         this.#follow(nodes, (records) => this.#directory.take(records, true)),
         this.#follow(slots, async (records) => {
           await this.#feed.take(records, true);
+          this.#taken = slots.position;
           this.#options.metrics.appliedOffset.set(Number(slots.position));
         }),
         this.#work(systemIdentifier, writer),
       ]);
-      await this.#dropUnproven();
+      await this.#creations.close();
+      await this.#options.onPromoted({
+        feed: this.#feed,
+        directory: this.#directory,
+        writer,
+        systemIdentifier,
+        serverVersion: this.#server.serverVersion,
+        drain: () => this.#drain(),
+        signal: this.#signal,
+      });
     } finally {
       this.#stop.abort();
+      this.#requests.forEach((request) => request.fail(sessionEnded()));
       await Promise.allSettled([
         ...readers.map((reader) => reader.close()),
         this.#creations.close(),
@@ -152,37 +186,51 @@ export class StandbySession {
     }
   }
 
+  /** What was published on the line of descent that this standby replays. */
+  line(): PublishedLine {
+    const { history } = this.#server;
+    return history === undefined ? emptyLine : this.#feed.publishedOn(history);
+  }
+
+  /** Ends the present pause. */
+  wake(): void {
+    this.#doorbell.ring();
+  }
+
+  /** Has the loop answer a request between two rounds, which are carried out without regard to the budget until then. */
+  ask(request: SessionRequest): void {
+    if (this.#stop.signal.aborted) {
+      request.fail(sessionEnded());
+      return;
+    }
+    this.#requests.push(request);
+    this.#doorbell.ring();
+  }
+
+  /** What requests look into. */
+  get parts() {
+    return { feed: this.#feed, directory: this.#directory, taken: () => this.#taken };
+  }
+
+  /** Waits until all that the slots topic has now is taken. */
+  async #drain(): Promise<void> {
+    const end = await this.#options.log.endOffset(this.#options.slotsTopic);
+    const deadline = AbortSignal.any([this.#signal, AbortSignal.timeout(DRAIN_MS)]);
+    while (this.#taken < end) {
+      await this.#doorbell.wait(DRAIN_MS, deadline);
+    }
+  }
+
   /** Two consumers of one node would fence each other for ever, so the one that was fenced stops. */
   #refuseOtherInstance(fenced: boolean): void {
     const { node, instance } = this.#options;
-    const other = this.#directory.nodes.get(node)?.instance;
+    const own = this.#directory.own;
+    const other = own?.role === 'standby' ? own.instance : undefined;
     if (fenced && other !== undefined && other !== instance) {
       throw new SlotcastError(
         'SC_DUPLICATE_NODE',
         `another consumer of node ${node} (instance ${other}) took over from this one (instance ${instance})`,
       );
-    }
-  }
-
-  /** After a promotion a two_phase slot that its consumer has not passed would lose changes under its real name. */
-  async #dropUnproven(): Promise<void> {
-    const { logger } = this.#options;
-    for (const [slot, { proven }] of this.#directory.ownership) {
-      if (!proven && (await this.#dropIfHere(slot))) {
-        logger.error({ slot }, 'dropped a two_phase slot that was not safe to use at the promotion');
-      }
-    }
-  }
-
-  async #dropIfHere(slot: SlotName): Promise<boolean> {
-    try {
-      await dropSlot(await this.#sessions.main(), slot, this.#signal);
-      return true;
-    } catch (error) {
-      if (isPostgresError(error) && classifyPostgresError(error).class === 'stale') {
-        return false;
-      }
-      throw error;
     }
   }
 
@@ -213,15 +261,19 @@ export class StandbySession {
       const manifest = this.#feed.newestManifest;
       this.#checkManifest(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
-      const next =
-        settled.manifest === undefined
-          ? { verdicts: [], idleProbes: [] }
-          : this.#plan(view, settled, settled.manifest);
-      this.#roundMs = usualDuration(this.#roundMs, clock.monotonicMs() - started);
-      const outcome = await runner.run(next, view, settled.desired);
-      await reporter.write(next, view, this.#creations.searching);
+      const alarm = this.#alarm(view, manifest);
+      const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
+      const next = planned ?? emptyPlan;
+      this.#round.usualMs = usualDuration(this.#round.usualMs, clock.monotonicMs() - started);
+      const request = this.#requests.at(0);
+      const outcome = await runner.run(next, view, settled.desired, { urgent: request !== undefined });
+      this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
+      await reporter.write(planned, view, this.#creations.searching);
       this.#options.progressed();
-      status.looked({ plan: next, view, settled, feed: this.#feed });
+      status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
+      if (request !== undefined && (await request.answer({ view, settled, plan: next, writer, outcome }))) {
+        this.#requests.shift();
+      }
       if (!outcome.stepped) {
         const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
         await this.#pause({ ...rest, atMostMs: reporter.untilDue() });
@@ -229,44 +281,22 @@ export class StandbySession {
     }
   }
 
-  #plan(view: StandbyView, settled: SettledBacklog, manifest: Manifest): Plan {
-    const { node, policy, clock } = this.#options;
-    const { settings } = view;
+  #underWay(): WorkUnderWay {
     const held = this.#failures.held();
     this.#creations.direct.forEach((slot) =>
       held.set(slot, 'is being made, which waits for open transactions on the primary'),
     );
-    this.#noteUnproven(view);
-    return plan({
-      desired: settled.desired,
-      manifest,
-      waiting: settled.waiting,
-      replayLsn: view.replayLsn,
-      local: view.slots,
-      ownership: this.#directory.ownership,
-      probes: this.#creations.probes,
-      held,
-      unprovenSince: this.#unprovenSince,
-      pin: findPin({ node, ...settings }, newestEvents(settled), this.#directory.nodes),
-      maxReplicationSlots: settings.maxReplicationSlots,
-      syncReplicationSlots: settings.syncReplicationSlots,
-      serverPlugins: settings.outputPluginLibraries,
-      heartbeatAgeMs: this.#feed.heartbeatAgeMs(),
-      policy,
-      now: clock.now(),
-    });
+    return { probes: this.#creations.probes, held };
   }
 
-  /** Remembers since when each two_phase slot stands here unsafe; a restart starts the time anew. */
-  #noteUnproven(view: StandbyView): void {
-    const unproven = view.slots.filter((slot) => this.#directory.ownership.get(slot.name)?.proven === false);
-    const names = new Set(unproven.map((slot) => slot.name));
-    [...this.#unprovenSince.keys()]
-      .filter((name) => !names.has(name))
-      .forEach((name) => this.#unprovenSince.delete(name));
-    unproven
-      .filter((slot) => slot.confirmedFlushLsn !== undefined && !this.#unprovenSince.has(slot.name))
-      .forEach((slot) => this.#unprovenSince.set(slot.name, this.#options.clock.now()));
+  /** Why nothing may be concluded from the topic now; it is logged when it changes. */
+  #alarm(view: StandbyView, manifest: Manifest | undefined): string | undefined {
+    const alarm = topicAlarm(manifest, view.history, this.#directory.nodes);
+    if (alarm !== this.#lastAlarm && alarm !== undefined) {
+      this.#options.logger.error({ alarm }, 'nothing is done to the slots until this is mended');
+    }
+    this.#lastAlarm = alarm;
+    return alarm;
   }
 
   #checkManifest(manifest: Manifest | undefined, systemIdentifier: SystemIdentifier): void {
@@ -309,26 +339,15 @@ export class StandbySession {
   }): Promise<void> {
     const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
     await this.#options.clock.sleep(shortest, this.#signal);
-    let wanted = restPause({ usualMs: this.#roundMs, idleMs: IDLE_MS });
+    let wanted = this.#requests.length > 0 ? REQUESTED_MS : restPause(this.#round);
     if (rest.waiting) {
-      wanted = this.#waitMs;
+      wanted = Math.min(wanted, this.#waitMs);
       this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
     }
     if (rest.advancesLeft) {
       wanted = Math.min(wanted, this.#sessions.quiet ? this.#advancer.waitMs() : LOUD_PAUSE_MS);
     }
-    await this.#waitForNews(Math.min(wanted, rest.atMostMs) - shortest);
-  }
-
-  async #waitForNews(ms: number): Promise<void> {
-    const { clock } = this.#options;
-    const until = clock.monotonicMs() + ms;
-    for (let leftMs = ms; ; leftMs = until - clock.monotonicMs()) {
-      const rung = await this.#doorbell.wait(Math.max(0, Math.min(leftMs, RECOVERY_CHECK_MS)), this.#signal);
-      if (rung || leftMs <= RECOVERY_CHECK_MS || !(await this.#server.isStandby(this.#signal))) {
-        return;
-      }
-    }
+    await this.#doorbell.wait(Math.max(Math.min(wanted, rest.atMostMs) - shortest, 0), this.#signal);
   }
 
   #runner(writer: LogWriter): ActionRunner {
@@ -363,16 +382,19 @@ export class StandbySession {
         .filter((slot) => slot.type === 'physical')
         .map(({ name, catalogXmin }) => ({ name, catalogXmin })),
       lineage: this.#lineage,
+      canary: this.#canary.last,
     });
     return new StatusWriter({ directory: this.#directory, writer, clock: this.#options.clock, describe });
   }
 }
 
-/** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
-function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent> {
-  if (settled.waiting.size === 0) {
-    return settled.desired;
-  }
-  const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
-  return new Map([...settled.desired, ...waiting]);
+function sessionEnded(): SlotcastError {
+  return new SlotcastError('SC_NOT_FOLLOWING', 'the consumer stopped following before it could answer');
+}
+
+function warnOfLoudLog(logger: Logger, role: string): void {
+  logger.warn(
+    { role },
+    'each advance writes six lines to the server log, so slots advance once a second only: GRANT SET ON PARAMETER log_min_messages TO the role',
+  );
 }

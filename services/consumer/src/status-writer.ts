@@ -1,7 +1,13 @@
-import { type NodeSlotStatus, type NodeStatus, type Plan, type SlotVerdict } from '@slotcast/domain';
+import {
+  isInvalidated,
+  type NodeSlotStatus,
+  type NodeStatus,
+  type Plan,
+  type SlotVerdict,
+} from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
+import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
-import type { NodeDirectory } from './node-directory.ts';
 import type { StandbyView } from './standby-server.ts';
 
 /** Positions alone are written no more often than this; a change of state or reason at once. */
@@ -32,13 +38,16 @@ export class StatusWriter {
     this.#describe = options.describe;
   }
 
-  /** Writes what is due, in one transaction. */
-  async write(plan: Plan, view: StandbyView, wanted: boolean): Promise<void> {
+  /** Writes what is due, in one transaction. Without a plan the records of the slots stay as they are, their ownership with them. */
+  async write(plan: Plan | undefined, view: StandbyView, wanted: boolean): Promise<void> {
     const time = this.#clock.now();
-    const local = new Map(view.slots.map((slot) => [slot.name, slot]));
-    const kept = plan.verdicts.filter((entry) => !this.#isGone(entry));
+    // Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary.
+    const lasting = view.slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
+    const local = new Map(lasting.map((slot) => [slot.name, slot]));
+    const kept = plan?.verdicts.filter((entry) => !this.#isGone(entry)) ?? [];
     const names = new Set(kept.map((entry) => entry.slot));
-    const forget = [...this.#directory.written.keys()].filter((slot) => !names.has(slot));
+    const known = plan === undefined ? [] : [...this.#directory.written.keys()];
+    const forget = known.filter((slot) => !names.has(slot));
     const slots = kept.map((entry) => this.#slotStatus(entry, local.get(entry.slot), time));
     const due = slots.filter((status) => this.#isDue(status, time));
     const now = this.#clock.monotonicMs();

@@ -1,3 +1,4 @@
+import { textTable } from '@slotcast/runtime';
 import { DemoFailure } from './demo-failure.ts';
 import {
   readEndOfReceivedWal,
@@ -11,7 +12,6 @@ import { SHOP_DATABASE, SLOTS } from './shop.ts';
 import type { Node, Stage } from './stage.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Talk } from './talk.ts';
-import { textTable } from './text-table.ts';
 import type { Writer } from './writer.ts';
 
 export interface FailoverOptions {

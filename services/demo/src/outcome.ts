@@ -1,7 +1,7 @@
+import { textTable } from '@slotcast/runtime';
 import type { Failover } from './failover.ts';
 import type { SlotPlace } from './server-facts.ts';
 import { SLOTS } from './shop.ts';
-import { textTable } from './text-table.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Where a slot stood; LSNs as text. */

@@ -1,3 +1,4 @@
+import { textTable } from '@slotcast/runtime';
 import { type PostgresServer, startKafka } from '@slotcast/testkit';
 import { Belongings } from './belongings.ts';
 import { type Failover, failOver } from './failover.ts';
@@ -9,7 +10,6 @@ import { createShop, PUBLICATION, readOrders, SHOP_DATABASE, SLOTS } from './sho
 import { type Stage, startServers, startSlotcast } from './stage.ts';
 import { Subscriber } from './subscriber.ts';
 import type { Talk } from './talk.ts';
-import { textTable } from './text-table.ts';
 import { judge } from './verdict.ts';
 import { Writer } from './writer.ts';
 

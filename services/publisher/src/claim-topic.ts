@@ -5,8 +5,9 @@ import {
   judgeClaim,
   judgeFenced,
   type Manifest,
+  type Promotion,
 } from '@slotcast/domain';
-import { type EventLog, readTo, replayTopic } from '@slotcast/event-log';
+import { type EventLog, type LogWriter, readTo, replayTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/runtime';
 import type { PrimaryIdentity } from './primary.ts';
@@ -22,6 +23,8 @@ export interface PublisherIdentity {
   readonly nodesTopic: string;
   readonly transactionalId: string;
   readonly takeOver: boolean;
+  /** slotcast's version. */
+  readonly version: string;
 }
 
 /** The tenure of this process that ended last. */
@@ -50,28 +53,35 @@ export async function claimTopic(options: {
   identity: PublisherIdentity;
   server: PrimaryIdentity;
   former: FormerTenure | undefined;
+  /** Called when nothing speaks against the claim, before anybody is fenced; resolves with the promotion that made the server a primary. */
+  beforeClaim: (manifest: Manifest | undefined) => Promise<Promotion | undefined>;
   signal: AbortSignal;
 }): Promise<Tenure> {
-  const { log, codec, logger, clock, identity, server, former, signal } = options;
+  const { log, codec, logger, clock, identity, server, former, beforeClaim, signal } = options;
   const topic = new TopicState(codec, logger);
   const onRecords = topic.take.bind(topic);
   const reader = await replayTopic({ log, topic: identity.slotsTopic, onRecords, signal });
   try {
     judge(topic, options);
     refuseOtherInstance(topic.manifest, identity, former);
+    const promotion = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
       const end = await log.endOffset(identity.slotsTopic);
       await readTo({ reader, end, onRecords, signal });
       const granted = judge(topic, options);
+      await retireFormerName(topic.manifest, writer, options);
       const facts = {
         epoch: granted.epoch,
         lineage: granted.lineage ?? randomUUID(),
         timelineNode: granted.timelineNode,
         instance: identity.instance,
         node: identity.node,
+        version: identity.version,
         systemIdentifier: server.systemIdentifier,
+        serverVersion: server.serverVersion,
         history: server.history,
+        promotion,
         slotsTopic: identity.slotsTopic,
         nodesTopic: identity.nodesTopic,
       };
@@ -82,6 +92,19 @@ export async function claimTopic(options: {
     }
   } finally {
     await reader.close();
+  }
+}
+
+/** A server that was renamed would otherwise be taken for two that were promoted to the same timeline. */
+async function retireFormerName(
+  manifest: Manifest | undefined,
+  writer: LogWriter,
+  options: { codec: Codec; identity: PublisherIdentity; server: PrimaryIdentity; clock: Clock },
+): Promise<void> {
+  const { codec, identity, server, clock } = options;
+  if (manifest?.timeline === server.history.timeline && manifest.timelineNode !== identity.node) {
+    const tombstone = codec.encodeTombstone({ node: manifest.timelineNode, time: clock.now() });
+    await writer.append([{ ...tombstone, topic: identity.nodesTopic }]);
   }
 }
 

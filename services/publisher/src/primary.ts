@@ -4,4 +4,6 @@ import type { SystemIdentifier, TimelineHistory } from '@slotcast/domain';
 export interface PrimaryIdentity {
   readonly systemIdentifier: SystemIdentifier;
   readonly history: TimelineHistory;
+  /** `server_version_num`, such as 160014. */
+  readonly serverVersion: number;
 }

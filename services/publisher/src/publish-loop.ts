@@ -1,6 +1,7 @@
 import {
   diffSlots,
   freshThrottle,
+  HEARTBEAT_MS,
   judgeSnapshot,
   nextPoll,
   type PollPace,
@@ -23,9 +24,6 @@ import type { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
 import type { Wishes } from './wishes.ts';
 
-/** A manifest at least this often, so that a consumer can tell silence from death. */
-const HEARTBEAT_MS = 5000;
-
 export interface PublishLoopOptions {
   readonly connection: PostgresConnection;
   readonly tenure: Tenure;
@@ -37,6 +35,8 @@ export interface PublishLoopOptions {
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
   readonly maxEventsPerSecond: number;
+  /** Adds to the slots what the server does not tell of them. */
+  readonly mark: (slots: readonly SlotState[]) => readonly SlotState[];
   /** Asked with each heartbeat; rejects when the topic is not the one that the tenure began on. */
   readonly checkTopic: () => Promise<void>;
   /** Called once the topic holds a manifest of this tenure. */
@@ -77,11 +77,12 @@ class PublishLoop {
   async round(): Promise<TenureEnd | { readonly delayMs: number }> {
     const { connection, tenure, clock, status } = this.#options;
     const started = clock.monotonicMs();
-    const seen = await observePrimary(connection, this.#options.signal);
+    const observed = await observePrimary(connection, this.#options.signal);
     const queryMs = clock.monotonicMs() - started;
-    if (seen.inRecovery) {
+    if (observed.inRecovery) {
       return 'in_recovery';
     }
+    const seen = { ...observed, slots: this.#options.mark(observed.slots) };
     if (seen.timeline !== tenure.facts.history.timeline) {
       return 'other_timeline';
     }

@@ -1,3 +1,4 @@
+import { aheadOutcomes, type Promotion } from '@slotcast/domain';
 import type { Clock, HealthCheck, PublisherMetrics } from '@slotcast/runtime';
 import type { Publication } from './tenure.ts';
 
@@ -8,6 +9,8 @@ const STALL_MS = 60_000;
 
 /** What the publisher says of itself: metrics and health checks. */
 export class PublisherStatus {
+  /** How the canary is, if it runs. It is told, and never makes the publisher unready. */
+  canary: string | undefined;
   readonly #metrics: PublisherMetrics;
   readonly #clock: Clock;
   #phase: PublisherPhase = 'starting';
@@ -26,6 +29,10 @@ export class PublisherStatus {
     this.#metrics.isPublishing.set(phase === 'publishing' ? 1 : 0);
     if (phase === 'asleep' || phase === 'publishing') {
       this.#lastError = undefined;
+    }
+    if (phase === 'asleep') {
+      // A server that became a standby would else be said to have the slots that it had as the primary.
+      this.#metrics.slots.set(0);
     }
     if (phase === 'publishing' && epoch !== undefined) {
       this.#metrics.epoch.set(epoch);
@@ -58,6 +65,16 @@ export class PublisherStatus {
     }
   }
 
+  /** Shows what became of the slots when the server was promoted; nothing for a primary of which no promotion is known. */
+  promoted(promotion: Promotion | undefined): void {
+    for (const outcome of aheadOutcomes) {
+      const slots = promotion?.ahead.filter((entry) => entry.outcome === outcome).length ?? 0;
+      this.#metrics.promotionAheadSlots.set({ outcome }, slots);
+    }
+    this.#metrics.promotionLostSlots.set(promotion?.lost.length ?? 0);
+    this.#metrics.promotionTimestampSeconds.set((promotion?.time ?? 0) / 1000);
+  }
+
   standbySnapshotLogged(): void {
     this.#metrics.standbySnapshotsTotal.inc();
   }
@@ -75,6 +92,7 @@ export class PublisherStatus {
         ok: this.#phase === 'asleep' || this.#phase === 'publishing',
         detail: this.#lastError ?? role,
       },
+      ...(this.canary === undefined ? [] : [{ name: 'canary', ok: true, detail: this.canary }]),
     ];
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import {
@@ -23,8 +24,10 @@ import {
   SlotcastError,
   supervise,
 } from '@slotcast/runtime';
+import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
+import { PromotionWatch } from './promotion-watch.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
@@ -35,10 +38,15 @@ export interface PublisherOptions {
   readonly cluster: string;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
+  readonly version: string;
   readonly takeOver: boolean;
+  readonly policy: PlanPolicy;
+  readonly onDivergence: DivergencePolicy;
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
   readonly maxEventsPerSecond: number;
+  /** Whether the canary runs. */
+  readonly canary: boolean;
   readonly postgres: PostgresOptions;
   readonly log: EventLog;
   readonly codec: Codec;
@@ -68,17 +76,31 @@ class Publisher {
   readonly status: PublisherStatus;
   readonly #options: PublisherOptions;
   readonly #identity: PublisherIdentity;
+  readonly #promotions: PromotionWatch;
   #former: FormerTenure | undefined;
 
   constructor(options: PublisherOptions) {
-    const { node, cluster, slotsTopic, nodesTopic, takeOver } = options;
+    const { node, cluster, slotsTopic, nodesTopic, takeOver, version } = options;
     const transactionalId = `slotcast.${cluster}.publisher`;
     this.#options = options;
-    this.#identity = { node, slotsTopic, nodesTopic, takeOver, transactionalId, instance: randomUUID() };
+    const instance = randomUUID();
+    this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
+    this.#promotions = new PromotionWatch(options);
     this.status = new PublisherStatus(options.metrics, options.clock);
   }
 
-  run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
+    try {
+      await this.#keepWorking(signal);
+    } finally {
+      stop.abort();
+      await watching;
+    }
+  }
+
+  #keepWorking(signal: AbortSignal): Promise<void> {
     const { logger, clock } = this.#options;
     return supervise({
       attempt: (progressed) => this.#attempt(progressed, signal),
@@ -144,7 +166,7 @@ class Publisher {
     try {
       const { systemIdentifier } = await identifySystem(replication, signal);
       const history = await readTimelineHistory(replication, seen.timeline, signal);
-      return { systemIdentifier, history };
+      return { systemIdentifier, history, serverVersion: replication.serverVersion };
     } finally {
       await replication.close();
     }
@@ -166,6 +188,7 @@ class Publisher {
       identity: this.#identity,
       server,
       former: this.#former,
+      beforeClaim: (manifest) => this.#promotions.settle(manifest, server, this.#identity, signal),
       signal,
     });
     const { epoch } = tenure.facts;
@@ -181,7 +204,7 @@ class Publisher {
     }
   }
 
-  /** Publishes, and listens for wishes; whichever fails first ends both. */
+  /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
   async #publish(
     connection: PostgresConnection,
     tenure: Tenure,
@@ -194,6 +217,8 @@ class Publisher {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const listening = wishes.listen(log, nodesTopic, both);
+    const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
+    const measuring = canary.run(both);
     let lastEnd = 0n;
     const checkTopic = async (): Promise<void> => {
       progressed();
@@ -212,11 +237,13 @@ class Publisher {
       tenure,
       wishes,
       doorbell,
+      mark: (slots) => canary.mark(slots),
       status: this.status,
       checkTopic,
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
       onEstablished: () => {
         this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
+        this.status.promoted(tenure.facts.promotion);
         this.status.enter('publishing', tenure.facts.epoch);
       },
       signal: both,
@@ -225,7 +252,7 @@ class Publisher {
       return await Promise.race([publishing, listening.then(() => publishing)]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening]);
+      await Promise.allSettled([publishing, listening, measuring]);
     }
   }
 }

@@ -6,7 +6,9 @@ import {
   type Manifest,
   manifestSlots,
   type NodeSlotStatus,
+  type Promotion,
   type PublishedSlots,
+  primaryStatus,
   type SlotChange,
   type SlotEvent,
   type SystemIdentifier,
@@ -23,8 +25,14 @@ export interface TenureFacts {
   readonly timelineNode: string;
   readonly instance: string;
   readonly node: string;
+  /** slotcast's version. */
+  readonly version: string;
   readonly systemIdentifier: SystemIdentifier;
+  /** `server_version_num`, such as 160014. */
+  readonly serverVersion: number;
   readonly history: TimelineHistory;
+  /** The promotion by which the server became the primary; absent when it is not known. */
+  readonly promotion: Promotion | undefined;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
 }
@@ -66,7 +74,7 @@ export class Tenure {
 
   /**
    * Publishes the changes seen at `lsn` in one transaction, with a manifest when the set of slots changed or `heartbeat` asks for
-   * one. Rejects as LogWriter.append does; then nothing is known of the topic and the tenure is over.
+   * one; with the heartbeat goes this node's own record, too. Rejects as LogWriter.append does; then nothing is known of the topic and the tenure is over.
    */
   async publish(seen: {
     lsn: Lsn;
@@ -83,6 +91,9 @@ export class Tenure {
     const withManifest = seen.heartbeat || events.some((event) => event.op !== 'update');
     if (withManifest) {
       records.push(await this.#manifestRecord({ ...origin, seq: nextSeq }, published));
+    }
+    if (seen.heartbeat) {
+      records.push(await this.#nodeRecord(published));
     }
     await this.#writer.append(records);
     this.#published = published;
@@ -138,6 +149,16 @@ export class Tenure {
       slots: manifestSlots(published),
     };
     return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };
+  }
+
+  async #nodeRecord(published: PublishedSlots): Promise<NewRecord> {
+    const { nodesTopic, history, promotion } = this.facts;
+    const physicalSlots = [...published.values()]
+      .filter(({ state }) => state.type === 'physical')
+      .map(({ state }) => ({ name: state.name, catalogXmin: state.catalogXmin }));
+    const facts = { ...this.facts, timeline: history.timeline, physicalSlots };
+    const status = primaryStatus(facts, promotion, this.#clock.now());
+    return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }
 
   async #ownershipRecord(of: Pick<SlotEvent, 'slot' | 'incarnation'>): Promise<NewRecord> {

@@ -1,10 +1,6 @@
-import {
-  connectPostgres,
-  type PostgresConnection,
-  type PostgresOptions,
-  silenceLog,
-} from '@slotcast/postgres';
-import type { Logger } from '@slotcast/runtime';
+import { connectPostgres, type PostgresConnection } from './connection.ts';
+import type { PostgresOptions } from './connection-options.ts';
+import { silenceLog } from './session-settings.ts';
 
 /** Stands for the configured database; no database has an empty name. */
 const MAIN = '';
@@ -15,15 +11,16 @@ const MAIN = '';
  */
 export class DatabaseSessions {
   readonly #options: PostgresOptions;
-  readonly #logger: Logger;
+  readonly #onLoud: (role: string) => void;
   readonly #signal: AbortSignal;
   readonly #sessions = new Map<string, Promise<PostgresConnection>>();
   #quiet = true;
   #warned = false;
 
-  constructor(options: PostgresOptions, logger: Logger, signal: AbortSignal) {
+  /** `onLoud` is called once, when the role turns out not to be allowed to keep the server's log quiet. */
+  constructor(options: PostgresOptions, onLoud: (role: string) => void, signal: AbortSignal) {
     this.#options = options;
-    this.#logger = logger;
+    this.#onLoud = onLoud;
     this.#signal = signal;
   }
 
@@ -77,10 +74,7 @@ export class DatabaseSessions {
       this.#quiet &&= quiet;
       if (!quiet && !this.#warned) {
         this.#warned = true;
-        this.#logger.warn(
-          { role: connection.user },
-          'each advance writes six lines to the server log, so slots advance once a second only: GRANT SET ON PARAMETER log_min_messages TO the role',
-        );
+        this.#onLoud(connection.user);
       }
       return connection;
     } catch (error) {

@@ -1,14 +1,14 @@
 import type { NodeSlotStatus, NodeStatus, Ownership, SlotName } from '@slotcast/domain';
 import type { LogRecord, LogWriter, NewRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/runtime';
 
-/** The consumer's side of the nodes topic: what all nodes say, and this node's own records, which it alone writes. */
+/** One node's side of the nodes topic: what all nodes say, and this node's own records, which it alone writes. */
 export class NodeDirectory {
   readonly #node: string;
   readonly #topic: string;
   readonly #codec: Codec;
-  readonly #metrics: ConsumerMetrics;
+  readonly #onMalformed: () => void;
   readonly #logger: Logger;
   readonly #nodes = new Map<string, NodeStatus>();
   readonly #ownership = new Map<SlotName, Ownership>();
@@ -18,18 +18,23 @@ export class NodeDirectory {
     node: string;
     topic: string;
     codec: Codec;
-    metrics: ConsumerMetrics;
+    onMalformed: () => void;
     logger: Logger;
   }) {
     this.#node = options.node;
     this.#topic = options.topic;
     this.#codec = options.codec;
-    this.#metrics = options.metrics;
+    this.#onMalformed = options.onMalformed;
     this.#logger = options.logger;
   }
 
   get node(): string {
     return this.#node;
+  }
+
+  /** This node's own record, as it was read or written last. */
+  get own(): NodeStatus | undefined {
+    return this.#nodes.get(this.#node);
   }
 
   get nodes(): ReadonlyMap<string, NodeStatus> {
@@ -58,7 +63,7 @@ export class NodeDirectory {
       }
       switch (status.kind) {
         case 'malformed':
-          this.#metrics.malformedRecordsTotal.inc();
+          this.#onMalformed();
           this.#logger.error(
             {
               code: 'SC_RECORD_MALFORMED',
@@ -107,6 +112,9 @@ export class NodeDirectory {
       return;
     }
     await writer.append(records);
+    if (changes.node !== undefined) {
+      this.#nodes.set(this.#node, changes.node);
+    }
     changes.slots?.forEach((status) => this.#remember(status));
     changes.forget?.forEach((slot) => this.#forget(this.#node, slot));
   }

@@ -3,30 +3,42 @@ import {
   emptyBacklog,
   ingest,
   type Manifest,
+  type PublishedLine,
+  publishedOn,
   type ReplayPoint,
   type SettledBacklog,
   type SlotEvent,
   settle,
+  type TimelineHistory,
 } from '@slotcast/domain';
 import type { LogRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Clock, Logger } from '@slotcast/runtime';
 
-/** The consumer's side of the slots topic: decodes, orders and holds what replay has not reached. */
+/** The reader's side of the slots topic: decodes, orders and holds what replay has not reached. */
 export class SlotsFeed {
   readonly #codec: Codec;
   readonly #clock: Clock;
-  readonly #metrics: ConsumerMetrics;
+  readonly #onMalformed: () => void;
   readonly #logger: Logger;
+  readonly #onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
   #backlog: EventBacklog = emptyBacklog;
   #newestManifest: Manifest | undefined;
   #heartbeatAt: number | undefined;
 
-  constructor(options: { codec: Codec; clock: Clock; metrics: ConsumerMetrics; logger: Logger }) {
+  /** `onAccepted` gets the records that were neither malformed nor turned the clock back. */
+  constructor(options: {
+    codec: Codec;
+    clock: Clock;
+    onMalformed: () => void;
+    onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
+    logger: Logger;
+  }) {
     this.#codec = options.codec;
     this.#clock = options.clock;
-    this.#metrics = options.metrics;
+    this.#onMalformed = options.onMalformed;
     this.#logger = options.logger;
+    this.#onAccepted = options.onAccepted;
   }
 
   /** The newest manifest in the topic, whether replay has reached it or not. */
@@ -49,7 +61,7 @@ export class SlotsFeed {
       const decoded = await this.#codec.decodeSlotsRecord(record);
       if (decoded.kind === 'malformed') {
         const { key, reason } = decoded;
-        this.#metrics.malformedRecordsTotal.inc();
+        this.#onMalformed();
         this.#logger.error(
           { code: 'SC_RECORD_MALFORMED', offset: String(record.offset), key, reason },
           'skipped a malformed record',
@@ -62,15 +74,17 @@ export class SlotsFeed {
     this.#backlog = backlog;
     for (const { event, reason } of rejected) {
       const slot = event.kind === 'slot' ? event.slot : undefined;
-      this.#metrics.malformedRecordsTotal.inc();
+      this.#onMalformed();
       this.#logger.error(
         { code: 'SC_RECORD_MALFORMED', slot, reason },
         'rejected an event that turns the clock back',
       );
     }
     const refused = new Set(rejected.map(({ event }) => event));
-    for (const event of events) {
-      if (event.kind === 'manifest' && !refused.has(event)) {
+    const accepted = events.filter((event) => !refused.has(event));
+    this.#onAccepted(accepted);
+    for (const event of accepted) {
+      if (event.kind === 'manifest') {
         this.#newestManifest = event;
         this.#heartbeatAt = live ? this.#clock.now() : event.time;
       }
@@ -82,5 +96,10 @@ export class SlotsFeed {
     const settled = settle(this.#backlog, point);
     this.#backlog = settled.backlog;
     return settled;
+  }
+
+  /** All that was published on this line of descent, whether replay has reached it or not. */
+  publishedOn(history: TimelineHistory): PublishedLine {
+    return publishedOn(this.#backlog, history);
   }
 }

@@ -1,0 +1,34 @@
+/** Changes a setting that takes a reload. */
+export function setByReload(name: string, value: string): string {
+  return `ALTER SYSTEM SET ${name} = ${value}; SELECT pg_reload_conf();`;
+}
+
+/** Makes a physical slot upstream and has a standby stream from it. */
+export function usePhysicalSlot(
+  slot: string,
+  where: { readonly upstream: string; readonly standby: string } = { upstream: 'upstream', standby: 'here' },
+): string {
+  const setting = setByReload('primary_slot_name', quoteLiteral(slot));
+  return `/* ${where.upstream} */ ${createPhysicalSlot(slot)} /* ${where.standby} */ ${setting}`;
+}
+
+export function createPhysicalSlot(slot: string): string {
+  return `SELECT pg_create_physical_replication_slot(${quoteLiteral(slot)}, true);`;
+}
+
+/** A list as `ALTER SYSTEM SET` takes it. */
+export function literalList(values: readonly string[]): string {
+  return values.map(quoteLiteral).join(', ');
+}
+
+/** A name that a physical slot can have, from a node's name: `DB-2.example` gives `db_2_example`. */
+export function slotNameOf(node: string): string {
+  return node
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_]/g, '_')
+    .slice(0, 63);
+}
+
+function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

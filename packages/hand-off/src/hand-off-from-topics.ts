@@ -1,0 +1,198 @@
+import {
+  type NodeFacts,
+  type Promotion,
+  primaryStatus,
+  promotionSlotStatuses,
+  type Timeline,
+} from '@slotcast/domain';
+import {
+  type EventLog,
+  type LogReader,
+  type LogRecord,
+  type LogWriter,
+  readTo,
+  replayTopic,
+} from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
+import { NodeDirectory } from './node-directory.ts';
+import { SlotsFeed } from './slots-feed.ts';
+
+/** What a hand-off needs to read and write the topics itself. */
+export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 'drain'> {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly cluster: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage'>;
+  /** False when the server has not been promoted since slots were published last: then only the record is looked up. */
+  readonly needed: boolean;
+  /** How long another process of this node, which saw the end of recovery, is waited for. */
+  readonly patienceMs: number;
+}
+
+/** The transactional id under which a node writes its own records. */
+export function nodeWriterId(cluster: string, node: string): string {
+  return `slotcast.${cluster}.node.${node}`;
+}
+
+/**
+ * The hand-off by a process that does not follow the topics: reads them from the beginning, raises the fence at once, waits for the
+ * node's consumer to do the rest, and does it itself, fencing the consumer, when that takes too long. Resolves with the promotion on record.
+ */
+export async function handOffFromTopics(options: TopicHandOffOptions): Promise<Promotion | undefined> {
+  const run = new TopicHandOff(options);
+  try {
+    return await run.run();
+  } finally {
+    await run.close();
+  }
+}
+
+class TopicHandOff {
+  readonly #options: TopicHandOffOptions;
+  readonly #feed: SlotsFeed;
+  readonly #directory: NodeDirectory;
+  readonly #open: { close(): Promise<void> }[] = [];
+
+  constructor(options: TopicHandOffOptions) {
+    this.#options = options;
+    const { codec, clock, logger, nodesTopic, facts } = options;
+    this.#feed = new SlotsFeed({ codec, clock, onMalformed: ignore, onAccepted: ignore, logger });
+    this.#directory = new NodeDirectory({
+      node: facts.node,
+      topic: nodesTopic,
+      codec,
+      onMalformed: ignore,
+      logger,
+    });
+  }
+
+  async run(): Promise<Promotion | undefined> {
+    const { slotsTopic, nodesTopic, facts, log, cluster, clock } = this.#options;
+    const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#feed.take(records, false);
+    const takeNodes = (records: readonly LogRecord[]): Promise<void> => this.#directory.take(records, false);
+    const nodes = await this.#replay(nodesTopic, takeNodes);
+    if (!this.#options.needed || this.#isHandedOver()) {
+      const promotion = this.#directory.own?.promotion;
+      return promotion?.timeline === facts.timeline ? promotion : undefined;
+    }
+    const slots = await this.#replay(slotsTopic, takeSlots);
+    const knowledge = knowledgeOf(this.#feed, this.#directory);
+    const ended = await raiseFenceEarly({ ...this.#options, knowledge });
+    await this.#awaitConsumer(nodes, takeNodes);
+    if (this.#isHandedOver()) {
+      return this.#directory.own?.promotion;
+    }
+    const writer = await log.claim(nodeWriterId(cluster, facts.node));
+    this.#open.push(writer);
+    await this.#catchUp(nodes, nodesTopic, takeNodes);
+    const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);
+    const outcome = await handOff({ ...this.#options, ended, knowledge, drain });
+    if (outcome !== undefined) {
+      const lineage = this.#feed.newestManifest?.lineage;
+      await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
+    }
+    return outcome?.promotion;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#open.map((part) => part.close()));
+  }
+
+  #isHandedOver(): boolean {
+    return isHandedOver(this.#directory, this.#options.facts.timeline);
+  }
+
+  async #replay(
+    topic: string,
+    onRecords: (records: readonly LogRecord[]) => Promise<void>,
+  ): Promise<LogReader> {
+    const { log, signal } = this.#options;
+    const reader = await replayTopic({ log, topic, onRecords, signal });
+    this.#open.push(reader);
+    return reader;
+  }
+
+  async #catchUp(
+    reader: LogReader,
+    topic: string,
+    onRecords: (records: readonly LogRecord[]) => Promise<void>,
+  ): Promise<void> {
+    const { log, signal } = this.#options;
+    await readTo({ reader, end: await log.endOffset(topic), onRecords, signal });
+  }
+
+  /** Waits for the record of this node's consumer, if there ever was one. */
+  async #awaitConsumer(
+    nodes: LogReader,
+    take: (records: readonly LogRecord[]) => Promise<void>,
+  ): Promise<void> {
+    const { patienceMs, signal, logger } = this.#options;
+    if (patienceMs === 0 || this.#directory.own?.role !== 'standby') {
+      return;
+    }
+    logger.info({ patienceMs }, 'the server was promoted: waiting for its consumer to hand the slots over');
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+    try {
+      while (!this.#isHandedOver()) {
+        const batch = await nodes.next(patience);
+        await take(batch.records);
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!patience.aborted) {
+        throw error;
+      }
+      logger.warn({ patienceMs }, 'the consumer did not hand the slots over in time: the publisher does it');
+    }
+  }
+}
+
+/** Whoever follows the topics all the time counts and measures. */
+function ignore(): void {}
+
+/** True when this node's record says that the promotion to this timeline is dealt with. */
+export function isHandedOver(directory: NodeDirectory, timeline: Timeline): boolean {
+  const promotion = directory.own?.promotion;
+  return promotion?.complete === true && promotion.timeline === timeline;
+}
+
+/** What the topics say, always as of now. */
+export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffOptions['knowledge'] {
+  return {
+    publishedOn: (history) => feed.publishedOn(history),
+    get ownership() {
+      return directory.ownership;
+    },
+    get reasons() {
+      return new Map([...directory.written].map(([slot, { reason }]) => [slot, reason]));
+    },
+    get earlier() {
+      return directory.own?.promotion;
+    },
+  };
+}
+
+/** Commits the outcome to the nodes topic: from then on the publisher of this node may claim the slots topic. */
+export async function recordHandOff(options: {
+  readonly directory: NodeDirectory;
+  readonly writer: LogWriter;
+  readonly outcome: HandOffOutcome;
+  readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'timeline'>;
+  readonly lineage: string | undefined;
+  readonly clock: HandOffOptions['clock'];
+}): Promise<void> {
+  const { directory, writer, outcome, facts, lineage, clock } = options;
+  const { promotion } = outcome;
+  const time = clock.now();
+  const physicalSlots = outcome.local
+    .filter(({ type }) => type === 'physical')
+    .map(({ name, catalogXmin }) => ({ name, catalogXmin }));
+  await directory.write(writer, {
+    node: primaryStatus({ ...facts, timeline: promotion.timeline, physicalSlots, lineage }, promotion, time),
+    slots: promotionSlotStatuses(facts.node, promotion, time),
+    time,
+  });
+}

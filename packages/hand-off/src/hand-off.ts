@@ -1,0 +1,238 @@
+import {
+  type DivergencePolicy,
+  type FencePass,
+  fencedLsn,
+  fenceTargets,
+  formatLsn,
+  type HandOffPlan,
+  historyBefore,
+  type LocalSlot,
+  type Lsn,
+  lastSwitch,
+  type Ownership,
+  type Promotion,
+  type PublishedLine,
+  planHandOff,
+  type SlotName,
+  type SlotState,
+  type TimelineHistory,
+} from '@slotcast/domain';
+import {
+  connectPostgres,
+  DatabaseSessions,
+  flushWal,
+  identifySystem,
+  observePrimary,
+  type PostgresConnection,
+  type PostgresOptions,
+  readTimelineHistory,
+} from '@slotcast/postgres';
+import type { Clock, Logger } from '@slotcast/runtime';
+import type { EndedRecovery } from './recovery-guard.ts';
+import { SlotMover } from './slot-mover.ts';
+import { raiseFence } from './wal-fence.ts';
+
+/** What the topics say that a hand-off needs. */
+interface HandOffKnowledge {
+  publishedOn(history: TimelineHistory): PublishedLine;
+  readonly ownership: ReadonlyMap<SlotName, Ownership>;
+  /** Why slots were not ready, as the consumer last wrote. */
+  readonly reasons: ReadonlyMap<SlotName, string>;
+  /** The promotion that this node's record tells of. */
+  readonly earlier: Promotion | undefined;
+}
+
+export interface HandOffOptions {
+  readonly postgres: PostgresOptions;
+  readonly knowledge: HandOffKnowledge;
+  /** What this process saw of the end of recovery; absent when it did not run then. */
+  readonly ended: EndedRecovery | undefined;
+  readonly onDivergence: DivergencePolicy;
+  readonly wanted: (slot: SlotState) => boolean;
+  /** Brings `knowledge` up to the present end of the topics. Rejects when Kafka does not answer. */
+  readonly drain: () => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What became of the slots, to be recorded, and where they stand now. */
+export interface HandOffOutcome {
+  readonly promotion: Promotion;
+  readonly local: readonly LocalSlot[];
+}
+
+/**
+ * The hand-off of a promoted server's slots, whoever promoted it: raises the WAL fence, moves the slots to where their consumers had
+ * confirmed, quarantines those that nothing can make safe, drains the topic, and does the same once more with what came. Can be
+ * repeated at any point. `undefined` when the server is in recovery, or was never promoted.
+ */
+export async function handOff(options: HandOffOptions): Promise<HandOffOutcome | undefined> {
+  const { postgres, logger, signal } = options;
+  const connection = await connectPostgres({ ...postgres, signal });
+  const sessions = new DatabaseSessions(postgres, () => undefined, signal);
+  let replication: PostgresConnection | undefined;
+  try {
+    replication = await connectPostgres({ ...postgres, replication: true, signal });
+    const point = await readSwitch(replication, signal);
+    if (point === undefined) {
+      return undefined;
+    }
+    const mover = new SlotMover({ sessions, replication, logger, signal });
+    return await new HandOffRun({ ...options, ...point, connection, mover }).run();
+  } finally {
+    await Promise.allSettled([connection.close(), replication?.close(), sessions.close()]);
+  }
+}
+
+/** Where a promoted server left its line of descent. */
+interface SwitchPoint {
+  readonly history: TimelineHistory;
+  /** The history until then. */
+  readonly before: TimelineHistory;
+  readonly switchLsn: Lsn;
+}
+
+/** `undefined` on a server that was never promoted. */
+async function readSwitch(
+  replication: PostgresConnection,
+  signal: AbortSignal,
+): Promise<SwitchPoint | undefined> {
+  const { timeline } = await identifySystem(replication, signal);
+  const history = await readTimelineHistory(replication, timeline, signal);
+  const left = lastSwitch(history);
+  const before = historyBefore(history);
+  return left === undefined || before === undefined
+    ? undefined
+    : { history, before, switchLsn: left.switchLsn };
+}
+
+interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
+  readonly connection: PostgresConnection;
+  readonly mover: SlotMover;
+}
+
+/**
+ * Raises the fence alone, as far as the topics tell, and returns what is known of the end of recovery with that pass added. For a
+ * process that may have to wait before it does the rest.
+ */
+export async function raiseFenceEarly(
+  options: Pick<HandOffOptions, 'postgres' | 'knowledge' | 'ended' | 'onDivergence' | 'signal'>,
+): Promise<EndedRecovery | undefined> {
+  const { postgres, knowledge, ended, onDivergence, signal } = options;
+  if (onDivergence !== 'fence' || ended === undefined) {
+    return ended;
+  }
+  const connection = await connectPostgres({ ...postgres, signal });
+  let replication: PostgresConnection | undefined;
+  try {
+    replication = await connectPostgres({ ...postgres, replication: true, signal });
+    const point = await readSwitch(replication, signal);
+    if (point === undefined) {
+      return ended;
+    }
+    const { before, switchLsn } = point;
+    const targets = fenceTargets({ ...knowledge.publishedOn(before), switchLsn });
+    const pass = await raiseFence({ connection, targets, baselineXid: ended.baselineXid, signal });
+    return { ...ended, passes: [...ended.passes, pass] };
+  } finally {
+    await Promise.allSettled([connection.close(), replication?.close()]);
+  }
+}
+
+class HandOffRun {
+  readonly #options: HandOffRunOptions;
+  readonly #passes: FencePass[];
+  /** What was done for this promotion before. */
+  #earlier: Promotion | undefined;
+
+  constructor(options: HandOffRunOptions) {
+    this.#options = options;
+    const { knowledge, history } = options;
+    this.#earlier = knowledge.earlier?.timeline === history.timeline ? knowledge.earlier : undefined;
+    const fenced = this.#earlier?.fencedLsn;
+    this.#passes = [
+      ...(options.ended?.passes ?? []),
+      ...(fenced === undefined ? [] : [{ reachedLsn: fenced, clean: true }]),
+    ];
+  }
+
+  async run(): Promise<HandOffOutcome | undefined> {
+    // First with what is known: Kafka may be away, and the slots are wanted now.
+    if ((await this.#round()) === undefined) {
+      return undefined;
+    }
+    await this.#options.drain();
+    const promotion = await this.#round();
+    const after = await observePrimary(this.#options.connection, this.#options.signal);
+    if (promotion === undefined || after.inRecovery) {
+      return undefined;
+    }
+    // After a crash WAL that was not flushed is gone, and a commit could come to lie before the fence.
+    await flushWal(this.#options.connection, this.#options.signal);
+    report(promotion, this.#options.logger);
+    return { promotion, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
+  }
+
+  async #round(): Promise<Promotion | undefined> {
+    const { connection, knowledge, mover, before, switchLsn, signal } = this.#options;
+    const line = knowledge.publishedOn(before);
+    await this.#raiseFence(line);
+    const seen = await observePrimary(connection, signal);
+    if (seen.inRecovery) {
+      return undefined;
+    }
+    const plan = planHandOff({
+      published: line.published,
+      local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
+      ownership: knowledge.ownership,
+      lineage: line.manifest?.lineage,
+      wanted: this.#options.wanted,
+      switchLsn,
+      passes: this.#passes,
+      onDivergence: this.#options.onDivergence,
+      reasons: knowledge.reasons,
+      earlier: this.#earlier,
+    });
+    this.#earlier = this.#promotionOf(plan, await mover.run(plan));
+    return this.#earlier;
+  }
+
+  async #raiseFence(line: PublishedLine): Promise<void> {
+    const { connection, ended, onDivergence, switchLsn, signal } = this.#options;
+    if (onDivergence === 'fence') {
+      const targets = fenceTargets({ ...line, switchLsn });
+      const baselineXid = ended?.baselineXid;
+      this.#passes.push(await raiseFence({ connection, targets, baselineXid, signal }));
+    }
+  }
+
+  #promotionOf(plan: HandOffPlan, failed: ReadonlySet<SlotName>): Promotion {
+    const { history, switchLsn, clock } = this.#options;
+    return {
+      timeline: history.timeline,
+      switchLsn,
+      fencedLsn: fencedLsn(this.#passes),
+      complete: true,
+      ahead: plan.ahead.map((entry) =>
+        failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
+      ),
+      lost: plan.lost,
+      time: clock.now(),
+    };
+  }
+}
+
+function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger): void {
+  logger.info({ timeline, switchLsn: formatLsn(switchLsn) }, 'handed the slots over');
+  for (const { slot, confirmedFlushLsn, outcome } of ahead) {
+    const bytes = String(confirmedFlushLsn - switchLsn);
+    logger[outcome === 'fenced' ? 'warn' : 'error'](
+      { slot, from: formatLsn(switchLsn), to: formatLsn(confirmedFlushLsn), bytes, outcome },
+      'the consumer of a slot was ahead of this server: what it received from that WAL is not here',
+    );
+  }
+  for (const { slot, reason } of lost) {
+    logger.error({ slot, reason }, 'a slot was lost on the promotion: it was not ready');
+  }
+}

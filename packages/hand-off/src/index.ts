@@ -1,0 +1,11 @@
+export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
+export {
+  handOffFromTopics,
+  isHandedOver,
+  knowledgeOf,
+  nodeWriterId,
+  recordHandOff,
+} from './hand-off-from-topics.ts';
+export { NodeDirectory } from './node-directory.ts';
+export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
+export { SlotsFeed } from './slots-feed.ts';

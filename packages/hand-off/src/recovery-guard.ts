@@ -1,0 +1,133 @@
+import {
+  type DivergencePolicy,
+  type FencePass,
+  fenceTargets,
+  formatLsn,
+  type PublishedLine,
+} from '@slotcast/domain';
+import {
+  connectPostgres,
+  type PostgresConnection,
+  type PostgresOptions,
+  readWalEnd,
+  type WatchedRecovery,
+  watchRecovery,
+} from '@slotcast/postgres';
+import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/runtime';
+import { raiseFence } from './wal-fence.ts';
+
+const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
+/** How often a primary is asked whether it is a standby again, which takes a restart that ends the connection first. */
+const PRIMARY_LOOK_MS = 2000;
+
+/** The end of a recovery that this process has seen. */
+export interface EndedRecovery {
+  /** The next transaction id when recovery ended, as far as this process saw it. */
+  readonly baselineXid: number;
+  readonly passes: readonly FencePass[];
+}
+
+export interface RecoveryGuardOptions {
+  readonly postgres: PostgresOptions;
+  readonly onDivergence: DivergencePolicy;
+  /** What was published on the line of descent that the server replays; empty while nothing is known of it. */
+  readonly line: () => PublishedLine;
+  /** Called as soon as the fence stands. */
+  readonly onEnd: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Watches this node's server for the end of recovery, on a connection of its own and without Kafka, and raises the WAL fence
+ * at once: each millisecond counts, and Kafka may be down with the primary.
+ */
+export class RecoveryGuard {
+  readonly #options: RecoveryGuardOptions;
+  #last: WatchedRecovery | undefined;
+  #ended: EndedRecovery | undefined;
+
+  constructor(options: RecoveryGuardOptions) {
+    this.#options = options;
+  }
+
+  /** The end of the recovery that the server was in last; absent while it is in recovery, and when nobody saw the end. */
+  get ended(): EndedRecovery | undefined {
+    return this.#ended;
+  }
+
+  /** Watches until the signal is aborted, and then resolves. A server that cannot be reached is tried again. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.#watch(signal, () => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (signal.aborted) {
+          return;
+        }
+        failures += 1;
+        // The service itself reports a server that does not answer, at the level that it deserves.
+        logger.debug({ error: errorText(error), failures }, 'cannot watch the recovery of the server');
+        await clock.sleep(backoffMs(failures, BACKOFF, Math.random), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #watch(signal: AbortSignal, onSeen: () => void): Promise<never> {
+    const connection = await connectPostgres({ ...this.#options.postgres, signal });
+    try {
+      for (;;) {
+        const seen = await watchRecovery(connection, signal);
+        onSeen();
+        if (seen.inRecovery) {
+          this.#last = seen;
+          this.#ended = undefined;
+        } else {
+          await this.#onPrimary(connection, signal);
+        }
+      }
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #onPrimary(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
+    const last = this.#last;
+    if (last !== undefined) {
+      const passes = await this.#fence(connection, last.nextXid, signal);
+      this.#last = undefined;
+      this.#ended = { baselineXid: last.nextXid, passes };
+      this.#options.onEnd();
+    }
+    await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);
+  }
+
+  async #fence(
+    connection: PostgresConnection,
+    baselineXid: number,
+    signal: AbortSignal,
+  ): Promise<readonly FencePass[]> {
+    const { logger, clock, onDivergence, line } = this.#options;
+    if (onDivergence !== 'fence') {
+      return [];
+    }
+    const started = clock.monotonicMs();
+    const { replayedLsn, insertLsn } = await readWalEnd(connection, signal);
+    const targets = fenceTargets({ ...line(), switchLsn: replayedLsn ?? insertLsn });
+    const pass = await raiseFence({ connection, targets, baselineXid, signal });
+    logger.info(
+      {
+        from: formatLsn(insertLsn),
+        to: formatLsn(pass.reachedLsn),
+        clean: pass.clean,
+        ms: Math.round(clock.monotonicMs() - started),
+      },
+      'recovery has ended: raised the WAL fence',
+    );
+    return [pass];
+  }
+}

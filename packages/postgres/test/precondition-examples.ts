@@ -1,0 +1,18 @@
+import type { PreconditionFacts } from '@slotcast/postgres';
+
+/** A standby on which everything is as it should be. */
+export const met: PreconditionFacts = {
+  major: 18,
+  role: 'slotcast',
+  database: 'postgres',
+  hasReplication: true,
+  hasMonitor: true,
+  mayLogStandbySnapshot: true,
+  maySilenceLog: true,
+  inRecovery: true,
+  walLevel: 'logical',
+  hotStandbyFeedback: true,
+  primarySlotName: 'standby',
+  maxReplicationSlots: 10,
+  usedReplicationSlots: 9,
+};

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Check, lsn, parseSlotName, type SlotState } from '@slotcast/domain';
+import {
+  checkDatabases,
+  checkServerExtras,
+  checkServerPreconditions,
+  checkStreaming,
+  type PreconditionFacts,
+  type ServerFacts,
+} from '@slotcast/postgres';
+import { met } from './precondition-examples.ts';
+
+const server: ServerFacts = {
+  timeMs: 0,
+  maxWalSenders: 10,
+  maySwitchWal: true,
+  syncReplicationSlots: false,
+  synchronizedStandbySlots: '',
+  outputPluginLibraries: undefined,
+};
+
+function slot(name: string, over: Partial<SlotState> = {}): SlotState {
+  return {
+    name: parseSlotName(name),
+    type: 'logical',
+    plugin: 'pgoutput',
+    database: 'shop',
+    twoPhase: false,
+    failover: false,
+    synced: false,
+    confirmedFlushLsn: lsn(1n),
+    active: true,
+    ...over,
+  };
+}
+
+function bad(checks: readonly Check[]): string[] {
+  return checks.filter(({ outcome }) => outcome !== 'ok').map(({ outcome, check }) => `${outcome} ${check}`);
+}
+
+function judge(facts: Partial<PreconditionFacts>): string[] {
+  return bad(checkServerPreconditions({ ...met, ...facts }, 'db1'));
+}
+
+describe('the preconditions of a server in both roles', { timeout: 5000 }, () => {
+  test('that are met are all named', () => {
+    const checks = checkServerPreconditions(met, 'db1');
+    assert.deepEqual(bad(checks), []);
+    assert.equal(checks.length, 8);
+    assert.deepEqual(bad(checkServerPreconditions({ ...met, inRecovery: false }, 'db1')), []);
+  });
+
+  test('of the stricter service count', () => {
+    assert.deepEqual(judge({ hasMonitor: false }), ['failed role_pg_monitor']);
+    assert.deepEqual(judge({ mayLogStandbySnapshot: false }), ['failed role_standby_snapshot']);
+    assert.deepEqual(judge({ maySilenceLog: false }), ['warning role_log_min_messages']);
+    assert.deepEqual(judge({ walLevel: 'replica', inRecovery: false }), ['failed wal_level']);
+  });
+
+  test('of a standby fail on a standby, and feedback that is off warns on a primary', () => {
+    const off = { hotStandbyFeedback: false, primarySlotName: undefined };
+    assert.deepEqual(judge(off), ['failed hot_standby_feedback', 'failed primary_slot_name']);
+    assert.deepEqual(judge({ ...off, inRecovery: false }), ['warning hot_standby_feedback']);
+  });
+
+  test('name the physical slot after the node', () => {
+    const checks = checkServerPreconditions({ ...met, primarySlotName: undefined }, 'DB-2');
+    const remedy = checks.find(({ check }) => check === 'primary_slot_name')?.remedy;
+    assert.match(remedy ?? '', /slot\('db_2', true\);.*primary_slot_name = 'db_2';/);
+  });
+
+  test('ask for a version that slotcast was tested with', () => {
+    assert.deepEqual(judge({ major: 15 }), ['failed server_version']);
+    assert.deepEqual(judge({ major: 16 }), []);
+    assert.deepEqual(judge({ major: 19 }), ['warning server_version']);
+  });
+});
+
+describe('what a server offers besides', { timeout: 5000 }, () => {
+  const primary = { ...met, inRecovery: false };
+
+  test('is pg_switch_wal(), whose grant is only advised', () => {
+    const [check] = checkServerExtras(met, { ...server, maySwitchWal: false }, []);
+    assert.equal(check?.outcome, 'info');
+    assert.match(check?.remedy ?? '', /GRANT EXECUTE ON FUNCTION pg_switch_wal\(\) TO slotcast;$/);
+  });
+
+  test('is a list of standbys that consumers of failover slots wait for', () => {
+    const slots = [slot('app', { failover: true }), slot('s1', { type: 'physical' })];
+    const [, check] = checkServerExtras(primary, server, slots);
+    assert.equal(check?.outcome, 'info');
+    assert.equal(
+      check?.remedy,
+      "ALTER SYSTEM SET synchronized_standby_slots = 's1'; SELECT pg_reload_conf();",
+    );
+    const waiting = { ...server, synchronizedStandbySlots: 's1' };
+    assert.deepEqual(bad(checkServerExtras(primary, waiting, slots)), []);
+    assert.deepEqual(bad(checkServerExtras(primary, server, [slot('app')])), []);
+  });
+
+  test('is slot synchronisation of its own, from PostgreSQL 17 on', () => {
+    const syncing = { ...server, syncReplicationSlots: true };
+    assert.deepEqual(bad(checkServerExtras(met, syncing, [])), ['info slot_synchronisation']);
+    assert.equal(checkServerExtras({ ...met, major: 16 }, server, []).length, 1);
+  });
+});
+
+describe('the stream of a standby', { timeout: 5000 }, () => {
+  const receiver = {
+    status: 'streaming',
+    senderHost: 'db1',
+    senderPort: 5432,
+    slotName: 'db2',
+    receivedTimeline: undefined,
+  };
+
+  test('comes through the slot that is configured', () => {
+    assert.equal(checkStreaming('db2', receiver).outcome, 'ok');
+    const loose = checkStreaming('db2', { ...receiver, slotName: undefined });
+    assert.equal(loose.outcome, 'failed');
+    assert.match(loose.message, /from db1:5432 without a slot, although primary_slot_name is db2/);
+  });
+
+  test('that is not there may lack its slot upstream', () => {
+    for (const seen of [undefined, { ...receiver, status: 'waiting' }]) {
+      const check = checkStreaming('db2', seen);
+      assert.equal(check.outcome, 'failed');
+      assert.match(check.remedy, /pg_create_physical_replication_slot\('db2', true\)/);
+    }
+  });
+});
+
+test('only databases with slots must let the role in', { timeout: 5000 }, () => {
+  const closed = [
+    { name: 'My Shop', quotedName: '"My Shop"' },
+    { name: 'private', quotedName: 'private' },
+  ];
+  const checks = checkDatabases(new Set(['My Shop', 'open']), closed, 'slotcast');
+  assert.deepEqual(
+    checks.map(({ remedy }) => remedy),
+    ['/* on the primary */ GRANT CONNECT ON DATABASE "My Shop" TO slotcast;'],
+  );
+  assert.deepEqual(bad(checkDatabases(new Set(['open']), closed, 'slotcast')), []);
+});

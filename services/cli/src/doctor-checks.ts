@@ -1,0 +1,147 @@
+import {
+  type Check,
+  type ClusterSize,
+  checkCatalogPin,
+  checkConsumers,
+  checkKafkaClock,
+  checkNodeJs,
+  checkPlugins,
+  checkPublisher,
+  checkReplicationSlots,
+  checkServerClock,
+  checkStandbySlots,
+  checkSystem,
+  checkTable,
+  checkTimeline,
+  checkVersions,
+  checkWalSenders,
+  matchesFilters,
+  type SlotState,
+  type TopicContents,
+} from '@slotcast/domain';
+import {
+  checkDatabases,
+  checkServerExtras,
+  checkServerPreconditions,
+  checkStreaming,
+} from '@slotcast/postgres';
+import type { Config } from '@slotcast/runtime';
+import type { KafkaExamination } from './examine-kafka.ts';
+import type { ServerExamination, ServerView } from './examine-server.ts';
+import { packageVersion } from './version.ts';
+
+/** Slotcast's own sessions; they are counted apart. */
+const OWN_APPLICATION = /^slotcast-/;
+
+/** All checks, in the order of the table. What could not be looked at has none but the failed one that says so. */
+export function diagnose(
+  config: Config,
+  server: ServerExamination,
+  kafka: KafkaExamination,
+): readonly Check[] {
+  const { view } = server;
+  const { contents } = kafka;
+  const checks = [checkNodeJs(process.versions.node), ...server.checks, ...kafka.checks];
+  if (contents !== undefined) {
+    checks.push(...topicChecks(config, contents));
+  }
+  if (view !== undefined) {
+    const system = contents && checkSystem(view.systemIdentifier, contents.manifest);
+    // The topics of another cluster tell nothing about this server.
+    const own = system?.outcome === 'failed' ? undefined : contents;
+    checks.push(
+      ...serverChecks(config, view, own),
+      ...(system === undefined ? [] : [system]),
+      ...(own === undefined ? [] : clusterChecks(config, view, own)),
+    );
+  }
+  const order = Object.keys(checkTable);
+  return checks.toSorted((a, b) => order.indexOf(a.check) - order.indexOf(b.check));
+}
+
+function serverChecks(config: Config, view: ServerView, contents: TopicContents | undefined): Check[] {
+  const { preconditions, facts, settings } = view;
+  const { role, inRecovery, hasMonitor } = preconditions;
+  const slots = carriedSlots(view, contents).filter(({ type }) => type === 'logical');
+  const wanted = slots.filter((slot) => matchesFilters(config.slots, slot));
+  const databases = new Set(wanted.flatMap(({ database }) => (database === undefined ? [] : [database])));
+  const size: ClusterSize = {
+    logicalSlots: slots.length,
+    databases: databases.size,
+    standbys: countStandbys(view, contents),
+  };
+  const busy = view.walSenders.filter(({ application }) => !OWN_APPLICATION.test(application)).length;
+  const { maxReplicationSlots: max, usedReplicationSlots: used } = preconditions;
+  const plugins = { allowedPlugins: config.plugins, serverPlugins: facts.outputPluginLibraries };
+  return [
+    ...checkServerPreconditions(preconditions, config.node),
+    ...checkServerExtras(preconditions, facts, view.slots),
+    ...checkDatabases(databases, view.closedDatabases, role),
+    // Without pg_monitor the receiver cannot be seen.
+    ...(inRecovery && hasMonitor ? [checkStreaming(settings.primarySlotName, settings.walReceiver)] : []),
+    checkReplicationSlots({ max, used, inRecovery }, size),
+    checkWalSenders({ max: facts.maxWalSenders, busy }, size),
+    ...checkPlugins(wanted, plugins),
+    checkServerClock(view.clockAheadMs),
+  ];
+}
+
+function topicChecks(config: Config, contents: TopicContents): Check[] {
+  return [
+    checkKafkaClock(contents.heartbeat),
+    checkPublisher(contents, config.lagMaxMs),
+    checkVersions(contents.nodes, packageVersion()),
+  ];
+}
+
+function clusterChecks(
+  { node, takeOver }: Config,
+  view: ServerView,
+  contents: TopicContents,
+): readonly Check[] {
+  const { systemIdentifier, history, settings, slots } = view;
+  const { inRecovery } = view.preconditions;
+  const consumers = checkConsumers(contents, { node, inRecovery }, Date.now());
+  if (inRecovery) {
+    const { hotStandbyFeedback, walReceiver } = settings;
+    const primarySlotName = walReceiver?.slotName ?? settings.primarySlotName;
+    const self = { node, hotStandbyFeedback, primarySlotName, slots };
+    return [...consumers, ...checkCatalogPin(self, contents)];
+  }
+  const timeline =
+    history === undefined
+      ? []
+      : checkTimeline({ node, systemIdentifier, history, timeline: history.timeline }, contents, takeOver);
+  if (timeline.some(({ outcome }) => outcome === 'failed')) {
+    // The standbys that the topic tells of follow another primary.
+    return timeline;
+  }
+  const slotless = view.walSenders.flatMap(({ application, streaming, slot }) =>
+    streaming && slot === undefined ? [application] : [],
+  );
+  const physicalSlots = slots.filter(({ type }) => type === 'physical');
+  const primary = { node, physicalSlots, slotless };
+  return [...timeline, ...consumers, ...checkStandbySlots(primary, contents)];
+}
+
+/** The slots of the primary: its own, or as a standby knows them from the topic, with what it has itself. */
+function carriedSlots(view: ServerView, contents: TopicContents | undefined): readonly SlotState[] {
+  const here = view.slots.filter(({ temporary }) => !temporary);
+  if (!view.preconditions.inRecovery) {
+    return here;
+  }
+  const there = [...(contents?.slots.values() ?? [])].flatMap(({ op, state }) =>
+    op === 'drop' || state === undefined ? [] : [state],
+  );
+  return [...new Map([...there, ...here].map((slot) => [slot.name, slot])).values()];
+}
+
+/** Whichever tells of more: the physical slots that are known, or the nodes. */
+function countStandbys(view: ServerView, contents: TopicContents | undefined): number {
+  const physical = carriedSlots(view, contents).filter(({ type }) => type === 'physical').length;
+  // The record of a standby that was promoted stays what it was.
+  const nodes = [...(contents?.nodes.values() ?? [])].filter(
+    ({ role, node }) => role === 'standby' && node !== contents?.manifest?.node,
+  );
+  return Math.max(physical, nodes.length);
+}

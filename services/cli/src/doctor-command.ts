@@ -1,0 +1,34 @@
+import { exitCodes, loadConfig, postgresEnvironment } from '@slotcast/runtime';
+import { checkReport } from './check-report.ts';
+import type { PrintOptions } from './command-scope.ts';
+import { diagnose } from './doctor-checks.ts';
+import { examineKafka } from './examine-kafka.ts';
+import { examineServer } from './examine-server.ts';
+import { printLine } from './output.ts';
+
+/**
+ * `slotcast doctor`: every precondition of this node, its server, Kafka and the cluster; exit code 3 when one is not met. A server
+ * or a broker that does not answer is a failed check. Throws a ConfigError.
+ */
+export async function runDoctor(options: PrintOptions): Promise<void> {
+  // The services' settings are what is checked, so theirs are the requirements.
+  const config = loadConfig({ env: process.env, file: options.config, service: 'consumer' });
+  // node-postgres and pgpass read these from the environment only; here they may come from a file.
+  Object.assign(process.env, postgresEnvironment(config));
+  const [server, kafka] = await Promise.all([examineServer(config), examineKafka(config)]);
+  const checks = diagnose(config, server, kafka);
+  if (options.output === 'json') {
+    await printLine(JSON.stringify(checks, undefined, 2));
+  } else {
+    for (const line of checkReport(checks, hasColours())) {
+      await printLine(line);
+    }
+  }
+  if (checks.some(({ outcome }) => outcome === 'failed')) {
+    process.exitCode = exitCodes.negative.code;
+  }
+}
+
+function hasColours(): boolean {
+  return process.stdout.isTTY && process.env['TERM'] !== 'dumb' && (process.env['NO_COLOR'] ?? '') === '';
+}

@@ -1,0 +1,95 @@
+import { type PreparedPromotionJson, promotionRisks, readinessStates } from '@slotcast/domain';
+import { SlotcastError, textTable } from '@slotcast/runtime';
+import { z } from 'zod';
+import { printable } from './output.ts';
+import { counted, durationText } from './quantity.ts';
+
+/** A shorter silence says nothing: a living publisher writes every five seconds. */
+const SILENT_MS = 10_000;
+
+/** What `slotcast prepare-promotion` prints as JSON; a consumer of another version may add fields. */
+const preparedSchema = z.object({
+  safe: z.boolean(),
+  node: z.string(),
+  timeline: z.number(),
+  replay_lsn: z.string(),
+  end_of_wal: z.string(),
+  publisher_silent_ms: z.number().nullable(),
+  drained: z.boolean(),
+  slots: z.array(
+    z.object({
+      slot: z.string(),
+      risk: z.enum(promotionRisks),
+      state: z.enum(readinessStates),
+      reason: z.string(),
+      confirmed_flush_lsn: z.string().nullable(),
+      published_lsn: z.string().nullable(),
+      ahead_bytes: z.number(),
+    }),
+  ),
+});
+
+/** The same as the domain writes it, with names and numbers that are no longer checked. */
+export type PreparedAnswer = z.output<typeof preparedSchema>;
+
+/** Reads the answer of a consumer, or this process's own. Throws a SlotcastError when it is something else. */
+export function readPrepared(answer: object | PreparedPromotionJson): PreparedAnswer {
+  const parsed = preparedSchema.safeParse(answer);
+  if (!parsed.success) {
+    throw new SlotcastError(
+      'SC_OTHER_NODE',
+      `the consumer of this node answered with something else: ${z.prettifyError(parsed.error)}`,
+    );
+  }
+  return parsed.data;
+}
+
+/** The answer for people: the verdict first, then each slot at risk with the reason. */
+export function preparedText(prepared: PreparedAnswer, forced: boolean): string {
+  const risky = prepared.slots.filter(({ risk }) => risk !== 'none');
+  return [
+    verdictLine(prepared, risky.length, forced),
+    ...circumstances(prepared),
+    ...slotLines(prepared),
+  ].join('\n');
+}
+
+function verdictLine(prepared: PreparedAnswer, risky: number, forced: boolean): string {
+  if (prepared.safe) {
+    return `safe: node ${prepared.node} can be promoted, with ${counted(prepared.slots.length, 'slot')}`;
+  }
+  const forcedText = forced ? ', and --force was given: go on' : '';
+  if (risky === 0) {
+    return `unsafe: the time was over before node ${prepared.node} had applied all that the topic has${forcedText}`;
+  }
+  return `unsafe: a promotion of node ${prepared.node} would not be safe for ${counted(risky, 'slot')} of ${prepared.slots.length}${forcedText}`;
+}
+
+function circumstances(prepared: PreparedAnswer): string[] {
+  const { timeline, replay_lsn, end_of_wal, publisher_silent_ms } = prepared;
+  const lines = [`timeline ${timeline}, replayed up to ${replay_lsn} of ${end_of_wal}`];
+  if (publisher_silent_ms !== null && publisher_silent_ms < SILENT_MS) {
+    lines.push(
+      'the publisher of the primary is alive: for a planned switchover stop the primary first, then ask again',
+    );
+  } else if (publisher_silent_ms !== null) {
+    lines.push(`the publisher was last heard of ${durationText(publisher_silent_ms)} ago`);
+  }
+  return lines;
+}
+
+function slotLines({ slots }: PreparedAnswer): string[] {
+  if (slots.length === 0) {
+    return [];
+  }
+  const head = ['', 'slot', 'state', 'here', 'confirmed', ''];
+  const rows = slots.map((slot) => [
+    slot.risk === 'none' ? 'ok' : slot.risk === 'diverged' ? 'DIVERGED' : 'NOT READY',
+    printable(slot.slot),
+    slot.state,
+    slot.confirmed_flush_lsn ?? '-',
+    slot.published_lsn ?? '-',
+    printable(slot.reason),
+  ]);
+  return ['', ...textTable([head, ...rows])];
+}

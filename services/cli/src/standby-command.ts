@@ -1,0 +1,52 @@
+import type { ConsumerOptions } from '@slotcast/consumer';
+import { createKafkaLog } from '@slotcast/event-log';
+import {
+  type Config,
+  createConsumerMetrics,
+  createLogger,
+  kafkaOptions,
+  loadConfig,
+  postgresEnvironment,
+} from '@slotcast/runtime';
+import { type GlobalOptions, untilInterrupted } from './command-scope.ts';
+import { explainError } from './explain-error.ts';
+import { commonOptions } from './service-command.ts';
+import { packageVersion } from './version.ts';
+
+/** A person, or Patroni, waits for the answer. */
+const OPERATION_TIMEOUT_MS = 6_000;
+
+/** What a command on a standby works with. */
+export interface StandbyCommand {
+  readonly config: Config;
+  /** Connects to nothing before it is used. */
+  readonly consumer: ConsumerOptions;
+  readonly signal: AbortSignal;
+}
+
+/** Runs a command that is given beside a standby, with the settings of its consumer. Errors come out with their slotcast code. */
+export async function onStandby(
+  options: GlobalOptions,
+  use: (command: StandbyCommand) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig({ env: process.env, file: options.config, service: 'consumer' });
+  Object.assign(process.env, postgresEnvironment(config));
+  // Standard output is for the answer; what a service would log is of no use here.
+  const logger = createLogger({ level: 'silent', fields: {} });
+  const build = { version: packageVersion(), node: config.node, cluster: config.cluster };
+  const log = createKafkaLog({
+    ...kafkaOptions(config),
+    logger: () => undefined,
+    operationTimeoutMs: OPERATION_TIMEOUT_MS,
+  });
+  const { advanceDuty, pollMaxMs } = config;
+  const metrics = createConsumerMetrics(build);
+  const consumer = { ...commonOptions({ config, logger, log, build }), advanceDuty, pollMaxMs, metrics };
+  try {
+    await untilInterrupted((signal) => use({ config, consumer, signal }));
+  } catch (error) {
+    throw explainError(error);
+  } finally {
+    await log.close();
+  }
+}

@@ -1,0 +1,126 @@
+import {
+  type ClusterFacts,
+  type ClusterView,
+  clusterView,
+  matchesFilters,
+  type Requirement,
+  type SlotName,
+  unmetSlots,
+} from '@slotcast/domain';
+import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
+import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
+import { type Config, exitCodes, loadConfig, SlotcastError, systemClock } from '@slotcast/runtime';
+import { ClusterRecords } from './cluster-records.ts';
+import { type PrintOptions, untilInterrupted } from './command-scope.ts';
+import type { StatusReport } from './status-json.ts';
+import { checkStatusQuestion } from './status-question.ts';
+import { statusScreen } from './status-screen.ts';
+import { withEventLog } from './with-event-log.ts';
+
+export interface StatusOptions extends PrintOptions {
+  readonly watch: boolean;
+  readonly node?: string;
+  readonly slot?: SlotName;
+  /** Absent: one standby for every slot. */
+  readonly require?: Requirement;
+}
+
+const WATCH_MS = 1000;
+
+/** `slotcast status`: from the topics alone, so that it answers when servers do not. Exit code 3 when slots are not ready. */
+export async function runStatus(options: StatusOptions): Promise<void> {
+  const config = loadConfig({ env: process.env, file: options.config, service: 'cli' });
+  await untilInterrupted((signal) =>
+    withEventLog(config, async (log) => {
+      const topics = topicNames(config.topicPrefix, config.cluster);
+      await refuseMissingTopics(log, config, topics);
+      const url = config.schemaRegistryUrl;
+      const codec = createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) });
+      const records = await ClusterRecords.read({ log, codec, topics, signal });
+      try {
+        await answer({ config, options, records, topics, signal });
+      } finally {
+        await records.close();
+      }
+    }),
+  );
+}
+
+async function refuseMissingTopics(log: EventLog, config: Config, topics: TopicNames): Promise<void> {
+  for (const topic of [topics.slots, topics.nodes]) {
+    if ((await log.describeTopic(topic)) === undefined) {
+      throw new SlotcastError(
+        'SC_TOPIC_MISSING',
+        `there is no topic ${topic} at ${config.kafkaBootstrapServers.join(',')}`,
+      );
+    }
+  }
+}
+
+interface Asked {
+  readonly config: Config;
+  readonly options: StatusOptions;
+  readonly records: ClusterRecords;
+  readonly topics: TopicNames;
+  readonly signal: AbortSignal;
+}
+
+async function answer(asked: Asked): Promise<void> {
+  const { options, records, signal } = asked;
+  const facts = factsOf(asked);
+  checkStatusQuestion(options, viewOf(asked, facts, {}), facts);
+  const show = statusScreen(options);
+  const first = reportOf(asked);
+  await show(first);
+  if (!options.watch) {
+    if (unmetSlots(first.view, first.requirement).length > 0) {
+      process.exitCode = exitCodes.negative.code;
+    }
+    return;
+  }
+  await Promise.race([
+    records.follow(signal),
+    (async () => {
+      for (;;) {
+        await systemClock.sleep(WATCH_MS, signal);
+        await show(reportOf(asked));
+      }
+    })(),
+  ]);
+}
+
+function factsOf({ records, topics }: Asked): ClusterFacts {
+  const facts = records.facts();
+  if (facts === undefined) {
+    throw new SlotcastError(
+      'SC_NO_MANIFEST',
+      `topic ${topics.slots} has no manifest: no publisher has written to it yet`,
+    );
+  }
+  return facts;
+}
+
+function reportOf(asked: Asked): StatusReport {
+  const { config, options, records } = asked;
+  const { node, slot } = options;
+  return {
+    cluster: config.cluster,
+    view: viewOf(asked, factsOf(asked), { node, slot }),
+    requirement: options.require ?? 1,
+    malformed: records.malformed,
+  };
+}
+
+function viewOf(
+  { config }: Asked,
+  facts: ClusterFacts,
+  only: { readonly node?: string | undefined; readonly slot?: SlotName | undefined },
+): ClusterView {
+  return clusterView({
+    facts,
+    wanted: (slot) => matchesFilters(config.slots, slot),
+    heartbeatStaleMs: config.lagMaxMs,
+    now: systemClock.now(),
+    ...only,
+  });
+}

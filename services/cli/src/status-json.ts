@@ -1,0 +1,136 @@
+import {
+  type Candidate,
+  type ClusterView,
+  type CopyView,
+  formatLsn,
+  type Lsn,
+  type NodeView,
+  type Requirement,
+  type SlotView,
+  unmetSlots,
+} from '@slotcast/domain';
+
+/** What is looked at, and how it was asked for. */
+export interface StatusReport {
+  readonly cluster: string;
+  readonly view: ClusterView;
+  readonly requirement: Requirement;
+  /** Records of the topics that could not be read. */
+  readonly malformed: number;
+}
+
+/** The report as `slotcast status --output json` prints it; `docs/reference/status.md` explains each field. */
+export function statusObject({ cluster, view, requirement, malformed }: StatusReport): object {
+  const unmet = new Set(unmetSlots(view, requirement).map(({ name }) => name));
+  const { publisher } = view;
+  return {
+    cluster,
+    time: isoTime(view.time),
+    require: String(requirement),
+    satisfied: unmet.size === 0,
+    publisher: {
+      node: publisher.node,
+      epoch: publisher.epoch,
+      timeline: publisher.timeline,
+      lsn: formatLsn(publisher.lsn),
+      heartbeat_age_ms: publisher.heartbeatAgeMs,
+      silent: publisher.silent,
+    },
+    nodes: view.nodes.map((node) => nodeObject(node, view.time)),
+    slots: view.slots.map((slot) => slotObject(slot, !unmet.has(slot.name))),
+    candidates: view.candidates.map(candidateObject),
+    malformed_records: malformed,
+  };
+}
+
+function nodeObject({ name, role, ageMs, stale, unfit, status }: NodeView, now: number): object {
+  const isStandby = role === 'standby';
+  return {
+    node: name,
+    role,
+    age_ms: ageMs,
+    stale,
+    unfit: unfit ?? null,
+    slotcast_version: status?.version ?? null,
+    server_version: status?.serverVersion ?? null,
+    timeline: isStandby ? (status?.timeline ?? null) : null,
+    receive_lsn: lsnText(isStandby ? status?.receiveLsn : undefined),
+    replay_lsn: lsnText(isStandby ? status?.replayLsn : undefined),
+    upstream: (isStandby ? status?.upstream : undefined) ?? null,
+    canary:
+      status?.canary === undefined
+        ? null
+        : { lag_ms: status.canary.lagMs, age_ms: Math.max(0, now - status.canary.time) },
+    promotion: promotionObject(status?.promotion),
+  };
+}
+
+function promotionObject(promotion: NonNullable<NodeView['status']>['promotion']): object | null {
+  return promotion === undefined
+    ? null
+    : {
+        timeline: promotion.timeline,
+        switch_lsn: formatLsn(promotion.switchLsn),
+        fenced_lsn: lsnText(promotion.fencedLsn),
+        complete: promotion.complete,
+        ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
+          slot,
+          confirmed_flush_lsn: formatLsn(confirmedFlushLsn),
+          outcome,
+        })),
+        lost: promotion.lost.map(({ slot, reason }) => ({ slot, reason })),
+        time: isoTime(promotion.time),
+      };
+}
+
+function slotObject({ name, known, copies }: SlotView, satisfied: boolean): object {
+  const state = known?.record.state;
+  return {
+    slot: name,
+    plugin: state?.plugin ?? null,
+    database: state?.database ?? null,
+    restart_lsn: lsnText(state?.restartLsn),
+    confirmed_flush_lsn: lsnText(state?.confirmedFlushLsn),
+    satisfied,
+    copies: copies.map(copyObject),
+  };
+}
+
+function copyObject(copy: CopyView): object {
+  return {
+    node: copy.node,
+    state: copy.state ?? null,
+    reason: copy.reason,
+    ready: copy.ready,
+    restart_lsn: lsnText(copy.restartLsn),
+    confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
+    lag_bytes: copy.lag === undefined ? null : Number(copy.lag.bytes),
+    lag_ms: copy.lag?.ms ?? null,
+  };
+}
+
+function candidateObject(candidate: Candidate): object {
+  return {
+    node: candidate.node,
+    stale: candidate.stale,
+    timeline: candidate.timeline ?? null,
+    wal_lsn: lsnText(candidate.walLsn),
+    lost: candidate.lost.map(({ slot, state, reason }) => ({ slot, state: state ?? null, reason })),
+    ahead: candidate.ahead.map(({ slot, confirmedFlushLsn, bytes, certain }) => ({
+      slot,
+      confirmed_flush_lsn: formatLsn(confirmedFlushLsn),
+      bytes: Number(bytes),
+      certain,
+    })),
+    ahead_bytes: candidate.aheadBytes === undefined ? null : Number(candidate.aheadBytes),
+  };
+}
+
+function lsnText(position: Lsn | undefined): string | null {
+  return position === undefined ? null : formatLsn(position);
+}
+
+function isoTime(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+}

@@ -1,0 +1,147 @@
+import {
+  type ClusterFacts,
+  clusterView,
+  lsn,
+  type NodeSlotStatus,
+  type NodeStatus,
+  parseSlotName,
+  parseSystemIdentifier,
+  SlotTrack,
+  timeline,
+} from '@slotcast/domain';
+import type { StatusReport } from 'slotcast';
+
+export const NOW = Date.UTC(2026, 0, 31, 12);
+
+const systemIdentifier = parseSystemIdentifier('7300000000000000001');
+const incarnation = { epoch: 1, seq: 1 };
+const orders = parseSlotName('orders_cdc');
+const audit = parseSlotName('audit_cdc');
+
+/** A standby that wrote its record `ageMs` ago. */
+export function standby(node: string, ageMs: number, over: Partial<NodeStatus> = {}) {
+  const record: NodeStatus = {
+    kind: 'node',
+    node,
+    role: 'standby',
+    instance: 'i',
+    version: '0.1.0',
+    systemIdentifier,
+    timeline: timeline(1),
+    serverVersion: 180_004,
+    receiveLsn: lsn(0x300_0000n),
+    replayLsn: lsn(0x300_0000n),
+    upstream: 'db1:5432',
+    physicalSlots: [],
+    wantsStandbySnapshot: false,
+    time: NOW - ageMs,
+    ...over,
+  };
+  return { record, writtenAt: NOW - ageMs };
+}
+
+/** What a standby wrote of a slot. */
+export function copy(node: string, slot: 'orders_cdc' | 'audit_cdc', over: Partial<NodeSlotStatus> = {}) {
+  const record: NodeSlotStatus = {
+    kind: 'node_slot',
+    node,
+    slot: parseSlotName(slot),
+    role: 'standby',
+    ownership: { incarnation, lineage: 'l', proven: true },
+    state: 'ready',
+    reason: '',
+    restartLsn: lsn(0x200_0000n),
+    confirmedFlushLsn: lsn(0x2ff_0000n),
+    time: NOW - 2000,
+    ...over,
+  };
+  return { record, writtenAt: NOW - 2000 };
+}
+
+/** Primary `db1` with two slots, of which the orders' consumer moved ten minutes ago, and these standbys. */
+export function factsOf(
+  nodes: readonly ReturnType<typeof standby>[],
+  copies: readonly ReturnType<typeof copy>[],
+  options: { readonly manifestAgeMs?: number; readonly names?: readonly string[] } = {},
+): ClusterFacts {
+  const origin = { lsn: lsn(0x310_0000n), timeline: timeline(1), epoch: 1, seq: 9, node: 'db1', time: NOW };
+  const names = (options.names ?? [audit, orders]).map(parseSlotName);
+  return {
+    manifest: {
+      record: {
+        ...origin,
+        kind: 'manifest',
+        systemIdentifier,
+        history: { timeline: timeline(1), ancestors: [] },
+        timelineNode: 'db1',
+        instance: 'i',
+        lineage: 'l',
+        slots: names.map((name) => ({ name, incarnation })),
+      },
+      writtenAt: NOW - (options.manifestAgeMs ?? 1000),
+    },
+    slots: new Map(
+      names.map((name) => {
+        const confirmedFlushLsn = lsn(name === orders ? 0x300_8000n : 0x2ff_0000n);
+        const writtenAt = NOW - 600_000;
+        const track = new SlotTrack();
+        track.add(confirmedFlushLsn, writtenAt);
+        const state = {
+          name,
+          type: 'logical',
+          plugin: 'pgoutput',
+          database: 'shop',
+          twoPhase: false,
+          failover: false,
+          synced: false,
+          restartLsn: lsn(0x200_0000n),
+          confirmedFlushLsn,
+          active: true,
+        } as const;
+        const record = {
+          ...origin,
+          seq: 2,
+          kind: 'slot',
+          op: 'update',
+          slot: name,
+          incarnation,
+          state,
+        } as const;
+        return [name, { record, writtenAt, track }];
+      }),
+    ),
+    nodes: new Map(nodes.map((node) => [node.record.node, node])),
+    nodeSlots: new Map(
+      nodes.map(({ record: { node } }) => [
+        node,
+        new Map(copies.filter(({ record }) => record.node === node).map((each) => [each.record.slot, each])),
+      ]),
+    ),
+  };
+}
+
+export function reportOf(facts: ClusterFacts, over: Partial<StatusReport> = {}): StatusReport {
+  const view = clusterView({ facts, wanted: () => true, heartbeatStaleMs: 60_000, now: NOW });
+  return { cluster: 'orders', view, requirement: 1, malformed: 0, ...over };
+}
+
+/** A report in which every field of the JSON has a value. */
+export function fullReport(): StatusReport {
+  const promotion = {
+    timeline: timeline(1),
+    switchLsn: lsn(0x100_0000n),
+    fencedLsn: lsn(0x110_0000n),
+    complete: true,
+    ahead: [{ slot: orders, confirmedFlushLsn: lsn(0x108_0000n), outcome: 'fenced' }],
+    lost: [{ slot: audit, reason: 'no plugin' }],
+    time: NOW - 7_200_000,
+  } as const;
+  const facts = factsOf(
+    [
+      standby('db2', 2000, { promotion, canary: { lagMs: 14, time: NOW - 1000 } }),
+      standby('db3', 95_000, { systemIdentifier: parseSystemIdentifier('42') }),
+    ],
+    [copy('db2', 'orders_cdc'), copy('db2', 'audit_cdc', { state: 'blocked', reason: 'no plugin' })],
+  );
+  return reportOf(facts);
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { statusObject } from 'slotcast';
+import { fullReport, NOW } from './status-examples.ts';
+
+const PAGE = new URL('../../../docs/reference/status.md', import.meta.url);
+
+/** Paths of all values in a JSON document, such as `nodes[].node`. */
+function pathsOf(value: unknown, path = ''): string[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((item) => pathsOf(item, `${path}[]`));
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).flatMap(([key, item]) =>
+      pathsOf(item, path === '' ? key : `${path}.${key}`),
+    );
+  }
+  // An object or a list that is missing here has its fields in another place of the example.
+  return value === null ? [`${path}?`] : [path];
+}
+
+function fieldsOf(document: unknown): string[] {
+  const paths = pathsOf(document);
+  const valued = paths.filter((path) => !path.endsWith('?'));
+  const missing = paths.filter((path) => path.endsWith('?')).map((path) => path.slice(0, -1));
+  return [
+    ...new Set([...valued, ...missing.filter((path) => !valued.some((other) => other.startsWith(path)))]),
+  ];
+}
+
+describe('the status as JSON', { timeout: 10_000 }, () => {
+  const document: unknown = JSON.parse(JSON.stringify(statusObject(fullReport())));
+
+  test('has exactly the fields of docs/reference/status.md', () => {
+    const documented = [...readFileSync(PAGE, 'utf8').matchAll(/^\| `([^`]+)` \|/gm)].map(
+      (match) => match[1] ?? '',
+    );
+    assert.deepEqual(fieldsOf(document).toSorted(byText), documented.toSorted(byText));
+  });
+
+  test('has LSNs and times as text, ages and lags as numbers', () => {
+    assert.ok(typeof document === 'object' && document !== null);
+    const { time, satisfied, publisher, slots, candidates } = statusParts(document);
+    assert.equal(time, new Date(NOW).toISOString());
+    assert.equal(satisfied, false);
+    assert.deepEqual(publisher, {
+      node: 'db1',
+      epoch: 1,
+      timeline: 1,
+      lsn: '0/3100000',
+      heartbeat_age_ms: 1000,
+      silent: false,
+    });
+    assert.deepEqual(slots[1], {
+      slot: 'orders_cdc',
+      plugin: 'pgoutput',
+      database: 'shop',
+      restart_lsn: '0/2000000',
+      confirmed_flush_lsn: '0/3008000',
+      satisfied: true,
+      copies: [
+        {
+          node: 'db2',
+          state: 'ready',
+          reason: '',
+          ready: true,
+          restart_lsn: '0/2000000',
+          confirmed_flush_lsn: '0/2FF0000',
+          lag_bytes: 0x18000,
+          lag_ms: 600_000,
+        },
+        {
+          node: 'db3',
+          state: null,
+          reason: 'db3 has not said anything of it as a standby',
+          ready: false,
+          restart_lsn: null,
+          confirmed_flush_lsn: null,
+          lag_bytes: null,
+          lag_ms: null,
+        },
+      ],
+    });
+    assert.deepEqual(candidates, [
+      {
+        node: 'db2',
+        stale: false,
+        timeline: 1,
+        wal_lsn: '0/3000000',
+        lost: [{ slot: 'audit_cdc', state: 'blocked', reason: 'no plugin' }],
+        ahead: [{ slot: 'orders_cdc', confirmed_flush_lsn: '0/3008000', bytes: 0x8000, certain: true }],
+        ahead_bytes: 0x8000,
+      },
+    ]);
+  });
+});
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}
+
+function statusParts(document: object) {
+  assert.ok('time' in document && 'satisfied' in document && 'publisher' in document);
+  assert.ok('slots' in document && Array.isArray(document.slots) && 'candidates' in document);
+  const slots: readonly unknown[] = document.slots;
+  const { time, satisfied, publisher, candidates } = document;
+  return { time, satisfied, publisher, slots, candidates };
+}

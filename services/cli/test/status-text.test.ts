@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { lsn } from '@slotcast/domain';
+import { bytesText, durationText, paintFor, plain, type StatusReport, statusText, wrapText } from 'slotcast';
+import { copy, factsOf, fullReport, reportOf, standby } from './status-examples.ts';
+
+const options = { timeout: 10_000 };
+const enough = { receiveLsn: lsn(0x310_0000n) };
+/** What the consumer of the orders has confirmed. */
+const current = { confirmedFlushLsn: lsn(0x300_8000n) };
+
+function text(report: StatusReport, width = 100): string {
+  return statusText(report, { paint: plain, width }).join('\n');
+}
+
+function firstLine(report: StatusReport): string {
+  return text(report, 200).split('\n')[0] ?? '';
+}
+
+const both = [
+  copy('db2', 'orders_cdc', current),
+  copy('db2', 'audit_cdc'),
+  copy('db3', 'orders_cdc', current),
+  copy('db3', 'audit_cdc'),
+];
+const well = factsOf([standby('db2', 1000, enough), standby('db3', 3000, enough)], both);
+
+describe('the first line', options, () => {
+  test('says that all is well, and for how many standbys', () => {
+    assert.equal(firstLine(reportOf(well)), 'Every wanted slot can be taken over by at least one standby.');
+    assert.equal(
+      firstLine(reportOf(well, { requirement: 'all' })),
+      'Every wanted slot can be taken over by each of 2 standbys.',
+    );
+    assert.equal(
+      firstLine(reportOf(well, { requirement: 2 })),
+      'Every wanted slot can be taken over by at least 2 standbys.',
+    );
+    const one = factsOf([standby('db2', 0)], both, { names: ['orders_cdc'] });
+    assert.equal(firstLine(reportOf(one)), 'Slot orders_cdc can be taken over by standby db2.');
+  });
+
+  test('names the slots that are not ready', () => {
+    const half = factsOf([standby('db2', 0), standby('db3', 0)], both.slice(0, 1));
+    assert.equal(firstLine(reportOf(half)), '1 of 2 wanted slots is not ready on any standby: audit_cdc.');
+    assert.equal(
+      firstLine(reportOf(half, { requirement: 'all' })),
+      '2 of 2 wanted slots have no ready copy on each of 2 standbys: audit_cdc, orders_cdc.',
+    );
+    assert.equal(
+      firstLine(reportOf(factsOf([standby('db2', 0)], []))),
+      'None of 2 wanted slots is ready on standby db2: audit_cdc, orders_cdc.',
+    );
+  });
+
+  test('says so when no slot is wanted', () => {
+    assert.match(firstLine(reportOf(factsOf([], [], { names: [] }))), /^There is nothing to take over/);
+  });
+});
+
+describe('the report', options, () => {
+  test('of a cluster that is well has nothing but facts', () => {
+    const shown = text(reportOf(well));
+    assert.doesNotMatch(shown, /not ready|stale|Ahead|brackets/);
+    assert.match(shown, /^orders_cdc {2}0\/3008000 {2}ready {2}ready$/m);
+    assert.match(shown, /^1\. db2: loses no slot; no consumer is ahead of its WAL \(0\/3100000\)$/m);
+  });
+
+  test('says that all standbys were silent for how long, and what was so then', () => {
+    const facts = factsOf([standby('db2', 95_000), standby('db3', 200_000)], both);
+    const shown = text(reportOf(facts), 200);
+    assert.match(shown, /^No standby has written its status for 1 min 35 s: what is said/m);
+    assert.match(shown, /^audit_cdc .* was ready {2}was ready$/m);
+    assert.match(shown, /^Each of them could still be taken over/m);
+  });
+
+  test('says that the publisher is silent', () => {
+    const facts = factsOf([standby('db2', 0)], both, { manifestAgeMs: 61_000 });
+    assert.match(text(reportOf(facts)), /^The publisher beside db1 has been silent for 1 min 1 s/m);
+  });
+
+  test('gives each reason once, with all slots that it holds for', () => {
+    const blocked = { state: 'blocked', reason: 'hot_standby_feedback is off' } as const;
+    const facts = factsOf(
+      [standby('db2', 0)],
+      [copy('db2', 'orders_cdc', blocked), copy('db2', 'audit_cdc', blocked)],
+    );
+    assert.match(
+      text(reportOf(facts)),
+      /^db2: audit_cdc, orders_cdc are blocked: hot_standby_feedback is off$/m,
+    );
+  });
+
+  test('shows what the last promotion did, the canary, an unfit standby, and what a promotion would cost', () => {
+    const shown = text(fullReport(), 400);
+    assert.match(
+      shown,
+      /^db2 was promoted to timeline 1 at 0\/1000000, 2 h ago: fence raised to 0\/1100000; consumers that were ahead: orders_cdc \(0\/1080000, fenced\); slots lost: audit_cdc \(no plugin\)$/m,
+    );
+    assert.match(shown, /14 ms, 1 s ago/);
+    assert.match(shown, /^db3 is unfit: it has system identifier 42/m);
+    assert.match(
+      shown,
+      /^1\. db2: loses 1 of 2 slots; consumers are up to 32 kB ahead of its WAL \(0\/3000000\)$/m,
+    );
+    assert.match(shown, /^ {3}lost: audit_cdc \(blocked\)$/m);
+    assert.match(shown, /^ {3}ahead: orders_cdc 32 kB$/m);
+    assert.match(shown, /ready \(96 kB, 10 min\)/);
+  });
+
+  test('stays within its width, with a further table for standbys that have no room in the first', () => {
+    const names = Array.from({ length: 12 }, (_, index) => `a-standby-with-a-long-name-${index}`);
+    const facts = factsOf(
+      names.map((name) => standby(name, 0)),
+      [],
+    );
+    const lines = text(reportOf(facts), 80).split('\n');
+    const tables = lines.filter((line) => line.startsWith('slot '));
+    assert.ok(tables.length > 1);
+    for (const name of names) {
+      assert.equal(tables.filter((line) => line.split(/\s+/).includes(name)).length, 1, name);
+    }
+    assert.ok(tables.every((line) => line.length <= 80));
+  });
+
+  test('has the same words with colours as without', () => {
+    const paint = paintFor({ isTTY: true }, {});
+    const coloured = statusText(fullReport(), { paint, width: 100 });
+    assert.notDeepEqual(coloured, statusText(fullReport(), { paint: plain, width: 100 }));
+    assert.equal(stripVTControlCharacters(coloured.join('\n')), text(fullReport()));
+  });
+
+  test('shows no control characters that a record brought along', () => {
+    const evil = copy('db2', 'audit_cdc', { state: 'blocked', reason: 'a\u001b[2Jb' });
+    assert.ok(!text(reportOf(factsOf([standby('db2', 0)], [evil]))).includes('\u001b'));
+  });
+});
+
+describe('colours', options, () => {
+  test('are for terminals that want them', () => {
+    assert.equal(paintFor({ isTTY: true }, { NO_COLOR: '1' })('bad', 'x'), 'x');
+    assert.equal(paintFor({ isTTY: true }, { TERM: 'dumb' })('bad', 'x'), 'x');
+    assert.equal(paintFor({ isTTY: false }, {})('bad', 'x'), 'x');
+    assert.notEqual(paintFor({ isTTY: true }, {})('bad', 'x'), 'x');
+  });
+});
+
+describe('quantities', options, () => {
+  test('are short', () => {
+    assert.deepEqual([0n, 1n, 1023n, 12_288n, 1_572_864n, 2n ** 40n].map(bytesText), [
+      '0 bytes',
+      '1 byte',
+      '1023 bytes',
+      '12 kB',
+      '1.5 MB',
+      '1.0 TB',
+    ]);
+    assert.deepEqual([340, 12_400, 59_999, 200_000, 18_120_000, 1_047_600_000].map(durationText), [
+      '340 ms',
+      '12 s',
+      '1 min',
+      '3 min 20 s',
+      '5 h 2 min',
+      '12 d 3 h',
+    ]);
+  });
+});
+
+test('text is broken between words, with later lines indented', options, () => {
+  assert.deepEqual(wrapText('one two three four', { width: 9, indent: 2 }), ['one two', '  three', '  four']);
+  assert.deepEqual(wrapText('   lost: a', { width: 80, indent: 2 }), ['   lost: a']);
+});

@@ -1,0 +1,90 @@
+import { judgeAdoption, type SlotName } from '@slotcast/domain';
+import type { NodeDirectory } from '@slotcast/hand-off';
+import { type Clock, SlotcastError } from '@slotcast/runtime';
+import type { SessionRequest, SessionRound } from './session-request.ts';
+
+/** What came of an adoption. */
+export interface AdoptedSlot {
+  readonly slot: SlotName;
+  /** False when it was slotcast's already. */
+  readonly adopted: boolean;
+}
+
+/** Makes a slot on this standby that slotcast did not make its own, if that is safe. */
+export class Adoption implements SessionRequest {
+  readonly result: Promise<AdoptedSlot>;
+  readonly #slot: SlotName;
+  readonly #directory: NodeDirectory;
+  readonly #clock: Clock;
+  #resolve: (adopted: AdoptedSlot) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+
+  constructor(slot: SlotName, directory: NodeDirectory, clock: Clock) {
+    this.#slot = slot;
+    this.#directory = directory;
+    this.#clock = clock;
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  async answer(round: Pick<SessionRound, 'view' | 'settled' | 'writer'>): Promise<boolean> {
+    try {
+      this.#resolve(await this.#adopt(round));
+    } catch (error) {
+      this.#reject(error);
+      if (!(error instanceof SlotcastError)) {
+        throw error;
+      }
+    }
+    return true;
+  }
+
+  fail(error: unknown): void {
+    this.#reject(error);
+  }
+
+  async #adopt({
+    view,
+    settled,
+    writer,
+  }: Pick<SessionRound, 'view' | 'settled' | 'writer'>): Promise<AdoptedSlot> {
+    const { manifest, desired } = settled;
+    const slot = this.#slot;
+    if (manifest === undefined) {
+      throw new SlotcastError(
+        'SC_NO_MANIFEST',
+        'no publisher has written anything that this server has replayed',
+      );
+    }
+    const local = view.slots.find((candidate) => candidate.name === slot && !candidate.temporary);
+    const owned = this.#directory.ownership.get(slot);
+    const verdict = judgeAdoption({ slot, local, event: desired.get(slot), manifest, owned });
+    if (verdict.kind === 'refuse') {
+      throw new SlotcastError('SC_ADOPT_REFUSED', verdict.reason);
+    }
+    if (verdict.kind === 'owned') {
+      return { slot, adopted: false };
+    }
+    const time = this.#clock.now();
+    await this.#directory.write(writer, {
+      slots: [
+        {
+          kind: 'node_slot',
+          node: this.#directory.node,
+          slot,
+          role: 'standby',
+          ownership: verdict.ownership,
+          state: 'catching_up',
+          reason: 'was adopted',
+          restartLsn: local?.restartLsn,
+          confirmedFlushLsn: local?.confirmedFlushLsn,
+          time,
+        },
+      ],
+      time,
+    });
+    return { slot, adopted: true };
+  }
+}

@@ -1,0 +1,117 @@
+import { type DivergencePolicy, emptyLine, type PlanPolicy, type PublishedLine } from '@slotcast/domain';
+import type { EventLog } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import {
+  type EndedRecovery,
+  handOff,
+  handOffFromTopics,
+  knowledgeOf,
+  RecoveryGuard,
+  recordHandOff,
+} from '@slotcast/hand-off';
+import { connectPostgres, identifySystem, type PostgresOptions } from '@slotcast/postgres';
+import type { Clock, Logger } from '@slotcast/runtime';
+import type { PromotedSession, StandbySession } from './standby-session.ts';
+
+export interface PromotionKeeperOptions {
+  readonly node: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly instance: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly policy: PlanPolicy;
+  readonly onDivergence: DivergencePolicy;
+  readonly postgres: PostgresOptions;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** The guard sees the end of recovery within milliseconds, unless it has just lost its connection. */
+const GUARD_PATIENCE_MS = 2000;
+const GUARD_LOOK_MS = 2;
+
+/** Sees to it that every promotion of this node's server is followed by one hand-off, whatever fails in between. */
+export class PromotionKeeper {
+  readonly #options: PromotionKeeperOptions;
+  readonly #guard: RecoveryGuard;
+  #session: StandbySession | undefined;
+  #line: () => PublishedLine = () => emptyLine;
+  /** The end of recovery that was dealt with. */
+  #done: EndedRecovery | undefined;
+
+  constructor(options: PromotionKeeperOptions) {
+    this.#options = options;
+    this.#guard = new RecoveryGuard({
+      ...options,
+      line: () => this.#line(),
+      onEnd: () => this.#session?.wake(),
+    });
+  }
+
+  /** Watches until the signal is aborted. */
+  watch(signal: AbortSignal): Promise<void> {
+    return this.#guard.run(signal);
+  }
+
+  /** Takes what a session knows as the measure of the fence, also after the session has ended. */
+  follow(session: StandbySession): void {
+    this.#session = session;
+    this.#line = () => session.line();
+  }
+
+  /** The hand-off by a session that still follows the topics. */
+  async finish(session: PromotedSession): Promise<void> {
+    const { node, instance, version, policy, clock, ...rest } = this.#options;
+    const ended = await this.#awaitGuard(session.signal);
+    const { feed, directory, writer, systemIdentifier, serverVersion, drain, signal } = session;
+    const knowledge = knowledgeOf(feed, directory);
+    const { wanted } = policy;
+    const outcome = await handOff({ ...rest, clock, wanted, ended, knowledge, drain, signal });
+    if (outcome !== undefined) {
+      const facts = { node, instance, version, systemIdentifier, serverVersion };
+      const lineage = feed.newestManifest?.lineage;
+      await recordHandOff({ directory, writer, outcome, facts, lineage, clock });
+      this.#done = ended;
+    }
+  }
+
+  /** The hand-off after a promotion that no session has dealt with, because it had failed before. */
+  async finishLate(signal: AbortSignal): Promise<void> {
+    const { ended } = this.#guard;
+    if (ended === undefined || ended === this.#done) {
+      return;
+    }
+    const { node, instance, version, policy } = this.#options;
+    const replication = await connectPostgres({ ...this.#options.postgres, replication: true, signal });
+    try {
+      const { serverVersion } = replication;
+      const { systemIdentifier, timeline } = await identifySystem(replication, signal);
+      const facts = { node, instance, version, systemIdentifier, timeline, serverVersion };
+      const { wanted } = policy;
+      await handOffFromTopics({
+        ...this.#options,
+        facts,
+        wanted,
+        ended,
+        needed: true,
+        patienceMs: 0,
+        signal,
+      });
+      this.#done = ended;
+    } finally {
+      await replication.close();
+    }
+  }
+
+  async #awaitGuard(signal: AbortSignal): Promise<EndedRecovery | undefined> {
+    const { clock } = this.#options;
+    const deadline = clock.monotonicMs() + GUARD_PATIENCE_MS;
+    while (this.#guard.ended === undefined && clock.monotonicMs() < deadline) {
+      await clock.sleep(GUARD_LOOK_MS, signal);
+    }
+    return this.#guard.ended;
+  }
+}

@@ -1,0 +1,21 @@
+import type { Plan, SettledBacklog } from '@slotcast/domain';
+import type { LogWriter } from '@slotcast/event-log';
+import type { RunOutcome } from './action-runner.ts';
+import type { StandbyView } from './standby-server.ts';
+
+/** One round of the session's loop, as a request sees it after its actions. */
+export interface SessionRound {
+  readonly view: StandbyView;
+  readonly settled: SettledBacklog;
+  readonly plan: Plan;
+  readonly outcome: RunOutcome;
+  readonly writer: LogWriter;
+}
+
+/** Something that is asked of the session from outside. */
+export interface SessionRequest {
+  /** Called after each round until it resolves with true. */
+  answer(round: SessionRound): Promise<boolean>;
+  /** Called when the session ends before it could answer. */
+  fail(error: unknown): void;
+}

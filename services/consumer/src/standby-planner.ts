@@ -1,0 +1,98 @@
+import {
+  findPin,
+  type Manifest,
+  type Plan,
+  type PlanPolicy,
+  type Probe,
+  plan,
+  type SettledBacklog,
+  type SlotEvent,
+  type SlotName,
+} from '@slotcast/domain';
+import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
+import type { Clock } from '@slotcast/runtime';
+import type { StandbyView } from './standby-server.ts';
+
+/** A plan to do nothing. */
+export const emptyPlan: Plan = { verdicts: [], idleProbes: [] };
+
+/** Work under way that a plan has to know of. */
+export interface WorkUnderWay {
+  readonly probes: ReadonlyMap<string, Probe>;
+  /** Slots that must be left alone for now; the text says why. */
+  readonly held: ReadonlyMap<SlotName, string>;
+}
+
+/** Puts together what a plan for this standby depends on. */
+export class StandbyPlanner {
+  readonly #node: string;
+  readonly #policy: PlanPolicy;
+  readonly #clock: Clock;
+  readonly #feed: SlotsFeed;
+  readonly #directory: NodeDirectory;
+  readonly #unprovenSince = new Map<SlotName, number>();
+
+  constructor(options: {
+    node: string;
+    policy: PlanPolicy;
+    clock: Clock;
+    feed: SlotsFeed;
+    directory: NodeDirectory;
+  }) {
+    this.#node = options.node;
+    this.#policy = options.policy;
+    this.#clock = options.clock;
+    this.#feed = options.feed;
+    this.#directory = options.directory;
+  }
+
+  /** `undefined` without a manifest that replay has reached: then nothing is known, and nothing may be done or forgotten. */
+  plan(view: StandbyView, settled: SettledBacklog, work: WorkUnderWay): Plan | undefined {
+    const { manifest } = settled;
+    return manifest === undefined ? undefined : this.#plan(view, settled, manifest, work);
+  }
+
+  #plan(view: StandbyView, settled: SettledBacklog, manifest: Manifest, work: WorkUnderWay): Plan {
+    const { settings } = view;
+    this.#noteUnproven(view);
+    return plan({
+      desired: settled.desired,
+      manifest,
+      waiting: settled.waiting,
+      replayLsn: view.replayLsn,
+      local: view.slots,
+      ownership: this.#directory.ownership,
+      probes: work.probes,
+      held: work.held,
+      unprovenSince: this.#unprovenSince,
+      pin: findPin({ node: this.#node, ...settings }, newestEvents(settled), this.#directory.nodes),
+      maxReplicationSlots: settings.maxReplicationSlots,
+      syncReplicationSlots: settings.syncReplicationSlots,
+      serverPlugins: settings.outputPluginLibraries,
+      heartbeatAgeMs: this.#feed.heartbeatAgeMs(),
+      policy: this.#policy,
+      now: this.#clock.now(),
+    });
+  }
+
+  /** Remembers since when each two_phase slot stands here unsafe; a restart starts the time anew. */
+  #noteUnproven(view: StandbyView): void {
+    const unproven = view.slots.filter((slot) => this.#directory.ownership.get(slot.name)?.proven === false);
+    const names = new Set(unproven.map((slot) => slot.name));
+    [...this.#unprovenSince.keys()]
+      .filter((name) => !names.has(name))
+      .forEach((name) => this.#unprovenSince.delete(name));
+    unproven
+      .filter((slot) => slot.confirmedFlushLsn !== undefined && !this.#unprovenSince.has(slot.name))
+      .forEach((slot) => this.#unprovenSince.set(slot.name, this.#clock.now()));
+  }
+}
+
+/** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
+function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent> {
+  if (settled.waiting.size === 0) {
+    return settled.desired;
+  }
+  const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
+  return new Map([...settled.desired, ...waiting]);
+}

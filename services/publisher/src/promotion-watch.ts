@@ -1,0 +1,70 @@
+import {
+  type DivergencePolicy,
+  emptyLine,
+  type Manifest,
+  type PlanPolicy,
+  type Promotion,
+} from '@slotcast/domain';
+import type { EventLog } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import { handOffFromTopics, RecoveryGuard } from '@slotcast/hand-off';
+import type { PostgresOptions } from '@slotcast/postgres';
+import type { Clock, Logger } from '@slotcast/runtime';
+import type { PublisherIdentity } from './claim-topic.ts';
+import type { PrimaryIdentity } from './primary.ts';
+
+export interface PromotionWatchOptions {
+  readonly cluster: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly policy: PlanPolicy;
+  readonly onDivergence: DivergencePolicy;
+  readonly postgres: PostgresOptions;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** The consumer of the node tries again every ten seconds or so while Kafka is away. */
+const PATIENCE_MS = 15_000;
+
+/** The publisher's part in a promotion: it sees the end of recovery, too, and hands the slots over when the consumer does not. */
+export class PromotionWatch {
+  readonly #options: PromotionWatchOptions;
+  readonly #guard: RecoveryGuard;
+
+  constructor(options: PromotionWatchOptions) {
+    this.#options = options;
+    this.#guard = new RecoveryGuard({ ...options, line: () => emptyLine, onEnd: () => undefined });
+  }
+
+  /** Watches until the signal is aborted. */
+  watch(signal: AbortSignal): Promise<void> {
+    return this.#guard.run(signal);
+  }
+
+  /**
+   * Resolves when the slots of this primary are handed over, with the promotion on record. `manifest` is the newest one: a server on
+   * its timeline has published before, and nothing is to be handed over.
+   */
+  settle(
+    manifest: Manifest | undefined,
+    server: PrimaryIdentity,
+    identity: PublisherIdentity,
+    signal: AbortSignal,
+  ): Promise<Promotion | undefined> {
+    const { node, instance, version } = identity;
+    const { systemIdentifier, serverVersion, history } = server;
+    const { timeline } = history;
+    return handOffFromTopics({
+      ...this.#options,
+      facts: { node, instance, version, systemIdentifier, timeline, serverVersion },
+      wanted: this.#options.policy.wanted,
+      ended: this.#guard.ended,
+      needed: manifest !== undefined && manifest.timeline < timeline,
+      patienceMs: PATIENCE_MS,
+      signal,
+    });
+  }
+}

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseLsn } from '@slotcast/domain';
+import { freePort, type PostgresServer } from '@slotcast/testkit';
+import { type CommandResult, runCommand } from './support/command.ts';
+import { position, Scene } from './support/scene.ts';
+import type { ServiceProcess } from './support/service-process.ts';
+
+const timeout = 120_000;
+
+interface Prepared {
+  readonly safe: boolean;
+  readonly drained: boolean;
+  readonly slots: readonly { readonly slot: string; readonly risk: string; readonly reason: string }[];
+}
+
+/** Runs a command beside a server, with its consumer listening at `listen`. */
+function beside(
+  scene: Scene,
+  server: PostgresServer,
+  listen: string,
+  args: readonly string[],
+): Promise<CommandResult> {
+  return runCommand(args, { ...scene.environment(server), SLOTCAST_HTTP_LISTEN: listen });
+}
+
+/** The JSON answer; `risk` by slot. */
+function read(result: CommandResult): { prepared: Prepared; risks: Record<string, string> } {
+  const prepared: Prepared = JSON.parse(result.stdout);
+  const risks = Object.fromEntries(prepared.slots.map(({ slot, risk }) => [slot, risk]));
+  return { prepared, risks };
+}
+
+const PREPARE = ['prepare-promotion', '--timeout', '3s', '--output', 'json'];
+
+for (const consumerRuns of [true, false]) {
+  describe(`prepare-promotion ${consumerRuns ? 'through the running consumer' : 'where no consumer runs'}`, () => {
+    test('applies what is left and says whether a promotion is safe', { timeout }, async () => {
+      await using scene = await Scene.start({ major: 18 });
+      const { publisher, consumers } = await scene.startServices();
+      const consumer = consumers.get('s1');
+      assert.ok(consumer);
+      await scene.createSlot('app1');
+      await scene.untilReady('app1');
+      const listen = consumerRuns ? consumer.listen : `127.0.0.1:${await freePort()}`;
+      const prepare = (...more: string[]): Promise<CommandResult> =>
+        beside(scene, scene.standby(), listen, [...PREPARE, ...more]);
+      if (!consumerRuns) {
+        await consumer.stop();
+      }
+      const confirmed = await scene.confirm('app1');
+      await scene.untilPositionPublished('app1');
+      await scene.primary.waitForReplay(scene.standby());
+      const safe = await prepare();
+      assert.equal(safe.code, 0, safe.stderr + safe.stdout);
+      assert.deepEqual(read(safe).risks, { app1: 'none' });
+      assert.equal(await position(scene.standby(), 'app1'), confirmed, 'the last event is applied');
+
+      await scene.createSlot('app2');
+      await scene.untilPublished('app2', 'create');
+      const unready = await prepare();
+      assert.equal(unready.code, 3, unready.stderr);
+      assert.deepEqual(read(unready).risks, { app1: 'none', app2: 'not_ready' });
+      assert.equal((await prepare('--force')).code, 0);
+      await publisher.stop();
+    });
+  });
+}
+
+test('a consumer that has confirmed WAL which the standby does not have makes a promotion unsafe', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { consumers } = await scene.startServices();
+  await scene.createSlot('app1');
+  await scene.untilReady('app1');
+  const standby = scene.standby();
+  await standby.setConfig({ primary_conninfo: '' });
+  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  const confirmed = await scene.confirm('app1');
+  await scene.untilPositionPublished('app1');
+  const listen = consumers.get('s1')?.listen ?? '';
+  const result = await beside(scene, standby, listen, PREPARE);
+  assert.equal(result.code, 3, result.stderr);
+  assert.deepEqual(read(result).risks, { app1: 'diverged' });
+  assert.ok(parseLsn(confirmed) > parseLsn((await position(standby, 'app1')) ?? ''));
+  const text = await beside(scene, standby, listen, ['prepare-promotion', '--timeout', '1s']);
+  assert.match(text.stdout, /^unsafe: .*\n(.*\n)*DIVERGED +app1 /);
+});
+
+test('on a primary, for another node, or without Kafka it says that it cannot tell, and changes nothing', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { consumers } = await scene.startServices();
+  const onPrimary = await scene.service('consumer', scene.primary);
+  await onPrimary.ready();
+  for (const listen of [onPrimary.listen, 'off']) {
+    const result = await beside(scene, scene.primary, listen, PREPARE);
+    assert.equal(result.code, 78);
+    assert.match(result.stderr, /is a primary[^]*SC_NOT_A_STANDBY/);
+  }
+  const other = await beside(scene, scene.primary, listenOf(consumers.get('s1')), PREPARE);
+  assert.equal(other.code, 78);
+  assert.match(other.stderr, /node s1[^]*SC_OTHER_NODE/);
+  const unreachable = await runCommand(PREPARE, {
+    ...scene.environment(scene.standby()),
+    KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${await freePort()}`,
+    SLOTCAST_HTTP_LISTEN: 'off',
+  });
+  assert.equal(unreachable.code, 1);
+  assert.match(unreachable.stderr, /SC_KAFKA_UNREACHABLE/);
+});
+
+for (const consumerRuns of [true, false]) {
+  test(`a foreign slot is adopted ${consumerRuns ? 'by the running consumer' : 'where no consumer runs'} once it is safe`, {
+    timeout,
+  }, async () => {
+    await using scene = await Scene.start({ major: 18 });
+    await scene.createSlot('app1');
+    await scene.createForeignSlot('app1');
+    const { consumers } = await scene.startServices();
+    const consumer = consumers.get('s1');
+    await scene.records.waitForState('s1', 'app1', 'conflict', { reason: /slotcast adopt/ });
+    const listen = consumerRuns ? listenOf(consumer) : 'off';
+    if (!consumerRuns) {
+      await consumer?.stop();
+    }
+    const adopt = (slot: string): Promise<CommandResult> =>
+      beside(scene, scene.standby(), listen, ['adopt', slot]);
+    const early = await adopt('app1');
+    assert.equal(early.code, 3, early.stdout);
+    assert.match(early.stderr, /changes between would be skipped/);
+    await scene.confirm('app1');
+    await scene.untilPositionPublished('app1');
+    await scene.primary.waitForReplay(scene.standby());
+    const missing = await adopt('app9');
+    assert.equal(missing.code, 3);
+    assert.match(missing.stderr, /there is no slot app9/);
+    await scene.records.waitForState('s1', 'app1', 'conflict');
+    const adopted = await adopt('app1');
+    assert.equal(adopted.code, 0, adopted.stderr);
+    if (!consumerRuns) {
+      await scene.service('consumer', scene.standby());
+    }
+    await scene.untilReady('app1');
+    await scene.untilEqual('app1');
+  });
+}
+
+function listenOf(service: ServiceProcess | undefined): string {
+  assert.ok(service);
+  return service.listen;
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseLsn } from '@slotcast/domain';
+import { waitUntil } from '@slotcast/testkit';
+import { position, Scene } from './support/scene.ts';
+import type { ServiceProcess } from './support/service-process.ts';
+import { createRows, insertRows, SlotReader } from './support/slot-reader.ts';
+
+const timeout = 120_000;
+
+interface Ahead {
+  readonly scene: Scene;
+  /** What the consumer had confirmed when the primary died. */
+  readonly confirmed: string;
+  readonly services: { readonly publisher: ServiceProcess; readonly consumer: ServiceProcess };
+}
+
+/** A consumer that has confirmed rows which the standby never received; then the primary is killed. */
+async function consumerAhead(scene: Scene, extra: Readonly<Record<string, string>> = {}): Promise<Ahead> {
+  const standby = scene.standby();
+  await createRows(scene.primary);
+  const old = await scene.bothServices(scene.primary, extra);
+  const services = await scene.bothServices(standby, extra);
+  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.untilReady('app1');
+  const reader = new SlotReader({ server: scene.primary, slot: 'app1' });
+  await insertRows(scene.primary, 1, 3);
+  await reader.until([1, 2, 3]);
+  await scene.primary.waitForReplay(standby);
+
+  await standby.setConfig({ primary_conninfo: '' });
+  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  await insertRows(scene.primary, 11, 15);
+  await reader.until([11, 12, 13, 14, 15]);
+  const written = await scene.primary.currentLsn();
+  await waitUntil(
+    async () => parseLsn((await position(scene.primary, 'app1')) ?? '0/1') >= parseLsn(written),
+    { describe: 'the consumer to confirm all' },
+  );
+  await reader.stop();
+  const confirmed = await scene.untilPositionPublished('app1');
+  await scene.primary.kill();
+  await old.publisher.kill();
+  await old.consumer.kill();
+  return { scene, confirmed, services };
+}
+
+/** What became of the slot by the record of the promoted node. */
+async function outcomeOn(scene: Scene, slot: string): Promise<string | undefined> {
+  await waitUntil(() => scene.records.node('s1')?.promotion?.complete === true, {
+    describe: 'the record of the hand-off',
+  });
+  return scene.records.node('s1')?.promotion?.ahead.find((entry) => entry.slot === slot)?.outcome;
+}
+
+for (const major of [16, 18] as const) {
+  describe(`a consumer that was ahead of the promoted standby, on PostgreSQL ${major}`, () => {
+    test('gets every row of the new timeline, though it insists on its own position', {
+      timeout,
+    }, async () => {
+      await using scene = await Scene.start({ major });
+      const { confirmed } = await consumerAhead(scene);
+      const standby = scene.standby();
+      await standby.promote();
+      await insertRows(standby, 21, 23);
+      assert.equal(await outcomeOn(scene, 'app1'), 'fenced');
+      const reader = new SlotReader({ server: standby, slot: 'app1', startLsn: parseLsn(confirmed) });
+      await reader.until([21, 22, 23]);
+      assert.deepEqual([...reader.received], [21, 22, 23]);
+      await reader.stop();
+    });
+  });
+}
+
+test('without the fence the same consumer misses rows in silence', { timeout }, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { confirmed, services } = await consumerAhead(scene);
+  await services.publisher.kill();
+  await services.consumer.kill();
+  const standby = scene.standby();
+  await standby.promote();
+  await insertRows(standby, 21, 23);
+  await standby.query("select pg_logical_emit_message(false, 'test', repeat(' ', 1000000))");
+  await insertRows(standby, 31, 31);
+  const reader = new SlotReader({ server: standby, slot: 'app1', startLsn: parseLsn(confirmed) });
+  await reader.until([31]);
+  assert.deepEqual([...reader.received], [31]);
+  await reader.stop();
+});
+
+test('a write that comes before the fence has the slot quarantined, so that its consumer fails', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { confirmed, services } = await consumerAhead(scene);
+  const standby = scene.standby();
+  services.publisher.process.signal('SIGSTOP');
+  services.consumer.process.signal('SIGSTOP');
+  await standby.promote();
+  await insertRows(standby, 21, 23);
+  services.consumer.process.signal('SIGCONT');
+  services.publisher.process.signal('SIGCONT');
+  assert.equal(await outcomeOn(scene, 'app1'), 'quarantined');
+  await assertQuarantined(scene, confirmed);
+});
+
+test('with the policy quarantine the slot of a consumer that is ahead is renamed at once', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { confirmed } = await consumerAhead(scene, { SLOTCAST_ON_DIVERGENCE: 'quarantine' });
+  await scene.standby().promote();
+  assert.equal(await outcomeOn(scene, 'app1'), 'quarantined');
+  await assertQuarantined(scene, confirmed);
+});
+
+async function assertQuarantined(scene: Scene, confirmed: string): Promise<void> {
+  const standby = scene.standby();
+  assert.equal(await position(standby, 'app1'), undefined);
+  assert.notEqual(await position(standby, 'app1_diverged'), undefined);
+  const reader = new SlotReader({ server: standby, slot: 'app1', startLsn: parseLsn(confirmed) });
+  await assert.rejects(reader.until([21]), /replication slot "app1" does not exist/);
+  await reader.stop();
+  await scene.records.waitForState('s1', 'app1', 'diverged', { reason: /app1_diverged/ });
+}
