@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured, in the order in which it is. */
-export const PARTS = ['lag', 'silence', 'many', 'memory'] as const;
+export const PARTS = ['lag', 'silence', 'many', 'memory', 'promotion'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -12,6 +12,7 @@ export interface BenchOptions {
   readonly quietRounds: number;
   /** Number of slots in the part `memory`. */
   readonly slots: number;
+  readonly promotionRounds: number;
   readonly output: 'table' | 'json';
   /** Folder for CPU profiles of the services, one per window. */
   readonly profileFolder: string | undefined;
@@ -27,6 +28,7 @@ test: the exit code is 0 although a target is missed, 1 when something failed to
   --quiet-seconds N   length of a silence, 60 by default
   --quiet-rounds N    number of silences, 3 by default
   --slots N           number of slots in the part memory, 1000 by default
+  --promotions N      number of promotions of each kind, 3 by default
   --output json       one JSON object instead of the table
   --profile FOLDER    a CPU profile of each service per window, which costs some speed and memory itself
   --help
@@ -49,6 +51,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
     quietSeconds: wholeNumber('--quiet-seconds', values['quiet-seconds'] ?? '60'),
     quietRounds: wholeNumber('--quiet-rounds', values['quiet-rounds'] ?? '3'),
     slots: wholeNumber('--slots', values.slots ?? '1000'),
+    promotionRounds: wholeNumber('--promotions', values.promotions ?? '3'),
     output: parseOutput(values.output ?? 'table'),
     profileFolder: values.profile,
   };
@@ -65,6 +68,7 @@ function parseValues(args: readonly string[]) {
         'quiet-seconds': text,
         'quiet-rounds': text,
         slots: text,
+        promotions: text,
         output: text,
         profile: text,
         help: { type: 'boolean' },

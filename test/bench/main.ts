@@ -5,6 +5,7 @@ import { type BenchOptions, HELP, PARTS, type Part, parseBenchOptions, UsageErro
 import { measureLag } from './lag-part.ts';
 import { measureMemory } from './memory-part.ts';
 import { busyPercent, machineTime } from './processor-time.ts';
+import { measurePromotion } from './promotion-part.ts';
 import { type Environment, type Report, reportAsJson } from './report.ts';
 import { reportAsText } from './report-text.ts';
 import { measureSilence } from './silence-part.ts';
@@ -13,10 +14,12 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 const MANY_SLOTS = 50;
+const PROMOTION_SLOTS = 500;
 /** What a part may take besides its windows: the start, waiting for slots to be ready, and the last arrivals. */
 const PART_ALLOWANCE_MS = 480_000;
 /** PostgreSQL's own slot sync naps up to 30 s. */
 const ROUND_ALLOWANCE_MS = 100_000;
+const PROMOTION_ALLOWANCE_MS = 300_000;
 
 function say(text: string): void {
   process.stderr.write(`bench: ${text}\n`);
@@ -37,6 +40,10 @@ async function measurePart(part: Part, cluster: BenchCluster, options: BenchOpti
     }
     case 'memory':
       return { memory: await measureMemory(cluster, { slots: options.slots, seconds, say }) };
+    case 'promotion': {
+      const rounds = options.promotionRounds;
+      return { promotion: await measurePromotion({ slots: PROMOTION_SLOTS, rounds, say }) };
+    }
   }
 }
 
@@ -79,7 +86,8 @@ async function describeEnvironment(cluster: BenchCluster): Promise<Environment> 
 function limitTime(options: BenchOptions): void {
   const windowsMs = options.parts.length * 2 * options.seconds * 1000;
   const silencesMs = options.quietRounds * (options.quietSeconds * 1000 + ROUND_ALLOWANCE_MS);
-  const limitMs = options.parts.length * PART_ALLOWANCE_MS + windowsMs + silencesMs;
+  const promotionsMs = 2 * options.promotionRounds * PROMOTION_ALLOWANCE_MS;
+  const limitMs = options.parts.length * PART_ALLOWANCE_MS + windowsMs + silencesMs + promotionsMs;
   setTimeout(() => {
     say(`gave up after ${Math.round(limitMs / 60_000)} minutes`);
     process.exit(EXIT_FAILED);

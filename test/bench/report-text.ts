@@ -1,6 +1,7 @@
 import type { Distribution } from './distribution.ts';
 import type { LagResult, WatchedLag } from './lag-part.ts';
 import type { IdleLoad } from './memory-part.ts';
+import type { PromotionResult, PromotionRound } from './promotion-part.ts';
 import { type Report, type Target, targets } from './report.ts';
 import type { ServiceLoad } from './service-load.ts';
 import type { SilenceResult } from './silence-part.ts';
@@ -17,6 +18,7 @@ export function reportAsText(report: Report): string {
     report.silence === undefined ? [] : silenceLines(report.silence),
     report.many === undefined ? [] : lagLines(`${report.many.slots} slots`, report.many),
     report.memory === undefined ? [] : memoryLines(report.memory),
+    ...(report.promotion ?? []).map(promotionLines),
     busyLines(report),
     targetLines(targets(report)),
     report.failures.map(({ part, message }) => `FAILED TO RUN ${part}: ${message}`),
@@ -62,6 +64,26 @@ function memoryLines(loads: readonly IdleLoad[]): string[] {
     `${load.readySlots} of ${load.slots} slots ready after ${figure(load.readyAfterSeconds)} s, up to date ${figure(load.equalAfterSeconds)} s after the last move; nothing moves`,
     ...columns([LOAD_HEADINGS, loadRow('publisher', load.publisher), loadRow('consumer', load.consumer)]),
   ]);
+}
+
+function promotionLines({ slots, walMb, moved, rounds }: PromotionResult): string[] {
+  const before = moved
+    ? 'which their consumers all confirmed right before the primary died'
+    : 'at rest when the primary died';
+  const row = (name: string, of: (round: PromotionRound) => number): string[] => [
+    name,
+    ...rounds.map((round) => figure(of(round))),
+  ];
+  return [
+    `Promotion with ${slots} slots in two databases, ${walMb} MB of WAL since a running-xacts record, ${before}, ms`,
+    ...columns([
+      ['', ...rounds.map((_, index) => `round ${index + 1}`)],
+      row('pg_promote()', (round) => round.promoteMs),
+      row('from its return until the last slot is in place', (round) => round.placedMs),
+      row('from its return until the hand-off is on record', (round) => round.recordedMs),
+      row('slots that were not in place when it returned', (round) => round.behind),
+    ]),
+  ];
 }
 
 function busyLines(report: Report): string[] {

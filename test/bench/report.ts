@@ -1,12 +1,14 @@
 import type { Part } from './bench-options.ts';
 import type { LagResult } from './lag-part.ts';
 import type { IdleLoad } from './memory-part.ts';
+import type { PromotionResult } from './promotion-part.ts';
 import type { SilenceResult } from './silence-part.ts';
 
 const RATIO_LIMIT = 0.3;
 const SILENCE_RATIO_LIMIT = 0.05;
 const RSS_LIMIT_MB = 120;
 const IDLE_CPU_LIMIT_PERCENT = 3;
+const HAND_OFF_LIMIT_MS = 500;
 
 /** One figure that has a target. */
 export interface Target {
@@ -15,7 +17,7 @@ export interface Target {
   readonly value: number;
   /** The most it may be. */
   readonly limit: number;
-  readonly unit: 'x' | 'MB' | '%';
+  readonly unit: 'x' | 'MB' | '%' | 'ms';
   readonly met: boolean;
 }
 
@@ -34,6 +36,7 @@ export interface Report {
   readonly silence?: SilenceResult;
   readonly many?: LagResult;
   readonly memory?: readonly IdleLoad[];
+  readonly promotion?: readonly PromotionResult[];
   /** Share of all cores that was in use during a part, by the benchmark, its servers and everybody else. */
   readonly machineBusyPercent: Readonly<Partial<Record<Part, number>>>;
   /** Parts that failed to run. */
@@ -69,6 +72,10 @@ export function targets(report: Report): readonly Target[] {
       const cpu = { name: `CPU of ${subject}`, value: cpuPercent, limit: IDLE_CPU_LIMIT_PERCENT };
       found.push({ part: 'memory', ...cpu, unit: '%' });
     }
+  }
+  for (const { slots, moved, handedOverMs } of report.promotion ?? []) {
+    const name = `p50 of the hand-off of ${slots} slots ${moved ? 'that have moved' : 'at rest'}`;
+    found.push({ part: 'promotion', name, value: handedOverMs.p50, limit: HAND_OFF_LIMIT_MS, unit: 'ms' });
   }
   return found.map((target) => ({ ...target, met: target.value <= target.limit }));
 }

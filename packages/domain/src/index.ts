@@ -44,4 +44,5 @@ export * from './statements.ts';
 export * from './timeline-history.ts';
 export * from './topic-alarm.ts';
 export * from './topic-checks.ts';
+export * from './usual-duration.ts';
 export * from './wal-fence.ts';

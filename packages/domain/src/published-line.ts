@@ -21,9 +21,10 @@ const FURTHEST: Lsn = lsn(2n ** 63n - 1n);
 /** The newest state of every slot on this line of descent, however far ahead it lies. */
 export function publishedOn(backlog: EventBacklog, history: TimelineHistory): PublishedLine {
   const { desired, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
-  const published = new Map(
-    [...desired].filter(([, event]) => event.op !== 'drop' && !isMissing(manifest, event)),
-  );
+  const names = listedSlots(manifest);
+  const isLive = ([name, event]: readonly [SlotName, SlotEvent]): boolean =>
+    event.op !== 'drop' && !isMissing({ manifest, listed: names.has(name) }, event);
+  const published = new Map([...desired].filter(isLive));
   const origins: EventOrigin[] = [...desired.values(), ...(manifest === undefined ? [] : [manifest])];
   const lastOrigin = origins.reduce<EventOrigin | undefined>(
     (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
@@ -32,11 +33,15 @@ export function publishedOn(backlog: EventBacklog, history: TimelineHistory): Pu
   return { published, manifest, lastOrigin };
 }
 
+/** The slots that a manifest lists, made once for many questions. */
+export function listedSlots(manifest: Manifest | undefined): ReadonlySet<SlotName> {
+  return new Set(manifest?.slots.map((slot) => slot.name));
+}
+
 /** True when a manifest that is newer than the event no longer lists its slot: compaction has removed the drop. */
-export function isMissing(manifest: Manifest | undefined, event: SlotEvent): boolean {
-  return (
-    manifest !== undefined &&
-    compareOrder(manifest, event) > 0 &&
-    !manifest.slots.some((slot) => slot.name === event.slot)
-  );
+export function isMissing(
+  { manifest, listed }: { readonly manifest: Manifest | undefined; readonly listed: boolean },
+  event: SlotEvent,
+): boolean {
+  return manifest !== undefined && compareOrder(manifest, event) > 0 && !listed;
 }

@@ -1,7 +1,7 @@
 import type { PinFacts } from './catalog-pin.ts';
 import { formatLsn, type Lsn, lsn, minLsn } from './lsn.ts';
 import type { Ownership } from './node-status.ts';
-import { isMissing } from './published-line.ts';
+import { isMissing, listedSlots } from './published-line.ts';
 import { withinCapacity } from './slot-capacity.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from './slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from './slot-name.ts';
@@ -65,13 +65,14 @@ export interface Plan {
 export function plan(input: PlanInput): Plan {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
+  const listed = listedSlots(input.manifest);
   const verdicts: SlotVerdict[] = [];
   for (const name of [...names].toSorted()) {
     const event = input.desired.get(name);
     const here = local.get(name);
     // A physical slot here is somebody's hold on WAL, whatever its name: never ours to touch.
     const owned = here?.type === 'physical' ? undefined : input.ownership.get(name);
-    const subject = { name, event, local: here, owned };
+    const subject = { name, event, local: here, owned, listed: listed.has(name) };
     if (!isOwnWorkingSlot(name) && (event?.state?.type !== 'physical' || owned !== undefined)) {
       verdicts.push(unlessHeld(input, subject, planSlot(input, subject)));
     }
@@ -86,6 +87,8 @@ interface Subject {
   readonly event: SlotEvent | undefined;
   readonly local: LocalSlot | undefined;
   readonly owned: Ownership | undefined;
+  /** The manifest names it. */
+  readonly listed: boolean;
 }
 
 /** A slot that lives on the primary at this server's point in WAL. */
@@ -102,10 +105,12 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event === undefined) {
     return planUnknown(input, subject);
   }
-  if (event.op === 'drop' || event.state === undefined || isMissing(input.manifest, event)) {
+  const { name, owned, listed } = subject;
+  const isGone = isMissing({ manifest: input.manifest, listed }, event);
+  if (event.op === 'drop' || event.state === undefined || isGone) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
-  const live = { ...subject, event, state: event.state };
+  const live = { name, event, local, owned, listed, state: event.state };
   if (live.state.failover && input.syncReplicationSlots) {
     return planNative(subject);
   }
@@ -166,7 +171,7 @@ function planUnknown(input: PlanInput, subject: Subject): SlotVerdict {
     ahead !== undefined &&
     owned?.lineage === manifest.lineage &&
     sameIncarnation(ahead.incarnation, owned.incarnation);
-  if (!comes && !manifest.slots.some((slot) => slot.name === name)) {
+  if (!comes && !subject.listed) {
     return planGone(input, subject, 'the primary has no such slot any more');
   }
   return verdict(subject, 'catching_up', 'waits for replay to reach its first event');
@@ -289,13 +294,11 @@ function planPresent(input: PlanInput, subject: LiveSubject, local: LocalSlot): 
   if (!owned.proven) {
     return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });
   }
-  const readiness = judgeReadiness({
-    ...input,
-    limits: input.policy.limits,
-    event,
-    waiting: input.waiting.get(name),
-    local,
-  });
+  // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
+  const { pin, heartbeatAgeMs, now, policy } = input;
+  const waiting = input.waiting.get(name);
+  const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits };
+  const readiness = judgeReadiness(facts);
   return verdict(subject, readiness.state, readiness.reason, nextAdvance(input, state, local));
 }
 

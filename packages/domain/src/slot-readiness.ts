@@ -56,14 +56,17 @@ export function judgeReadiness(input: ReadinessInput): {
   return { state: 'ready', reason: '' };
 }
 
+const noLag = { bytes: 0n, ms: 0 } as const;
+
 /** How far the local slot is behind the newest state that the topic has of it: WAL bytes, and the age of the oldest change not applied. */
 export function slotLag(input: Pick<ReadinessInput, 'event' | 'waiting' | 'local' | 'now'>): {
   readonly bytes: bigint;
   readonly ms: number;
 } {
   const here = input.local.confirmedFlushLsn;
-  if (here === undefined) {
-    return { bytes: 0n, ms: 0 };
+  const goal = input.event.state?.confirmedFlushLsn ?? 0n;
+  if (here === undefined || (input.waiting === undefined && goal <= here)) {
+    return noLag;
   }
   const known = [input.event, input.waiting?.oldest, input.waiting?.newest].filter(
     (event) => event !== undefined,

@@ -36,6 +36,7 @@ export {
 } from './precondition-check.ts';
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
+export { isInRecovery } from './recovery.ts';
 export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {

@@ -46,6 +46,6 @@ export async function observeStandby(
     inRecovery: true,
     replayLsn: requiredLsn(first.replay_lsn, 'pg_last_wal_replay_lsn()'),
     receiveLsn: optionalLsn(first.receive_lsn),
-    slots: rows.filter(isSlotRow).map((row) => ({ ...slotState(row), temporary: row.temporary })),
+    slots: rows.filter(isSlotRow).map((row) => Object.assign(slotState(row), { temporary: row.temporary })),
   };
 }

@@ -27,6 +27,7 @@ export class ConsumerStatus implements HealthSource {
   #alarm: string | undefined;
   #aliveAt: number;
   readonly #shown = new Map<SlotName, ReadinessState>();
+  readonly #shownLag = new Map<SlotName, bigint>();
 
   constructor(options: { metrics: ConsumerMetrics; clock: Clock; heartbeatStaleMs: number }) {
     this.#metrics = options.metrics;
@@ -79,10 +80,7 @@ export class ConsumerStatus implements HealthSource {
       const slot = local.get(entry.slot);
       if (event !== undefined && slot !== undefined) {
         const waiting = settled.waiting.get(entry.slot);
-        this.#metrics.slotLagBytes.set(
-          labelsOf(entry.slot),
-          Number(slotLag({ event, waiting, local: slot, now }).bytes),
-        );
+        this.#showLag(entry.slot, slotLag({ event, waiting, local: slot, now }).bytes);
       }
     }
     this.#forget(new Set(plan.verdicts.map((entry) => entry.slot)));
@@ -130,6 +128,14 @@ export class ConsumerStatus implements HealthSource {
     );
   }
 
+  /** As with the states: at rest the lag stays 0. */
+  #showLag(slot: SlotName, bytes: bigint): void {
+    if (this.#shownLag.get(slot) !== bytes) {
+      this.#shownLag.set(slot, bytes);
+      this.#metrics.slotLagBytes.set(labelsOf(slot), Number(bytes));
+    }
+  }
+
   /** What is not followed is not known: a gauge that kept its last value would show slots as ready on a server that is a primary now, or gone. */
   #forgetAll(): void {
     this.#heartbeatAgeMs = Number.POSITIVE_INFINITY;
@@ -145,6 +151,7 @@ export class ConsumerStatus implements HealthSource {
         readinessStates.forEach((state) => this.#metrics.slotState.remove({ ...labelsOf(slot), state }));
         this.#metrics.slotLagBytes.remove(labelsOf(slot));
         this.#shown.delete(slot);
+        this.#shownLag.delete(slot);
       }
     }
   }

@@ -5,7 +5,7 @@ import type { Codec } from '@slotcast/event-schema';
 import {
   checkPreconditions,
   connectPostgres,
-  observeStandby,
+  isInRecovery,
   type PostgresConnection,
   type PostgresOptions,
   PreconditionError,
@@ -144,7 +144,7 @@ class Consumer {
     const { postgres, clock, logger, pollMaxMs } = this.#options;
     const connection = await connectPostgres({ ...postgres, signal });
     try {
-      for (let announced = false; !(await isStandby(connection, signal)); announced = true) {
+      for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
           await this.#promotions.finishLate(signal);
           // Whoever took over from this process has done so for a primary.
@@ -173,9 +173,4 @@ class Consumer {
       );
     }
   }
-}
-
-async function isStandby(connection: PostgresConnection, signal: AbortSignal): Promise<boolean> {
-  const seen = await observeStandby(connection, signal);
-  return seen.inRecovery;
 }

@@ -90,6 +90,9 @@ export class StandbyPlanner {
 
 /** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
 function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent> {
+  if (settled.waiting.size === 0) {
+    return settled.desired;
+  }
   const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
   return new Map([...settled.desired, ...waiting]);
 }

@@ -4,8 +4,10 @@ import {
   type NodeStatus,
   type PlanPolicy,
   type PublishedLine,
+  restPause,
   type SystemIdentifier,
   topicAlarm,
+  usualDuration,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -97,6 +99,8 @@ export class StandbySession {
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
   #waitMs = WAITING_MS;
+  /** What a look and the plan made of it usually take. */
+  readonly #round = { usualMs: 1, idleMs: IDLE_MS };
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
@@ -260,10 +264,10 @@ export class StandbySession {
       const alarm = this.#alarm(view, manifest);
       const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
       const next = planned ?? emptyPlan;
+      this.#round.usualMs = usualDuration(this.#round.usualMs, clock.monotonicMs() - started);
       const request = this.#requests.at(0);
       const outcome = await runner.run(next, view, settled.desired, { urgent: request !== undefined });
-      const { ownership } = this.#directory;
-      this.#canary.measure({ view, advanced: outcome.advanced, ownership });
+      this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
       await reporter.write(planned, view, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
@@ -335,7 +339,7 @@ export class StandbySession {
   }): Promise<void> {
     const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
     await this.#options.clock.sleep(shortest, this.#signal);
-    let wanted = this.#requests.length > 0 ? REQUESTED_MS : IDLE_MS;
+    let wanted = this.#requests.length > 0 ? REQUESTED_MS : restPause(this.#round);
     if (rest.waiting) {
       wanted = Math.min(wanted, this.#waitMs);
       this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);

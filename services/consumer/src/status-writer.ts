@@ -102,12 +102,13 @@ export class StatusWriter {
     if (written === undefined || written.role !== status.role || written.state !== status.state) {
       return true;
     }
-    if (withoutNumbers(written.reason) !== withoutNumbers(status.reason)) {
+    const reworded = written.reason !== status.reason;
+    if (reworded && withoutNumbers(written.reason) !== withoutNumbers(status.reason)) {
       return true;
     }
     const moved =
       written.confirmedFlushLsn !== status.confirmedFlushLsn || written.restartLsn !== status.restartLsn;
-    return (moved || written.reason !== status.reason) && time - written.time >= POSITIONS_MS;
+    return (moved || reworded) && time - written.time >= POSITIONS_MS;
   }
 }
 

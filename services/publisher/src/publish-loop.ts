@@ -65,6 +65,8 @@ class PublishLoop {
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
   #pace: PollPace | undefined;
+  /** What this round took until it was known what is due. */
+  #roundMs = 0;
   #lastChangeAt: number | undefined;
   #heartbeatAt = Number.NEGATIVE_INFINITY;
 
@@ -93,6 +95,7 @@ class PublishLoop {
       now,
       lastChangeAt: this.#lastChangeAt,
       queryMs,
+      roundMs: this.#roundMs,
       pollMinMs: this.#options.pollMinMs,
       pollMaxMs: this.#options.pollMaxMs,
       nextDueAt: earliest(nextDueAt, snapshotAt),
@@ -119,6 +122,7 @@ class PublishLoop {
     }
     const selection = selectDue({ changes, published, state: this.#throttle, now, maxEventsPerSecond });
     const due = first ? changes : selection.due;
+    this.#roundMs = clock.monotonicMs() - now;
     const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS;
     if (heartbeat && !first) {
       await this.#options.checkTopic();

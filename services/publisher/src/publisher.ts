@@ -6,6 +6,7 @@ import {
   checkPreconditions,
   connectPostgres,
   identifySystem,
+  isInRecovery,
   type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
@@ -146,8 +147,9 @@ class Publisher {
   ): Promise<ObservedPrimary> {
     const { clock, logger, pollMaxMs } = this.#options;
     for (let announced = false; ; announced = true) {
-      const seen = await observePrimary(connection, signal);
-      if (!seen.inRecovery) {
+      const asleep = await isInRecovery(connection, signal);
+      const seen = asleep ? undefined : await observePrimary(connection, signal);
+      if (seen?.inRecovery === false) {
         return seen;
       }
       if (!announced) {

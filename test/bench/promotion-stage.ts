@@ -1,0 +1,224 @@
+import { formatLsn, type Lsn } from '@slotcast/domain';
+import { replayTopic } from '@slotcast/event-log';
+import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
+import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import { Scene } from '../support/scene.ts';
+
+const DATABASES = ['postgres', 'second'] as const;
+const NODE = 's1';
+const SLOT_CAPACITY_RESERVE = 100;
+const TIMEOUT_MS = 180_000;
+const WAL_PIECE_BYTES = 1_000_000;
+/** An advance over running-xacts records costs a save of the slot for each of them at the next advance only. */
+const SETTLE_PASSES = 2;
+
+/** A primary with slots in two databases, a standby that has them all ready, and the services beside both. */
+export class PromotionStage {
+  readonly scene: Scene;
+  readonly slots: readonly string[];
+  readonly #sessions: readonly PostgresConnection[];
+
+  private constructor(scene: Scene, slots: readonly string[], sessions: readonly PostgresConnection[]) {
+    this.scene = scene;
+    this.slots = slots;
+    this.#sessions = sessions;
+  }
+
+  /** Resolves when all slots are ready on the standby and stand where they stand on the primary. */
+  static async build(slotsPerDatabase: number): Promise<PromotionStage> {
+    const settings = {
+      fsync: 'on',
+      max_replication_slots: String(slotsPerDatabase * DATABASES.length + SLOT_CAPACITY_RESERVE),
+      // A checkpoint logs a running-xacts record, too.
+      checkpoint_timeout: '1h',
+    };
+    const scene = await Scene.start({ major: 18, standbys: [], settings });
+    try {
+      const standby = await scene.addStandby(NODE, settings);
+      await scene.primary.query(`create database ${DATABASES[1]}`);
+      await scene.bothServices(scene.primary);
+      await scene.bothServices(standby);
+      const sessions = await Promise.all(DATABASES.map((database) => connect(scene.primary, database)));
+      const slots = await createSlots(scene, slotsPerDatabase);
+      const stage = new PromotionStage(scene, slots, sessions);
+      await stage.#untilReady();
+      return stage;
+    } catch (error) {
+      await scene[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get standby(): PostgresServer {
+    return this.scene.standby(NODE);
+  }
+
+  /** The hand-off of the standby's promotion, once it is recorded as complete. */
+  get handOff() {
+    const promotion = this.scene.records.node(NODE)?.promotion;
+    return promotion?.complete === true ? promotion : undefined;
+  }
+
+  /** Writes this much WAL after a running-xacts record that all slots have passed, and no other such record in it. */
+  async writeWal(bytes: number): Promise<void> {
+    await this.#stopBackgroundWriter();
+    await this.#logSnapshot();
+    for (let pass = 0; pass < SETTLE_PASSES; pass += 1) {
+      await this.moveAll();
+      await this.#untilEqual();
+    }
+    const pieces = Math.ceil(bytes / WAL_PIECE_BYTES);
+    await this.#onPrimary(
+      `select count(pg_logical_emit_message(false, 'bench', repeat(' ', ${WAL_PIECE_BYTES}), true))
+         from generate_series(1, ${pieces})`,
+    );
+    await this.scene.primary.waitForReplay(this.standby);
+  }
+
+  /** Has the consumer of every slot confirm all WAL that there is; two databases at a time. */
+  async moveAll(): Promise<void> {
+    await this.#onPrimary("select pg_logical_emit_message(false, 'bench', 'something happened', true)");
+    await Promise.all(
+      this.#sessions.map((session) =>
+        session.run({
+          text: `select count(pg_replication_slot_advance(slot_name, pg_current_wal_flush_lsn()))
+                   from pg_replication_slots where database = current_database()`,
+        }),
+      ),
+    );
+  }
+
+  /** Waits until the topic has every slot where it stands on the primary, and kills that. Returns where each slot was published. */
+  async killPrimary(): Promise<ReadonlyMap<string, Lsn>> {
+    const there = await positions(this.#sessions[0]);
+    let published = new Map<string, Lsn>();
+    await waitUntil(
+      async () => {
+        published = await this.#publishedPositions();
+        return [...there].every(([slot, position]) => {
+          const known = published.get(slot);
+          return known !== undefined && formatLsn(known) === position;
+        });
+      },
+      { timeoutMs: TIMEOUT_MS, intervalMs: 50, describe: 'the last positions to be published' },
+    );
+    await this.scene.primary.waitForReplay(this.standby);
+    await this.scene.primary.kill();
+    return published;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#sessions.map((session) => session.close()));
+    await this.scene[Symbol.asyncDispose]();
+  }
+
+  async #untilReady(): Promise<void> {
+    const ready = (): number =>
+      this.slots.filter((slot) => this.scene.records.slot(NODE, slot)?.state === 'ready').length;
+    await waitUntil(
+      async () => {
+        await this.moveAll();
+        return ready() === this.slots.length;
+      },
+      {
+        timeoutMs: TIMEOUT_MS,
+        intervalMs: this.slots.length * 5,
+        describe: () => `slots to be ready on the standby: ${ready()} of ${this.slots.length} are`,
+      },
+    );
+  }
+
+  async #untilEqual(): Promise<void> {
+    const session = await connect(this.standby, 'postgres');
+    try {
+      await waitUntil(
+        async () => {
+          const there = await positions(this.#sessions[0]);
+          const here = await positions(session);
+          return [...there].every(([slot, position]) => here.get(slot) === position);
+        },
+        {
+          timeoutMs: TIMEOUT_MS,
+          intervalMs: 250,
+          describe: 'the slots to stand where they do on the primary',
+        },
+      );
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** It logs a running-xacts record every 15 s. The server's death ends it, halted or not. */
+  async #stopBackgroundWriter(): Promise<void> {
+    const [row] = await this.scene.primary.query<{ pid: number }>(
+      "select pid from pg_stat_activity where backend_type = 'background writer'",
+    );
+    if (row === undefined) {
+      throw new Error('the primary has no background writer');
+    }
+    process.kill(row.pid, 'SIGSTOP');
+  }
+
+  async #logSnapshot(): Promise<void> {
+    await this.#onPrimary('select pg_log_standby_snapshot()');
+  }
+
+  async #onPrimary(text: string): Promise<void> {
+    await this.#sessions[0]?.run({ text });
+  }
+
+  async #publishedPositions(): Promise<Map<string, Lsn>> {
+    const { log, codec, topics } = this.scene;
+    const published = new Map<string, Lsn>();
+    const reader = await replayTopic({
+      log,
+      topic: topics.slots,
+      onRecords: async (records) => {
+        for (const record of records) {
+          const event = await codec.decodeSlotsRecord(record);
+          if (event.kind === 'slot' && event.state?.confirmedFlushLsn !== undefined) {
+            published.set(event.slot, event.state.confirmedFlushLsn);
+          }
+        }
+      },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    await reader.close();
+    return published;
+  }
+}
+
+function connect(server: PostgresServer, database: string): Promise<PostgresConnection> {
+  return connectPostgres({ url: server.url(database), applicationName: 'bench-promotion' });
+}
+
+/** One slot by name and its copies in each database. */
+async function createSlots(scene: Scene, slotsPerDatabase: number): Promise<readonly string[]> {
+  const all: string[] = [];
+  for (const database of DATABASES) {
+    const [first = '', ...others] = Array.from(
+      { length: slotsPerDatabase },
+      (_, index) => `bench_${database}_${index + 1}`,
+    );
+    await scene.createSlot(first, { database });
+    await scene.primary.query(
+      'select count(pg_copy_logical_replication_slot($1, name)) from unnest($2::name[]) as names (name)',
+      [first, others],
+      database,
+    );
+    all.push(first, ...others);
+  }
+  return all;
+}
+
+/** confirmed_flush_lsn of each logical slot, as text. */
+export async function positions(
+  session: PostgresConnection | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await session?.run<{ slot_name: string; position: string }>({
+    name: 'positions',
+    text: `select slot_name, confirmed_flush_lsn::text as position from pg_replication_slots
+            where slot_type = 'logical' and not temporary`,
+  });
+  return new Map(rows?.map((row) => [row.slot_name, row.position]));
+}
