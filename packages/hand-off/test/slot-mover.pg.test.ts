@@ -117,7 +117,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       return await server.currentLsn();
     }
 
-    test('a slot in use is not quarantined but reported', {
+    test('a slot in use is not quarantined but reported, and no copy of it is left behind', {
       timeout: TIMEOUT_MS,
     }, async () => {
       await create('used');
@@ -127,6 +127,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         assert.deepEqual(await mover.run(planOf({ quarantines })), new Set(['used']));
       });
       assert.notEqual(await slotNamed('used'), undefined);
+      assert.equal(await slotNamed('used_diverged'), undefined);
       assert.equal(await slotNamed('idle'), undefined);
     });
 
