@@ -63,8 +63,8 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.equal(watch.guard.ended, undefined);
 
       const { nextXid, replayLsn } = await pair.promote();
-      const { baselineXid, passes } = await watch.untilEnded();
-      assert.equal(baselineXid, nextXid);
+      const { baseline, passes } = await watch.untilEnded();
+      assert.equal(baseline.nextXid, nextXid);
       const [pass] = passes;
       assert.ok(pass?.clean === true && replayLsn !== undefined);
       assert.ok(pass.reachedLsn >= replayLsn + FENCE_MARGIN_BYTES);

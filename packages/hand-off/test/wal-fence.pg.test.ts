@@ -38,7 +38,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
 
     async function raise(connection: PostgresConnection, ...targets: Lsn[]): Promise<FencePass> {
-      const pass = await raiseFence({ connection, targets, baselineXid: recovery.nextXid, signal });
+      const pass = await raiseFence({ connection, targets, baseline: recovery, signal });
       const { insertLsn } = await readWalEnd(connection);
       for (const target of targets) {
         assert.ok(insertLsn >= target);
@@ -111,8 +111,33 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
 
     test('is never clean for who did not see recovery end', { timeout: TIMEOUT_MS }, async () => {
       const targets = [await ahead(MEGABYTE)];
-      const pass = await raiseFence({ connection: switcher, targets, baselineXid: undefined, signal });
+      const pass = await raiseFence({ connection: switcher, targets, baseline: undefined, signal });
       assert.equal(pass.clean, false);
+    });
+
+    test('is not clean when a prepared transaction was committed before it, which takes no new id', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await using other = await Pair.start(major);
+      await other.primary.query("begin; insert into numbered values (1); prepare transaction 'p'");
+      await other.primary.query("begin; insert into numbered values (2); prepare transaction 'q'");
+      await other.primary.waitForReplay(other.standby);
+      const baseline = await other.promote();
+      const connection = await other.connect();
+      try {
+        const raiseBy = async (bytes: bigint): Promise<FencePass> => {
+          const { insertLsn } = await readWalEnd(connection);
+          return await raiseFence({ connection, targets: [lsn(insertLsn + bytes)], baseline, signal });
+        };
+        assert.equal((await raiseBy(100n)).clean, true);
+        await other.standby.query("rollback prepared 'q'");
+        assert.equal((await raiseBy(100n)).clean, true);
+        await other.standby.query("commit prepared 'p'");
+        assert.equal((await readWalEnd(connection)).nextXid, baseline.nextXid);
+        assert.equal((await raiseBy(100n)).clean, false);
+      } finally {
+        await connection.close();
+      }
     });
   });
 }
