@@ -133,7 +133,7 @@ export async function raiseFenceEarly(
     }
     const { before, switchLsn } = point;
     const targets = fenceTargets({ ...knowledge.publishedOn(before), switchLsn });
-    const pass = await raiseFence({ connection, targets, baselineXid: ended.baselineXid, signal });
+    const pass = await raiseFence({ connection, targets, baseline: ended.baseline, signal });
     return { ...ended, passes: [...ended.passes, pass] };
   } finally {
     await Promise.allSettled([connection.close(), replication?.close()]);
@@ -202,8 +202,8 @@ class HandOffRun {
     const { connection, ended, onDivergence, switchLsn, signal } = this.#options;
     if (onDivergence === 'fence') {
       const targets = fenceTargets({ ...line, switchLsn });
-      const baselineXid = ended?.baselineXid;
-      this.#passes.push(await raiseFence({ connection, targets, baselineXid, signal }));
+      const baseline = ended?.baseline;
+      this.#passes.push(await raiseFence({ connection, targets, baseline, signal }));
     }
   }
 

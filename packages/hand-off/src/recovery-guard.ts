@@ -14,7 +14,7 @@ import {
   watchRecovery,
 } from '@slotcast/postgres';
 import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/runtime';
-import { raiseFence } from './wal-fence.ts';
+import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
 
 const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
 /** How often a primary is asked whether it is a standby again, which takes a restart that ends the connection first. */
@@ -22,8 +22,8 @@ const PRIMARY_LOOK_MS = 2000;
 
 /** The end of a recovery that this process has seen. */
 export interface EndedRecovery {
-  /** The next transaction id when recovery ended, as far as this process saw it. */
-  readonly baselineXid: number;
+  /** The transactions when recovery ended, as far as this process saw it. */
+  readonly baseline: RecoveryBaseline;
   readonly passes: readonly FencePass[];
 }
 
@@ -98,9 +98,9 @@ export class RecoveryGuard {
   async #onPrimary(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
     const last = this.#last;
     if (last !== undefined) {
-      const passes = await this.#fence(connection, last.nextXid, signal);
+      const passes = await this.#fence(connection, last, signal);
       this.#last = undefined;
-      this.#ended = { baselineXid: last.nextXid, passes };
+      this.#ended = { baseline: last, passes };
       this.#options.onEnd();
     }
     await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);
@@ -108,7 +108,7 @@ export class RecoveryGuard {
 
   async #fence(
     connection: PostgresConnection,
-    baselineXid: number,
+    baseline: RecoveryBaseline,
     signal: AbortSignal,
   ): Promise<readonly FencePass[]> {
     const { logger, clock, onDivergence, line } = this.#options;
@@ -118,7 +118,7 @@ export class RecoveryGuard {
     const started = clock.monotonicMs();
     const { replayedLsn, insertLsn } = await readWalEnd(connection, signal);
     const targets = fenceTargets({ ...line(), switchLsn: replayedLsn ?? insertLsn });
-    const pass = await raiseFence({ connection, targets, baselineXid, signal });
+    const pass = await raiseFence({ connection, targets, baseline, signal });
     logger.info(
       {
         from: formatLsn(insertLsn),

@@ -9,12 +9,15 @@ export interface WatchedRecovery {
   readonly replayLsn: Lsn | undefined;
   /** The next transaction id, 32 bits, when the watch began. To be compared for equality only. */
   readonly nextXid: number;
+  /** The oldest transaction, 64 bits as text, that had not ended when the watch began; the next one when there was none. */
+  readonly oldestRunningXid: string;
 }
 
 interface WatchRow {
   readonly recovering: boolean;
   readonly replay_lsn: string | null;
   readonly next_xid: number;
+  readonly oldest_xid: string;
 }
 
 /** How often the server looks, and how many times one statement does: long ones would hold back vacuum by their snapshot. */
@@ -31,13 +34,14 @@ export async function watchRecovery(
   signal?: AbortSignal,
 ): Promise<WatchedRecovery> {
   const text = `
-    with recursive look (n, recovering, replay_lsn, next_xid) as (
-      select 1, pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, age('3'::xid)
+    with recursive look (n, recovering, replay_lsn, next_xid, oldest_xid) as (
+      select 1, pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, age('3'::xid),
+             pg_snapshot_xmin(pg_current_snapshot())::text
        union all
-      select n + 1, pg_is_in_recovery(), replay_lsn, next_xid
+      select n + 1, pg_is_in_recovery(), replay_lsn, next_xid, oldest_xid
         from look, lateral (select pg_sleep(${NAP_SECONDS} + 0 * n)) as nap
        where recovering and n < ${LOOKS})
-    select recovering, replay_lsn, next_xid from look order by n desc limit 1`;
+    select recovering, replay_lsn, next_xid, oldest_xid from look order by n desc limit 1`;
   const [row] = await connection.run<WatchRow>({ name: 'slotcast_watch_recovery', text }, { signal });
   if (row === undefined) {
     throw new Error('watching the recovery returned no row');
@@ -46,5 +50,6 @@ export async function watchRecovery(
     inRecovery: row.recovering,
     replayLsn: optionalLsn(row.replay_lsn),
     nextXid: row.next_xid,
+    oldestRunningXid: row.oldest_xid,
   };
 }
