@@ -88,6 +88,6 @@ describe('all that was published on a line of descent', { timeout: 20_000 }, () 
     const line = lineOf([slotEvent('a', { seq: 1 })]);
     assert.deepEqual(line.names, ['a']);
     assert.equal(line.manifest, undefined);
-    assert.equal(isMissing(undefined, slotEvent('a', {})), false);
+    assert.equal(isMissing({ manifest: undefined, listed: false }, slotEvent('a', {})), false);
   });
 });
