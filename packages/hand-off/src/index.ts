@@ -8,4 +8,6 @@ export {
 } from './hand-off-from-topics.ts';
 export { NodeDirectory } from './node-directory.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
+export { SlotMover } from './slot-mover.ts';
 export { SlotsFeed } from './slots-feed.ts';
+export { raiseFence } from './wal-fence.ts';

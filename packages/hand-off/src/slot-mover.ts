@@ -14,6 +14,10 @@ import { errorText, type Logger } from '@slotcast/runtime';
 
 /** Slots in one statement. */
 const CHUNK = 25;
+/** duplicate_object */
+const EXISTS = '42710';
+/** object_in_use */
+const IN_USE = '55006';
 
 type Advance = HandOffPlan['advances'][number];
 
@@ -93,22 +97,41 @@ export class SlotMover {
     await advanceSlots(await this.#sessions.get(database), targets, this.#signal);
   }
 
-  /** A copy that an earlier attempt made is kept: it holds the older positions. */
+  /**
+   * A copy that an earlier attempt made is kept: it holds the older positions. One that was made in vain, because the slot is in use, is
+   * taken back: nobody would know of it, and it would hold back WAL.
+   */
   async #quarantine({ slot, copy, database, plugin }: Quarantine): Promise<void> {
     const connection = await this.#sessions.get(database);
+    const isNew = await this.#copy(connection, { source: slot, target: copy, plugin });
     try {
-      await copySlot(connection, { source: slot, target: copy, plugin }, this.#signal);
+      await dropSlot(connection, slot, this.#signal);
     } catch (error) {
-      // 42710: duplicate_object
-      if (!isPostgresError(error) || classifyPostgresError(error).code !== '42710') {
-        throw error;
+      if (isNew && hasCode(error, IN_USE)) {
+        await dropSlot(connection, copy, this.#signal);
       }
+      throw error;
     }
-    await dropSlot(connection, slot, this.#signal);
     this.#logger.error(
       { slot, copy },
       'quarantined a slot: its consumer has confirmed WAL that this server never had',
     );
+  }
+
+  /** False when there is a slot of that name already. */
+  async #copy(
+    connection: PostgresConnection,
+    names: { readonly source: SlotName; readonly target: SlotName; readonly plugin: string },
+  ): Promise<boolean> {
+    try {
+      await copySlot(connection, names, this.#signal);
+      return true;
+    } catch (error) {
+      if (hasCode(error, EXISTS)) {
+        return false;
+      }
+      throw error;
+    }
   }
 
   /** False when it failed. A slot that its consumer uses already, or that is further on, is none of a hand-off's business. */
@@ -128,4 +151,8 @@ export class SlotMover {
       return false;
     }
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return isPostgresError(error) && classifyPostgresError(error).code === code;
 }

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type DivergencePolicy, emptyLine, FENCE_MARGIN_BYTES } from '@slotcast/domain';
+import { RecoveryGuard } from '@slotcast/hand-off';
+import { readWalEnd, watchRecovery } from '@slotcast/postgres';
+import { createLogger, systemClock } from '@slotcast/runtime';
+import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
+import { optionsFor, Pair } from './promoted-servers.ts';
+
+const TIMEOUT_MS = 90_000;
+const MEGABYTE = 1024n * 1024n;
+
+/** A guard at work on the standby of a pair. */
+class Watch {
+  readonly guard: RecoveryGuard;
+  readonly #pair: Pair;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  ends = 0;
+
+  constructor(pair: Pair, onDivergence: DivergencePolicy) {
+    this.#pair = pair;
+    this.guard = new RecoveryGuard({
+      postgres: optionsFor(pair.standby, { applicationName: 'guard' }),
+      onDivergence,
+      line: () => emptyLine,
+      onEnd: () => {
+        this.ends += 1;
+      },
+      clock: systemClock,
+      logger: createLogger({ level: 'silent', fields: {} }),
+    });
+    this.#running = this.guard.run(this.#stop.signal);
+  }
+
+  async untilLooking(): Promise<void> {
+    await this.#pair.standby.waitFor(
+      `select from pg_stat_activity where application_name = 'guard' and query like '%pg_sleep%'`,
+      (rows) => rows.length === 1,
+    );
+  }
+
+  async untilEnded() {
+    return await waitUntil(() => this.guard.ended, { describe: 'the guard to see the end of recovery' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+}
+
+for (const major of [16, 18] satisfies PostgresMajor[]) {
+  describe(`the watch over a standby of PostgreSQL ${major}`, { timeout: 240_000 }, () => {
+    test('goes on over a restart, and raises the fence as soon as the standby is promoted', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await using pair = await Pair.start(major);
+      await using watch = new Watch(pair, 'fence');
+      await watch.untilLooking();
+      await pair.standby.restart();
+      await watch.untilLooking();
+      assert.equal(watch.guard.ended, undefined);
+
+      const { nextXid, replayLsn } = await pair.promote();
+      const { baselineXid, passes } = await watch.untilEnded();
+      assert.equal(baselineXid, nextXid);
+      const [pass] = passes;
+      assert.ok(pass?.clean === true && replayLsn !== undefined);
+      assert.ok(pass.reachedLsn >= replayLsn + FENCE_MARGIN_BYTES);
+      assert.equal(watch.ends, 1);
+    });
+
+    test('pushes no WAL when slots are quarantined instead, and tells the end all the same', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await using pair = await Pair.start(major);
+      await using watch = new Watch(pair, 'quarantine');
+      await watch.untilLooking();
+      const { replayLsn } = await pair.promote();
+      assert.deepEqual((await watch.untilEnded()).passes, []);
+      const connection = await pair.connect();
+      try {
+        const { insertLsn } = await readWalEnd(connection);
+        assert.ok(replayLsn !== undefined && insertLsn - replayLsn < MEGABYTE);
+      } finally {
+        await connection.close();
+      }
+    });
+
+    test('has nothing to wait for on a primary, nor to tell', { timeout: TIMEOUT_MS }, async () => {
+      await using pair = await Pair.start(major);
+      const { nextXid } = await pair.promote();
+      const connection = await pair.connect();
+      try {
+        const seen = await watchRecovery(connection);
+        assert.deepEqual([seen.inRecovery, seen.nextXid], [false, nextXid]);
+        await using watch = new Watch(pair, 'fence');
+        await watch.untilLooking();
+        assert.equal(watch.guard.ended, undefined);
+        assert.equal(watch.ends, 0);
+      } finally {
+        await connection.close();
+      }
+    });
+  });
+}

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type HandOffPlan, parseLsn, parseSlotName, type Quarantine, type SlotState } from '@slotcast/domain';
+import { SlotMover } from '@slotcast/hand-off';
+import {
+  connectPostgres,
+  copySlot,
+  DatabaseSessions,
+  flushWal,
+  observePrimary,
+  type PostgresConnection,
+  subscribe,
+} from '@slotcast/postgres';
+import { createLogger } from '@slotcast/runtime';
+import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { optionsFor, ROLE } from './promoted-servers.ts';
+
+const TIMEOUT_MS = 30_000;
+const { signal } = new AbortController();
+
+function planOf(over: Partial<HandOffPlan>): HandOffPlan {
+  return { advances: [], quarantines: [], drops: [], failovers: [], ahead: [], lost: [], ...over };
+}
+
+function quarantineOf(name: string): Quarantine {
+  const copy = parseSlotName(`${name}_diverged`);
+  return { slot: parseSlotName(name), copy, database: 'postgres', plugin: 'pgoutput' };
+}
+
+for (const major of [16, 18] satisfies PostgresMajor[]) {
+  describe(`the steps of a hand-off on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+    let server: PostgresServer;
+    let connection: PostgresConnection;
+    let replication: PostgresConnection;
+    let sessions: DatabaseSessions;
+    let mover: SlotMover;
+
+    before(async () => {
+      server = await startPrimary({ major });
+      await server.createRole(ROLE);
+      await server.query('create publication everything for all tables');
+      connection = await connectPostgres(optionsFor(server));
+      replication = await connectPostgres(optionsFor(server, { replication: true }));
+      sessions = new DatabaseSessions(optionsFor(server), () => undefined, signal);
+      const logger = createLogger({ level: 'silent', fields: {} });
+      mover = new SlotMover({ sessions, replication, logger, signal });
+    });
+
+    after(async () => {
+      await sessions?.close();
+      await replication?.close();
+      await connection?.close();
+      await server?.[Symbol.asyncDispose]();
+    });
+
+    async function create(name: string, plugin = 'pgoutput'): Promise<void> {
+      await server.query('select pg_create_logical_replication_slot($1, $2)', [name, plugin]);
+    }
+
+    async function slotNamed(name: string): Promise<SlotState | undefined> {
+      const seen = await observePrimary(connection);
+      assert.ok(!seen.inRecovery);
+      return seen.slots.find((slot) => slot.name === name);
+    }
+
+    /** Runs `work` while a consumer uses the slot. */
+    async function whileInUse(slot: string, work: () => Promise<void>): Promise<void> {
+      const stop = new AbortController();
+      const running = subscribe({
+        connection: optionsFor(server),
+        slot,
+        publication: 'everything',
+        onRow: () => undefined,
+        signal: stop.signal,
+      });
+      try {
+        await server.waitFor(
+          `select from pg_replication_slots where slot_name = '${slot}' and active`,
+          (rows) => rows.length === 1,
+        );
+        await work();
+      } finally {
+        stop.abort();
+        await running;
+      }
+    }
+
+    test('a quarantined slot is kept under its other name, where it stood', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('app');
+      const before = await slotNamed('app');
+      assert.deepEqual(await mover.run(planOf({ quarantines: [quarantineOf('app')] })), new Set());
+      assert.equal(await slotNamed('app'), undefined);
+      const copy = await slotNamed('app_diverged');
+      assert.deepEqual(copy?.confirmedFlushLsn, before?.confirmedFlushLsn);
+      assert.deepEqual(copy?.restartLsn, before?.restartLsn);
+    });
+
+    test('a quarantine that broke off after the copy is finished, and the copy stays as it is', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('broken');
+      const names = { source: 'broken', target: 'broken_diverged', plugin: 'pgoutput' };
+      const { confirmedFlushLsn } = await copySlot(connection, names);
+      await server.query(`select pg_replication_slot_advance('broken', '${await movedOn()}')`);
+      const plan = planOf({ quarantines: [quarantineOf('broken')] });
+      assert.deepEqual(await mover.run(plan), new Set());
+      assert.equal(await slotNamed('broken'), undefined);
+      assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
+      await mover.run(plan);
+      assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
+    });
+
+    async function movedOn(): Promise<string> {
+      await flushWal(connection);
+      return await server.currentLsn();
+    }
+
+    test('a slot in use is not quarantined but reported, and no copy of it is left behind', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('used');
+      await create('idle');
+      const quarantines = [quarantineOf('used'), quarantineOf('idle')];
+      await whileInUse('used', async () => {
+        assert.deepEqual(await mover.run(planOf({ quarantines })), new Set(['used']));
+      });
+      assert.notEqual(await slotNamed('used'), undefined);
+      assert.equal(await slotNamed('used_diverged'), undefined);
+      assert.equal(await slotNamed('idle'), undefined);
+    });
+
+    test('slots that are in use, gone or further on hold up none of the others', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      for (const name of ['first', 'further', 'taken', 'last']) {
+        await create(name);
+      }
+      const target = parseLsn(await movedOn());
+      await server.query(`select pg_replication_slot_advance('further', '${await movedOn()}')`);
+      const further = await slotNamed('further');
+      const names = ['first', 'gone', 'further', 'taken', 'last'].map(parseSlotName);
+      const advances = names.map((slot) => ({ slot, database: 'postgres', target }));
+      await whileInUse('taken', async () => {
+        await mover.run(planOf({ advances, drops: [{ slot: parseSlotName('taken'), reason: 'unsafe' }] }));
+      });
+      assert.equal((await slotNamed('first'))?.confirmedFlushLsn, target);
+      assert.equal((await slotNamed('last'))?.confirmedFlushLsn, target);
+      assert.equal((await slotNamed('further'))?.confirmedFlushLsn, further?.confirmedFlushLsn);
+      assert.notEqual(await slotNamed('taken'), undefined);
+    });
+
+    test('slots of several databases are advanced, each from its own', { timeout: TIMEOUT_MS }, async () => {
+      await server.query('create database shop');
+      await create('here', 'test_decoding');
+      await server.query(`select pg_create_logical_replication_slot('there', 'pgoutput')`, [], 'shop');
+      const target = parseLsn(await movedOn());
+      const advances = [
+        { slot: parseSlotName('here'), database: 'postgres', target },
+        { slot: parseSlotName('there'), database: 'shop', target },
+      ];
+      await mover.run(planOf({ advances }));
+      assert.equal((await slotNamed('here'))?.confirmedFlushLsn, target);
+      assert.equal((await slotNamed('there'))?.confirmedFlushLsn, target);
+    });
+
+    test('a slot that is to be dropped is gone', { timeout: TIMEOUT_MS }, async () => {
+      await create('unsafe');
+      await mover.run(planOf({ drops: [{ slot: parseSlotName('unsafe'), reason: 'not proven' }] }));
+      assert.equal(await slotNamed('unsafe'), undefined);
+    });
+
+    if (major >= 17) {
+      test('a slot follows the next failover again', { timeout: TIMEOUT_MS }, async () => {
+        await create('follows');
+        assert.equal((await slotNamed('follows'))?.failover, false);
+        const plan = planOf({ failovers: ['gone_since', 'follows'].map(parseSlotName) });
+        await mover.run(plan);
+        assert.equal((await slotNamed('follows'))?.failover, true);
+        await mover.run(plan);
+        assert.equal((await slotNamed('follows'))?.failover, true);
+      });
+    }
+  });
+}
