@@ -40,7 +40,8 @@ export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
 /**
  * How far the fence is to be raised on a server that left its timeline at `switchLsn`, in ascending order: first past what consumers
  * are known to have confirmed, then past what they may have. `published`: the newest event of each slot on the line of descent until
- * there; `lastOrigin`: the newest record of any kind, which tells how much WAL the former primary had at least.
+ * there; `lastOrigin`: the newest record of any kind, which tells how much WAL the former primary had at least. The margin is counted from
+ * there, because consumers went on from there while this server may have been far behind.
  */
 export function fenceTargets(input: {
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
@@ -50,8 +51,8 @@ export function fenceTargets(input: {
   const { published, lastOrigin, switchLsn } = input;
   const marks = [...published.values()].map(plausiblyConfirmed).filter((mark) => mark !== undefined);
   const confirmed = marks.reduce(maxLsn, switchLsn);
-  const margin = lsn(switchLsn + FENCE_MARGIN_BYTES);
-  const possible = [confirmed, margin, lastOrigin?.lsn ?? margin].reduce(maxLsn);
+  const written = maxLsn(confirmed, lastOrigin?.lsn ?? switchLsn);
+  const possible = lsn(written + FENCE_MARGIN_BYTES);
   const limit = lsn(switchLsn + MAX_FENCE_BYTES);
   return [minLsn(confirmed, limit), minLsn(possible, limit)];
 }

@@ -84,12 +84,14 @@ describe('how far the fence is raised', { timeout: 20_000 }, () => {
 
   test('first past the consumer that is furthest ahead, then past what others may have confirmed since', () => {
     const [near, far] = [lsn(SWITCH + 10n), lsn(SWITCH + 20n)];
-    assert.deepEqual(targetsOf([confirmedAt('a', far, far), confirmedAt('b', near, far)]), [far, margin]);
+    const possible = lsn(far + FENCE_MARGIN_BYTES);
+    assert.deepEqual(targetsOf([confirmedAt('a', far, far), confirmedAt('b', near, far)]), [far, possible]);
   });
 
-  test('up to the WAL that the former primary is known to have had, when that is more than the margin', () => {
+  test('by the margin past the WAL that the former primary is known to have had: consumers went on from there', () => {
     const written = lsn(margin + 5n);
-    assert.deepEqual(targetsOf([confirmedAt('a', AFTER, AFTER)], written), [AFTER, written]);
+    const possible = lsn(written + FENCE_MARGIN_BYTES);
+    assert.deepEqual(targetsOf([confirmedAt('a', AFTER, AFTER)], written), [AFTER, possible]);
   });
 
   test('never further than the limit', () => {
@@ -118,8 +120,9 @@ describe('how far the fence is raised', { timeout: 20_000 }, () => {
             assert.ok(first >= confirmed && last >= confirmed);
           }
         }
-        const known = [first, margin, lastLsn ?? margin].reduce(maxLsn);
-        assert.equal(last, known < limit ? known : limit);
+        const written = [first, SWITCH, lastLsn ?? SWITCH].reduce(maxLsn);
+        const possible = written + FENCE_MARGIN_BYTES;
+        assert.equal(last, possible < limit ? possible : limit);
       }),
     );
   });
