@@ -95,11 +95,11 @@ test('a transaction that was open when the slot moved, and committed before the 
   const [spanning, lost] = [await open(), await open()];
   await spanning.run({ text: 'begin' });
   await lost.run({ text: 'begin' });
-  await spanning.run({ text: 'insert into numbers select generate_series(101, 150)' });
-  await lost.run({ text: 'insert into numbers select generate_series(201, 250)' });
+  await spanning.run({ text: 'insert into public.numbers select generate_series(101, 150)' });
+  await lost.run({ text: 'insert into public.numbers select generate_series(201, 250)' });
   await scene.confirm('app1');
   await scene.untilEqual('app1');
-  await spanning.run({ text: 'insert into numbers select generate_series(151, 160)' });
+  await spanning.run({ text: 'insert into public.numbers select generate_series(151, 160)' });
   await spanning.run({ text: 'commit' });
   await primary.waitForReplay(standby);
   await primary.kill();

@@ -30,6 +30,8 @@ async function consumerAhead(scene: Scene, extra: Readonly<Record<string, string
 
   await standby.setConfig({ primary_conninfo: '' });
   await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  // So much that the first rows of the new primary surely lie before what the consumer has confirmed.
+  await scene.primary.query("select pg_logical_emit_message(false, 'test', repeat(' ', 500000))");
   await insertRows(scene.primary, 11, 15);
   await reader.until([11, 12, 13, 14, 15]);
   const written = await scene.primary.currentLsn();
@@ -80,7 +82,7 @@ test('without the fence the same consumer misses rows in silence', { timeout }, 
   const standby = scene.standby();
   await standby.promote();
   await insertRows(standby, 21, 23);
-  await standby.query("select pg_logical_emit_message(false, 'test', repeat(' ', 1000000))");
+  await standby.query("select pg_logical_emit_message(false, 'test', repeat(' ', 2000000))");
   await insertRows(standby, 31, 31);
   const reader = new SlotReader({ server: standby, slot: 'app1', startLsn: parseLsn(confirmed) });
   await reader.until([31]);

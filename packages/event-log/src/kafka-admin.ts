@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Admin } from 'kafkajs';
 import { withDeadline } from './deadline.ts';
 import type { NewTopic, TopicDescription } from './event-log.ts';
@@ -18,6 +19,9 @@ export interface ClusterDescription {
   readonly clusterId: string;
   readonly brokerCount: number;
 }
+
+/** Between two looks for the leaders of a new topic. */
+const LEADER_LOOK_MS = 50;
 
 /** Asks who the brokers are. Throws a LogUnavailableError. */
 export function describeCluster(context: KafkaContext): Promise<ClusterDescription> {
@@ -47,11 +51,12 @@ export function describeTopic(context: KafkaContext, topic: string): Promise<Top
   });
 }
 
-/** Creates a topic; false when there is one already. Throws a LogUnavailableError. */
+/** Creates a topic and waits until it can be used; false when there is one already. Throws a LogUnavailableError. */
 export function createTopic(context: KafkaContext, topic: NewTopic): Promise<boolean> {
-  return ask(context, `create topic ${topic.topic}`, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
+  return ask(context, `create topic ${topic.topic}`, async (admin) => {
+    const created = await admin.createTopics({
+      // kafkajs gives up when a busy broker does not know of the new topic yet.
+      waitForLeaders: false,
       topics: [
         {
           topic: topic.topic,
@@ -60,8 +65,18 @@ export function createTopic(context: KafkaContext, topic: NewTopic): Promise<boo
           configEntries: [...topic.config].map(([name, value]) => ({ name, value })),
         },
       ],
-    }),
-  );
+    });
+    const deadline = performance.now() + context.operationTimeoutMs;
+    while (performance.now() < deadline && !(await hasLeaders(admin, topic))) {
+      await sleep(LEADER_LOOK_MS);
+    }
+    return created;
+  });
+}
+
+async function hasLeaders(admin: Admin, { topic, partitions }: NewTopic): Promise<boolean> {
+  const known = await findPartitions(admin, topic);
+  return known !== undefined && known.length >= partitions && known.every(({ leader }) => leader >= 0);
 }
 
 /** Asks where a topic begins and ends; `undefined` when there is no such topic. Throws a LogUnavailableError. */

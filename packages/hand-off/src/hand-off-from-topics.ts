@@ -14,6 +14,7 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
+import { Deadline } from '@slotcast/runtime';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { NodeDirectory } from './node-directory.ts';
 import { SlotsFeed } from './slots-feed.ts';
@@ -134,15 +135,15 @@ class TopicHandOff {
       return;
     }
     logger.info({ patienceMs }, 'the server was promoted: waiting for its consumer to hand the slots over');
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+    using patience = new Deadline(signal, patienceMs);
     try {
       while (!this.#isHandedOver()) {
-        const batch = await nodes.next(patience);
+        const batch = await nodes.next(patience.signal);
         await take(batch.records);
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!patience.aborted) {
+      if (!patience.expired) {
         throw error;
       }
       logger.warn({ patienceMs }, 'the consumer did not hand the slots over in time: the publisher does it');

@@ -11,6 +11,7 @@ export {
   type Settings,
   services,
 } from './config-table.ts';
+export * from './deadline.ts';
 export * from './doorbell.ts';
 export * from './error-codes.ts';
 export * from './exit-code.ts';

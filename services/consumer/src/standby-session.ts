@@ -20,7 +20,14 @@ import {
 import type { Codec } from '@slotcast/event-schema';
 import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
-import { type Clock, type ConsumerMetrics, Doorbell, type Logger, SlotcastError } from '@slotcast/runtime';
+import {
+  type Clock,
+  type ConsumerMetrics,
+  Deadline,
+  Doorbell,
+  type Logger,
+  SlotcastError,
+} from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { Advancer } from './advancer.ts';
 import { CanaryMeter } from './canary-meter.ts';
@@ -31,6 +38,7 @@ import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 import { StatusWriter } from './status-writer.ts';
+import { TopicLineage } from './topic-lineage.ts';
 
 /** What a session leaves to the hand-off of its server's slots. */
 export interface PromotedSession {
@@ -93,8 +101,7 @@ export class StandbySession {
   readonly #advancer: Advancer;
   readonly #planner: StandbyPlanner;
   readonly #requests: SessionRequest[] = [];
-  #lineage: string | undefined;
-  #following = false;
+  readonly #lineage: TopicLineage;
   #lastAlarm: string | undefined;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
@@ -105,6 +112,7 @@ export class StandbySession {
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
     this.#options = options;
+    this.#lineage = new TopicLineage(options.slotsTopic, logger);
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
@@ -150,7 +158,7 @@ export class StandbySession {
       writer = await log.claim(nodeWriterId(cluster, node));
       const end = await log.endOffset(nodesTopic);
       await readTo({ reader: nodes, end, onRecords: takeNodes, signal: this.#signal });
-      this.#lineage = this.#directory.nodes.get(node)?.lineage;
+      this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
       const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
       readers.push(slots);
       this.#taken = slots.position;
@@ -215,9 +223,9 @@ export class StandbySession {
   /** Waits until all that the slots topic has now is taken. */
   async #drain(): Promise<void> {
     const end = await this.#options.log.endOffset(this.#options.slotsTopic);
-    const deadline = AbortSignal.any([this.#signal, AbortSignal.timeout(DRAIN_MS)]);
+    using deadline = new Deadline(this.#signal, DRAIN_MS);
     while (this.#taken < end) {
-      await this.#doorbell.wait(DRAIN_MS, deadline);
+      await this.#doorbell.wait(DRAIN_MS, deadline.signal);
     }
   }
 
@@ -259,7 +267,7 @@ export class StandbySession {
         return;
       }
       const manifest = this.#feed.newestManifest;
-      this.#checkManifest(manifest, systemIdentifier);
+      this.#lineage.check(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
       const alarm = this.#alarm(view, manifest);
       const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
@@ -297,37 +305,6 @@ export class StandbySession {
     }
     this.#lastAlarm = alarm;
     return alarm;
-  }
-
-  #checkManifest(manifest: Manifest | undefined, systemIdentifier: SystemIdentifier): void {
-    if (manifest === undefined) {
-      return;
-    }
-    const { slotsTopic, logger } = this.#options;
-    if (manifest.systemIdentifier !== systemIdentifier) {
-      throw new SlotcastError(
-        'SC_OTHER_SYSTEM',
-        `the topic ${slotsTopic} holds slots of system identifier ${manifest.systemIdentifier} (node ${manifest.node}), this server has ${systemIdentifier}`,
-      );
-    }
-    if (this.#lineage === manifest.lineage) {
-      this.#following = true;
-      return;
-    }
-    if (this.#lineage !== undefined) {
-      if (this.#following) {
-        throw new SlotcastError(
-          'SC_TOPIC_RECREATED',
-          `the topic ${slotsTopic} was recreated while this consumer read it`,
-        );
-      }
-      logger.error(
-        { code: 'SC_TOPIC_RECREATED' },
-        'the topic was recreated since this node last read it; its slots are adopted anew',
-      );
-    }
-    this.#lineage = manifest.lineage;
-    this.#following = true;
   }
 
   /** Waits for news: a record, replay that moves on, budget for advances; not so short that looking itself becomes a load. */
@@ -381,7 +358,7 @@ export class StandbySession {
       physicalSlots: view.slots
         .filter((slot) => slot.type === 'physical')
         .map(({ name, catalogXmin }) => ({ name, catalogXmin })),
-      lineage: this.#lineage,
+      lineage: this.#lineage.current,
       canary: this.#canary.last,
     });
     return new StatusWriter({ directory: this.#directory, writer, clock: this.#options.clock, describe });

@@ -1,6 +1,6 @@
 import { parseLsn } from '@slotcast/domain';
 import { subscribe } from '@slotcast/postgres';
-import { textTable } from '@slotcast/runtime';
+import { Deadline, textTable } from '@slotcast/runtime';
 import { type PostgresServer, startKafka } from '@slotcast/testkit';
 import { Belongings } from './belongings.ts';
 import { waitPatiently } from './patience.ts';
@@ -16,8 +16,10 @@ const TIMEOUT_MS = 30_000;
 const ROWS_AHEAD = 20;
 /** Rows that are written first on the new primary; they are the ones in danger. */
 const ROWS_AFTER = 10;
+/** WAL that the old primary writes besides, so that the first rows of the new one surely lie before what is confirmed. */
+const AHEAD_BYTES = 500_000;
 /** WAL that takes the last row past everything that the consumer had confirmed, so that it arrives in any case. */
-const FILLER_BYTES = 1_000_000;
+const FILLER_BYTES = 2_000_000;
 const [SLOT] = SLOTS;
 
 /** What became of the first rows of the new primary. */
@@ -91,7 +93,7 @@ async function playAct({ talk, bootstrapServers, cluster, isThere }: Act): Promi
   const first = ROWS_AHEAD + 2;
   const last = first + ROWS_AFTER;
   await insertOrders(server, first, last - 1);
-  await server.query(`select pg_logical_emit_message(false, 'demo', repeat(' ', ${FILLER_BYTES}))`);
+  await fill(server, FILLER_BYTES);
   await insertOrders(server, last, last);
   const received = await consumeFrom(server, confirmedLsn, last);
   const rowsReceived = [...received].filter((row) => row >= first && row < last).length;
@@ -116,6 +118,7 @@ async function getAhead(talk: Talk, stage: Stage, belongings: Belongings): Promi
   await server.waitForReplay(stage.standbys[0]?.server ?? server);
   await standby?.server.setConfig({ primary_conninfo: '' });
   await standby?.server.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  await fill(server, AHEAD_BYTES);
   await insertOrders(server, 2, ROWS_AHEAD + 1);
   const { lsn } = await readWalPlace(server);
   const confirmed = await waitPatiently({
@@ -141,6 +144,10 @@ async function getAhead(talk: Talk, stage: Stage, belongings: Belongings): Promi
   return confirmed;
 }
 
+async function fill(server: PostgresServer, bytes: number): Promise<void> {
+  await server.query("select pg_logical_emit_message(false, 'demo', repeat(' ', $1))", [bytes]);
+}
+
 async function insertOrders(server: PostgresServer, from: number, to: number): Promise<void> {
   for (let row = from; row <= to; row += 1) {
     await server.query(`insert into ${ORDERS_TABLE} (id) values ($1)`, [row], SHOP_DATABASE);
@@ -155,6 +162,7 @@ async function consumeFrom(
 ): Promise<ReadonlySet<number>> {
   const rows = new Set<number>();
   const stop = new AbortController();
+  using deadline = new Deadline(stop.signal, TIMEOUT_MS);
   await subscribe({
     connection: { url: server.url(SHOP_DATABASE), applicationName: 'demo-ahead' },
     slot: SLOT,
@@ -166,7 +174,7 @@ async function consumeFrom(
         stop.abort();
       }
     },
-    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    signal: deadline.signal,
   });
   return rows;
 }

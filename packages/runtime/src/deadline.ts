@@ -1,0 +1,37 @@
+/**
+ * A signal that is aborted when another one is, or after some time. To be disposed of when the wait is over.
+ *
+ * It keeps its timer alive: in Node 20 a signal of `AbortSignal.timeout` that only `AbortSignal.any` refers to may be collected as garbage,
+ * and then never comes.
+ */
+export class Deadline implements Disposable {
+  readonly signal: AbortSignal;
+  readonly #outer: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #passOn = (): void => this.#controller.abort(this.#outer.reason);
+  #expired = false;
+
+  constructor(outer: AbortSignal, ms: number) {
+    this.#outer = outer;
+    this.signal = this.#controller.signal;
+    this.#timer = setTimeout(() => {
+      this.#expired = true;
+      this.#controller.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError'));
+    }, ms);
+    outer.addEventListener('abort', this.#passOn, { once: true });
+    if (outer.aborted) {
+      this.#passOn();
+    }
+  }
+
+  /** True once the time is over; false when the other signal came first. */
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#outer.removeEventListener('abort', this.#passOn);
+  }
+}
