@@ -1,6 +1,7 @@
 import type { FencePass, Lsn } from '@slotcast/domain';
 import {
   fillWal,
+  haveAborted,
   maySwitchWal,
   type PostgresConnection,
   readWalEnd,
@@ -13,14 +14,13 @@ import {
 const PIECE_BYTES = 1024n * 1024n;
 
 /** The transactions at the end of a recovery, as a watch saw them last. */
-export type RecoveryBaseline = Pick<WatchedRecovery, 'nextXid' | 'oldestRunningXid'>;
+export type RecoveryBaseline = Pick<WatchedRecovery, 'nextXid' | 'openXids'>;
 
 /**
  * Pushes the WAL of a primary to the last of `targets`, which are in ascending order, unless it is there already. As long as the next
- * transaction id is that of the `baseline`, and no transaction that was under way then has committed because it was prepared, nothing was
- * committed so far. The pass tells the furthest position of which that is true, which is looked at after every target and every piece.
- * Which of the transactions since the oldest one had committed before the baseline is not told apart: such a pass is not clean, either.
- * Safe to repeat, and to do twice at once.
+ * transaction id is that of the `baseline`, and no transaction that was open then is prepared or has committed, nothing was committed so
+ * far. The pass tells the furthest position of which that is true, which is looked at after every target and every piece. Safe to repeat,
+ * and to do twice at once.
  *
  * Nothing here begins a transaction. Before 17 the WAL may not be flushed afterwards, see `flushWal`.
  */
@@ -31,23 +31,32 @@ export async function raiseFence(options: {
   readonly signal: AbortSignal;
 }): Promise<FencePass> {
   const { connection, targets, baseline, signal } = options;
-  const look = (): Promise<WalEnd> => readWalEnd(connection, signal, baseline?.oldestRunningXid);
-  let end = await look();
-  let cleanLsn = isUntouched(end, baseline) ? end.insertLsn : undefined;
+  const baselineXid = await untouchedXid(connection, baseline, signal);
+  let end = await readWalEnd(connection, signal);
+  let cleanLsn = end.nextXid === baselineXid ? end.insertLsn : undefined;
   let switches: boolean | undefined;
   for (const target of targets) {
     while (end.insertLsn < target) {
       switches ??= await maySwitchWal(connection, signal);
       await push(connection, end, { target, switches }, signal);
-      end = await look();
-      cleanLsn = isUntouched(end, baseline) ? end.insertLsn : cleanLsn;
+      end = await readWalEnd(connection, signal);
+      cleanLsn = end.nextXid === baselineXid ? end.insertLsn : cleanLsn;
     }
   }
   return { reachedLsn: cleanLsn ?? end.insertLsn, clean: cleanLsn !== undefined };
 }
 
-function isUntouched(end: WalEnd, baseline: RecoveryBaseline | undefined): boolean {
-  return end.nextXid === baseline?.nextXid && !end.hasCommitted;
+/** The next transaction id as long as nothing was committed; absent when the id cannot tell, because of what was open before. */
+async function untouchedXid(
+  connection: PostgresConnection,
+  baseline: RecoveryBaseline | undefined,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { nextXid, openXids } = baseline ?? {};
+  if (openXids === undefined) {
+    return undefined;
+  }
+  return openXids.length === 0 || (await haveAborted(connection, openXids, signal)) ? nextXid : undefined;
 }
 
 async function push(

@@ -5,7 +5,12 @@ import {
   type WatchedRecovery,
   watchRecovery,
 } from '@slotcast/postgres';
-import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import {
+  type PostgresMajor,
+  type PostgresServer,
+  type PostgresSettings,
+  startPrimary,
+} from '@slotcast/testkit';
 
 /** Name of the least-privileged role, made by `createRole` of the test kit. */
 export const ROLE = 'slotcast';
@@ -26,14 +31,14 @@ export class Pair {
     this.standby = standby;
   }
 
-  static async start(major: PostgresMajor): Promise<Pair> {
-    const primary = await startPrimary({ major });
+  static async start(major: PostgresMajor, settings: PostgresSettings = {}): Promise<Pair> {
+    const primary = await startPrimary({ major, settings });
     try {
       await primary.createRole(ROLE);
       await primary.createRole(SWITCHER);
       await primary.query(`grant execute on function pg_switch_wal() to ${SWITCHER}`);
       await primary.query('create table numbered (id int)');
-      const standby = await primary.addStandby({ name: 's1' });
+      const standby = await primary.addStandby({ name: 's1', settings });
       return new Pair(primary, standby);
     } catch (error) {
       await primary[Symbol.asyncDispose]();

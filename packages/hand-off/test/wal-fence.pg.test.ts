@@ -114,30 +114,5 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const pass = await raiseFence({ connection: switcher, targets, baseline: undefined, signal });
       assert.equal(pass.clean, false);
     });
-
-    test('is not clean when a prepared transaction was committed before it, which takes no new id', {
-      timeout: TIMEOUT_MS,
-    }, async () => {
-      await using other = await Pair.start(major);
-      await other.primary.query("begin; insert into numbered values (1); prepare transaction 'p'");
-      await other.primary.query("begin; insert into numbered values (2); prepare transaction 'q'");
-      await other.primary.waitForReplay(other.standby);
-      const baseline = await other.promote();
-      const connection = await other.connect();
-      try {
-        const raiseBy = async (bytes: bigint): Promise<FencePass> => {
-          const { insertLsn } = await readWalEnd(connection);
-          return await raiseFence({ connection, targets: [lsn(insertLsn + bytes)], baseline, signal });
-        };
-        assert.equal((await raiseBy(100n)).clean, true);
-        await other.standby.query("rollback prepared 'q'");
-        assert.equal((await raiseBy(100n)).clean, true);
-        await other.standby.query("commit prepared 'p'");
-        assert.equal((await readWalEnd(connection)).nextXid, baseline.nextXid);
-        assert.equal((await raiseBy(100n)).clean, false);
-      } finally {
-        await connection.close();
-      }
-    });
   });
 }

@@ -11,8 +11,6 @@ export interface WalEnd {
   readonly nextXid: number;
   /** Where the last recovery of this server's process ended; absent when it began without one. */
   readonly replayedLsn: Lsn | undefined;
-  /** True when a transaction from the one asked about on has committed, as far as any could have been prepared. */
-  readonly hasCommitted: boolean;
 }
 
 interface WalEndRow {
@@ -20,31 +18,16 @@ interface WalEndRow {
   readonly flush_lsn: string;
   readonly next_xid: number;
   readonly replayed_lsn: string | null;
-  readonly has_committed: boolean;
 }
 
-/**
- * Reads where a primary's WAL ends. The transaction ids are read last: no commit before `insertLsn` has a newer one. COMMIT PREPARED
- * takes no new id, so with `oldestRunningXid` the transactions from that one on are looked at, too; a subquery runs when its column is put
- * together, and `pg_xact_status` does not go by the statement's snapshot.
- */
-export async function readWalEnd(
-  connection: PostgresConnection,
-  signal?: AbortSignal,
-  oldestRunningXid?: string,
-): Promise<WalEnd> {
+/** Reads where a primary's WAL ends. The transaction id is read last: no commit before `insertLsn` has a newer one. */
+export async function readWalEnd(connection: PostgresConnection, signal?: AbortSignal): Promise<WalEnd> {
   const text = `
     select pg_current_wal_insert_lsn()::text as insert_lsn,
            pg_current_wal_flush_lsn()::text as flush_lsn,
            pg_last_wal_replay_lsn()::text as replayed_lsn,
-           age('3'::xid) as next_xid,
-           current_setting('max_prepared_transactions') <> '0' and exists (
-             select from (
-               select generate_series($1::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)
-             ) as running (xid)
-              where pg_xact_status(xid::text::xid8) = 'committed') as has_committed`;
-  const values = [oldestRunningXid];
-  const [row] = await connection.run<WalEndRow>({ name: 'slotcast_wal_end', text, values }, { signal });
+           age('3'::xid) as next_xid`;
+  const [row] = await connection.run<WalEndRow>({ name: 'slotcast_wal_end', text }, { signal });
   if (row === undefined) {
     throw new Error('reading the end of WAL returned no row');
   }
@@ -53,7 +36,6 @@ export async function readWalEnd(
     flushLsn: requiredLsn(row.flush_lsn, 'pg_current_wal_flush_lsn()'),
     nextXid: row.next_xid,
     replayedLsn: optionalLsn(row.replayed_lsn),
-    hasCommitted: row.has_committed,
   };
 }
 
