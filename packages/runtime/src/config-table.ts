@@ -212,7 +212,7 @@ export const configSchema = z.strictObject({
   pollMaxMs: setting(duration('ms', { min: 1, max: 60_000 }), {
     name: 'SLOTCAST_POLL_MAX_MS',
     default: '250',
-    help: 'The longest pause while nothing moves, in ms.',
+    help: 'The longest pause while nothing moves, in ms. With many slots it grows up to 5 s, so that looking takes 1 % of the time.',
   }),
   maxEventsPerSecond: setting(integer({ min: 1, max: 100_000 }), {
     name: 'SLOTCAST_MAX_EVENTS_PER_SECOND',
