@@ -255,11 +255,9 @@ for (const where of ['primary', 'standby'] as const) {
     if (where === 'standby') {
       await consumer.kill();
     }
-    await scene.switchWal(4);
-    const confirmed = scene.keepConfirming('app1');
+    await scene.untilKeepsOnlyFrom('app1', await scene.switchWal(4));
     await primary.query('checkpoint');
     await primary.waitForReplay(standby);
-    await confirmed.stop();
     if (where === 'primary') {
       await scene.untilEqual('app1');
     }

@@ -245,11 +245,31 @@ export class Scene {
     await creating;
   }
 
-  /** Fills and finishes WAL segments on the primary. */
-  async switchWal(segments: number): Promise<void> {
+  /** Fills and finishes WAL segments on the primary; returns the position in the new one. */
+  async switchWal(segments: number): Promise<string> {
     for (let done = 0; done < segments; done += 1) {
       await this.primary.query("select pg_logical_emit_message(true, 'test', 'fill'), pg_switch_wal()");
     }
+    const [row] = await this.primary.query<{ lsn: string }>(
+      'select pg_current_wal_insert_lsn()::text as lsn',
+    );
+    return row?.lsn ?? '';
+  }
+
+  /** Confirms on the primary until the slot needs no WAL from before `lsn` any more, which a running-xacts record has to allow. */
+  async untilKeepsOnlyFrom(name: string, lsn: string): Promise<void> {
+    await waitUntil(
+      async () => {
+        await this.primary.query('select pg_log_standby_snapshot()');
+        await this.confirm(name);
+        const [row] = await this.primary.query<{ past: boolean }>(
+          'select restart_lsn >= $2::pg_lsn as past from pg_replication_slots where slot_name = $1',
+          [name, lsn],
+        );
+        return row?.past === true;
+      },
+      { intervalMs: 50, describe: `the restart_lsn of ${name} past ${lsn}` },
+    );
   }
 
   /** Waits until the topic has this kind of event of the slot. */
