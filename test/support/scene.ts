@@ -229,16 +229,18 @@ export class Scene {
     }
   }
 
-  /** Makes a slot on the standby that slotcast knows nothing of. */
+  /** Makes a slot on the standby that slotcast knows nothing of; it stands past every slot made on the primary before. */
   async createForeignSlot(name: string, node = 's1'): Promise<void> {
-    const creating = this.standby(node).query('select pg_create_logical_replication_slot($1, $2)', [
+    const standby = this.standby(node);
+    await this.primary.waitForReplay(standby);
+    const creating = standby.query('select pg_create_logical_replication_slot($1, $2)', [
       name,
       'test_decoding',
     ]);
     await waitUntil(
       async () => {
         await this.primary.query('select pg_log_standby_snapshot()');
-        return (await position(this.standby(node), name)) !== undefined;
+        return (await position(standby, name)) !== undefined;
       },
       { intervalMs: 200, describe: () => `the foreign slot ${name}` },
     );
