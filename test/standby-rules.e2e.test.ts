@@ -43,9 +43,12 @@ test('an open transaction on the primary holds up a new slot, says so, and nothi
   try {
     await client.run({ text: 'begin' });
     await client.run({ text: 'insert into public.t values (1)' });
+    const [open] = await client.run<{ xid: string }>({ text: 'select pg_current_xact_id()::text as xid' });
     // A copy does not wait on the primary; the search on the standby starts now.
     await scene.primary.query("select pg_copy_logical_replication_slot('app1', 'app2')");
-    await scene.records.waitForState('s1', 'app2', 'catching_up', { reason: /transaction/ });
+    await scene.records.waitForState('s1', 'app2', 'catching_up', {
+      reason: new RegExp(`the oldest is ${open?.xid}, open since \\S+Z in process \\d+$`),
+    });
     await scene.confirm('app1');
     await scene.untilEqual('app1');
   } finally {

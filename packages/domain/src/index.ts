@@ -18,6 +18,7 @@ export * from './lsn.ts';
 export * from './node-js-check.ts';
 export * from './node-status.ts';
 export * from './node-view.ts';
+export * from './open-transaction.ts';
 export * from './plugin-check.ts';
 export * from './poll-interval.ts';
 export * from './prepared-promotion.ts';

@@ -1,5 +1,6 @@
 import type { SystemIdentifier, Timeline } from './identity.ts';
 import type { Lsn } from './lsn.ts';
+import type { OpenTransaction } from './open-transaction.ts';
 import type { Promotion } from './promotion-record.ts';
 import type { Incarnation } from './slot-event.ts';
 import type { SlotName } from './slot-name.ts';
@@ -56,6 +57,8 @@ export interface NodeStatus {
   readonly physicalSlots: readonly PhysicalSlotPin[];
   /** A slot is being created here: the publisher is asked for a running-xacts record. */
   readonly wantsStandbySnapshot: boolean;
+  /** The transaction with the oldest id on a primary: what delays the making of a slot on a standby. */
+  readonly oldestTransaction?: OpenTransaction | undefined;
   /** Lineage of the slots topic that this node last applied. */
   readonly lineage?: string | undefined;
   /** The last promotion of the server, by which it became a primary. */

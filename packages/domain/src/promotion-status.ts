@@ -13,6 +13,7 @@ export type NodeFacts = Pick<
   | 'timeline'
   | 'serverVersion'
   | 'physicalSlots'
+  | 'oldestTransaction'
   | 'lineage'
 >;
 
@@ -31,6 +32,7 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
     serverVersion,
     physicalSlots,
     wantsStandbySnapshot: false,
+    oldestTransaction: facts.oldestTransaction,
     lineage,
     promotion,
     time,

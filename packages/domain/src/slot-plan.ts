@@ -1,6 +1,7 @@
 import type { PinFacts } from './catalog-pin.ts';
 import { formatLsn, type Lsn, lsn, minLsn } from './lsn.ts';
 import type { Ownership } from './node-status.ts';
+import { type OpenTransaction, waitsForTransactions } from './open-transaction.ts';
 import { isMissing, listedSlots } from './published-line.ts';
 import { withinCapacity } from './slot-capacity.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from './slot-event.ts';
@@ -43,6 +44,8 @@ export interface PlanInput {
   readonly held: ReadonlyMap<SlotName, string>;
   readonly unprovenSince: ReadonlyMap<SlotName, number>;
   readonly pin: PinFacts;
+  /** As the primary's publisher told it last. */
+  readonly oldestTransaction?: OpenTransaction | undefined;
   readonly maxReplicationSlots: number;
   readonly syncReplicationSlots: boolean;
   /** Plugins that the server itself allows (`output_plugin_libraries`); absent where it has no such setting. */
@@ -224,9 +227,7 @@ function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict {
     return verdict(subject, 'catching_up', reason, { kind: 'probe', slot: name, database, plugin });
   }
   if (probe.consistentPoint === undefined) {
-    const reason =
-      'waits for a point where decoding may start: every transaction open on the primary now must end first';
-    return verdict(subject, 'catching_up', reason);
+    return verdict(subject, 'catching_up', waitsForTransactions(input.oldestTransaction));
   }
   if (state.confirmedFlushLsn === undefined || state.confirmedFlushLsn < probe.consistentPoint) {
     return verdict(subject, 'catching_up', waitsForConsumer(state, probe.consistentPoint));

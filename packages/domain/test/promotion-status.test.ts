@@ -27,6 +27,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
       timeline: timeline(2),
       serverVersion: 180004,
       physicalSlots: [],
+      oldestTransaction: { xid: 4711, pid: 12 },
       lineage: 'first',
     };
     const status = primaryStatus(facts, promotion(), 7);

@@ -2,6 +2,7 @@ import {
   type NodeSlotStatus,
   type NodeStatus,
   nodeRoles,
+  type OpenTransaction,
   type Ownership,
   parseSlotName,
   parseSystemIdentifier,
@@ -33,6 +34,12 @@ export function nodeStatusFields(status: NodeStatus): object {
       catalog_xmin: orNull(slot.catalogXmin, (xid) => toLong('catalog_xmin', xid)),
     })),
     wants_standby_snapshot: status.wantsStandbySnapshot,
+    oldest_transaction: orNull(status.oldestTransaction, ({ xid, pid, gid, since }) => ({
+      xid: toLong('xid', xid),
+      pid: orNull(pid, (id) => toLong('pid', id)),
+      gid: gid ?? null,
+      since: orNull(since, (ms) => toTimestamp('since', ms)),
+    })),
     lineage: status.lineage ?? null,
     promotion: orNull(status.promotion, promotionFields),
     canary: orNull(status.canary, ({ lagMs, time }) => ({
@@ -50,6 +57,7 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
   const upstream = fields.optionalText('upstream');
   const primarySlotName = fields.optionalText('primary_slot_name');
   const hotStandbyFeedback = fields.optionalFlag('hot_standby_feedback');
+  const oldestTransaction = readOpenTransaction(fields.optionalRecord('oldest_transaction'));
   const lineage = fields.optionalText('lineage');
   const promotion = readPromotion(fields.optionalRecord('promotion'));
   const canary = fields.optionalRecord('canary');
@@ -75,12 +83,28 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
       };
     }),
     wantsStandbySnapshot: fields.flag('wants_standby_snapshot'),
+    ...(oldestTransaction !== undefined && { oldestTransaction }),
     ...(lineage !== undefined && { lineage }),
     ...(promotion !== undefined && { promotion }),
     ...(canary !== undefined && {
       canary: { lagMs: canary.integer('lag_ms'), time: canary.integer('time') },
     }),
     time: fields.integer('time'),
+  };
+}
+
+function readOpenTransaction(fields: FieldReader | undefined): OpenTransaction | undefined {
+  if (fields === undefined) {
+    return undefined;
+  }
+  const pid = fields.optionalInteger('pid');
+  const gid = fields.optionalText('gid');
+  const since = fields.optionalInteger('since');
+  return {
+    xid: fields.integer('xid'),
+    ...(pid !== undefined && { pid }),
+    ...(gid !== undefined && { gid }),
+    ...(since !== undefined && { since }),
   };
 }
 

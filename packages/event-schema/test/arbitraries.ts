@@ -155,6 +155,10 @@ export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
       { maxLength: 5 },
     ),
     wantsStandbySnapshot: fc.boolean(),
+    oldestTransaction: fc.record(
+      { xid: anyXid, pid: anyNumber, gid: anyText, since: anyTime },
+      { ...plain, requiredKeys: ['xid'] },
+    ),
     lineage: anyText,
     promotion: anyPromotion,
     canary: fc.record({ lagMs: anyNumber, time: anyTime }, plain),

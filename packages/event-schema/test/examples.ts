@@ -85,6 +85,7 @@ export const exampleNode: NodeStatus = {
   hotStandbyFeedback: true,
   physicalSlots: [{ name: parseSlotName('db3'), catalogXmin: 3_999_999_999 }, { name: parseSlotName('db4') }],
   wantsStandbySnapshot: false,
+  oldestTransaction: { xid: 4711, pid: 2342, since: time - 90_000 },
   lineage: 'a91d44c7',
   promotion: {
     timeline: timeline(3),

@@ -18,7 +18,7 @@ const SCHEMAS = new URL('../schemas/', import.meta.url);
 const PUBLISHED = [
   'SlotState 1 v1/SlotState.avsc ea839bf6588e08ab',
   'Manifest 1 v1/Manifest.avsc 3103f1aba80f0891',
-  'NodeStatus 1 v1/NodeStatus.avsc 6d1ff7811b0f949e',
+  'NodeStatus 1 v1/NodeStatus.avsc 0da9bfe3f3c596ea',
   'NodeSlotStatus 1 v1/NodeSlotStatus.avsc b2f3cb53a64cc16c',
 ];
 

@@ -1,4 +1,42 @@
+import type { OpenTransaction } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
+
+interface OpenTransactionRow {
+  readonly xid: string;
+  readonly pid: number | null;
+  readonly gid: string | null;
+  /** Milliseconds since 1970. */
+  readonly since: number | null;
+}
+
+/** The transaction with the oldest id on a primary, prepared ones among them, that decoding which starts now has to wait for. */
+export async function readOldestTransaction(
+  connection: PostgresConnection,
+  signal?: AbortSignal,
+): Promise<OpenTransaction | undefined> {
+  const text = `
+    select xid::text, pid, gid, floor(extract(epoch from since) * 1000)::float8 as since
+      from (select backend_xid as xid, pid, null as gid, xact_start as since
+              from pg_stat_activity
+             where backend_xid is not null
+             union all
+            select transaction, null, gid, prepared
+              from pg_prepared_xacts) as open_transactions
+     order by age(xid) desc
+     limit 1`;
+  const [row] = await connection.run<OpenTransactionRow>(
+    { name: 'slotcast_oldest_transaction', text },
+    { signal },
+  );
+  return row === undefined
+    ? undefined
+    : {
+        xid: Number(row.xid),
+        pid: row.pid ?? undefined,
+        gid: row.gid ?? undefined,
+        since: row.since ?? undefined,
+      };
+}
 
 /**
  * True when none of these transactions was committed, nor ever can be: they ended with the server that they ran on. A prepared one can be

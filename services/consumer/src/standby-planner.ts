@@ -1,6 +1,7 @@
 import {
   findPin,
   type Manifest,
+  type OpenTransaction,
   type Plan,
   type PlanPolicy,
   type Probe,
@@ -46,6 +47,12 @@ export class StandbyPlanner {
     this.#directory = options.directory;
   }
 
+  /** The oldest transaction that the primary's publisher saw open last. */
+  get oldestTransaction(): OpenTransaction | undefined {
+    const publisher = this.#feed.newestManifest?.node;
+    return publisher === undefined ? undefined : this.#directory.nodes.get(publisher)?.oldestTransaction;
+  }
+
   /** `undefined` without a manifest that replay has reached: then nothing is known, and nothing may be done or forgotten. */
   plan(view: StandbyView, settled: SettledBacklog, work: WorkUnderWay): Plan | undefined {
     const { manifest } = settled;
@@ -66,6 +73,7 @@ export class StandbyPlanner {
       held: work.held,
       unprovenSince: this.#unprovenSince,
       pin: findPin({ node: this.#node, ...settings }, newestEvents(settled), this.#directory.nodes),
+      oldestTransaction: this.oldestTransaction,
       maxReplicationSlots: settings.maxReplicationSlots,
       syncReplicationSlots: settings.syncReplicationSlots,
       serverPlugins: settings.outputPluginLibraries,

@@ -8,6 +8,7 @@ import {
   type SystemIdentifier,
   topicAlarm,
   usualDuration,
+  waitsForTransactions,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -292,7 +293,7 @@ export class StandbySession {
   #underWay(): WorkUnderWay {
     const held = this.#failures.held();
     this.#creations.direct.forEach((slot) =>
-      held.set(slot, 'is being made, which waits for open transactions on the primary'),
+      held.set(slot, `is being made, and ${waitsForTransactions(this.#planner.oldestTransaction)}`),
     );
     return { probes: this.#creations.probes, held };
   }

@@ -18,10 +18,11 @@ import {
   type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
+  readOldestTransaction,
 } from '@slotcast/postgres';
 import type { Clock, Doorbell, Logger } from '@slotcast/runtime';
 import type { PublisherStatus } from './publisher-status.ts';
-import type { Tenure } from './tenure.ts';
+import type { Heartbeat, Tenure } from './tenure.ts';
 import type { Wishes } from './wishes.ts';
 
 export interface PublishLoopOptions {
@@ -129,7 +130,11 @@ class PublishLoop {
     }
     if (due.length > 0 || heartbeat) {
       const started = clock.monotonicMs();
-      const publication = await tenure.publish({ lsn: seen.flushLsn, changes: due, heartbeat });
+      const publication = await tenure.publish({
+        lsn: seen.flushLsn,
+        changes: due,
+        heartbeat: heartbeat ? await this.#heartbeat() : undefined,
+      });
       const ms = clock.monotonicMs() - started;
       status.published(publication, ms);
       this.#options.logger.debug({ events: publication.events.length, heartbeat, ms }, 'published');
@@ -141,6 +146,11 @@ class PublishLoop {
     this.#heartbeatAt = heartbeat ? now : this.#heartbeatAt;
     this.#throttle = selection.state;
     return selection.nextDueAt;
+  }
+
+  async #heartbeat(): Promise<Heartbeat> {
+    const { connection, signal } = this.#options;
+    return { oldestTransaction: await readOldestTransaction(connection, signal) };
   }
 
   /** Logs a running-xacts record when one is wanted; returns when a wish that stands may be granted. */

@@ -6,6 +6,7 @@ import {
   type Manifest,
   manifestSlots,
   type NodeSlotStatus,
+  type OpenTransaction,
   type Promotion,
   type PublishedSlots,
   primaryStatus,
@@ -35,6 +36,11 @@ export interface TenureFacts {
   readonly promotion: Promotion | undefined;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
+}
+
+/** What goes with a heartbeat. */
+export interface Heartbeat {
+  readonly oldestTransaction: OpenTransaction | undefined;
 }
 
 /** What one transaction brought to the topic. */
@@ -79,7 +85,7 @@ export class Tenure {
   async publish(seen: {
     lsn: Lsn;
     changes: readonly SlotChange[];
-    heartbeat: boolean;
+    heartbeat: Heartbeat | undefined;
   }): Promise<Publication> {
     if (this.#lastLsn !== undefined && seen.lsn < this.#lastLsn) {
       throw new RangeError(`the flush position of the server went back from ${this.#lastLsn} to ${seen.lsn}`);
@@ -88,12 +94,12 @@ export class Tenure {
     const { events, nextSeq } = eventsFromChanges(seen.changes, origin);
     const published = applyPublished(this.#published, events);
     const records = await this.#slotRecords(events);
-    const withManifest = seen.heartbeat || events.some((event) => event.op !== 'update');
+    const withManifest = seen.heartbeat !== undefined || events.some((event) => event.op !== 'update');
     if (withManifest) {
       records.push(await this.#manifestRecord({ ...origin, seq: nextSeq }, published));
     }
-    if (seen.heartbeat) {
-      records.push(await this.#nodeRecord(published));
+    if (seen.heartbeat !== undefined) {
+      records.push(await this.#nodeRecord(published, seen.heartbeat));
     }
     await this.#writer.append(records);
     this.#published = published;
@@ -151,12 +157,12 @@ export class Tenure {
     return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };
   }
 
-  async #nodeRecord(published: PublishedSlots): Promise<NewRecord> {
+  async #nodeRecord(published: PublishedSlots, { oldestTransaction }: Heartbeat): Promise<NewRecord> {
     const { nodesTopic, history, promotion } = this.facts;
     const physicalSlots = [...published.values()]
       .filter(({ state }) => state.type === 'physical')
       .map(({ state }) => ({ name: state.name, catalogXmin: state.catalogXmin }));
-    const facts = { ...this.facts, timeline: history.timeline, physicalSlots };
+    const facts = { ...this.facts, timeline: history.timeline, physicalSlots, oldestTransaction };
     const status = primaryStatus(facts, promotion, this.#clock.now());
     return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }
