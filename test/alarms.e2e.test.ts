@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '@slotcast/testkit';
+import { type CommandResult, runCommand } from './support/command.ts';
 import { refusal } from './support/refusal.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
@@ -77,6 +78,18 @@ test('of two standbys that were promoted independently one publishes, the other 
   await scene.confirm('app1', { server: scene.standby('s1') });
   await scene.untilPositionPublished('app1', scene.standby('s1'));
   assert.equal(await position(scene.standby('s3'), 'app1'), before);
+
+  const command = (args: readonly string[]): Promise<CommandResult> =>
+    runCommand(args, {
+      ...scene.environment(scene.standby('s3')),
+      SLOTCAST_HTTP_LISTEN: third.listen,
+    });
+  const status = await command(['status']);
+  assert.equal(status.code, 3, status.stderr);
+  assert.match(status.stdout, /^Split brain: timeline 2 was born on node s1, and node s2 /);
+  const prepared = await command(['prepare-promotion', '--timeout', '1s']);
+  assert.equal(prepared.code, 3, prepared.stderr);
+  assert.match(prepared.stdout, /^unsafe: split brain: .*s1.*s2/);
 
   await scene.standby('s2').recloneFrom(scene.standby('s1'));
   await third.ready();

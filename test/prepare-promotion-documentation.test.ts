@@ -22,6 +22,7 @@ const prepared: PreparedPromotion = {
   endOfWal: parseLsn('0/3000000'),
   publisherSilentMs: 12_000,
   drained: true,
+  alarm: 'split brain',
   slots: [
     {
       slot: parseSlotName('orders_cdc'),

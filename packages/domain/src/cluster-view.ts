@@ -2,11 +2,13 @@ import { CANARY_SLOT } from './canary.ts';
 import type { ClusterFacts } from './cluster-facts.ts';
 import type { Timeline } from './identity.ts';
 import type { Lsn } from './lsn.ts';
+import type { NodeStatus } from './node-status.ts';
 import { type NodeView, nodeViews } from './node-view.ts';
 import { type Candidate, rankCandidates } from './promotion-candidate.ts';
 import type { FilterableSlot } from './slot-filter.ts';
 import { isOwnWorkingSlot, type SlotName } from './slot-name.ts';
 import { type SlotView, slotView } from './slot-view.ts';
+import { splitBrain } from './topic-alarm.ts';
 
 /** Who publishes, and from where on the WAL. */
 export interface PublisherView {
@@ -23,6 +25,8 @@ export interface PublisherView {
 export interface ClusterView {
   readonly time: number;
   readonly publisher: PublisherView;
+  /** Two servers are the primary of one timeline, and what to do. */
+  readonly splitBrain?: string | undefined;
   readonly nodes: readonly NodeView[];
   /** The wanted slots, by name. */
   readonly slots: readonly SlotView[];
@@ -57,6 +61,7 @@ export function clusterView(input: ClusterViewInput): ClusterView {
   return {
     time: now,
     publisher: publisherView(facts, input.heartbeatStaleMs, now),
+    splitBrain: splitBrain(facts.manifest.record, nodeRecords(facts)),
     nodes,
     slots,
     candidates: rankCandidates(facts, standbys, slots),
@@ -69,6 +74,11 @@ export function standbysOf(nodes: readonly NodeView[]): NodeView[] {
 
 /** On how many standbys each slot has to be ready: on all that are known, or on so many. */
 export type Requirement = 'all' | number;
+
+/** True when each wanted slot is ready on enough standbys, and there is one primary for them to follow. */
+export function isSatisfied(view: ClusterView, requirement: Requirement): boolean {
+  return view.splitBrain === undefined && unmetSlots(view, requirement).length === 0;
+}
 
 /** The slots that are ready on too few standbys. None of them: the requirement is met. */
 export function unmetSlots(view: ClusterView, requirement: Requirement): SlotView[] {
@@ -85,6 +95,10 @@ function wantedSlots(facts: ClusterFacts, wanted: (slot: FilterableSlot) => bool
       return state.type === 'logical' && !isOwnWorkingSlot(name) && name !== CANARY_SLOT && wanted(state);
     })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function nodeRecords(facts: ClusterFacts): NodeStatus[] {
+  return [...facts.nodes.values()].map(({ record }) => record);
 }
 
 function publisherView(facts: ClusterFacts, heartbeatStaleMs: number, now: number): PublisherView {

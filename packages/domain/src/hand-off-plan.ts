@@ -2,8 +2,9 @@ import { isCanary } from './canary.ts';
 import { formatLsn, type Lsn, minLsn } from './lsn.ts';
 import type { Ownership } from './node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from './promotion-record.ts';
+import { quarantineName } from './quarantine-name.ts';
 import { type SlotEvent, sameIncarnation } from './slot-event.ts';
-import { isOwnWorkingSlot, parseSlotName, type SlotName } from './slot-name.ts';
+import { isOwnWorkingSlot, type SlotName } from './slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from './slot-state.ts';
 import { type DivergencePolicy, type FencePass, isFenced, plausiblyConfirmed } from './wal-fence.ts';
 
@@ -79,15 +80,6 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
     ahead,
     lost: kept.flatMap((subject) => judgeLost(input, subject)),
   };
-}
-
-/**
- * The name under which a slot is kept that its consumer must not use: at most 63 bytes. It never ends like the slot's own name, which it
- * would be otherwise for the longest ones that are kept already.
- */
-export function quarantineName(slot: SlotName): SlotName {
-  const suffix = slot.endsWith('_diverged') ? '_again' : '_diverged';
-  return parseSlotName(`${slot.slice(0, 63 - suffix.length)}${suffix}`);
 }
 
 interface Subject {

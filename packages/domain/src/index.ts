@@ -28,6 +28,7 @@ export * from './promotion-status.ts';
 export * from './promotion-verdict.ts';
 export * from './publish-throttle.ts';
 export * from './published-line.ts';
+export * from './quarantine-name.ts';
 export * from './server-capacity.ts';
 export * from './slot-diff.ts';
 export * from './slot-event.ts';

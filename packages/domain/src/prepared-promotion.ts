@@ -13,12 +13,14 @@ export interface PreparedPromotion {
   readonly publisherSilentMs: number;
   /** False when the time was over before all that the topic has was applied. */
   readonly drained: boolean;
+  /** Why nothing can be concluded from the topic, and what to do; then no slot is judged. */
+  readonly alarm: string | undefined;
   readonly slots: readonly SlotPromotionVerdict[];
 }
 
 /** True when a promotion now loses no slot and leaves no consumer behind, and nothing more is to be applied first. */
 export function isPrepared(prepared: PreparedPromotion): boolean {
-  return prepared.drained && isSafePromotion(prepared.slots);
+  return prepared.alarm === undefined && prepared.drained && isSafePromotion(prepared.slots);
 }
 
 /** The shape of `slotcast prepare-promotion --output json`: positions as text, times in milliseconds, absent values null. */
@@ -32,6 +34,7 @@ export function preparedPromotionJson(prepared: PreparedPromotion) {
     end_of_wal: formatLsn(prepared.endOfWal),
     publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
     drained: prepared.drained,
+    alarm: prepared.alarm ?? null,
     slots: prepared.slots.map((slot) => ({
       slot: slot.slot,
       risk: slot.risk,

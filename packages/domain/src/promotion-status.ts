@@ -1,7 +1,7 @@
-import { quarantineName } from './hand-off-plan.ts';
 import { formatLsn } from './lsn.ts';
 import type { NodeSlotStatus, NodeStatus } from './node-status.ts';
 import type { Promotion, SlotAhead } from './promotion-record.ts';
+import { quarantineName } from './quarantine-name.ts';
 
 /** What a node's record says besides its slots. */
 export type NodeFacts = Pick<

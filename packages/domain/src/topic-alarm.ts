@@ -14,12 +14,9 @@ export function topicAlarm(
   if (manifest === undefined) {
     return 'the slots topic has no manifest: it is new, or it was recreated or emptied. Start slotcast publisher beside the primary';
   }
-  const rivals = findRivals(manifest, nodes);
-  if (rivals.length > 0) {
-    return (
-      `split brain: timeline ${manifest.timeline} was born on node ${manifest.timelineNode}, and node ${rivals.join(', node ')} was promoted ` +
-      'to it as well. Decide which of them is the primary, and let the others rejoin it as standbys'
-    );
+  const twoPrimaries = splitBrain(manifest, nodes.values());
+  if (twoPrimaries !== undefined) {
+    return twoPrimaries;
   }
   if (manifest.timeline === history.timeline && !sameHistory(manifest.history, history)) {
     return (
@@ -31,17 +28,23 @@ export function topicAlarm(
 }
 
 /**
- * Nodes whose servers were promoted to the timeline of the newest manifest besides the one that the timeline was born on: two standbys were
+ * Says so when servers were promoted to the timeline of the newest manifest besides the one that the timeline was born on: standbys were
  * promoted independently. With the same switch point their histories are equal, and no position tells whose WAL a standby replays.
  */
-function findRivals(manifest: Manifest, nodes: ReadonlyMap<string, NodeStatus>): string[] {
-  return [...nodes.values()]
-    .filter(
-      (node) =>
-        node.role === 'primary' &&
-        node.node !== manifest.timelineNode &&
-        node.systemIdentifier === manifest.systemIdentifier &&
-        node.promotion?.timeline === manifest.timeline,
-    )
-    .map(({ node }) => node);
+export function splitBrain(manifest: Manifest, nodes: Iterable<NodeStatus>): string | undefined {
+  const rivals = [...nodes].filter(
+    (node) =>
+      node.role === 'primary' &&
+      node.node !== manifest.timelineNode &&
+      node.systemIdentifier === manifest.systemIdentifier &&
+      node.promotion?.timeline === manifest.timeline,
+  );
+  if (rivals.length === 0) {
+    return undefined;
+  }
+  const names = rivals.map(({ node }) => node).join(', node ');
+  return (
+    `split brain: timeline ${manifest.timeline} was born on node ${manifest.timelineNode}, and node ${names} was promoted ` +
+    'to it as well. Decide which of them is the primary, and let the others rejoin it as standbys'
+  );
 }

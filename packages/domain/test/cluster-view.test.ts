@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import {
   type ClusterView,
   type CopyView,
+  isSatisfied,
   NODE_STALE_MS,
   parseSlotName,
   parseSystemIdentifier,
@@ -49,6 +50,34 @@ function onOldTimeline(position: number): ClusterSketch {
     },
   };
 }
+
+describe('a cluster', options, () => {
+  const slots = { app: {} };
+  const second = { timeline: timeline(2) };
+  const promotion = { ...second, switchLsn: at(800), complete: true, ahead: [], lost: [], time: NOW };
+  const withRival = (role: 'primary' | 'standby'): ClusterView =>
+    viewOf(
+      clusterFacts({
+        manifest: { ...secondTimeline, timelineNode: 'alpha' },
+        slots: { app: { timeline: 2 } },
+        standbys: { s1: { status: second, slots }, s2: { status: { ...second, role, promotion } } },
+      }),
+    );
+
+  test('is never satisfied with two primaries of one timeline, though its slots are ready', () => {
+    const view = withRival('primary');
+    assert.deepEqual(unmetNames(view, 1), []);
+    assert.match(view.splitBrain ?? '', /timeline 2 .* node alpha, and node s2 /);
+    assert.equal(isSatisfied(view, 1), false);
+  });
+
+  test('is satisfied when the one that was left behind has come back as a standby', () => {
+    const view = withRival('standby');
+    assert.equal(view.splitBrain, undefined);
+    assert.equal(isSatisfied(view, 1), true);
+    assert.equal(isSatisfied(view, 2), false);
+  });
+});
 
 describe('a copy', options, () => {
   test('is ready when its standby says so and was heard of lately', () => {

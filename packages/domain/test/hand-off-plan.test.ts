@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CANARY_SLOT, isSlotName, parseSlotName, quarantineName } from '@slotcast/domain';
-import * as fc from 'fast-check';
+import { CANARY_SLOT } from '@slotcast/domain';
 import { at } from './event-examples.ts';
 import { confirmed, dropped, handOffOf, SWITCH, stepsOf } from './hand-off-situations.ts';
 import { live, local, mine, owning } from './plan-situations.ts';
@@ -154,26 +153,5 @@ describe('a slot that is not here after a promotion', { timeout: 20_000 }, () =>
   test('is not lost when nobody wanted it here, or when it was invalidated or dropped on the primary', () => {
     assert.deepEqual(handOffOf({ events: [confirmed('a', 0x3000)], wanted: () => false }).lost, []);
     assert.deepEqual(handOffOf({ events: [live('a', { walStatus: 'lost' }), dropped('b')] }).lost, []);
-  });
-});
-
-describe('the name of a quarantined slot', { timeout: 20_000 }, () => {
-  test('is valid, at most 63 bytes long and never the name of the slot itself', () => {
-    const letters = 'abcdefghijklmnopqrstuvwxyz0123456789_'.split('');
-    const anyName = fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 63 });
-    fc.assert(
-      fc.property(anyName.map(parseSlotName), (name) => {
-        const copy = quarantineName(name);
-        assert.ok(isSlotName(copy) && copy.length <= 63 && copy !== name);
-        assert.ok(copy.startsWith(name.slice(0, 54)));
-      }),
-    );
-  });
-
-  test('is another one for a slot that is kept already, however long its name', () => {
-    const long = parseSlotName(`${'x'.repeat(54)}_diverged`);
-    assert.equal(quarantineName(long), `${'x'.repeat(54)}_di_again`);
-    assert.equal(quarantineName(parseSlotName('app_diverged')), 'app_diverged_again');
-    assert.equal(quarantineName(parseSlotName('app')), 'app_diverged');
   });
 });

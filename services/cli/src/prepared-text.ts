@@ -16,6 +16,7 @@ const preparedSchema = z.object({
   end_of_wal: z.string(),
   publisher_silent_ms: z.number().nullable(),
   drained: z.boolean(),
+  alarm: z.string().nullable(),
   slots: z.array(
     z.object({
       slot: z.string(),
@@ -59,6 +60,9 @@ function verdictLine(prepared: PreparedAnswer, risky: number, forced: boolean): 
     return `safe: node ${prepared.node} can be promoted, with ${counted(prepared.slots.length, 'slot')}`;
   }
   const forcedText = forced ? ', and --force was given: go on' : '';
+  if (prepared.alarm !== null) {
+    return `unsafe: ${prepared.alarm}${forcedText}`;
+  }
   if (risky === 0) {
     return `unsafe: the time was over before node ${prepared.node} had applied all that the topic has${forcedText}`;
   }

@@ -2,10 +2,10 @@ import {
   type ClusterFacts,
   type ClusterView,
   clusterView,
+  isSatisfied,
   matchesFilters,
   type Requirement,
   type SlotName,
-  unmetSlots,
 } from '@slotcast/domain';
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
@@ -73,7 +73,7 @@ async function answer(asked: Asked): Promise<void> {
   const first = reportOf(asked);
   await show(first);
   if (!options.watch) {
-    if (unmetSlots(first.view, first.requirement).length > 0) {
+    if (!isSatisfied(first.view, first.requirement)) {
       process.exitCode = exitCodes.negative.code;
     }
     return;

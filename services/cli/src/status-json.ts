@@ -3,6 +3,7 @@ import {
   type ClusterView,
   type CopyView,
   formatLsn,
+  isSatisfied,
   type Lsn,
   type NodeView,
   type Requirement,
@@ -27,7 +28,8 @@ export function statusObject({ cluster, view, requirement, malformed }: StatusRe
     cluster,
     time: isoTime(view.time),
     require: String(requirement),
-    satisfied: unmet.size === 0,
+    satisfied: isSatisfied(view, requirement),
+    split_brain: view.splitBrain ?? null,
     publisher: {
       node: publisher.node,
       epoch: publisher.epoch,

@@ -9,7 +9,13 @@ export function verdictLines(report: StatusReport, paint: Paint): string[] {
   const unmet = unmetSlots(report.view, report.requirement).map(({ name }) => name);
   const verdict =
     unmet.length === 0 ? paint('good', goodVerdict(report)) : paint('bad', badVerdict(report, unmet));
-  return [verdict, ...warnings(report, unmet).map((text) => paint('warning', text))];
+  const { splitBrain } = report.view;
+  const alarm = splitBrain === undefined ? [] : [paint('bad', `${sentence(splitBrain)}.`)];
+  return [...alarm, verdict, ...warnings(report, unmet).map((text) => paint('warning', text))];
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
 function goodVerdict({ view, requirement }: StatusReport): string {

@@ -52,7 +52,7 @@ export class Preparation implements SessionRequest {
     return taken() >= end && replayed && settled.manifest !== undefined && !moves && !outcome.stepped;
   }
 
-  #judge({ view, plan }: Omit<SessionRound, 'writer'>, drained: boolean): void {
+  #judge({ view, plan, alarm }: Omit<SessionRound, 'writer'>, drained: boolean): void {
     const { node, policy, feed } = this.#options;
     const { published, manifest } = feed.publishedOn(view.history);
     if (manifest === undefined) {
@@ -68,7 +68,11 @@ export class Preparation implements SessionRequest {
       endOfWal,
       publisherSilentMs: feed.heartbeatAgeMs(),
       drained,
-      slots: judgePromotion({ verdicts: plan.verdicts, local: view.slots, published, wanted, endOfWal }),
+      alarm,
+      slots:
+        alarm === undefined
+          ? judgePromotion({ verdicts: plan.verdicts, local: view.slots, published, wanted, endOfWal })
+          : [],
     });
   }
 }

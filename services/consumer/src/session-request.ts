@@ -7,6 +7,8 @@ import type { StandbyView } from './standby-server.ts';
 export interface SessionRound {
   readonly view: StandbyView;
   readonly settled: SettledBacklog;
+  /** Why nothing may be done to the slots now. */
+  readonly alarm: string | undefined;
   readonly plan: Plan;
   readonly outcome: RunOutcome;
   readonly writer: LogWriter;

@@ -144,6 +144,6 @@ class StandbyAlone {
     const moved = new Set(await this.#advancer.run(advances, { urgent: true }));
     const advanced = advances.filter((action) => moved.has(action.slot));
     const advancesLeft = advanced.length < advances.length;
-    return { view, settled, plan, outcome: { stepped: false, advancesLeft, advanced } };
+    return { view, settled, alarm, plan, outcome: { stepped: false, advancesLeft, advanced } };
   }
 }

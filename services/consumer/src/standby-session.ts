@@ -280,7 +280,8 @@ export class StandbySession {
       await reporter.write(planned, view, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
-      if (request !== undefined && (await request.answer({ view, settled, plan: next, writer, outcome }))) {
+      const round = { view, settled, alarm, plan: next, writer, outcome };
+      if (request !== undefined && (await request.answer(round))) {
         this.#requests.shift();
       }
       if (!outcome.stepped) {
