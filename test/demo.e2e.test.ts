@@ -110,6 +110,17 @@ function readOutcome(text: string): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(outcome));
 }
 
+function isAct(act: unknown): act is { readonly rowsWritten: number; readonly rowsReceived: number } {
+  return (
+    typeof act === 'object' &&
+    act !== null &&
+    'rowsWritten' in act &&
+    typeof act.rowsWritten === 'number' &&
+    'rowsReceived' in act &&
+    typeof act.rowsReceived === 'number'
+  );
+}
+
 describe('npm run demo', { timeout: TIMEOUT_MS }, () => {
   test('loses no row in a failover, says so as JSON, and leaves nothing behind', async () => {
     await using run = new DemoRun(['--output', 'json']);
@@ -134,6 +145,19 @@ describe('npm run demo', { timeout: TIMEOUT_MS }, () => {
       typeof latencyMs === 'object' && latencyMs !== null && 'p50' in latencyMs && 'p99' in latencyMs,
     );
     assert.ok(Number(latencyMs.p99) >= Number(latencyMs.p50));
+  });
+
+  test('shows that rows vanish for a consumer that was ahead, and that none does with slotcast', async () => {
+    await using run = new DemoRun(['--scenario', 'ahead', '--output', 'json']);
+    assert.equal(await run.exitCode(), 0, run.stderr);
+    await expectNothingLeft(run);
+    const outcome = readOutcome(run.stdout);
+    const { without, with: withSlotcast } = outcome;
+    assert.ok(isAct(without) && isAct(withSlotcast));
+    assert.equal(without.rowsReceived, 0, 'without slotcast the danger is real');
+    assert.ok(withSlotcast.rowsWritten > 0);
+    assert.equal(withSlotcast.rowsReceived, withSlotcast.rowsWritten);
+    assert.equal(outcome['missing'], 0);
   });
 
   test('leaves nothing behind when it is interrupted while a standby is being made', async () => {
