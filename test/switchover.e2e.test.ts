@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { findPgRewind, waitUntil } from '@slotcast/testkit';
 import { assertNothingMissing, handedOver } from './support/failover.ts';
 import { position, Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
@@ -121,6 +122,61 @@ test('the old primary comes back from a new base backup, and a second standby ke
   await s2.promote();
   await handedOver(scene, 's2');
   await assertNothingMissing(s2, 'app1', { earlier: arrived });
+});
+
+test('the old primary comes back with pg_rewind, with WAL of its own, and takes over again', {
+  timeout,
+}, async (context) => {
+  const pgRewind = await findPgRewind();
+  if ('missing' in pgRewind) {
+    context.skip(pgRewind.missing);
+    return;
+  }
+  await using scene = await Scene.start({ major: 18 });
+  const { primary } = scene;
+  const standby = scene.standby();
+  await createRows(primary);
+  await scene.bothServices(primary);
+  await scene.bothServices(standby);
+  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.createSlot('app2');
+  await scene.untilReady('app1');
+  await scene.untilReady('app2');
+  await insertRows(primary, 1, 10);
+  await primary.waitForReplay(standby);
+  await standby.setConfig({ primary_conninfo: '' });
+  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  await insertRows(primary, 101, 110);
+  await primary.kill();
+  await standby.promote();
+  assert.deepEqual((await handedOver(scene, 's1')).lost, []);
+  await insertRows(standby, 11, 20);
+
+  const since = Date.now();
+  await primary.rewindTo(standby, pgRewind.executable);
+  const first = await assertNothingMissing(standby, 'app1');
+  const confirming = ['app1', 'app2'].map((slot) => scene.keepConfirming(slot, { server: standby }));
+  for (const slot of ['app1', 'app2']) {
+    await waitUntil(
+      () => {
+        const record = scene.records.slot(primary.name, slot);
+        return record?.role === 'standby' && record.state === 'ready' && record.time > since;
+      },
+      {
+        describe: () =>
+          `${slot} ready on the old primary (${scene.records.slot(primary.name, slot)?.reason})`,
+      },
+    );
+  }
+  await Promise.all(confirming.map(({ stop }) => stop()));
+
+  await standby.waitForReplay(primary);
+  await standby.stop('fast');
+  await primary.promote();
+  const back = await handedOver(scene, primary.name);
+  assert.deepEqual([back.ahead, back.lost], [[], []]);
+  await insertRows(primary, 21, 30);
+  await assertNothingMissing(primary, 'app1', { earlier: first });
 });
 
 test('a crash restart of the primary without a failover drops nothing and makes nothing anew', {

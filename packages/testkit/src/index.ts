@@ -10,6 +10,7 @@ export {
 } from './kafka.ts';
 export type { KafkaPorts } from './kafka-settings.ts';
 export { runKafkaTool } from './kafka-tool.ts';
+export { findPgRewind, type PgRewind } from './pg-rewind.ts';
 export { POSTGRES_MAJORS, type PostgresMajor, usableBinaries } from './postgres-binaries.ts';
 export { type PostgresServer, startPrimary } from './postgres-server.ts';
 export type { PostgresSettings } from './postgres-settings.ts';

@@ -227,6 +227,20 @@ export class PostgresServer {
     }
   }
 
+  /** Makes this server, which is down, a standby of `upstream` with pg_rewind: it keeps the data folder up to where the two parted. */
+  async rewindTo(upstream: PostgresServer, executable: string): Promise<void> {
+    const slotName = await this.#reserveSlot(upstream, {});
+    const source = `host=127.0.0.1 port=${upstream.port} user=${SUPERUSER} dbname=postgres`;
+    await run(executable, ['--target-pgdata', this.dataFolder, '--source-server', source, '--no-sync'], {
+      cwd: this.#parts.folder,
+      ...this.#parts.binaries.user,
+    });
+    await this.#writeOwned('standby.signal', '');
+    await this.setConfig(this.#upstreamSettings(upstream, slotName));
+    await this.start();
+    await waitForStreaming(this, upstream, WAIT_TIMEOUT_MS);
+  }
+
   /** What `pg.Client` needs to connect; to database `postgres` as superuser by default. */
   connectionOptions(
     database = 'postgres',
