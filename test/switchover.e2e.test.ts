@@ -168,7 +168,7 @@ test('the old primary comes back with pg_rewind, with WAL of its own, and takes 
       },
     );
   }
-  await Promise.all(confirming.map(({ stop }) => stop()));
+  await Promise.all(confirming.map((confirmed) => confirmed.stop()));
 
   await standby.waitForReplay(primary);
   await standby.stop('fast');
