@@ -12,7 +12,11 @@ const SOURCES = ['packages/domain/src', 'services/consumer/src'];
 const page = read(PAGE);
 
 /** The code with its texts as they are said: without the quotes between the parts of a long one. */
-const code = SOURCES.flatMap((folder) => readdirSync(pathOf(folder)).map((name) => read(join(folder, name))))
+const code = SOURCES.flatMap((folder) =>
+  readdirSync(pathOf(folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(join(folder, name))),
+)
   .join('\n')
   .replaceAll(/['"`]\s*\+\s*['"`]/g, '');
 

@@ -1,0 +1,51 @@
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { Ownership, ReadinessState } from '../vocabulary/node-status.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+
+/** One step on a standby's slots. Every step is safe to repeat and safe to be the last one before a crash. */
+export type SlotAction =
+  /** Commit ownership to the nodes topic; comes before the slot exists. */
+  | { readonly kind: 'own'; readonly slot: SlotName; readonly ownership: Ownership }
+  /** Give up ownership of a slot that is no longer here. */
+  | { readonly kind: 'release'; readonly slot: SlotName }
+  /** Make the temporary slot of a database. */
+  | { readonly kind: 'probe'; readonly slot: SlotName; readonly database: string; readonly plugin: string }
+  /** Copy the database's temporary slot to the real name. */
+  | { readonly kind: 'copy'; readonly slot: SlotName; readonly database: string; readonly plugin: string }
+  /** Make a two_phase slot under its real name. */
+  | {
+      readonly kind: 'create_two_phase';
+      readonly slot: SlotName;
+      readonly database: string;
+      readonly plugin: string;
+    }
+  /** Advance to `target`; `goal` is where further steps will lead. */
+  | {
+      readonly kind: 'advance';
+      readonly slot: SlotName;
+      readonly database: string;
+      readonly target: Lsn;
+      readonly goal: Lsn;
+    }
+  | { readonly kind: 'drop'; readonly slot: SlotName; readonly reason: string };
+
+export type SlotActionKind = SlotAction['kind'];
+
+/** What a plan says about one slot: the state that operators see, and the next step if there is one. */
+export interface SlotVerdict {
+  readonly slot: SlotName;
+  readonly state: ReadinessState;
+  /** What is waited for and what would mend it; empty when ready. */
+  readonly reason: string;
+  readonly action?: SlotAction | undefined;
+}
+
+/** A verdict on the slot that `subject` names. */
+export function verdict(
+  subject: { readonly name: SlotName },
+  state: ReadinessState,
+  reason: string,
+  next?: SlotAction,
+): SlotVerdict {
+  return { slot: subject.name, state, reason, action: next };
+}

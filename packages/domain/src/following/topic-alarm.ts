@@ -1,0 +1,50 @@
+import type { NodeStatus } from '../vocabulary/node-status.ts';
+import type { Manifest } from '../vocabulary/slot-event.ts';
+import { describeHistory, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+
+/**
+ * Why a standby with this history must not follow what the topic says; `undefined` when it may. That replay has not reached the manifest is
+ * no reason: it waits.
+ */
+export function topicAlarm(
+  manifest: Manifest | undefined,
+  history: TimelineHistory,
+  nodes: ReadonlyMap<string, NodeStatus>,
+): string | undefined {
+  if (manifest === undefined) {
+    return 'the slots topic has no manifest: it is new, or it was recreated or emptied. Start slotcast publisher beside the primary';
+  }
+  const twoPrimaries = splitBrain(manifest, nodes.values());
+  if (twoPrimaries !== undefined) {
+    return twoPrimaries;
+  }
+  if (manifest.timeline === history.timeline && !sameHistory(manifest.history, history)) {
+    return (
+      `the topic is on the branch ${describeHistory(manifest.history)} of node ${manifest.node}, and this standby follows ` +
+      `${describeHistory(history)}: it streams from another primary. Decide which one is right, and let this standby follow it`
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Says so when servers were promoted to the timeline of the newest manifest besides the one that the timeline was born on: standbys were
+ * promoted independently. With the same switch point their histories are equal, and no position tells whose WAL a standby replays.
+ */
+export function splitBrain(manifest: Manifest, nodes: Iterable<NodeStatus>): string | undefined {
+  const rivals = [...nodes].filter(
+    (node) =>
+      node.role === 'primary' &&
+      node.node !== manifest.timelineNode &&
+      node.systemIdentifier === manifest.systemIdentifier &&
+      node.promotion?.timeline === manifest.timeline,
+  );
+  if (rivals.length === 0) {
+    return undefined;
+  }
+  const names = rivals.map(({ node }) => node).join(', node ');
+  return (
+    `split brain: timeline ${manifest.timeline} was born on node ${manifest.timelineNode}, and node ${names} was promoted ` +
+    'to it as well. Decide which of them is the primary, and let the others rejoin it as standbys'
+  );
+}

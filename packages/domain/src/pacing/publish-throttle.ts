@@ -1,0 +1,134 @@
+import { changedSlot, isNews, type PublishedSlots, type SlotChange } from '../publishing/slot-diff.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+
+/** Smallest mean distance between two position updates of one logical slot. */
+export const LOGICAL_GAP_MS = 100;
+/** The same for physical slots, whose positions nothing waits for. */
+export const PHYSICAL_GAP_MS = 1000;
+/** Share of a second's events that may leave at once after a pause. */
+const BURST_SHARE = 0.2;
+/** Longest time that a mass of creates and drops, which are never held back, may hold up position updates. */
+const MAX_DEBT_MS = 1000;
+
+/**
+ * What the throttle remembers between polls: per slot, and for all together, the time up to which its allowance is used up
+ * (the theoretical arrival time of the generic cell rate algorithm). A time that has passed means nothing is used up.
+ */
+export interface ThrottleState {
+  readonly usedUntil: ReadonlyMap<SlotName, number>;
+  readonly totalUsedUntil: number;
+}
+
+/** The state before the first poll. */
+export const freshThrottle: ThrottleState = { usedUntil: new Map(), totalUsedUntil: 0 };
+
+export interface Selection {
+  /** The changes to publish now, in the order given. */
+  readonly due: readonly SlotChange[];
+  /** When to poll again at the latest, on the clock of `now`; absent when nothing was held back. */
+  readonly nextDueAt: number | undefined;
+  /** Valid once `due` is published. */
+  readonly state: ThrottleState;
+}
+
+interface Waiting {
+  readonly name: SlotName;
+  readonly gapMs: number;
+  readonly deadline: number;
+}
+
+/**
+ * Chooses which changes are published now. What is held back loses nothing: the next poll finds it again, with the newest
+ * state, as long as the caller compares with what was published last.
+ *
+ * - Creates, drops, remakes and news (invalidation, another failover flag) are always due.
+ * - Position updates of one slot: at once after a pause, then one per gap in the mean. Two may follow one another closely, so
+ *   that a slot that moves once per gap is not held back by the jitter of polling: in any time T at most 2 + T / gap.
+ * - All together at most `maxEventsPerSecond`, and a fifth of it (at least one) at once after a pause: in any T seconds at
+ *   most maxEventsPerSecond × (T + 0.2). When that is not enough the slots that waited longest go first, so the gap grows evenly for the busy ones
+ *   and a slot that seldom moves still goes at once. What is always due is counted, but never held back.
+ *
+ * `now` is a monotonic clock in milliseconds.
+ */
+export function selectDue(input: {
+  readonly changes: readonly SlotChange[];
+  readonly published: PublishedSlots;
+  readonly state: ThrottleState;
+  readonly now: number;
+  readonly maxEventsPerSecond: number;
+}): Selection {
+  const { changes, published, state, now } = input;
+  const usedUntil = new Map([...state.usedUntil].filter(([, until]) => until > now));
+  const dueNames = new Set<SlotName>();
+  const waiting: Waiting[] = [];
+  const total = new TotalAllowance(state.totalUsedUntil, now, input.maxEventsPerSecond);
+  for (const change of changes) {
+    const held = positionUpdate(change, published);
+    if (held === undefined) {
+      dueNames.add(changedSlot(change));
+      total.take(change.kind === 'remake' ? 2 : 1);
+    } else {
+      waiting.push(held);
+    }
+    if (change.kind !== 'update') {
+      usedUntil.delete(changedSlot(change));
+    }
+  }
+  let slotReadyAt = Number.POSITIVE_INFINITY;
+  for (const { name, gapMs } of waiting.toSorted(byDeadline)) {
+    const until = usedUntil.get(name) ?? now;
+    const readyAt = until - gapMs;
+    if (now < readyAt || now < total.readyAt) {
+      slotReadyAt = Math.min(slotReadyAt, Math.max(readyAt, now));
+    } else {
+      dueNames.add(name);
+      total.take(1);
+      usedUntil.set(name, until + gapMs);
+    }
+  }
+  return {
+    due: changes.filter((change) => dueNames.has(changedSlot(change))),
+    nextDueAt: slotReadyAt === Number.POSITIVE_INFINITY ? undefined : Math.max(slotReadyAt, total.readyAt),
+    state: { usedUntil, totalUsedUntil: total.usedUntil },
+  };
+}
+
+/** The allowance of all slots together. */
+class TotalAllowance {
+  usedUntil: number;
+  readonly #intervalMs: number;
+  readonly #toleranceMs: number;
+  readonly #limit: number;
+
+  constructor(usedUntil: number, now: number, maxEventsPerSecond: number) {
+    const burst = Math.max(1, Math.floor(maxEventsPerSecond * BURST_SHARE));
+    this.#intervalMs = 1000 / maxEventsPerSecond;
+    this.#toleranceMs = (burst - 1) * this.#intervalMs;
+    this.#limit = now + this.#toleranceMs + MAX_DEBT_MS;
+    this.usedUntil = Math.max(usedUntil, now);
+  }
+
+  get readyAt(): number {
+    return this.usedUntil - this.#toleranceMs;
+  }
+
+  take(events: number): void {
+    this.usedUntil = Math.min(
+      this.usedUntil + events * this.#intervalMs,
+      Math.max(this.usedUntil, this.#limit),
+    );
+  }
+}
+
+function positionUpdate(change: SlotChange, published: PublishedSlots): Waiting | undefined {
+  const before = change.kind === 'update' ? published.get(change.state.name) : undefined;
+  if (change.kind !== 'update' || before === undefined || isNews(before.state, change.state)) {
+    return undefined;
+  }
+  const gapMs = change.state.type === 'logical' ? LOGICAL_GAP_MS : PHYSICAL_GAP_MS;
+  return { name: change.state.name, gapMs, deadline: before.publishedAt + gapMs };
+}
+
+function byDeadline(a: Waiting, b: Waiting): number {
+  return a.deadline - b.deadline;
+}

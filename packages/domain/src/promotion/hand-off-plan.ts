@@ -1,0 +1,180 @@
+import { isCanary } from '../canary/canary.ts';
+import { formatLsn, type Lsn, minLsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
+import { quarantineName } from './quarantine-name.ts';
+import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
+import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { type DivergencePolicy, type FencePass, isFenced, plausiblyConfirmed } from './wal-fence.ts';
+
+/** Everything that the hand-off of a promoted server's slots depends on. */
+export interface HandOffInput {
+  /** The newest event of each slot on the line of descent that was left at `switchLsn`; those beyond it count, too. */
+  readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  /** Slots of the promoted server. */
+  readonly local: readonly LocalSlot[];
+  readonly ownership: ReadonlyMap<SlotName, Ownership>;
+  readonly lineage: string | undefined;
+  readonly wanted: (slot: SlotState) => boolean;
+  /** Where this server left the timeline before. */
+  readonly switchLsn: Lsn;
+  readonly passes: readonly FencePass[];
+  readonly onDivergence: DivergencePolicy;
+  /** Why a slot was not ready before the promotion, as the consumer last wrote. */
+  readonly reasons: ReadonlyMap<SlotName, string>;
+  /** What an earlier hand-off of this promotion has done. */
+  readonly earlier?: Promotion | undefined;
+}
+
+/** A slot to be renamed: copied to `copy`, then dropped. */
+export interface Quarantine {
+  readonly slot: SlotName;
+  readonly copy: SlotName;
+  readonly database: string;
+  readonly plugin: string;
+}
+
+/** What is to be done with the slots of a promoted server, and what has to be reported. */
+export interface HandOffPlan {
+  readonly advances: readonly { readonly slot: SlotName; readonly database: string; readonly target: Lsn }[];
+  readonly quarantines: readonly Quarantine[];
+  readonly drops: readonly { readonly slot: SlotName; readonly reason: string }[];
+  /** Slots whose property `failover` is to be set again (17+). */
+  readonly failovers: readonly SlotName[];
+  readonly ahead: readonly SlotAhead[];
+  readonly lost: readonly SlotLost[];
+}
+
+/**
+ * Plans the hand-off after a promotion. Every step can be repeated: with the slots as they are afterwards, and `earlier` as it was
+ * recorded, the plan has no steps left and reports the same. A slot that somebody made meanwhile under the name of one that was renamed,
+ * dropped or lost is none of its business.
+ */
+export function planHandOff(input: HandOffInput): HandOffPlan {
+  const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
+  const unproven = [...local.values()].filter(
+    (slot) => input.ownership.get(slot.name)?.proven === false && !isMadeSince(slot, input.switchLsn),
+  );
+  const useless = new Set([...unproven.map((slot) => slot.name), ...namesLeftBefore(input.earlier)]);
+  const subjects = logicalEvents(input).map((event) =>
+    subjectOf(input, event, local.get(event.slot), useless),
+  );
+  const ahead = subjects.flatMap((subject) => judgeAhead(input, subject, local));
+  const quarantined = new Set(
+    ahead.filter(({ outcome }) => outcome === 'quarantined').map(({ slot }) => slot),
+  );
+  const kept = subjects.filter(({ name }) => !quarantined.has(name));
+  return {
+    advances: kept.flatMap((subject) => advanceOf(input, subject)),
+    quarantines: subjects.flatMap(({ name, here }) =>
+      quarantined.has(name) && here !== undefined ? [quarantineOf(here)] : [],
+    ),
+    drops: unproven.map(({ name }) => ({
+      slot: name,
+      reason: 'it has two_phase, and its consumer had not passed it when the server was promoted',
+    })),
+    failovers: kept.flatMap(({ name, here, owned, state }) =>
+      here !== undefined && owned && state.failover && !here.failover ? [name] : [],
+    ),
+    ahead,
+    lost: kept.flatMap((subject) => judgeLost(input, subject)),
+  };
+}
+
+interface Subject {
+  readonly name: SlotName;
+  readonly event: SlotEvent;
+  readonly state: SlotState;
+  /** The slot under its real name, unless it is of no use. */
+  readonly here: LocalSlot | undefined;
+  /** True when the slot here is slotcast's, and of the incarnation that the event is about. */
+  readonly owned: boolean;
+}
+
+/** Without the canary: nothing is read from it that could be missed, and its next publisher moves it to the present. */
+function logicalEvents(input: HandOffInput): (SlotEvent & { readonly state: SlotState })[] {
+  return [...input.published.values()].flatMap((event) => {
+    const { state } = event;
+    const lives = event.op !== 'drop' && state?.type === 'logical' && !isOwnWorkingSlot(event.slot);
+    return lives && !isCanary(state) ? [{ ...event, state }] : [];
+  });
+}
+
+function subjectOf(
+  input: HandOffInput,
+  event: SlotEvent & { readonly state: SlotState },
+  slot: LocalSlot | undefined,
+  useless: ReadonlySet<SlotName>,
+): Subject {
+  const usable = slot?.type === 'logical' && !isInvalidated(slot) && !useless.has(slot.name);
+  const ownership = input.ownership.get(event.slot);
+  const owned =
+    ownership?.proven === true &&
+    ownership.lineage === input.lineage &&
+    sameIncarnation(ownership.incarnation, event.incarnation);
+  return { name: event.slot, event, state: event.state, here: usable ? slot : undefined, owned };
+}
+
+/** A slot that was made on the new timeline needs no WAL from before. */
+function isMadeSince({ restartLsn }: LocalSlot, switchLsn: Lsn): boolean {
+  return restartLsn !== undefined && restartLsn > switchLsn;
+}
+
+/** Slots that were not here any more when this hand-off was done before. */
+function namesLeftBefore(earlier: Promotion | undefined): SlotName[] {
+  const quarantined = earlier?.ahead.filter(({ outcome }) => outcome === 'quarantined') ?? [];
+  return [...quarantined, ...(earlier?.lost ?? [])].map(({ slot }) => slot);
+}
+
+function judgeAhead(
+  input: HandOffInput,
+  subject: Subject,
+  local: ReadonlyMap<SlotName, LocalSlot>,
+): SlotAhead[] {
+  const { name, event, here, owned } = subject;
+  const confirmedFlushLsn = plausiblyConfirmed(event);
+  if (confirmedFlushLsn === undefined || confirmedFlushLsn <= input.switchLsn) {
+    return [];
+  }
+  const earlier = input.earlier?.ahead.find(({ slot }) => slot === name);
+  const outcome = outcomeOf(input, confirmedFlushLsn, owned);
+  if (here === undefined) {
+    // Renamed by a hand-off that came to nothing before it was recorded.
+    const isRenamed = outcome === 'quarantined' && local.has(quarantineName(name)) && !local.has(name);
+    const told = earlier ?? (isRenamed ? { slot: name, confirmedFlushLsn, outcome } : undefined);
+    return told === undefined ? [] : [told];
+  }
+  return [{ slot: name, confirmedFlushLsn, outcome }];
+}
+
+function outcomeOf(input: HandOffInput, confirmed: Lsn, owned: boolean): AheadOutcome {
+  if (input.onDivergence === 'fence' && isFenced(confirmed, input.passes)) {
+    return 'fenced';
+  }
+  return owned ? 'quarantined' : 'unsafe';
+}
+
+function quarantineOf(slot: LocalSlot): Quarantine {
+  const { name, database = '', plugin = '' } = slot;
+  return { slot: name, copy: quarantineName(name), database, plugin };
+}
+
+/** Up to what its consumer had confirmed, as far as this server has that WAL; never backwards. */
+function advanceOf(input: HandOffInput, { name, event, here, owned }: Subject): HandOffPlan['advances'] {
+  const confirmed = plausiblyConfirmed(event);
+  if (here?.confirmedFlushLsn === undefined || !owned || confirmed === undefined) {
+    return [];
+  }
+  const target = minLsn(confirmed, input.switchLsn);
+  return target > here.confirmedFlushLsn ? [{ slot: name, database: here.database ?? '', target }] : [];
+}
+
+function judgeLost(input: HandOffInput, { name, state, here, event }: Subject): SlotLost[] {
+  if (here !== undefined || isInvalidated(state) || !input.wanted(state)) {
+    return [];
+  }
+  const told = input.earlier?.lost.find(({ slot }) => slot === name)?.reason ?? input.reasons.get(name);
+  const unknown = `no slot of that name was here; it was published last at ${formatLsn(event.lsn)}`;
+  return [{ slot: name, reason: told === undefined || told === '' ? unknown : told }];
+}

@@ -1,0 +1,50 @@
+import type { Timeline } from '../vocabulary/identity.ts';
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { isSafePromotion, type SlotPromotionVerdict } from './promotion-verdict.ts';
+
+/** What is known of a standby after the last drain before a promotion. */
+export interface PreparedPromotion {
+  readonly node: string;
+  readonly timeline: Timeline;
+  readonly replayLsn: Lsn;
+  /** All WAL that the server really has. */
+  readonly endOfWal: Lsn;
+  /** Milliseconds since the publisher was last heard of; infinite when it never was. */
+  readonly publisherSilentMs: number;
+  /** False when the time was over before all that the topic has was applied. */
+  readonly drained: boolean;
+  /** Why nothing can be concluded from the topic, and what to do; then no slot is judged. */
+  readonly alarm: string | undefined;
+  readonly slots: readonly SlotPromotionVerdict[];
+}
+
+/** True when a promotion now loses no slot and leaves no consumer behind, and nothing more is to be applied first. */
+export function isPrepared(prepared: PreparedPromotion): boolean {
+  return prepared.alarm === undefined && prepared.drained && isSafePromotion(prepared.slots);
+}
+
+/** The shape of `slotcast prepare-promotion --output json`: positions as text, times in milliseconds, absent values null. */
+export function preparedPromotionJson(prepared: PreparedPromotion) {
+  const { publisherSilentMs } = prepared;
+  return {
+    safe: isPrepared(prepared),
+    node: prepared.node,
+    timeline: prepared.timeline,
+    replay_lsn: formatLsn(prepared.replayLsn),
+    end_of_wal: formatLsn(prepared.endOfWal),
+    publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
+    drained: prepared.drained,
+    alarm: prepared.alarm ?? null,
+    slots: prepared.slots.map((slot) => ({
+      slot: slot.slot,
+      risk: slot.risk,
+      state: slot.state,
+      reason: slot.reason,
+      confirmed_flush_lsn: slot.confirmedFlushLsn === undefined ? null : formatLsn(slot.confirmedFlushLsn),
+      published_lsn: slot.publishedLsn === undefined ? null : formatLsn(slot.publishedLsn),
+      ahead_bytes: Number(slot.aheadBytes),
+    })),
+  };
+}
+
+export type PreparedPromotionJson = ReturnType<typeof preparedPromotionJson>;

@@ -1,0 +1,110 @@
+import { isCanary } from '../canary/canary.ts';
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { ReadinessState } from '../vocabulary/node-status.ts';
+import type { SlotEvent } from '../vocabulary/slot-event.ts';
+import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import type { SlotVerdict } from '../following/slot-verdict.ts';
+import { plausiblyConfirmed } from './wal-fence.ts';
+
+export const promotionRisks = ['none', 'not_ready', 'diverged'] as const;
+/**
+ * What a promotion now would mean for a slot. `not_ready`: it could not take over. `diverged`: its consumer has confirmed WAL that
+ * this server does not have.
+ */
+export type PromotionRisk = (typeof promotionRisks)[number];
+
+/** What a promotion of this standby would mean for one slot. */
+export interface SlotPromotionVerdict {
+  readonly slot: SlotName;
+  readonly risk: PromotionRisk;
+  readonly state: ReadinessState;
+  /** Why not, or what else there is to know; empty when there is nothing to say. */
+  readonly reason: string;
+  /** Where the slot stands here. */
+  readonly confirmedFlushLsn: Lsn | undefined;
+  /** What its consumer had confirmed on the primary, by the newest event. */
+  readonly publishedLsn: Lsn | undefined;
+  /** WAL that the consumer has confirmed and this server does not have. */
+  readonly aheadBytes: bigint;
+}
+
+/** These states say that the name is not to be used, whatever stands under it. */
+const unusable: readonly ReadinessState[] = ['catching_up', 'conflict'];
+/** Nothing is lost here that is not lost on the primary already, or was never wanted here. */
+const noMatter: readonly ReadinessState[] = ['absent', 'invalidated'];
+
+/**
+ * Judges what a promotion of this standby would lose. `endOfWal`: all WAL that the server really has, received or replayed; it will be
+ * replayed before recovery ends. A slot that exists under its real name, is valid and has a confirmed_flush_lsn can take over;
+ * that it lags costs repeated changes only. The canary has no consumer that could miss anything, and would always be a little ahead: it is
+ * left out.
+ */
+export function judgePromotion(input: {
+  readonly verdicts: readonly SlotVerdict[];
+  readonly local: readonly LocalSlot[];
+  /** Newest event of each slot, whether replay has reached it or not. */
+  readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  readonly wanted: (slot: SlotState) => boolean;
+  readonly endOfWal: Lsn;
+}): SlotPromotionVerdict[] {
+  const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
+  return [...input.verdicts, ...notReached(input)]
+    .filter(({ slot, state }) => !noMatter.includes(state) && !isOfCanary(input.published.get(slot)))
+    .map((entry) => {
+      const { slot, state, reason } = entry;
+      const here = local.get(slot);
+      const event = input.published.get(slot);
+      const publishedLsn = event === undefined ? undefined : plausiblyConfirmed(event);
+      const aheadBytes =
+        publishedLsn !== undefined && publishedLsn > input.endOfWal ? publishedLsn - input.endOfWal : 0n;
+      const risk = !canTakeOver(here, state) ? 'not_ready' : aheadBytes > 0n ? 'diverged' : 'none';
+      const why = risk === 'diverged' ? divergedReason(aheadBytes) : reason;
+      return {
+        slot,
+        risk,
+        state,
+        reason: risk === 'not_ready' && why === '' ? 'there is no usable slot of that name here' : why,
+        confirmedFlushLsn: here?.confirmedFlushLsn,
+        publishedLsn,
+        aheadBytes,
+      };
+    });
+}
+
+/** True when no slot would be lost and no consumer is ahead. */
+export function isSafePromotion(slots: readonly SlotPromotionVerdict[]): boolean {
+  return slots.every(({ risk }) => risk === 'none');
+}
+
+function isOfCanary(event: SlotEvent | undefined): boolean {
+  return event?.state !== undefined && isCanary(event.state);
+}
+
+/** Slots that no verdict is about, because all their events lie beyond what this server has replayed. */
+function notReached(input: Parameters<typeof judgePromotion>[0]): SlotVerdict[] {
+  const judged = new Set(input.verdicts.map(({ slot }) => slot));
+  return [...input.published.values()]
+    .filter(({ slot, state }) => {
+      const isCarried = state?.type === 'logical' && !isOwnWorkingSlot(slot) && input.wanted(state);
+      return isCarried && !judged.has(slot);
+    })
+    .map(({ slot, lsn }) => ({
+      slot,
+      state: 'catching_up',
+      reason: `it was made on the primary at ${formatLsn(lsn)} or before, which this server has not replayed`,
+    }));
+}
+
+function canTakeOver(here: LocalSlot | undefined, state: ReadinessState): boolean {
+  return (
+    here?.type === 'logical' &&
+    here.confirmedFlushLsn !== undefined &&
+    !isInvalidated(here) &&
+    !unusable.includes(state)
+  );
+}
+
+function divergedReason(aheadBytes: bigint): string {
+  return `its consumer has confirmed ${aheadBytes} bytes of WAL that this server does not have: rows that it received from there would be on no server`;
+}

@@ -1,0 +1,69 @@
+import { type Lsn, lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
+import type { EventOrigin, SlotEvent } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+
+/**
+ * A logical client that asks for a position beyond its slot's is given only what was committed after that position, without an
+ * error (`SnapBuildXactNeedsSkip`). A consumer that had confirmed WAL which the promoted server never got would so miss all that is
+ * committed up to there. The fence pushes the WAL of the new timeline past every such position before anything is committed.
+ */
+
+export const divergencePolicies = ['fence', 'quarantine'] as const;
+export type DivergencePolicy = (typeof divergencePolicies)[number];
+
+/** Further than this the fence is not pushed: slots whose consumers are even more ahead are quarantined. */
+export const MAX_FENCE_BYTES = 1024n * 1024n * 1024n;
+
+/**
+ * What a consumer may have confirmed after its slot was published for the last time. The publisher looks every few
+ * milliseconds, but it dies together with its server.
+ */
+export const FENCE_MARGIN_BYTES = 16n * 1024n * 1024n;
+
+/** One raising of the fence. */
+export interface FencePass {
+  /** The end of WAL when it was done: a commit that comes later lies at or beyond it. */
+  readonly reachedLsn: Lsn;
+  /** True when no transaction had begun since the end of recovery, so that no commit at all lies before `reachedLsn`. */
+  readonly clean: boolean;
+}
+
+/**
+ * What the consumer of a slot had confirmed, by the newest event. Absent where the event says nothing, and where it says more than
+ * the server that published it had: a known fault of clients, by which nothing may be judged.
+ */
+export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
+  const confirmed = event.op === 'drop' ? undefined : event.state?.confirmedFlushLsn;
+  return confirmed !== undefined && confirmed <= event.lsn ? confirmed : undefined;
+}
+
+/**
+ * How far the fence is to be raised on a server that left its timeline at `switchLsn`, in ascending order: first past what consumers
+ * are known to have confirmed, then past what they may have. `published`: the newest event of each slot on the line of descent until
+ * there; `lastOrigin`: the newest record of any kind, which tells how much WAL the former primary had at least. The margin is counted from
+ * there, because consumers went on from there while this server may have been far behind.
+ */
+export function fenceTargets(input: {
+  readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  readonly lastOrigin: EventOrigin | undefined;
+  readonly switchLsn: Lsn;
+}): readonly Lsn[] {
+  const { published, lastOrigin, switchLsn } = input;
+  const marks = [...published.values()].map(plausiblyConfirmed).filter((mark) => mark !== undefined);
+  const confirmed = marks.reduce(maxLsn, switchLsn);
+  const written = maxLsn(confirmed, lastOrigin?.lsn ?? switchLsn);
+  const possible = lsn(written + FENCE_MARGIN_BYTES);
+  const limit = lsn(switchLsn + MAX_FENCE_BYTES);
+  return [minLsn(confirmed, limit), minLsn(possible, limit)];
+}
+
+/** True when no change of the new timeline is skipped for a client that asks for `confirmed`. */
+export function isFenced(confirmed: Lsn, passes: readonly FencePass[]): boolean {
+  return passes.some((pass) => pass.clean && pass.reachedLsn >= confirmed);
+}
+
+/** The furthest position before which nothing was committed on the new timeline. */
+export function fencedLsn(passes: readonly FencePass[]): Lsn | undefined {
+  const clean = passes.filter((pass) => pass.clean).map((pass) => pass.reachedLsn);
+  return clean.length === 0 ? undefined : clean.reduce(maxLsn);
+}

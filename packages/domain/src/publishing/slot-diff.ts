@@ -1,0 +1,133 @@
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { Incarnation } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
+
+/** A slot as the topic has it now. */
+export interface PublishedSlot {
+  readonly state: SlotState;
+  readonly incarnation: Incarnation;
+  /** Milliseconds since 1970, by the publisher's clock. */
+  readonly publishedAt: number;
+}
+
+/** All live slots as the topic has them now. */
+export type PublishedSlots = ReadonlyMap<SlotName, PublishedSlot>;
+
+/** What has to be published so that the topic agrees with the server. */
+export type SlotChange =
+  | { readonly kind: 'create'; readonly state: SlotState }
+  | { readonly kind: 'update'; readonly state: SlotState; readonly incarnation: Incarnation }
+  /** Another slot of the same name: a drop of `previous`, then a create. `incarnation` is that of `previous`. */
+  | {
+      readonly kind: 'remake';
+      readonly previous: SlotState;
+      readonly incarnation: Incarnation;
+      readonly state: SlotState;
+    }
+  | { readonly kind: 'drop'; readonly previous: SlotState; readonly incarnation: Incarnation };
+
+/** `silent` fields alone are no change, `position` ones may be held back by the throttle, `news` may not. */
+type FieldRole = 'identity' | 'news' | 'position' | 'silent';
+
+const fieldRoles = {
+  name: 'identity',
+  type: 'identity',
+  plugin: 'identity',
+  database: 'identity',
+  twoPhase: 'identity',
+  twoPhaseAt: 'position',
+  failover: 'news',
+  synced: 'news',
+  restartLsn: 'position',
+  confirmedFlushLsn: 'position',
+  xmin: 'position',
+  catalogXmin: 'position',
+  walStatus: 'position',
+  invalidationReason: 'news',
+  active: 'silent',
+  inactiveSince: 'silent',
+  canaryTime: 'silent',
+} as const satisfies Record<keyof SlotState, FieldRole>;
+
+const slotFields = Object.keys(fieldRoles).filter(isSlotField);
+
+function isSlotField(text: string): text is keyof SlotState {
+  return text in fieldRoles;
+}
+
+/**
+ * Compares what is published with what the server shows and says what to publish: drops first, then the rest, each by name.
+ *
+ * A slot was remade, rather than moved, when its plugin, database, type or two_phase is another, or when on the same tenure a
+ * logical slot did what a living one cannot: its restart_lsn went back, or it is no longer invalidated. confirmed_flush_lsn may go
+ * back at any time: a crash restart of the primary brings back what was last saved, and only a change of restart_lsn or
+ * catalog_xmin saves a logical slot (`LogicalConfirmReceivedLocation`). A physical slot is not saved when it moves
+ * (`PhysicalConfirmReceivedLocation`), so for it both positions may go back. On a new tenure all positions are the new primary's own.
+ *
+ * `sameTenure`: the published states come from this server on its present timeline. `lastObserved`: what the previous poll of
+ * this tenure showed; it finds a slot that was remade at a position between the published one and one that was held back.
+ */
+export function diffSlots(input: {
+  readonly published: PublishedSlots;
+  readonly observed: readonly SlotState[];
+  readonly lastObserved?: ReadonlyMap<SlotName, SlotState> | undefined;
+  readonly sameTenure: boolean;
+}): SlotChange[] {
+  const observedNames = new Set(input.observed.map((state) => state.name));
+  const drops: SlotChange[] = [];
+  for (const [name, { state, incarnation }] of input.published) {
+    if (!observedNames.has(name)) {
+      drops.push({ kind: 'drop', previous: state, incarnation });
+    }
+  }
+  const rest: SlotChange[] = [];
+  for (const state of input.observed) {
+    const published = input.published.get(state.name);
+    if (published === undefined) {
+      rest.push({ kind: 'create', state });
+      continue;
+    }
+    const { incarnation, state: previous } = published;
+    const earlier = input.sameTenure ? [previous, input.lastObserved?.get(state.name) ?? previous] : [];
+    if (!sameIdentity(previous, state) || earlier.some((before) => cannotBecome(before, state))) {
+      rest.push({ kind: 'remake', previous, incarnation, state });
+    } else if (!sameState(previous, state)) {
+      rest.push({ kind: 'update', state, incarnation });
+    }
+  }
+  return [...drops.toSorted(byName), ...rest.toSorted(byName)];
+}
+
+/** The name of the slot that changed. */
+export function changedSlot(change: SlotChange): SlotName {
+  return change.kind === 'drop' ? change.previous.name : change.state.name;
+}
+
+/** True when both states say the same, apart from `active`, `inactive_since` and the canary's time, which are not worth an event. */
+export function sameState(a: SlotState, b: SlotState): boolean {
+  return slotFields.every((field) => fieldRoles[field] === 'silent' || a[field] === b[field]);
+}
+
+/** True when more than positions changed: the slot became unusable, or another side of PostgreSQL now looks after it. */
+export function isNews(before: SlotState, after: SlotState): boolean {
+  return (
+    isInvalidated(before) !== isInvalidated(after) ||
+    slotFields.some((field) => fieldRoles[field] === 'news' && before[field] !== after[field])
+  );
+}
+
+function cannotBecome(before: SlotState, after: SlotState): boolean {
+  return (
+    after.type === 'logical' &&
+    (wentBack(before.restartLsn, after.restartLsn) || (isInvalidated(before) && !isInvalidated(after)))
+  );
+}
+
+function wentBack(before: Lsn | undefined, after: Lsn | undefined): boolean {
+  return before !== undefined && after !== undefined && after < before;
+}
+
+function byName(a: SlotChange, b: SlotChange): number {
+  return changedSlot(a) < changedSlot(b) ? -1 : 1;
+}

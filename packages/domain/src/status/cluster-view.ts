@@ -1,0 +1,122 @@
+import { CANARY_SLOT } from '../canary/canary.ts';
+import type { ClusterFacts } from './cluster-facts.ts';
+import type { Timeline } from '../vocabulary/identity.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { NodeStatus } from '../vocabulary/node-status.ts';
+import { type NodeView, nodeViews } from './node-view.ts';
+import { type Candidate, rankCandidates } from './promotion-candidate.ts';
+import type { FilterableSlot } from '../vocabulary/slot-filter.ts';
+import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import { type SlotView, slotView } from './slot-view.ts';
+import { splitBrain } from '../following/topic-alarm.ts';
+
+/** Who publishes, and from where on the WAL. */
+export interface PublisherView {
+  readonly node: string;
+  readonly epoch: number;
+  readonly timeline: Timeline;
+  readonly lsn: Lsn;
+  /** Age of the newest manifest. */
+  readonly heartbeatAgeMs: number;
+  readonly silent: boolean;
+}
+
+/** A cluster as its topics show it at one moment. */
+export interface ClusterView {
+  readonly time: number;
+  readonly publisher: PublisherView;
+  /** Two servers are the primary of one timeline, and what to do. */
+  readonly splitBrain?: string | undefined;
+  readonly nodes: readonly NodeView[];
+  /** The wanted slots, by name. */
+  readonly slots: readonly SlotView[];
+  readonly candidates: readonly Candidate[];
+}
+
+export interface ClusterViewInput {
+  readonly facts: ClusterFacts;
+  /** Which live slots are meant to follow a failover. */
+  readonly wanted: (slot: FilterableSlot) => boolean;
+  /** Age of the newest manifest from which on the publisher counts as silent. */
+  readonly heartbeatStaleMs: number;
+  /** Looks at this node alone. */
+  readonly node?: string | undefined;
+  /** Looks at this slot alone. */
+  readonly slot?: SlotName | undefined;
+  readonly now: number;
+}
+
+/**
+ * Builds the view. A record that was written later than `now` moves `now` on: ages are never negative, and a clock
+ * that is behind makes no record look younger than the newest one.
+ */
+export function clusterView(input: ClusterViewInput): ClusterView {
+  const { facts, node, slot } = input;
+  const now = Math.max(input.now, newestWrite(facts));
+  const nodes = nodeViews(facts, now).filter(({ name }) => node === undefined || name === node);
+  const standbys = standbysOf(nodes);
+  const slots = wantedSlots(facts, input.wanted)
+    .filter(({ name }) => slot === undefined || name === slot)
+    .map((listed) => slotView({ facts, listed, standbys, now }));
+  return {
+    time: now,
+    publisher: publisherView(facts, input.heartbeatStaleMs, now),
+    splitBrain: splitBrain(facts.manifest.record, nodeRecords(facts)),
+    nodes,
+    slots,
+    candidates: rankCandidates(facts, standbys, slots),
+  };
+}
+
+export function standbysOf(nodes: readonly NodeView[]): NodeView[] {
+  return nodes.filter(({ role }) => role === 'standby');
+}
+
+/** On how many standbys each slot has to be ready: on all that are known, or on so many. */
+export type Requirement = 'all' | number;
+
+/** True when each wanted slot is ready on enough standbys, and there is one primary for them to follow. */
+export function isSatisfied(view: ClusterView, requirement: Requirement): boolean {
+  return view.splitBrain === undefined && unmetSlots(view, requirement).length === 0;
+}
+
+/** The slots that are ready on too few standbys. None of them: the requirement is met. */
+export function unmetSlots(view: ClusterView, requirement: Requirement): SlotView[] {
+  // Without a standby nothing is ready anywhere: `all` of none must not pass.
+  const needed = requirement === 'all' ? Math.max(1, standbysOf(view.nodes).length) : requirement;
+  return view.slots.filter(({ copies }) => copies.filter(({ ready }) => ready).length < needed);
+}
+
+/** The live slots that have to follow a failover. One of which no event can be read counts as logical: it must not be overlooked. */
+function wantedSlots(facts: ClusterFacts, wanted: (slot: FilterableSlot) => boolean) {
+  return facts.manifest.record.slots
+    .filter(({ name }) => {
+      const state = facts.slots.get(name)?.record.state ?? { name, type: 'logical' };
+      return state.type === 'logical' && !isOwnWorkingSlot(name) && name !== CANARY_SLOT && wanted(state);
+    })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function nodeRecords(facts: ClusterFacts): NodeStatus[] {
+  return [...facts.nodes.values()].map(({ record }) => record);
+}
+
+function publisherView(facts: ClusterFacts, heartbeatStaleMs: number, now: number): PublisherView {
+  const { record: manifest, writtenAt } = facts.manifest;
+  const heartbeatAgeMs = now - writtenAt;
+  return {
+    node: manifest.node,
+    epoch: manifest.epoch,
+    timeline: manifest.timeline,
+    lsn: manifest.lsn,
+    heartbeatAgeMs,
+    silent: heartbeatAgeMs > heartbeatStaleMs,
+  };
+}
+
+function newestWrite(facts: ClusterFacts): number {
+  const times = [facts.manifest, ...facts.slots.values(), ...facts.nodes.values()].map(
+    ({ writtenAt }) => writtenAt,
+  );
+  return times.reduce((newest, time) => Math.max(newest, time), 0);
+}

@@ -1,0 +1,107 @@
+import type { ClusterFacts, Written } from './cluster-facts.ts';
+import { formatLsn, type Lsn, maxLsn } from '../vocabulary/lsn.ts';
+import type { NodeStatus } from '../vocabulary/node-status.ts';
+import type { Manifest } from '../vocabulary/slot-event.ts';
+import { branchOf, describeHistory } from '../vocabulary/timeline-history.ts';
+
+/**
+ * `primary` publishes; `promoted` is a primary on a later timeline that has not published yet; `former_primary` was followed by
+ * another one and has not come back as a standby.
+ */
+export const viewRoles = ['primary', 'standby', 'promoted', 'former_primary'] as const;
+export type ViewRole = (typeof viewRoles)[number];
+
+/** A node rewrites its record every ten seconds; older than this, nobody knows what is so there now. */
+export const NODE_STALE_MS = 30_000;
+
+/** One node as far as the topics tell. */
+export interface NodeView {
+  readonly name: string;
+  readonly role: ViewRole;
+  /** Age of its newest record. */
+  readonly ageMs: number;
+  readonly stale: boolean;
+  /** Its own record; a primary may have none, or one from when it was a standby. */
+  readonly status?: NodeStatus | undefined;
+  /** Why a standby could not carry on for the publisher's server, whatever its slots. */
+  readonly unfit?: string | undefined;
+}
+
+/**
+ * All nodes, by name. A node is known by its own record, as the publisher, or because it published slots once; a standby whose own
+ * record was taken out of the topic is gone, even if records of its slots were left.
+ */
+export function nodeViews(facts: ClusterFacts, now: number): NodeView[] {
+  const published = [...facts.nodeSlots].filter(([, slots]) =>
+    [...slots.values()].some(({ record }) => record.role === 'primary'),
+  );
+  const names = new Set([
+    facts.manifest.record.node,
+    ...facts.nodes.keys(),
+    ...published.map(([name]) => name),
+  ]);
+  return [...names].toSorted().map((name) => nodeView(facts, name, now));
+}
+
+function nodeView(facts: ClusterFacts, name: string, now: number): NodeView {
+  const manifest = facts.manifest.record;
+  const own = facts.nodes.get(name);
+  const role = roleOf(facts, name, own);
+  const ageMs = Math.max(0, now - heardAt(facts, name, own));
+  return {
+    name,
+    role,
+    ageMs,
+    stale: ageMs > NODE_STALE_MS,
+    status: own?.record,
+    unfit: role === 'standby' && own !== undefined ? findUnfitness(own.record, manifest) : undefined,
+  };
+}
+
+/** The publisher's last word is its manifest: a standby's record that is older is from before its promotion. */
+function roleOf(facts: ClusterFacts, name: string, own: Written<NodeStatus> | undefined): ViewRole {
+  const { record: manifest, writtenAt } = facts.manifest;
+  if (own?.record.role === 'standby' && (manifest.node !== name || own.writtenAt > writtenAt)) {
+    return 'standby';
+  }
+  if (own?.record.role === 'primary' && own.record.timeline > manifest.timeline) {
+    return 'promoted';
+  }
+  return manifest.node === name ? 'primary' : 'former_primary';
+}
+
+/** A standby is heard by its own record alone, which it renews even when none of its slots moves. */
+function heardAt(facts: ClusterFacts, name: string, own: Written<NodeStatus> | undefined): number {
+  const { manifest } = facts;
+  if (manifest.record.node === name) {
+    return Math.max(manifest.writtenAt, own?.writtenAt ?? 0);
+  }
+  const slots = [...(facts.nodeSlots.get(name)?.values() ?? [])];
+  return own?.writtenAt ?? slots.reduce((newest, { writtenAt }) => Math.max(newest, writtenAt), 0);
+}
+
+function findUnfitness(status: NodeStatus, manifest: Manifest): string | undefined {
+  if (status.systemIdentifier !== manifest.systemIdentifier) {
+    return (
+      `has system identifier ${status.systemIdentifier}, the primary ${manifest.systemIdentifier}: ` +
+      'it is no standby of this cluster'
+    );
+  }
+  const end = endOfWal(status);
+  const point = end === undefined ? undefined : { timeline: status.timeline, lsn: end };
+  if (point !== undefined && branchOf(manifest.history, point) === 'other_branch') {
+    return (
+      `has WAL of timeline ${status.timeline} up to ${formatLsn(point.lsn)}, which is not in the history of the primary ` +
+      `(${describeHistory(manifest.history)}): rejoin it with pg_rewind or a new base backup`
+    );
+  }
+  return undefined;
+}
+
+/** How far this standby's WAL reaches: where a promotion would leave the timeline. */
+export function endOfWal(status: NodeStatus): Lsn | undefined {
+  const { receiveLsn, replayLsn } = status;
+  return receiveLsn === undefined || replayLsn === undefined
+    ? (receiveLsn ?? replayLsn)
+    : maxLsn(receiveLsn, replayLsn);
+}

@@ -1,0 +1,160 @@
+import type { ClusterFacts, KnownSlot, Written } from './cluster-facts.ts';
+import type { Timeline } from '../vocabulary/identity.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { NodeSlotStatus, ReadinessState } from '../vocabulary/node-status.ts';
+import type { NodeView } from './node-view.ts';
+import { type Manifest, type ManifestSlot, sameIncarnation } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
+import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+
+/** How far a copy is behind what the consumer of its slot has confirmed. */
+export interface CopyLag {
+  readonly bytes: bigint;
+  /** Since when the consumer is past the copy's position; 0 when it is not. */
+  readonly ms: number;
+}
+
+/** One slot on one standby. */
+export interface CopyView {
+  readonly node: string;
+  /** `undefined` while the node has said nothing of the slot. */
+  readonly state: ReadinessState | undefined;
+  /** Why it is not ready; empty when it is. */
+  readonly reason: string;
+  /** As of the node's last record, the slot could take over, though perhaps from behind. */
+  readonly usable: boolean;
+  /** It can take over now: ready by a record that is not stale, on a standby that is fit. */
+  readonly ready: boolean;
+  readonly restartLsn?: Lsn | undefined;
+  readonly confirmedFlushLsn?: Lsn | undefined;
+  /** At most this far, as positions are written every ten seconds only. Absent when either position is unknown, or they are of different branches. */
+  readonly lag?: CopyLag | undefined;
+}
+
+/** One wanted slot, and its copies on the standbys. */
+export interface SlotView {
+  readonly name: SlotName;
+  /** Absent when none of its events could be read. */
+  readonly known?: KnownSlot | undefined;
+  readonly copies: readonly CopyView[];
+}
+
+/** The slot as the newest event has it, and as each standby says that it has it. */
+export function slotView(input: {
+  readonly facts: ClusterFacts;
+  readonly listed: ManifestSlot;
+  readonly standbys: readonly NodeView[];
+  readonly now: number;
+}): SlotView {
+  const { facts, listed, standbys, now } = input;
+  const known = facts.slots.get(listed.name);
+  const copies = standbys.map((node) => {
+    const written = facts.nodeSlots.get(node.name)?.get(listed.name);
+    const manifest = facts.manifest.record;
+    return copyView({ manifest, listed, known, node, written, now });
+  });
+  return { name: listed.name, known, copies };
+}
+
+interface Copy {
+  readonly manifest: Manifest;
+  readonly listed: ManifestSlot;
+  readonly known: KnownSlot | undefined;
+  readonly node: NodeView;
+  readonly written: Written<NodeSlotStatus> | undefined;
+  readonly now: number;
+}
+
+function copyView(copy: Copy): CopyView {
+  const { node, written } = copy;
+  // What a node wrote of its slots as a primary says nothing of what it has as a standby.
+  const record = written?.record.role === 'standby' ? written.record : undefined;
+  const { state, reason } =
+    record === undefined
+      ? { state: undefined, reason: `${node.name} has not said anything of it as a standby` }
+      : judgeRecord(copy, record);
+  const usable = isUsable(state, record);
+  return {
+    node: node.name,
+    state,
+    reason,
+    usable,
+    ready: usable && state !== 'lagging' && !node.stale && node.unfit === undefined,
+    restartLsn: record?.restartLsn,
+    confirmedFlushLsn: record?.confirmedFlushLsn,
+    lag: measureLag(copy, record?.confirmedFlushLsn),
+  };
+}
+
+/** A copy of another slot is no copy of this one, even if the node has not noticed yet. */
+function judgeRecord(
+  { manifest, listed, known }: Copy,
+  record: NodeSlotStatus,
+): { readonly state: ReadinessState; readonly reason: string } {
+  const { state, reason, ownership } = record;
+  const published = known?.record.state;
+  if (published !== undefined && isInvalidated(published) && state !== 'conflict') {
+    return {
+      state: 'invalidated',
+      reason: `lost on the primary (${published.invalidationReason ?? 'wal_removed'})`,
+    };
+  }
+  if (state !== 'ready' && state !== 'lagging') {
+    return { state, reason };
+  }
+  if (ownership === undefined || !sameIncarnation(ownership.incarnation, listed.incarnation)) {
+    return { state: 'catching_up', reason: 'its copy is of an earlier slot of this name' };
+  }
+  if (ownership.lineage !== manifest.lineage) {
+    return { state: 'catching_up', reason: 'its copy is from before the topic was made anew' };
+  }
+  return { state, reason };
+}
+
+/** A native copy with a position is one that PostgreSQL's own slot synchronisation has finished. */
+function isUsable(state: ReadinessState | undefined, record: NodeSlotStatus | undefined): boolean {
+  return (
+    state === 'ready' ||
+    state === 'lagging' ||
+    (state === 'native' && record?.confirmedFlushLsn !== undefined)
+  );
+}
+
+function measureLag({ manifest, known, node, now }: Copy, here: Lsn | undefined): CopyLag | undefined {
+  const there = known?.record.state?.confirmedFlushLsn;
+  const timeline = node.status?.timeline;
+  if (known === undefined || here === undefined || there === undefined || timeline === undefined) {
+    return undefined;
+  }
+  const published = { timeline: known.record.timeline, lsn: there };
+  if (!areComparable(manifest.history, published, { timeline, lsn: here })) {
+    return undefined;
+  }
+  if (here >= there) {
+    return { bytes: 0n, ms: 0 };
+  }
+  const since = known.track.passedAt(here) ?? known.writtenAt;
+  return { bytes: there - here, ms: Math.max(0, now - since) };
+}
+
+/** A position of WAL that a server on this timeline has. */
+export interface WalPoint {
+  readonly timeline: Timeline;
+  readonly lsn: Lsn;
+}
+
+/** LSNs of different branches are never compared: both points must lie on this history. */
+export function areComparable(history: TimelineHistory, a: WalPoint, b: WalPoint): boolean {
+  return branchOf(history, a) === 'on_history' && branchOf(history, b) === 'on_history';
+}
+
+/** What the consumer of a slot has confirmed, but no more than the WAL that its server had: beyond that only a faulty client can be. */
+export function confirmedWal(known: KnownSlot | undefined): WalPoint | undefined {
+  const state: SlotState | undefined = known?.record.state;
+  if (known === undefined || state?.confirmedFlushLsn === undefined) {
+    return undefined;
+  }
+  const { lsn, timeline } = known.record;
+  return { timeline, lsn: state.confirmedFlushLsn < lsn ? state.confirmedFlushLsn : lsn };
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  findPin,
+  judgePin,
+  type NodeStatus,
+  type PinFacts,
+  parseSlotName,
+  type SlotEvent,
+} from '@slotcast/domain';
+import * as fc from 'fast-check';
+import { slotEvent } from '../event-examples.ts';
+import { nodeStatus as standby } from '../status/node-examples.ts';
+import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
+
+const charlie = { node: 'charlie', hotStandbyFeedback: true, primarySlotName: 'to_charlie' };
+
+/** Physical slots that a standby has for others. */
+function holding(name: string, catalogXmin?: number) {
+  return [{ name: parseSlotName(name), catalogXmin }];
+}
+
+function onPrimary(name: string, catalogXmin?: number): SlotEvent {
+  return slotEvent(name, { node: 'alpha' }, { state: physicalSlot(name, { catalogXmin }) });
+}
+
+function pinOf(self: Parameters<typeof findPin>[0], events: SlotEvent[], nodes: NodeStatus[] = []): PinFacts {
+  return findPin(
+    self,
+    new Map(events.map((event) => [event.slot, event])),
+    new Map(nodes.map((node) => [node.node, node])),
+  );
+}
+
+function blockedBy(pin: PinFacts, catalogXmin?: number): string {
+  const judged = judgePin(pin, catalogXmin);
+  return judged.kind === 'blocked' ? judged.reason : '';
+}
+
+describe('pin of a standby that streams from the primary', { timeout: 20_000 }, () => {
+  test('its physical slot on the primary holds the pin', () => {
+    const pin = pinOf(charlie, [onPrimary('to_charlie', 700)]);
+    assert.deepEqual(pin.links, [{ slot: 'to_charlie', holder: 'alpha', catalogXmin: 700, feedback: true }]);
+    assert.equal(judgePin(pin, 700).kind, 'held');
+    assert.equal(judgePin(pin, 750).kind, 'held');
+  });
+
+  test('a physical slot that holds back less than the slot here needs blocks it, and says both ids', () => {
+    const pin = pinOf(charlie, [onPrimary('to_charlie', 751)]);
+    assert.match(blockedBy(pin, 750), /to_charlie on alpha .*catalog_xmin 751, needed 750/);
+  });
+
+  test('a physical slot that holds back nothing yet blocks a slot, but not the making of one', () => {
+    const pin = pinOf(charlie, [onPrimary('to_charlie')]);
+    assert.match(blockedBy(pin, 750), /catalog_xmin not set/);
+    assert.equal(judgePin(pin, undefined).kind, 'held');
+  });
+
+  test('transaction ids are compared in their circle', () => {
+    const pin = pinOf(charlie, [onPrimary('to_charlie', 4_294_967_000)]);
+    assert.equal(judgePin(pin, 750).kind, 'held');
+    assert.match(
+      blockedBy(pinOf(charlie, [onPrimary('to_charlie', 750)]), 4_294_967_000),
+      /does not hold back/,
+    );
+  });
+
+  test('hot_standby_feedback off here blocks everything', () => {
+    const pin = pinOf({ ...charlie, hotStandbyFeedback: false }, [onPrimary('to_charlie', 700)]);
+    assert.match(blockedBy(pin), /hot_standby_feedback is off here.*set hot_standby_feedback = on/);
+  });
+
+  test('streaming without a physical slot blocks everything', () => {
+    const pin = pinOf({ node: 'charlie', hotStandbyFeedback: true }, [onPrimary('to_charlie', 700)]);
+    assert.match(blockedBy(pin), /without a physical slot.*primary_slot_name/);
+  });
+
+  test('a physical slot that nobody upstream has blocks everything', () => {
+    assert.match(blockedBy(pinOf(charlie, [])), /physical slot to_charlie is not known upstream/);
+    const dropped = { ...onPrimary('to_charlie', 700), op: 'drop' as const };
+    assert.match(blockedBy(pinOf(charlie, [dropped])), /not known upstream/);
+  });
+
+  test('a logical slot of that name is not it', () => {
+    const logical = slotEvent('to_charlie', {}, { state: logicalSlot('to_charlie') });
+    assert.match(blockedBy(pinOf(charlie, [logical])), /not known upstream/);
+  });
+
+  test('a slot of that name on the standby itself or on a server that is no standby is not it', () => {
+    const own = standby('charlie', { physicalSlots: holding('to_charlie', 700) });
+    const primary = standby('delta', { role: 'primary', physicalSlots: holding('to_charlie', 700) });
+    assert.match(blockedBy(pinOf(charlie, [], [own, primary])), /not known upstream/);
+  });
+});
+
+describe('pin of a cascaded standby', { timeout: 20_000 }, () => {
+  const bravo = standby('bravo', {
+    primarySlotName: 'to_bravo',
+    physicalSlots: holding('to_charlie', 700),
+  });
+
+  test('every server up to the primary has to hold it', () => {
+    const pin = pinOf(charlie, [onPrimary('to_bravo', 690)], [bravo]);
+    assert.deepEqual(
+      pin.links.map((link) => link.holder),
+      ['bravo', 'alpha'],
+    );
+    assert.equal(judgePin(pin, 700).kind, 'held');
+    assert.match(blockedBy(pinOf(charlie, [onPrimary('to_bravo', 701)], [bravo]), 700), /to_bravo on alpha/);
+    assert.match(blockedBy(pin, 699), /to_charlie on bravo/);
+  });
+
+  test('a server in between with hot_standby_feedback off, or unknown, passes nothing on', () => {
+    for (const hotStandbyFeedback of [false, undefined]) {
+      const deaf = { ...bravo, hotStandbyFeedback };
+      const pin = pinOf(charlie, [onPrimary('to_bravo', 690)], [deaf]);
+      assert.match(blockedBy(pin), /off on node bravo/);
+    }
+  });
+
+  test('a server in between that streams without a physical slot holds nothing once its stream breaks', () => {
+    const loose = standby('bravo', { physicalSlots: holding('to_charlie', 700) });
+    const pin = pinOf(charlie, [onPrimary('to_bravo', 690)], [loose]);
+    assert.match(blockedBy(pin), /node bravo.* itself streams without a physical slot/);
+  });
+
+  test('a slot missing further up is named', () => {
+    assert.match(blockedBy(pinOf(charlie, [], [bravo])), /physical slot to_bravo is not known/);
+  });
+
+  test('records that lead in a circle end, and hold nothing', () => {
+    const delta = standby('delta', { primarySlotName: 'to_charlie', physicalSlots: holding('to_bravo', 1) });
+    assert.equal(judgePin(pinOf(charlie, [], [bravo, delta]), undefined).kind, 'blocked');
+  });
+});
+
+test('a pin is held exactly when every link holds back the needed id', { timeout: 20_000 }, () => {
+  const anyLink = fc.record({
+    slot: fc.constant('s'),
+    holder: fc.constant('h'),
+    catalogXmin: fc.option(fc.integer({ min: 740, max: 760 }), { nil: undefined }),
+    feedback: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(anyLink, { minLength: 1 }), fc.integer({ min: 740, max: 760 }), (links, needed) => {
+      const held = links.every((link) => link.feedback && (link.catalogXmin ?? Infinity) <= needed);
+      const judged = judgePin({ hotStandbyFeedback: true, primarySlotName: 's', links }, needed);
+      assert.equal(judged.kind, held ? 'held' : 'blocked');
+    }),
+  );
+});

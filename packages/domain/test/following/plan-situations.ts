@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import {
+  type LocalSlot,
+  type Ownership,
+  type PlanInput,
+  type PlanPolicy,
+  parseSlotName,
+  plan,
+  type SlotEvent,
+  type SlotState,
+  type SlotVerdict,
+} from '@slotcast/domain';
+import { at, manifest, slotEvent } from '../event-examples.ts';
+import { logicalSlot } from '../vocabulary-examples.ts';
+
+export const policy: PlanPolicy = {
+  wanted: () => true,
+  dropExtraSlots: true,
+  onConflict: 'report',
+  allowedPlugins: ['pgoutput', 'test_decoding'],
+  limits: { maxLagBytes: 1_000_000n, maxLagMs: 10_000, heartbeatStaleMs: 30_000 },
+  advanceStepBytes: 1000n,
+  unprovenTimeoutMs: 5000,
+};
+
+export const pin = {
+  hotStandbyFeedback: true,
+  primarySlotName: 'to_bravo',
+  links: [{ slot: 'to_bravo', holder: 'alpha', catalogXmin: 700, feedback: true }],
+};
+
+/** The slots that exist here, by name, each at 0/2000 unless told; `a` on the primary stands at 0/2000 as well. */
+export function local(name: string, over: Partial<LocalSlot> = {}): LocalSlot {
+  return { ...logicalSlot(name), temporary: false, ...over };
+}
+
+/** What the primary has published of a slot. */
+export function live(name: string, over: Partial<SlotState> = {}, event: Partial<SlotEvent> = {}): SlotEvent {
+  return slotEvent(name, { seq: 1 }, { state: logicalSlot(name, over), ...event });
+}
+
+export function owning(over: Partial<Ownership> = {}): Ownership {
+  return { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true, ...over };
+}
+
+/** What a plan is made of; the rest is an ordinary healthy standby. */
+export interface Situation extends Partial<Omit<PlanInput, 'desired' | 'ownership' | 'held' | 'policy'>> {
+  readonly events?: readonly SlotEvent[];
+  readonly owned?: Readonly<Record<string, Ownership>>;
+  readonly holds?: Readonly<Record<string, string>>;
+  readonly policy?: Partial<PlanPolicy>;
+}
+
+export function planned({ events = [], owned = {}, holds = {}, policy: chosen, ...over }: Situation) {
+  const names = events.filter((event) => event.op !== 'drop').map((event) => event.slot);
+  return plan({
+    desired: new Map(events.map((event) => [event.slot, event])),
+    manifest: manifest(names, { seq: 100 }),
+    waiting: new Map(),
+    replayLsn: at(0x9000),
+    local: [],
+    ownership: new Map(Object.entries(owned).map(([name, value]) => [parseSlotName(name), value])),
+    probes: new Map(),
+    held: new Map(Object.entries(holds).map(([name, value]) => [parseSlotName(name), value])),
+    unprovenSince: new Map(),
+    pin,
+    maxReplicationSlots: 10,
+    syncReplicationSlots: false,
+    heartbeatAgeMs: 0,
+    now: 0,
+    ...over,
+    policy: { ...policy, ...chosen },
+  });
+}
+
+/** The verdict on the only slot of the situation. */
+export function verdictOn(situation: Situation): SlotVerdict {
+  const { verdicts } = planned(situation);
+  const [only] = verdicts;
+  assert.ok(only !== undefined && verdicts.length === 1, `one verdict, not ${verdicts.length}`);
+  return only;
+}
+
+/** State and step in one line, such as `ready advance`. */
+export function outline({ state, action }: SlotVerdict): string {
+  return action === undefined ? state : `${state} ${action.kind}`;
+}
+
+export const probed = new Map([['shop', { consistentPoint: at(0x2000) }]]);
+export const mine = { a: owning() };

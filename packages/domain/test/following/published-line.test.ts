@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  emptyBacklog,
+  emptyLine,
+  ingest,
+  isMissing,
+  type Manifest,
+  parseSlotName,
+  publishedOn,
+  type SlotEvent,
+  type TimelineHistory,
+  timeline,
+} from '@slotcast/domain';
+import { at, firstTimeline, manifest, slotEvent } from '../event-examples.ts';
+
+/** A server on timeline 2, which left timeline 1 at 0/100. */
+const second: TimelineHistory = {
+  timeline: timeline(2),
+  ancestors: [{ timeline: timeline(1), switchLsn: at(0x100) }],
+};
+
+function lineOf(records: readonly (SlotEvent | Manifest)[], history = firstTimeline) {
+  const { backlog, rejected } = ingest(emptyBacklog, records);
+  assert.deepEqual(rejected, []);
+  const line = publishedOn(backlog, history);
+  return { ...line, names: [...line.published.keys()].toSorted() };
+}
+
+describe('all that was published on a line of descent', { timeout: 20_000 }, () => {
+  test('is nothing for a topic without records', () => {
+    assert.deepEqual(publishedOn(emptyBacklog, firstTimeline), emptyLine);
+  });
+
+  test('holds the newest event of each slot, however far ahead of replay it lies', () => {
+    const newest = slotEvent('a', { seq: 3, lsn: 0x7fff_ffff });
+    const line = lineOf([manifest(['a', 'b'], { seq: 1 }), slotEvent('b', { seq: 2 }), newest]);
+    assert.deepEqual(line.names, ['a', 'b']);
+    assert.equal(line.published.get(parseSlotName('a')), newest);
+    assert.equal(line.lastOrigin, newest);
+  });
+
+  test('holds no event of another branch', () => {
+    const line = lineOf(
+      [
+        manifest(['a', 'b'], { seq: 1, lsn: 0x80 }),
+        slotEvent('a', { seq: 2, lsn: 0x100 }),
+        slotEvent('b', { seq: 3, lsn: 0x101 }),
+        manifest([], { seq: 4, lsn: 0x102 }),
+      ],
+      second,
+    );
+    assert.deepEqual(line.names, ['a']);
+    assert.equal(line.manifest?.seq, 1);
+    assert.equal(line.lastOrigin?.seq, 2);
+  });
+
+  test('holds no event of a timeline that came later', () => {
+    const line = lineOf([
+      manifest(['a'], { seq: 1 }),
+      slotEvent('a', { seq: 2 }),
+      manifest([], { timeline: 2, epoch: 2, seq: 1, lsn: 0x900 }),
+      slotEvent('a', { timeline: 2, epoch: 2, seq: 2, lsn: 0x901 }, { op: 'drop' }),
+    ]);
+    assert.deepEqual(line.names, ['a']);
+    assert.equal(line.published.get(parseSlotName('a'))?.seq, 2);
+    assert.equal(line.lastOrigin?.timeline, 1);
+  });
+
+  test('holds no slot that was dropped, but the drop tells how much WAL there was', () => {
+    const drop = slotEvent('a', { seq: 3, lsn: 0x500 }, { op: 'drop' });
+    const line = lineOf([manifest(['a'], { seq: 1 }), slotEvent('a', { seq: 2 }), drop]);
+    assert.deepEqual(line.names, []);
+    assert.equal(line.lastOrigin, drop);
+  });
+
+  test('holds no slot that a newer manifest does not list: compaction has removed its drop', () => {
+    const line = lineOf([
+      slotEvent('gone', { seq: 1 }),
+      slotEvent('a', { seq: 2 }),
+      manifest(['a'], { seq: 3 }),
+      slotEvent('made_since', { seq: 4 }),
+    ]);
+    assert.deepEqual(line.names, ['a', 'made_since']);
+  });
+
+  test('holds slots without any manifest, as nothing says that they are gone', () => {
+    const line = lineOf([slotEvent('a', { seq: 1 })]);
+    assert.deepEqual(line.names, ['a']);
+    assert.equal(line.manifest, undefined);
+    assert.equal(isMissing({ manifest: undefined, listed: false }, slotEvent('a', {})), false);
+  });
+});

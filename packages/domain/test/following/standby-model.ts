@@ -1,0 +1,350 @@
+import assert from 'node:assert/strict';
+import {
+  emptyBacklog,
+  ingest,
+  type LocalSlot,
+  type Lsn,
+  lsn,
+  minLsn,
+  type Ownership,
+  type Plan,
+  type Probe,
+  plan,
+  type SettledBacklog,
+  type SlotAction,
+  type SlotName,
+  settle,
+} from '@slotcast/domain';
+import { firstTimeline } from '../event-examples.ts';
+import { pin, policy } from './plan-situations.ts';
+import type { PrimaryModel } from './primary-model.ts';
+import { logicalSlot } from '../vocabulary-examples.ts';
+
+/** A creation that waits for replay to reach the point where decoding may start. */
+interface Creation {
+  readonly consistentPoint: Lsn;
+  readonly database: string;
+  readonly plugin: string;
+}
+
+/** What an operator may change on a standby at any time. */
+interface StandbySettings {
+  maxReplicationSlots: number;
+  syncReplicationSlots: boolean;
+  /** Whether the row of a slot in the making shows already; there is a moment when it does not. */
+  showsCreations: boolean;
+  readonly unwanted: Set<SlotName>;
+}
+
+const ADVANCE_STEP_BYTES = 5000n;
+
+/**
+ * A standby that carries out plans as a consumer would, and checks each step against the rules that keep data safe. Slots, ownership and the
+ * replay position outlive a crash of the consumer; temporary slots, creations under way, holds and timers do not.
+ */
+export class StandbyModel {
+  replayLsn: Lsn;
+  readonly slots = new Map<SlotName, LocalSlot>();
+  readonly foreign = new Set<SlotName>();
+  readonly ownership = new Map<SlotName, Ownership>();
+  readonly settings: StandbySettings = {
+    maxReplicationSlots: 100,
+    syncReplicationSlots: false,
+    showsCreations: false,
+    unwanted: new Set(),
+  };
+  readonly #primary: PrimaryModel;
+  #now = 0;
+  #backlog = emptyBacklog;
+  #lastOffset = -1;
+  #probes = new Map<string, Creation>();
+  #creations = new Map<SlotName, Creation>();
+  #unprovenSince = new Map<SlotName, number>();
+  /** Positions at which two_phase slots stood in vain; another try makes sense once the consumer has moved that far. */
+  #failedAt = new Map<SlotName, Lsn>();
+  #desired: SettledBacklog['desired'] = new Map();
+
+  constructor(primary: PrimaryModel) {
+    this.#primary = primary;
+    this.replayLsn = primary.flushLsn;
+  }
+
+  replay(bytes: number): void {
+    this.replayLsn = minLsn(lsn(this.replayLsn + BigInt(bytes)), this.#primary.flushLsn);
+  }
+
+  replayAll(): void {
+    this.replayLsn = this.#primary.flushLsn;
+  }
+
+  /** Somebody makes a slot by hand, where there is none and the server takes one more. */
+  addForeign(name: SlotName): void {
+    const fits = this.#used() < this.settings.maxReplicationSlots;
+    if (fits && !this.slots.has(name) && !this.ownership.has(name)) {
+      this.foreign.add(name);
+      this.slots.set(name, { ...logicalSlot(name, { confirmedFlushLsn: this.replayLsn }), temporary: false });
+    }
+  }
+
+  removeForeign(name: SlotName): void {
+    if (this.foreign.delete(name)) {
+      this.slots.delete(name);
+    }
+  }
+
+  /** The server invalidates a slot that slotcast made. */
+  invalidate(name: SlotName): void {
+    const slot = this.slots.get(name);
+    if (slot !== undefined && !this.foreign.has(name)) {
+      this.slots.set(name, { ...slot, walStatus: 'lost', invalidationReason: 'rows_removed' });
+    }
+  }
+
+  crash(): void {
+    this.#probes.clear();
+    this.#creations.clear();
+    this.#unprovenSince.clear();
+    this.#failedAt.clear();
+    this.#backlog = emptyBacklog;
+    this.#lastOffset = -1;
+  }
+
+  /** Takes up to `budget` steps, and says whether there was nothing left to do before they were used up. */
+  run(budget: number): boolean {
+    let left = budget;
+    for (let idle = 0; idle < 2; ) {
+      const steps = this.#stepsOf(this.plan());
+      idle = steps.length === 0 ? idle + 1 : 0;
+      for (const step of steps) {
+        if (left === 0) {
+          return false;
+        }
+        left -= 1;
+        step();
+        this.#check();
+      }
+      this.#now += idle > 0 ? policy.unprovenTimeoutMs : 1000;
+    }
+    return true;
+  }
+
+  /** Runs until nothing is left to do, which has to take a bounded number of steps. */
+  settle(): void {
+    const bytes = this.#primary.flushLsn / ADVANCE_STEP_BYTES;
+    const names = new Set([...this.#primary.slots.keys(), ...this.ownership.keys(), ...this.slots.keys()]);
+    const bound = (20 + Number(bytes)) * (names.size + 3);
+    assert.ok(
+      this.run(bound),
+      `still something to do after ${bound} steps: ${JSON.stringify(this.outline())}`,
+    );
+  }
+
+  desired(): SettledBacklog {
+    const fresh = this.#primary.topic.filter(({ offset }) => offset > this.#lastOffset);
+    const read = ingest(
+      this.#backlog,
+      fresh.map(({ record }) => record),
+    );
+    assert.deepEqual(read.rejected, []);
+    this.#lastOffset = fresh.at(-1)?.offset ?? this.#lastOffset;
+    const settled = settle(read.backlog, { history: firstTimeline, replayLsn: this.replayLsn });
+    this.#backlog = settled.backlog;
+    return settled;
+  }
+
+  /** Nothing, as long as replay has not reached a manifest. */
+  plan(): Plan | undefined {
+    this.#finishCreations();
+    const { desired, manifest, waiting } = this.desired();
+    this.#desired = desired;
+    if (manifest === undefined) {
+      return undefined;
+    }
+    return plan({
+      desired,
+      manifest,
+      waiting,
+      replayLsn: this.replayLsn,
+      local: this.#rows(),
+      ownership: this.ownership,
+      probes: new Map([...this.#probes].map(([database, probe]) => [database, this.#asSeen(probe)])),
+      held: new Map([...this.#creations.keys()].map((name) => [name, 'is being made'])),
+      unprovenSince: this.#unprovenSince,
+      pin,
+      maxReplicationSlots: this.settings.maxReplicationSlots,
+      syncReplicationSlots: this.settings.syncReplicationSlots,
+      heartbeatAgeMs: 0,
+      policy: {
+        ...policy,
+        advanceStepBytes: ADVANCE_STEP_BYTES,
+        wanted: (slot) => !this.settings.unwanted.has(slot.name),
+      },
+      now: this.#now,
+    });
+  }
+
+  /** The consistent point of a database's temporary slot, as far as it has one. */
+  probePoint(database: string): Lsn | undefined {
+    const probe = this.#probes.get(database);
+    return probe === undefined ? undefined : this.#asSeen(probe).consistentPoint;
+  }
+
+  hasProbes(): boolean {
+    return this.#probes.size > 0;
+  }
+
+  /** Each slot with its state and next step, for messages. */
+  outline(): string[] {
+    return (this.plan()?.verdicts ?? []).map(
+      ({ slot, state, reason, action }) => `${slot}: ${state} ${action?.kind ?? ''} ${reason}`,
+    );
+  }
+
+  #stepsOf(planned: Plan | undefined): (() => void)[] {
+    if (planned === undefined) {
+      return [];
+    }
+    const actions = planned.verdicts
+      .map((entry) => entry.action)
+      .filter((action) => action !== undefined)
+      .filter((action) => action.kind !== 'create_two_phase' || !this.#triedInVain(action.slot));
+    return [
+      ...actions.map((action) => () => this.#act(action)),
+      ...planned.idleProbes.map((database) => () => void this.#probes.delete(database)),
+    ];
+  }
+
+  #act(action: SlotAction): void {
+    const makes = action.kind === 'probe' || action.kind === 'copy' || action.kind === 'create_two_phase';
+    if (makes && this.#used() >= this.settings.maxReplicationSlots) {
+      const unseen = this.settings.showsCreations ? 0 : this.#creations.size;
+      assert.ok(unseen > 0, `${action.kind} of ${action.slot} on a server that is full`);
+      return;
+    }
+    switch (action.kind) {
+      case 'own':
+        this.ownership.set(action.slot, action.ownership);
+        break;
+      case 'release':
+        assert.ok(
+          !this.slots.has(action.slot) && !this.#creations.has(action.slot),
+          'gave up a slot that is here',
+        );
+        this.ownership.delete(action.slot);
+        break;
+      case 'probe':
+        assert.ok(!this.#probes.has(action.database), 'made a second temporary slot');
+        this.#probes.set(action.database, { ...action, consistentPoint: this.#primary.flushLsn });
+        break;
+      case 'copy': {
+        const from = this.probePoint(action.database);
+        assert.ok(from !== undefined, 'copied a temporary slot that is not consistent');
+        this.#make(action.slot, { ...action, consistentPoint: from }, false);
+        break;
+      }
+      case 'create_two_phase':
+        assert.ok(!this.#creations.has(action.slot), 'made a slot twice');
+        this.#creations.set(action.slot, { ...action, consistentPoint: this.#primary.flushLsn });
+        break;
+      case 'advance':
+        this.#advance(action);
+        break;
+      case 'drop':
+        this.#drop(action.slot);
+        break;
+    }
+  }
+
+  #make(name: SlotName, { database, plugin, consistentPoint }: Creation, twoPhase: boolean): void {
+    assert.ok(!this.slots.has(name), `made ${name} where there was one`);
+    assert.ok(this.ownership.has(name), `made ${name} before it was owned`);
+    const traits = { database, plugin, twoPhase, confirmedFlushLsn: consistentPoint };
+    this.slots.set(name, { ...logicalSlot(name, traits), temporary: false });
+  }
+
+  #advance(action: Extract<SlotAction, { kind: 'advance' }>): void {
+    const slot = this.slots.get(action.slot);
+    assert.ok(slot?.confirmedFlushLsn !== undefined && !this.foreign.has(action.slot));
+    assert.equal(slot.database, action.database, 'touched a slot from another database');
+    assert.ok(action.target > slot.confirmedFlushLsn, 'advanced to where it was, or backwards');
+    assert.ok(action.target - slot.confirmedFlushLsn <= ADVANCE_STEP_BYTES, 'too large a step');
+    this.slots.set(action.slot, { ...slot, confirmedFlushLsn: action.target });
+  }
+
+  #drop(name: SlotName): void {
+    assert.ok(this.ownership.has(name) && !this.foreign.has(name), `dropped ${name}, which is not its own`);
+    const { confirmedFlushLsn } = this.slots.get(name) ?? {};
+    assert.ok(confirmedFlushLsn !== undefined, `dropped ${name}, which is not there`);
+    if (this.ownership.get(name)?.proven === false) {
+      this.#failedAt.set(name, confirmedFlushLsn);
+    }
+    this.slots.delete(name);
+  }
+
+  /** Creations end as replay reaches their consistent point; timers start as an unproven slot is first seen. */
+  #finishCreations(): void {
+    for (const [name, creation] of this.#creations) {
+      if (creation.consistentPoint <= this.replayLsn) {
+        this.#creations.delete(name);
+        this.#make(name, creation, true);
+        this.#check();
+      }
+    }
+    for (const name of this.#unprovenSince.keys()) {
+      if (!this.#isUnproven(name)) {
+        this.#unprovenSince.delete(name);
+      }
+    }
+    for (const name of this.slots.keys()) {
+      if (this.#isUnproven(name) && !this.#unprovenSince.has(name)) {
+        this.#unprovenSince.set(name, this.#now);
+      }
+    }
+  }
+
+  #isUnproven(name: SlotName): boolean {
+    return this.slots.has(name) && this.ownership.get(name)?.proven === false;
+  }
+
+  #triedInVain(name: SlotName): boolean {
+    const failed = this.#failedAt.get(name);
+    return failed !== undefined && (this.#desired.get(name)?.state?.confirmedFlushLsn ?? 0n) < failed;
+  }
+
+  #asSeen({ consistentPoint }: Creation): Probe {
+    return consistentPoint <= this.replayLsn ? { consistentPoint } : {};
+  }
+
+  #rows(): LocalSlot[] {
+    const probes = [...this.#probes.values()].map((probe, index) => {
+      const name = `slotcast_tmp_${index}`;
+      const seen = { confirmedFlushLsn: this.#asSeen(probe).consistentPoint, database: probe.database };
+      return { ...logicalSlot(name, seen), temporary: true };
+    });
+    const creations = [...this.#creations].map(([name, { database, plugin }]) => {
+      const making = { database, plugin, twoPhase: true, confirmedFlushLsn: undefined };
+      return { ...logicalSlot(name, making), temporary: false };
+    });
+    return [...this.slots.values(), ...probes, ...(this.settings.showsCreations ? creations : [])];
+  }
+
+  /** What has to be true after every single step. */
+  #check(): void {
+    for (const [name, { confirmedFlushLsn }] of this.slots) {
+      if (!this.foreign.has(name)) {
+        assert.ok(
+          confirmedFlushLsn !== undefined && confirmedFlushLsn <= this.replayLsn,
+          `${name} is past replay`,
+        );
+        assert.ok(this.ownership.has(name), `${name} has no owner`);
+        const seen = this.#primary.furthestSeen(name, this.replayLsn) ?? 0n;
+        assert.ok(confirmedFlushLsn <= seen || this.#isUnproven(name), `${name} is ahead of its consumer`);
+      }
+    }
+    assert.ok(this.#used() <= this.settings.maxReplicationSlots, 'more slots than the server takes');
+  }
+
+  #used(): number {
+    return this.slots.size + this.#probes.size + this.#creations.size;
+  }
+}

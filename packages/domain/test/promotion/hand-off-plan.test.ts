@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { CANARY_SLOT } from '@slotcast/domain';
+import { at } from '../event-examples.ts';
+import { confirmed, dropped, handOffOf, SWITCH, stepsOf } from './hand-off-situations.ts';
+import { live, local, mine, owning } from '../following/plan-situations.ts';
+
+const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
+
+describe('the hand-off of a slot', { timeout: 20_000 }, () => {
+  test('advances it to where its consumer had confirmed', () => {
+    const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: [local('a')], owned: mine });
+    assert.deepEqual(plan.advances, [{ slot: 'a', database: 'shop', target: 0x3000n }]);
+    assert.deepEqual([plan.ahead, plan.lost, stepsOf(plan)], [[], [], ['advance a']]);
+  });
+
+  test('never advances it past the point where the timeline was left', () => {
+    const plan = handOffOf({ events: [confirmed('a', 0x5800)], local: [local('a')], owned: mine });
+    assert.equal(plan.advances[0]?.target, SWITCH);
+  });
+
+  test('leaves the canary alone, however far it was ahead or whether it is here, but not a slot that only has its name', () => {
+    const events = [confirmed(CANARY_SLOT, 0x5800)];
+    const owned = { [CANARY_SLOT]: owning() };
+    for (const here of [[], [local(CANARY_SLOT)]]) {
+      const plan = handOffOf({ events, local: here, owned, passes: unfenced });
+      assert.deepEqual([stepsOf(plan), plan.ahead, plan.lost], [[], [], []]);
+    }
+    const foreign = live(
+      CANARY_SLOT,
+      { plugin: 'wal2json', confirmedFlushLsn: at(0x5800) },
+      { lsn: at(0x9_0000) },
+    );
+    assert.equal(handOffOf({ events: [foreign] }).lost.length, 1);
+  });
+
+  test('never moves it backwards', () => {
+    const here = local('a', { confirmedFlushLsn: at(0x3000) });
+    assert.deepEqual(
+      stepsOf(handOffOf({ events: [confirmed('a', 0x2800)], local: [here], owned: mine })),
+      [],
+    );
+    assert.deepEqual(
+      stepsOf(handOffOf({ events: [confirmed('a', 0x3000)], local: [here], owned: mine })),
+      [],
+    );
+  });
+
+  test('does not move it to a position that its server never had', () => {
+    const odd = confirmed('a', 0x5800, { lsn: at(0x4000) });
+    const plan = handOffOf({ events: [odd], local: [local('a')], owned: mine });
+    assert.deepEqual([stepsOf(plan), plan.ahead], [[], []]);
+  });
+
+  test("touches no slot that is not slotcast's", () => {
+    const foreign = [
+      {},
+      { a: owning({ lineage: 'other' }) },
+      { a: owning({ incarnation: { epoch: 1, seq: 2 } }) },
+    ];
+    for (const owned of foreign) {
+      for (const position of [0x3000, 0x5800, 0x6001]) {
+        const state = { failover: true, confirmedFlushLsn: at(position) };
+        const event = live('a', state, { lsn: at(0x9_0000) });
+        const plan = handOffOf({ events: [event], local: [local('a')], owned });
+        assert.deepEqual([stepsOf(plan), plan.lost], [[], []], `0x${position.toString(16)}`);
+      }
+    }
+  });
+
+  test('sets failover again where the primary had it, on owned slots that do not have it', () => {
+    const events = ['a', 'b', 'c'].map((name) => live(name, { failover: name !== 'c' }));
+    const here = [local('a'), local('b', { failover: true }), local('c')];
+    const owned = { a: owning(), b: owning(), c: owning() };
+    assert.deepEqual(handOffOf({ events, local: here, owned }).failovers, ['a']);
+  });
+
+  test('drops a two_phase slot that its consumer had not passed, and reports it as lost', () => {
+    const plan = handOffOf({
+      events: [confirmed('a', 0x3000)],
+      local: [local('a', { twoPhase: true })],
+      owned: { a: owning({ proven: false }) },
+      told: { a: 'waits for its consumer' },
+    });
+    assert.deepEqual(stepsOf(plan), ['drop a']);
+    assert.deepEqual(plan.lost, [{ slot: 'a', reason: 'waits for its consumer' }]);
+  });
+
+  test('leaves physical slots, temporary ones and those of slotcast itself alone', () => {
+    const events = [confirmed('slotcast_tmp_1', 0x5800), dropped('b')];
+    const here = [local('slotcast_tmp_1', { temporary: true }), local('b')];
+    const plan = handOffOf({ events, local: here, owned: { b: owning(), slotcast_tmp_1: owning() } });
+    assert.deepEqual([stepsOf(plan), plan.lost, plan.ahead], [[], [], []]);
+  });
+});
+
+describe('a consumer that is ahead of the promoted server', { timeout: 20_000 }, () => {
+  const ahead = { events: [confirmed('a', 0x5800)], local: [local('a')], owned: mine };
+
+  test('keeps its slot when the fence is past it', () => {
+    const plan = handOffOf(ahead);
+    assert.deepEqual(plan.ahead, [{ slot: 'a', confirmedFlushLsn: 0x5800n, outcome: 'fenced' }]);
+    assert.deepEqual(stepsOf(plan), ['advance a']);
+  });
+
+  test('loses its slot to quarantine when the fence came too late, does not reach it, or is not wanted', () => {
+    const copy = { slot: 'a', copy: 'a_diverged', database: 'shop', plugin: 'pgoutput' };
+    for (const over of [
+      { passes: unfenced },
+      { passes: [] },
+      { events: [confirmed('a', 0x6001)] },
+      { onDivergence: 'quarantine' as const },
+    ]) {
+      const plan = handOffOf({ ...ahead, ...over });
+      assert.deepEqual(plan.quarantines, [copy]);
+      assert.deepEqual(stepsOf(plan), ['quarantine a']);
+      assert.deepEqual(plan.lost, []);
+      assert.equal(plan.ahead[0]?.outcome, 'quarantined');
+    }
+  });
+
+  test("is reported as unsafe when its slot is not slotcast's to rename", () => {
+    const plan = handOffOf({ ...ahead, owned: {}, passes: unfenced });
+    assert.deepEqual([stepsOf(plan), plan.ahead[0]?.outcome], [[], 'unsafe']);
+  });
+
+  test('is not ahead at the very point where the timeline was left', () => {
+    const plan = handOffOf({ ...ahead, events: [confirmed('a', 0x5000)], passes: unfenced });
+    assert.deepEqual([stepsOf(plan), plan.ahead], [['advance a'], []]);
+  });
+});
+
+describe('a slot that is not here after a promotion', { timeout: 20_000 }, () => {
+  test('is reported as lost, with the reason that the consumer gave last', () => {
+    const events = [confirmed('a', 0x3000), confirmed('b', 0x3000)];
+    const { lost } = handOffOf({ events, told: { a: 'blocked by a setting', b: '' } });
+    assert.deepEqual(lost[0], { slot: 'a', reason: 'blocked by a setting' });
+    assert.match(lost[1]?.reason ?? '', /no slot of that name was here.*0\/90000/);
+  });
+
+  test('is lost as well when what stands under its name is of no use', () => {
+    const useless = [
+      local('a', { walStatus: 'lost' }),
+      local('a', { temporary: true }),
+      local('a', { type: 'physical' }),
+    ];
+    for (const here of useless) {
+      const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: [here], owned: mine });
+      assert.deepEqual([stepsOf(plan), plan.lost.map(({ slot }) => slot)], [[], ['a']]);
+    }
+  });
+
+  test('is not lost when nobody wanted it here, or when it was invalidated or dropped on the primary', () => {
+    assert.deepEqual(handOffOf({ events: [confirmed('a', 0x3000)], wanted: () => false }).lost, []);
+    assert.deepEqual(handOffOf({ events: [live('a', { walStatus: 'lost' }), dropped('b')] }).lost, []);
+  });
+});

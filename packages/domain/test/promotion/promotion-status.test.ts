@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type Promotion,
+  parseSlotName,
+  parseSystemIdentifier,
+  primaryStatus,
+  promotionSlotStatuses,
+  timeline,
+} from '@slotcast/domain';
+import { at } from '../event-examples.ts';
+
+const [a, b, c, d] = (['a', 'b', 'c', 'd'] as const).map(parseSlotName);
+
+function promotion(over: Partial<Promotion> = {}): Promotion {
+  const switchLsn = at(0x3000);
+  return { timeline: timeline(2), switchLsn, complete: true, ahead: [], lost: [], time: 5, ...over };
+}
+
+describe('what is written after a promotion', { timeout: 20_000 }, () => {
+  test('says of the node that it is a primary, with the promotion', () => {
+    const facts = {
+      node: 'bravo',
+      instance: 'one',
+      version: '0.1.0',
+      systemIdentifier: parseSystemIdentifier('42'),
+      timeline: timeline(2),
+      serverVersion: 180004,
+      physicalSlots: [],
+      oldestTransaction: { xid: 4711, pid: 12 },
+      lineage: 'first',
+    };
+    const status = primaryStatus(facts, promotion(), 7);
+    assert.deepEqual(status, {
+      ...facts,
+      kind: 'node',
+      role: 'primary',
+      wantsStandbySnapshot: false,
+      promotion: promotion(),
+      time: 7,
+    });
+  });
+
+  test('tells of every slot that its consumer must not use, or that is not here, and gives up its ownership', () => {
+    assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined);
+    const statuses = promotionSlotStatuses(
+      'bravo',
+      promotion({
+        ahead: [
+          { slot: a, confirmedFlushLsn: at(0x3010), outcome: 'fenced' },
+          { slot: b, confirmedFlushLsn: at(0x3020), outcome: 'quarantined' },
+          { slot: c, confirmedFlushLsn: at(0x3030), outcome: 'unsafe' },
+        ],
+        lost: [
+          { slot: d, reason: 'it was catching up' },
+          { slot: b, reason: 'no slot of that name was here' },
+        ],
+      }),
+      7,
+    );
+    assert.deepEqual(
+      statuses.map(({ slot, state }) => [slot, state]),
+      [
+        ['b', 'diverged'],
+        ['c', 'diverged'],
+        ['d', 'absent'],
+      ],
+    );
+    assert.ok(statuses.every((status) => status.role === 'primary' && status.ownership === undefined));
+    const [quarantined, unsafe, lost] = statuses.map(({ reason }) => reason);
+    assert.match(quarantined ?? '', /0\/3020.*0\/3000.*b_diverged/);
+    assert.match(unsafe ?? '', /0\/3030.*0\/3000.*skipped/);
+    assert.match(lost ?? '', /it was catching up/);
+  });
+
+  test('says nothing of slots that were handed over', () => {
+    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), 7), []);
+  });
+});

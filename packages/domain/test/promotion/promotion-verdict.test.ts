@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  CANARY_SLOT,
+  isSafePromotion,
+  judgePromotion,
+  type LocalSlot,
+  parseSlotName,
+  type ReadinessState,
+  readinessStates,
+  type SlotEvent,
+  type SlotPromotionVerdict,
+} from '@slotcast/domain';
+import { at, slotEvent } from '../event-examples.ts';
+import { live, local } from '../following/plan-situations.ts';
+import { physicalSlot } from '../vocabulary-examples.ts';
+
+const END = at(0x5000);
+const a = parseSlotName('a');
+
+/** The verdict on slot `a`, which stands here at 0/2000 and on the primary at 0/3000 unless told. */
+function judged(
+  state: ReadinessState,
+  over: {
+    readonly here?: LocalSlot | null;
+    readonly event?: SlotEvent | null;
+    readonly reason?: string;
+  } = {},
+): readonly SlotPromotionVerdict[] {
+  const { here = local('a'), event = published(0x3000), reason = '' } = over;
+  return judgePromotion({
+    verdicts: [{ slot: a, state, reason }],
+    local: here === null ? [] : [here],
+    published: new Map(event === null ? [] : [[event.slot, event]]),
+    wanted: () => true,
+    endOfWal: END,
+  });
+}
+
+function published(confirmed: number, flushed = 0x9000): SlotEvent {
+  return live('a', { confirmedFlushLsn: at(confirmed) }, { lsn: at(flushed) });
+}
+
+function riskOf(...situation: Parameters<typeof judged>): string | undefined {
+  return judged(...situation)[0]?.risk;
+}
+
+describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
+  test('that was made beyond what the server has replayed is that it would be lost, if it is wanted', () => {
+    const fresh = published(0x3000);
+    const judge = (wanted: boolean) =>
+      judgePromotion({
+        verdicts: [],
+        local: [],
+        published: new Map([[fresh.slot, fresh]]),
+        wanted: () => wanted,
+        endOfWal: END,
+      });
+    assert.deepEqual(
+      judge(true).map(({ slot, risk }) => [slot, risk]),
+      [['a', 'not_ready']],
+    );
+    assert.deepEqual(judge(false), []);
+  });
+
+  test('is nothing for the canary, which is always a little ahead', () => {
+    const event = live(CANARY_SLOT, { confirmedFlushLsn: at(0x6000) }, { lsn: at(0x9000) });
+    const slots = judgePromotion({
+      verdicts: [{ slot: CANARY_SLOT, state: 'catching_up', reason: '' }],
+      local: [],
+      published: new Map([[event.slot, event]]),
+      wanted: () => true,
+      endOfWal: END,
+    });
+    assert.deepEqual(slots, []);
+  });
+
+  test('follows from its state when it is here and its consumer is not ahead', () => {
+    const expected: Readonly<Record<ReadinessState, string | undefined>> = {
+      absent: undefined,
+      catching_up: 'not_ready',
+      ready: 'none',
+      lagging: 'none',
+      blocked: 'none',
+      conflict: 'not_ready',
+      native: 'none',
+      invalidated: undefined,
+      diverged: 'none',
+    };
+    for (const state of readinessStates) {
+      assert.equal(riskOf(state), expected[state], state);
+    }
+  });
+
+  test('is loss in every state that matters when nothing usable is here', () => {
+    const useless = [
+      null,
+      local('a', { temporary: true }),
+      local('a', { confirmedFlushLsn: undefined }),
+      local('a', { walStatus: 'lost' }),
+      local('a', { invalidationReason: 'rows_removed' }),
+      { ...physicalSlot('a'), temporary: false },
+    ];
+    for (const here of useless) {
+      for (const state of ['ready', 'lagging', 'blocked', 'native', 'catching_up'] as const) {
+        assert.equal(riskOf(state, { here }), 'not_ready', `${state} ${JSON.stringify(here?.type)}`);
+      }
+    }
+  });
+
+  test('gives the reason that the consumer gave, or says that there is no usable slot', () => {
+    const reason = 'waiting for the consumer to confirm';
+    assert.equal(judged('catching_up', { reason })[0]?.reason, reason);
+    assert.match(judged('ready', { here: null })[0]?.reason ?? '', /no usable slot/);
+    assert.equal(judged('ready')[0]?.reason, '');
+  });
+
+  test('is divergence when its consumer has confirmed WAL that is not here', () => {
+    const [verdict] = judged('ready', { event: published(0x5010) });
+    assert.equal(verdict?.risk, 'diverged');
+    assert.equal(verdict?.aheadBytes, 0x10n);
+    assert.match(verdict?.reason ?? '', /16 bytes/);
+    assert.equal(verdict?.confirmedFlushLsn, at(0x2000));
+    assert.equal(verdict?.publishedLsn, at(0x5010));
+    assert.equal(riskOf('ready', { event: published(0x5000) }), 'none');
+  });
+
+  test('tells how far its consumer is ahead, also when it could not take over', () => {
+    const [verdict] = judged('catching_up', { event: published(0x5010), reason: 'waits' });
+    assert.deepEqual([verdict?.risk, verdict?.aheadBytes, verdict?.reason], ['not_ready', 0x10n, 'waits']);
+  });
+
+  test('is not judged by a position that its server never had, nor by a drop', () => {
+    const [odd] = judged('ready', { event: published(0xa000) });
+    assert.deepEqual([odd?.risk, odd?.publishedLsn, odd?.aheadBytes], ['none', undefined, 0n]);
+    assert.equal(riskOf('ready', { event: slotEvent('a', { lsn: 0x9000 }, { op: 'drop' }) }), 'none');
+    assert.equal(riskOf('ready', { event: null }), 'none');
+  });
+});
+
+test('a promotion is safe when no slot is at risk', () => {
+  assert.equal(isSafePromotion([]), true);
+  assert.equal(isSafePromotion(judged('ready')), true);
+  assert.equal(isSafePromotion([...judged('ready'), ...judged('conflict')]), false);
+  assert.equal(isSafePromotion(judged('ready', { event: published(0x5001) })), false);
+});

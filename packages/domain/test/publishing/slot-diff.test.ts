@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  changedSlot,
+  diffSlots,
+  isNews,
+  lsn,
+  type PublishedSlot,
+  type SlotName,
+  type SlotState,
+  sameState,
+} from '@slotcast/domain';
+import * as fc from 'fast-check';
+import { anySlots, logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
+
+const incarnation = { epoch: 3, seq: 7 };
+
+function publish(states: readonly SlotState[]): Map<SlotName, PublishedSlot> {
+  return new Map(states.map((state) => [state.name, { state, incarnation, publishedAt: 0 }]));
+}
+
+function byNames(states: readonly SlotState[]): Map<SlotName, SlotState> {
+  return new Map(states.map((state) => [state.name, state]));
+}
+
+/** The kind of change that one slot's passage from `before` to `after` is taken for. */
+function kindOf(
+  before: SlotState,
+  after: SlotState,
+  how: { sameTenure?: boolean; held?: SlotState } = {},
+): string | undefined {
+  const changes = diffSlots({
+    published: publish([before]),
+    observed: [after],
+    lastObserved: how.held === undefined ? undefined : byNames([how.held]),
+    sameTenure: how.sameTenure ?? true,
+  });
+  return changes[0]?.kind;
+}
+
+const slot = logicalSlot('a');
+
+describe('the difference between topic and server', { timeout: 20_000 }, () => {
+  test('a slot that is new, moved or gone is created, updated or dropped', () => {
+    const moved = logicalSlot('b', { confirmedFlushLsn: lsn(0x3000n) });
+    assert.deepEqual(
+      diffSlots({
+        published: publish([logicalSlot('b'), logicalSlot('gone')]),
+        observed: [moved, slot],
+        sameTenure: true,
+      }),
+      [
+        { kind: 'drop', previous: logicalSlot('gone'), incarnation },
+        { kind: 'create', state: slot },
+        { kind: 'update', state: moved, incarnation },
+      ],
+    );
+  });
+
+  test('a remake carries the slot that is gone, its incarnation and the new one', () => {
+    const other = logicalSlot('a', { plugin: 'wal2json' });
+    assert.deepEqual(diffSlots({ published: publish([slot]), observed: [other], sameTenure: false }), [
+      { kind: 'remake', previous: slot, incarnation, state: other },
+    ]);
+  });
+
+  test('a consumer that connects or leaves is no change', () => {
+    assert.equal(
+      kindOf(slot, logicalSlot('a', { active: false, inactiveSince: 1_700_000_000_000 })),
+      undefined,
+    );
+  });
+
+  test('another type, plugin, database or two_phase is another slot, on any tenure', () => {
+    for (const sameTenure of [true, false]) {
+      assert.equal(kindOf(slot, physicalSlot('a'), { sameTenure }), 'remake');
+      assert.equal(kindOf(slot, logicalSlot('a', { plugin: 'wal2json' }), { sameTenure }), 'remake');
+      assert.equal(kindOf(slot, logicalSlot('a', { database: 'other' }), { sameTenure }), 'remake');
+      assert.equal(kindOf(slot, logicalSlot('a', { twoPhase: true }), { sameTenure }), 'remake');
+    }
+  });
+
+  test('confirmed_flush_lsn that went back in a crash restart of the primary is an update', () => {
+    assert.equal(kindOf(slot, logicalSlot('a', { confirmedFlushLsn: lsn(0x1800n) })), 'update');
+  });
+
+  test('restart_lsn of a logical slot that went back within a tenure means another slot', () => {
+    const older = logicalSlot('a', { restartLsn: lsn(0xfffn) });
+    assert.equal(kindOf(slot, older), 'remake');
+    assert.equal(kindOf(slot, older, { sameTenure: false }), 'update');
+  });
+
+  test('restart_lsn of a physical slot may go back: the server does not save it when it moves', () => {
+    assert.equal(kindOf(physicalSlot('a'), physicalSlot('a', { restartLsn: lsn(0xfffn) })), 'update');
+  });
+
+  test('a slot remade between the published position and one that was held back is found', () => {
+    const held = logicalSlot('a', { restartLsn: lsn(0x1800n) });
+    const remade = logicalSlot('a', { restartLsn: lsn(0x1400n) });
+    assert.equal(kindOf(slot, remade), 'update');
+    assert.equal(kindOf(slot, remade, { held }), 'remake');
+    assert.equal(kindOf(slot, remade, { held, sameTenure: false }), 'update');
+  });
+
+  test('an invalidation is an update, and a logical slot that is well again is another one', () => {
+    const lost = logicalSlot('a', { restartLsn: undefined, walStatus: 'lost' });
+    assert.equal(kindOf(slot, lost), 'update');
+    assert.equal(kindOf(lost, slot), 'remake');
+    assert.equal(kindOf(lost, slot, { sameTenure: false }), 'update');
+  });
+
+  test('a physical slot that reserves WAL for the first time is an update', () => {
+    assert.equal(kindOf(physicalSlot('a', { restartLsn: undefined }), physicalSlot('a')), 'update');
+  });
+
+  test('every field but the activity is worth an event', () => {
+    const others: Partial<SlotState>[] = [
+      { twoPhaseAt: lsn(1n) },
+      { failover: true },
+      { synced: true },
+      { restartLsn: lsn(0x1001n) },
+      { confirmedFlushLsn: lsn(0x2001n) },
+      { xmin: 751 },
+      { catalogXmin: 751 },
+      { walStatus: 'extended' },
+      { invalidationReason: 'idle_timeout' },
+    ];
+    for (const other of others) {
+      assert.equal(kindOf(slot, logicalSlot('a', other)), 'update', Object.keys(other).join());
+    }
+  });
+
+  test('only invalidation, failover and synced are news', () => {
+    assert.equal(isNews(slot, logicalSlot('a', { failover: true })), true);
+    assert.equal(isNews(slot, logicalSlot('a', { synced: true })), true);
+    assert.equal(isNews(slot, logicalSlot('a', { walStatus: 'lost' })), true);
+    assert.equal(isNews(slot, logicalSlot('a', { invalidationReason: 'idle_timeout' })), true);
+    assert.equal(isNews(slot, logicalSlot('a', { walStatus: 'extended', restartLsn: lsn(0x1800n) })), false);
+  });
+
+  test('without a difference there is no change, and each slot has at most one', () => {
+    fc.assert(
+      fc.property(anySlots, anySlots, fc.boolean(), (before, after, sameTenure) => {
+        const changes = diffSlots({ published: publish(before), observed: after, sameTenure });
+        const names = changes.map(changedSlot);
+        assert.equal(new Set(names).size, names.length);
+        for (const state of after) {
+          const earlier = before.find((other) => other.name === state.name);
+          const unchanged = earlier !== undefined && sameState(earlier, state);
+          assert.equal(names.includes(state.name), !unchanged);
+        }
+        assert.deepEqual(diffSlots({ published: publish(after), observed: after, sameTenure }), []);
+      }),
+    );
+  });
+
+  test('the order depends on the names alone: drops first, then the rest', () => {
+    fc.assert(
+      fc.property(anySlots, anySlots, (before, after) => {
+        const changes = diffSlots({ published: publish(before), observed: after, sameTenure: true });
+        const reversed = diffSlots({
+          published: publish(before.toReversed()),
+          observed: after.toReversed(),
+          sameTenure: true,
+        });
+        assert.deepEqual(reversed, changes);
+        const keys = changes.map((change) => `${change.kind === 'drop' ? 0 : 1}${changedSlot(change)}`);
+        assert.deepEqual(keys, keys.toSorted());
+      }),
+    );
+  });
+});
