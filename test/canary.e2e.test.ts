@@ -65,6 +65,7 @@ for (const major of [16, 18] as const) {
       const { publisher, consumer } = await startServices(scene);
       await grows(publisher, RECEIVED);
       assert.equal(await metric(publisher, 'slotcast_publisher_canary_up'), 1);
+      assert.equal(await metric(publisher, 'slotcast_publisher_canary_enabled'), 1);
       await grows(consumer, MEASURED, 3);
       await untilLag(consumer, (seconds) => seconds < 1);
       await waitUntil(() => (scene.records.node('s1')?.canary?.lagMs ?? 1000) < 1000, {

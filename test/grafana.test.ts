@@ -67,7 +67,8 @@ describe('the Grafana dashboard', options, () => {
     assert.deepEqual(unseen, [
       // What it says is said by the heartbeat's age.
       'slotcast_publisher_last_publish_timestamp_seconds',
-      // 0 when the canary is off, too; the failures tell.
+      // For an alert; the failures tell.
+      'slotcast_publisher_canary_enabled',
       'slotcast_publisher_canary_up',
       // A position, of use only to compare with the topic.
       'slotcast_consumer_applied_offset',

@@ -101,6 +101,12 @@ export const publisherMetrics = {
     help: 'When this server was promoted, in seconds since 1970; 0 when no promotion is known.',
     labels: [],
   },
+  canaryEnabled: {
+    name: 'slotcast_publisher_canary_enabled',
+    type: 'gauge',
+    help: '1 where SLOTCAST_CANARY is on.',
+    labels: [],
+  },
   canaryUp: {
     name: 'slotcast_publisher_canary_up',
     type: 'gauge',

@@ -35,6 +35,7 @@ export function createPublisherMetrics(build: BuildInfo) {
     promotionAheadSlots: gauge(registry, publisherRows.promotionAheadSlots),
     promotionLostSlots: gauge(registry, publisherRows.promotionLostSlots),
     promotionTimestampSeconds: gauge(registry, publisherRows.promotionTimestampSeconds),
+    canaryEnabled: gauge(registry, publisherRows.canaryEnabled),
     canaryUp: gauge(registry, publisherRows.canaryUp),
     canarySeconds: histogram(registry, publisherRows.canarySeconds),
     canaryFailuresTotal: counter(registry, publisherRows.canaryFailuresTotal),

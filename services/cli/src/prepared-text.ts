@@ -74,7 +74,7 @@ function circumstances(prepared: PreparedAnswer): string[] {
   const lines = [`timeline ${timeline}, replayed up to ${replay_lsn} of ${end_of_wal}`];
   if (publisher_silent_ms !== null && publisher_silent_ms < SILENT_MS) {
     lines.push(
-      'the publisher of the primary is alive: for a planned switchover stop the primary first, then ask again',
+      'the publisher was heard of a moment ago: if the primary still runs, stop it first for a planned switchover, and ask again',
     );
   } else if (publisher_silent_ms !== null) {
     lines.push(`the publisher was last heard of ${durationText(publisher_silent_ms)} ago`);

@@ -87,6 +87,7 @@ class Publisher {
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
     this.#promotions = new PromotionWatch(options);
     this.status = new PublisherStatus(options.metrics, options.clock);
+    options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
 
   async run(signal: AbortSignal): Promise<void> {
