@@ -77,6 +77,8 @@ export interface StandbySessionOptions {
 /** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
 const WAITING_MS = 2;
 const IDLE_MS = 500;
+/** Of the time for looking while nothing changes. It may be little: a record rings, and the end of recovery is watched for besides. */
+const REST_SHARE = 0.005;
 /** The same while somebody waits for an answer. */
 const REQUESTED_MS = 10;
 /** The same while slots advance once a second only. */
@@ -108,7 +110,7 @@ export class StandbySession {
   #taken = 0n;
   #waitMs = WAITING_MS;
   /** What a look and the plan made of it usually take. */
-  readonly #round = { usualMs: 1, idleMs: IDLE_MS };
+  readonly #round = { usualMs: 1, idleMs: IDLE_MS, share: REST_SHARE };
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;

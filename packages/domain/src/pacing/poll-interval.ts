@@ -4,6 +4,8 @@ import { MAX_PAUSE_MS, restPause, usualDuration } from './usual-duration.ts';
 const LIVELY_MS = 2000;
 /** The query may take 5 % of the time. */
 const QUERY_TIMES = 20;
+/** Of the time for polling while nothing changes. */
+const REST_SHARE = 0.01;
 /** Taken as usual before anything was measured; the first query of a connection is always a slow one. */
 const FIRST_MS = 1;
 
@@ -43,7 +45,7 @@ export function nextPoll(input: {
   const queryMs = usualDuration(pace?.queryMs ?? FIRST_MS, input.queryMs);
   const roundMs = usualDuration(pace?.roundMs ?? FIRST_MS, input.roundMs);
   const lively = lastChangeAt !== undefined && now - lastChangeAt < LIVELY_MS;
-  const longestMs = restPause({ usualMs: roundMs, idleMs: pollMaxMs });
+  const longestMs = restPause({ usualMs: roundMs, idleMs: pollMaxMs, share: REST_SHARE });
   const stepMs = lively || pace === undefined ? pollMinMs : Math.min(pace.stepMs * 2, longestMs);
   const wantedMs = Math.min(stepMs, Math.max(pollMinMs, (nextDueAt ?? Number.POSITIVE_INFINITY) - now));
   return {

@@ -1,8 +1,6 @@
 /** Weights of the newest duration in the usual one: a slow one is believed more slowly than a quick one. */
 const RISE = 0.2;
 const FALL = 0.5;
-/** Work that is repeated may take 1 % of the time while nothing changes; collecting its garbage costs about as much again. */
-const REST_TIMES = 100;
 /** Bound on the pause that slow work can cause, so that a stalled server does not silence a service for minutes. */
 export const MAX_PAUSE_MS = 5000;
 
@@ -15,8 +13,13 @@ export function usualDuration(usualMs: number, sampleMs: number): number {
 
 /**
  * The longest pause between two rounds of work while nothing changes, in milliseconds: `idleMs`, or longer when a round usually takes
- * so long that it would be more than 1 % of the time; never more than `MAX_PAUSE_MS` for that reason.
+ * so long that it would be more than `share` of the time; never more than `MAX_PAUSE_MS` for that reason. Collecting the garbage of a round costs
+ * about as much again.
  */
-export function restPause(round: { readonly usualMs: number; readonly idleMs: number }): number {
-  return Math.max(round.idleMs, Math.min(round.usualMs * REST_TIMES, MAX_PAUSE_MS));
+export function restPause(round: {
+  readonly usualMs: number;
+  readonly idleMs: number;
+  readonly share: number;
+}): number {
+  return Math.max(round.idleMs, Math.min(round.usualMs / round.share, MAX_PAUSE_MS));
 }

@@ -34,15 +34,16 @@ describe('usual duration', { timeout: 20_000 }, () => {
 
 describe('pause at rest', { timeout: 20_000 }, () => {
   test('quick rounds do not lengthen it', () => {
-    assert.equal(restPause({ usualMs: 1, idleMs: 500 }), 500);
+    assert.equal(restPause({ usualMs: 1, idleMs: 500, share: 0.01 }), 500);
   });
 
-  test('slow rounds take at most 1 % of the time', () => {
-    assert.equal(restPause({ usualMs: 20, idleMs: 500 }), 2000);
+  test('slow rounds take at most their share of the time', () => {
+    assert.equal(restPause({ usualMs: 20, idleMs: 500, share: 0.01 }), 2000);
+    assert.equal(restPause({ usualMs: 20, idleMs: 500, share: 0.02 }), 1000);
   });
 
   test('it ends at 5 s however slow the rounds are, unless a longer one was asked for', () => {
-    assert.equal(restPause({ usualMs: 60_000, idleMs: 500 }), MAX_PAUSE_MS);
-    assert.equal(restPause({ usualMs: 60_000, idleMs: 8000 }), 8000);
+    assert.equal(restPause({ usualMs: 60_000, idleMs: 500, share: 0.01 }), MAX_PAUSE_MS);
+    assert.equal(restPause({ usualMs: 60_000, idleMs: 8000, share: 0.01 }), 8000);
   });
 });
