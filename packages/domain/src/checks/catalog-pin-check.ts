@@ -1,6 +1,6 @@
 import { findPin, judgePin } from '../following/catalog-pin.ts';
-import { type Check, failed, info, ok } from './check.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { type Check, failed, info, ok } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
 
 /**

@@ -1,7 +1,7 @@
-import { type Check, failed, orOk } from './check.ts';
 import { isAllowedPlugin, isLoadable } from '../following/slot-obstacle.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import { literalList, setByReload } from '../vocabulary/statements.ts';
+import { type Check, failed, orOk } from './check.ts';
 
 /** Judges whether copies of these slots could be made and decoded here. */
 export function checkPlugins(

@@ -1,7 +1,7 @@
-import { type Check, failed, info, ok, warning } from './check.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import { createPhysicalSlot, setByReload, slotNameOf, usePhysicalSlot } from '../vocabulary/statements.ts';
+import { type Check, failed, info, ok, warning } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
 
 /** What a primary shows of the standbys that stream from it. */

@@ -1,8 +1,8 @@
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { WaitingEvents } from './slot-readiness.ts';
 import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import type { WaitingEvents } from './slot-readiness.ts';
 
 /** What decides whether an event may be applied on this server: its line of descent and how far it has replayed. */
 export interface ReplayPoint {

@@ -1,14 +1,14 @@
-import type { PinFacts } from './catalog-pin.ts';
 import { formatLsn, type Lsn, lsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { type OpenTransaction, waitsForTransactions } from '../vocabulary/open-transaction.ts';
-import { isMissing, listedSlots } from './published-line.ts';
-import { withinCapacity } from './slot-capacity.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
+import type { PinFacts } from './catalog-pin.ts';
+import { isMissing, listedSlots } from './published-line.ts';
+import { withinCapacity } from './slot-capacity.ts';
 import { findObstacle } from './slot-obstacle.ts';
 import { judgeReadiness, type ReadinessLimits, type WaitingEvents } from './slot-readiness.ts';
-import { isInvalidated, type LocalSlot, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
 import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /** A temporary slot of one database that decodes, or will, from a consistent point on. */

@@ -1,8 +1,8 @@
-import { judgePin, type PinFacts } from './catalog-pin.ts';
 import { formatLsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { judgePin, type PinFacts } from './catalog-pin.ts';
 
 /** From where on a slot that could take over counts as lagging. */
 export interface ReadinessLimits {

@@ -2,10 +2,10 @@ import { isCanary } from '../canary/canary.ts';
 import { formatLsn, type Lsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
-import { quarantineName } from './quarantine-name.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { quarantineName } from './quarantine-name.ts';
 import { type DivergencePolicy, type FencePass, isFenced, plausiblyConfirmed } from './wal-fence.ts';
 
 /** Everything that the hand-off of a promoted server's slots depends on. */

@@ -1,10 +1,10 @@
 import { isCanary } from '../canary/canary.ts';
+import type { SlotVerdict } from '../following/slot-verdict.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
-import type { SlotVerdict } from '../following/slot-verdict.ts';
 import { plausiblyConfirmed } from './wal-fence.ts';
 
 export const promotionRisks = ['none', 'not_ready', 'diverged'] as const;

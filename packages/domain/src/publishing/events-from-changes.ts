@@ -1,7 +1,13 @@
-import type { PublishedSlot, PublishedSlots, SlotChange } from './slot-diff.ts';
-import type { EventOrigin, Incarnation, ManifestSlot, SlotEvent, SlotOperation } from '../vocabulary/slot-event.ts';
+import type {
+  EventOrigin,
+  Incarnation,
+  ManifestSlot,
+  SlotEvent,
+  SlotOperation,
+} from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
+import type { PublishedSlot, PublishedSlots, SlotChange } from './slot-diff.ts';
 
 /** Events for one batch, and the number that the next record of the epoch gets. */
 export interface EventBatch {

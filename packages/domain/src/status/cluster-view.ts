@@ -1,14 +1,14 @@
 import { CANARY_SLOT } from '../canary/canary.ts';
-import type { ClusterFacts } from './cluster-facts.ts';
+import { splitBrain } from '../following/topic-alarm.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
-import { type NodeView, nodeViews } from './node-view.ts';
-import { type Candidate, rankCandidates } from './promotion-candidate.ts';
 import type { FilterableSlot } from '../vocabulary/slot-filter.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import type { ClusterFacts } from './cluster-facts.ts';
+import { type NodeView, nodeViews } from './node-view.ts';
+import { type Candidate, rankCandidates } from './promotion-candidate.ts';
 import { type SlotView, slotView } from './slot-view.ts';
-import { splitBrain } from '../following/topic-alarm.ts';
 
 /** Who publishes, and from where on the WAL. */
 export interface PublisherView {

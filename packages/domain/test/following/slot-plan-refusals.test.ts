@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { at, slotEvent } from '../event-examples.ts';
+import { physicalSlot } from '../vocabulary-examples.ts';
 import {
   live,
   local,
@@ -13,7 +14,6 @@ import {
   type Situation,
   verdictOn,
 } from './plan-situations.ts';
-import { physicalSlot } from '../vocabulary-examples.ts';
 
 function obstacle(over: Situation): string {
   const blocked = verdictOn({ events: [live('a')], ...over });

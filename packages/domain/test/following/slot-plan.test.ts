@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseSlotName, type SlotAction, timeline } from '@slotcast/domain';
 import { at, manifest, slotEvent } from '../event-examples.ts';
+import { physicalSlot } from '../vocabulary-examples.ts';
 import {
   live,
   local,
@@ -14,7 +15,6 @@ import {
   type Situation,
   verdictOn,
 } from './plan-situations.ts';
-import { physicalSlot } from '../vocabulary-examples.ts';
 
 function standing(confirmedHere: number, confirmedThere: number, over: Situation = {}): Situation {
   return {

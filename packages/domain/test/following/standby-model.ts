@@ -16,9 +16,9 @@ import {
   settle,
 } from '@slotcast/domain';
 import { firstTimeline } from '../event-examples.ts';
+import { logicalSlot } from '../vocabulary-examples.ts';
 import { pin, policy } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
-import { logicalSlot } from '../vocabulary-examples.ts';
 
 /** A creation that waits for replay to reach the point where decoding may start. */
 interface Creation {

@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import { type LocalSlot, type Ownership, type SlotEvent } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { at } from '../event-examples.ts';
-import { confirmed, dropped, type HandOffSituation, SWITCH } from './hand-off-situations.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
-import { PromotedModel } from './promoted-model.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
+import { confirmed, dropped, type HandOffSituation, SWITCH } from './hand-off-situations.ts';
+import { PromotedModel } from './promoted-model.ts';
 
 const names = ['a', 'b', 'c'];
 

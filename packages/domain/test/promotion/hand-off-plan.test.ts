@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CANARY_SLOT } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
-import { confirmed, dropped, handOffOf, SWITCH, stepsOf } from './hand-off-situations.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
+import { confirmed, dropped, handOffOf, SWITCH, stepsOf } from './hand-off-situations.ts';
 
 const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
 

@@ -10,8 +10,8 @@ import {
   timeline,
   unmetSlots,
 } from '@slotcast/domain';
-import { type ClusterSketch, clusterFacts, NOW, viewOf } from './cluster-examples.ts';
 import { at } from '../event-examples.ts';
+import { type ClusterSketch, clusterFacts, NOW, viewOf } from './cluster-examples.ts';
 
 const options = { timeout: 10_000 };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Candidate, type ClusterFacts, compareCandidates, timeline, unmetSlots } from '@slotcast/domain';
 import * as fc from 'fast-check';
-import { type ClusterSketch, clusterFacts, NOW, viewOf } from './cluster-examples.ts';
 import { at } from '../event-examples.ts';
+import { type ClusterSketch, clusterFacts, NOW, viewOf } from './cluster-examples.ts';
 
 const options = { timeout: 20_000 };
 
