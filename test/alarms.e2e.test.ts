@@ -66,6 +66,16 @@ test('of two standbys that were promoted independently one publishes, the other 
   await waitUntil(async () => (await first.get('/readyz'))?.body.includes('publishing') === true, {
     describe: 'the publisher of s1',
   });
+  const stayed = await runCommand(['prepare-promotion', '--timeout', '1s'], {
+    ...scene.environment(scene.standby('s3')),
+    SLOTCAST_HTTP_LISTEN: 'off',
+  });
+  assert.equal(stayed.code, 3, stayed.stderr);
+  assert.match(
+    stayed.stdout,
+    /^unsafe: the topic is on timeline 2 of node s1, and this standby follows timeline 1/,
+  );
+
   await scene.standby('s3').follow(scene.standby('s1'));
   await scene.standby('s2').promote();
   const second = await scene.service('publisher', scene.standby('s2'));

@@ -46,6 +46,7 @@ export class RecoveryGuard {
   readonly #options: RecoveryGuardOptions;
   #last: WatchedRecovery | undefined;
   #ended: EndedRecovery | undefined;
+  #isFencing = false;
 
   constructor(options: RecoveryGuardOptions) {
     this.#options = options;
@@ -54,6 +55,11 @@ export class RecoveryGuard {
   /** The end of the recovery that the server was in last; absent while it is in recovery, and when nobody saw the end. */
   get ended(): EndedRecovery | undefined {
     return this.#ended;
+  }
+
+  /** True from the moment in which the end of recovery is seen until the fence stands: a gigabyte of WAL may take a while. */
+  get isFencing(): boolean {
+    return this.#isFencing;
   }
 
   /** Watches until the signal is aborted, and then resolves. A server that cannot be reached is tried again. */
@@ -98,9 +104,14 @@ export class RecoveryGuard {
   async #onPrimary(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
     const last = this.#last;
     if (last !== undefined) {
-      const passes = await this.#fence(connection, last, signal);
-      this.#last = undefined;
-      this.#ended = { baseline: last, passes };
+      this.#isFencing = true;
+      try {
+        const passes = await this.#fence(connection, last, signal);
+        this.#last = undefined;
+        this.#ended = { baseline: last, passes };
+      } finally {
+        this.#isFencing = false;
+      }
       this.#options.onEnd();
     }
     await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);

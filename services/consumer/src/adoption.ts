@@ -10,6 +10,9 @@ export interface AdoptedSlot {
   readonly adopted: boolean;
 }
 
+/** What an adoption looks at. */
+type AdoptionRound = Pick<SessionRound, 'view' | 'settled' | 'alarm' | 'writer'>;
+
 /** Makes a slot on this standby that slotcast did not make its own, if that is safe. */
 export class Adoption implements SessionRequest {
   readonly result: Promise<AdoptedSlot>;
@@ -29,7 +32,7 @@ export class Adoption implements SessionRequest {
     });
   }
 
-  async answer(round: Pick<SessionRound, 'view' | 'settled' | 'writer'>): Promise<boolean> {
+  async answer(round: AdoptionRound): Promise<boolean> {
     try {
       this.#resolve(await this.#adopt(round));
     } catch (error) {
@@ -45,11 +48,7 @@ export class Adoption implements SessionRequest {
     this.#reject(error);
   }
 
-  async #adopt({
-    view,
-    settled,
-    writer,
-  }: Pick<SessionRound, 'view' | 'settled' | 'writer'>): Promise<AdoptedSlot> {
+  async #adopt({ view, settled, alarm, writer }: AdoptionRound): Promise<AdoptedSlot> {
     const { manifest, desired } = settled;
     const slot = this.#slot;
     if (manifest === undefined) {
@@ -57,6 +56,9 @@ export class Adoption implements SessionRequest {
         'SC_NO_MANIFEST',
         'no publisher has written anything that this server has replayed',
       );
+    }
+    if (alarm !== undefined) {
+      throw new SlotcastError('SC_ADOPT_REFUSED', alarm);
     }
     const local = view.slots.find((candidate) => candidate.name === slot && !candidate.temporary);
     const owned = this.#directory.ownership.get(slot);

@@ -1,4 +1,10 @@
-import { judgePromotion, maxLsn, type PlanPolicy, type PreparedPromotion } from '@slotcast/domain';
+import {
+  judgePromotion,
+  laterTimeline,
+  maxLsn,
+  type PlanPolicy,
+  type PreparedPromotion,
+} from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/runtime';
 import type { SessionRequest, SessionRound } from './session-request.ts';
@@ -46,13 +52,21 @@ export class Preparation implements SessionRequest {
   }
 
   #isDrained({ view, settled, plan, outcome }: Omit<SessionRound, 'writer'>): boolean {
-    const { taken, end } = this.#options;
+    const { taken, end, feed } = this.#options;
     const moves = plan.verdicts.some(({ action }) => action?.kind === 'advance' || action?.kind === 'copy');
     const replayed = view.receiveLsn === undefined || view.replayLsn >= view.receiveLsn;
-    return taken() >= end && replayed && settled.manifest !== undefined && !moves && !outcome.stepped;
+    const later = laterTimeline(feed.newestManifest, view.history);
+    return (
+      taken() >= end &&
+      later === undefined &&
+      replayed &&
+      settled.manifest !== undefined &&
+      !moves &&
+      !outcome.stepped
+    );
   }
 
-  #judge({ view, plan, alarm }: Omit<SessionRound, 'writer'>, drained: boolean): void {
+  #judge({ view, plan, alarm: known }: Omit<SessionRound, 'writer'>, drained: boolean): void {
     const { node, policy, feed } = this.#options;
     const { published, manifest } = feed.publishedOn(view.history);
     if (manifest === undefined) {
@@ -60,6 +74,7 @@ export class Preparation implements SessionRequest {
       return;
     }
     const endOfWal = view.receiveLsn === undefined ? view.replayLsn : maxLsn(view.receiveLsn, view.replayLsn);
+    const alarm = known ?? laterTimeline(feed.newestManifest, view.history);
     const { wanted } = policy;
     this.#resolve({
       node,

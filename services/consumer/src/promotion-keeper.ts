@@ -29,7 +29,7 @@ export interface PromotionKeeperOptions {
   readonly clock: Clock;
 }
 
-/** The guard sees the end of recovery within milliseconds, unless it has just lost its connection. */
+/** The guard sees the end of recovery within milliseconds, unless it has just lost its connection. What it then does is waited for. */
 const GUARD_PATIENCE_MS = 2000;
 const GUARD_LOOK_MS = 2;
 
@@ -109,7 +109,8 @@ export class PromotionKeeper {
   async #awaitGuard(signal: AbortSignal): Promise<EndedRecovery | undefined> {
     const { clock } = this.#options;
     const deadline = clock.monotonicMs() + GUARD_PATIENCE_MS;
-    while (this.#guard.ended === undefined && clock.monotonicMs() < deadline) {
+    const waits = (): boolean => this.#guard.isFencing || clock.monotonicMs() < deadline;
+    while (this.#guard.ended === undefined && waits()) {
       await clock.sleep(GUARD_LOOK_MS, signal);
     }
     return this.#guard.ended;

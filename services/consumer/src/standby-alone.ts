@@ -118,7 +118,7 @@ class StandbyAlone {
     return reader.position;
   }
 
-  async #look(): Promise<Pick<SessionRound, 'view' | 'settled'>> {
+  async #look(): Promise<Pick<SessionRound, 'view' | 'settled' | 'alarm'>> {
     const { node, slotsTopic } = this.#options;
     const view = await this.#server.look(this.#signal);
     if (view === undefined) {
@@ -132,13 +132,13 @@ class StandbyAlone {
         `the topic ${slotsTopic} holds slots of system identifier ${known}, this server has ${own}`,
       );
     }
-    return { view, settled: this.#feed.settle(view) };
+    const alarm = topicAlarm(this.#feed.newestManifest, view.history, this.#directory.nodes);
+    return { view, settled: this.#feed.settle(view), alarm };
   }
 
   async #round(): Promise<Omit<SessionRound, 'writer'>> {
-    const { view, settled } = await this.#look();
+    const { view, settled, alarm } = await this.#look();
     const work = { probes: new Map(), held: new Map() };
-    const alarm = topicAlarm(this.#feed.newestManifest, view.history, this.#directory.nodes);
     const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#advancer.run(advances, { urgent: true }));

@@ -150,7 +150,9 @@ function planNative(subject: Subject): SlotVerdict {
   const reason =
     "PostgreSQL's own slot synchronisation keeps it (failover = true, sync_replication_slots = on)";
   if (subject.owned === undefined) {
-    return verdict(subject, 'native', reason);
+    return subject.local === undefined || subject.local.synced
+      ? verdict(subject, 'native', reason)
+      : verdict(subject, 'conflict', `a slot of this name stands in the way here: drop it. ${reason}`);
   }
   if (subject.local !== undefined && !subject.local.synced) {
     return verdict(subject, 'native', reason, {

@@ -1,6 +1,6 @@
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
-import { describeHistory, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { descendsFrom, describeHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /**
  * Why a standby with this history must not follow what the topic says; `undefined` when it may. That replay has not reached the manifest is
@@ -18,13 +18,25 @@ export function topicAlarm(
   if (twoPrimaries !== undefined) {
     return twoPrimaries;
   }
-  if (manifest.timeline === history.timeline && !sameHistory(manifest.history, history)) {
+  // Late on one side or the other is no alarm: the topic moves on with the next publisher, replay with the next timeline.
+  if (!descendsFrom(manifest.history, history) && !descendsFrom(history, manifest.history)) {
     return (
       `the topic is on the branch ${describeHistory(manifest.history)} of node ${manifest.node}, and this standby follows ` +
       `${describeHistory(history)}: it streams from another primary. Decide which one is right, and let this standby follow it`
     );
   }
   return undefined;
+}
+
+/**
+ * Why a standby with this history has not all that was published: the topic is on a later timeline. Whether it is only late, or stayed
+ * with another server, cannot be told from here; promoted now it would lack what was committed there.
+ */
+export function laterTimeline(manifest: Manifest | undefined, history: TimelineHistory): string | undefined {
+  return manifest === undefined || manifest.timeline <= history.timeline
+    ? undefined
+    : `the topic is on timeline ${manifest.timeline} of node ${manifest.node}, and this standby follows timeline ${history.timeline}: it lacks what ` +
+        'was committed since. Let it follow that server, or promote another standby';
 }
 
 /**

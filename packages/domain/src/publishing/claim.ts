@@ -1,7 +1,7 @@
 import type { SystemIdentifier, Timeline } from '../vocabulary/identity.ts';
 import { formatLsn } from '../vocabulary/lsn.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
-import { describeHistory, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { descendsFrom, describeHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 export const claimRefusalCodes = [
   'other_system',
@@ -146,16 +146,6 @@ function refuseSplitBrain(
       `and this server, node ${server.node}, writes the same timeline: two servers act as primary. Stop one of them and let it rejoin as a ` +
       `standby. Only if this is the same data directory under another name, start once with SLOTCAST_TAKE_OVER=true.`,
   );
-}
-
-/** True when a server with `history` went through the whole of `past`: the same history, or a continuation of it. */
-function descendsFrom(history: TimelineHistory, past: TimelineHistory): boolean {
-  if (history.timeline === past.timeline) {
-    return sameHistory(history, past);
-  }
-  const left = history.ancestors.findIndex((ancestor) => ancestor.timeline === past.timeline);
-  const before = { timeline: past.timeline, ancestors: history.ancestors.slice(0, left) };
-  return left !== -1 && sameHistory(before, past);
 }
 
 function refuse(code: ClaimRefusalCode, message: string): ClaimRefusal {

@@ -65,6 +65,16 @@ export function sameHistory(a: TimelineHistory, b: TimelineHistory): boolean {
   return describeHistory(a) === describeHistory(b);
 }
 
+/** True when a server with `history` went through the whole of `past`: the same history, or a continuation of it. */
+export function descendsFrom(history: TimelineHistory, past: TimelineHistory): boolean {
+  if (history.timeline === past.timeline) {
+    return sameHistory(history, past);
+  }
+  const left = history.ancestors.findIndex((ancestor) => ancestor.timeline === past.timeline);
+  const before = { timeline: past.timeline, ancestors: history.ancestors.slice(0, left) };
+  return left !== -1 && sameHistory(before, past);
+}
+
 /** A history in one line for messages, such as `1@0/3000000 → 2`. */
 export function describeHistory(history: TimelineHistory): string {
   const past = history.ancestors.map((ancestor) => `${ancestor.timeline}@${formatLsn(ancestor.switchLsn)}`);

@@ -77,14 +77,14 @@ describe('a slot of PostgreSQL itself', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn({ events: failover.events })), 'catching_up probe');
   });
 
-  test('gets its name back: an owned copy is dropped, then released, and a foreign one is left', () => {
+  test('gets its name back: an owned copy is dropped, then released; a foreign one is in its way', () => {
     assert.equal(outline(verdictOn({ ...failover, owned: mine, local: [local('a')] })), 'native drop');
     assert.equal(outline(verdictOn({ ...failover, owned: mine })), 'native release');
     assert.equal(
       outline(verdictOn({ ...failover, owned: mine, local: [local('a', { synced: true })] })),
       'native release',
     );
-    assert.equal(outline(verdictOn({ ...failover, local: [local('a')] })), 'native');
+    assert.equal(outline(verdictOn({ ...failover, local: [local('a')] })), 'conflict');
   });
 
   test('is absent once it was dropped on the primary', () => {
