@@ -29,8 +29,15 @@ import {
 } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
 import type { EndedRecovery } from './recovery-guard.ts';
-import { SlotMover } from './slot-mover.ts';
+import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { raiseFence } from './wal-fence.ts';
+
+/** Together they take less than a publisher waits for its consumer's record. */
+const RETRIES = 4;
+const RETRY_PAUSE_MS = 500;
+
+const NOT_DROPPED =
+  'it is not safe to use and could not be dropped: drop it, and let its consumer start over with a new slot';
 
 /** What the topics say that a hand-off needs. */
 interface HandOffKnowledge {
@@ -78,7 +85,8 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
     if (point === undefined) {
       return undefined;
     }
-    const mover = new SlotMover({ sessions, replication, logger, signal });
+    const { clock } = options;
+    const mover = new SlotMover({ sessions, replication, clock, logger, signal });
     return await new HandOffRun({ ...options, ...point, connection, mover }).run();
   } finally {
     await Promise.allSettled([connection.close(), replication?.close(), sessions.close()]);
@@ -145,6 +153,8 @@ class HandOffRun {
   readonly #passes: FencePass[];
   /** What was done for this promotion before. */
   #earlier: Promotion | undefined;
+  /** A step failed that may work a moment later. */
+  #again = false;
 
   constructor(options: HandOffRunOptions) {
     this.#options = options;
@@ -163,7 +173,7 @@ class HandOffRun {
       return undefined;
     }
     await this.#options.drain();
-    const promotion = await this.#round();
+    const promotion = await this.#untilDone();
     const after = await observePrimary(this.#options.connection, this.#options.signal);
     if (promotion === undefined || after.inRecovery) {
       return undefined;
@@ -172,6 +182,16 @@ class HandOffRun {
     await flushWal(this.#options.connection, this.#options.signal);
     report(promotion, this.#options.logger);
     return { promotion, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
+  }
+
+  /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
+  async #untilDone(): Promise<Promotion | undefined> {
+    let promotion = await this.#round();
+    for (let left = RETRIES; left > 0 && this.#again; left -= 1) {
+      await this.#options.clock.sleep(RETRY_PAUSE_MS, this.#options.signal);
+      promotion = await this.#round();
+    }
+    return promotion;
   }
 
   async #round(): Promise<Promotion | undefined> {
@@ -194,7 +214,9 @@ class HandOffRun {
       reasons: knowledge.reasons,
       earlier: this.#earlier,
     });
-    this.#earlier = this.#promotionOf(plan, await mover.run(plan));
+    const failed = await mover.run(plan);
+    this.#again = [...failed.values()].some(({ again }) => again);
+    this.#earlier = this.#promotionOf(plan, failed);
     return this.#earlier;
   }
 
@@ -207,7 +229,7 @@ class HandOffRun {
     }
   }
 
-  #promotionOf(plan: HandOffPlan, failed: ReadonlySet<SlotName>): Promotion {
+  #promotionOf(plan: HandOffPlan, failed: FailedSlots): Promotion {
     const { history, switchLsn, clock } = this.#options;
     return {
       timeline: history.timeline,
@@ -217,7 +239,7 @@ class HandOffRun {
       ahead: plan.ahead.map((entry) =>
         failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
       ),
-      lost: plan.lost,
+      lost: plan.lost.map((entry) => (failed.has(entry.slot) ? { ...entry, reason: NOT_DROPPED } : entry)),
       time: clock.now(),
     };
   }

@@ -1,4 +1,4 @@
-import { type HandOffPlan, type Quarantine, type SlotName } from '@slotcast/domain';
+import { formatLsn, type HandOffPlan, type Quarantine, type SlotName } from '@slotcast/domain';
 import {
   advanceSlots,
   classifyPostgresError,
@@ -6,67 +6,107 @@ import {
   type DatabaseSessions,
   describePostgresError,
   dropSlot,
+  endCreations,
   isPostgresError,
   type PostgresConnection,
   setFailoverProperty,
 } from '@slotcast/postgres';
-import { errorText, type Logger } from '@slotcast/runtime';
+import { type Clock, errorText, type Logger } from '@slotcast/runtime';
 
 /** Slots in one statement. */
 const CHUNK = 25;
+/**
+ * For the steps that wait for others, in all rounds together: consumers that let go of a slot, standbys that confirm. Everything else goes first, and a slot
+ * can be used without them.
+ */
+const PATIENCE_MS = 2000;
 /** duplicate_object */
 const EXISTS = '42710';
 /** object_in_use */
 const IN_USE = '55006';
+/** configuration_limit_exceeded: all of max_replication_slots is in use */
+const NO_ROOM = '53400';
 
 type Advance = HandOffPlan['advances'][number];
+
+/** Slots that were to be renamed or dropped and could not be; true when the same may work a moment later. */
+export type FailedSlots = ReadonlyMap<SlotName, { readonly again: boolean }>;
 
 /** Carries out the steps of a hand-off on the promoted server. A step that fails is reported and leaves the others alone. */
 export class SlotMover {
   readonly #sessions: DatabaseSessions;
   readonly #replication: PostgresConnection;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
+  #patienceMs = PATIENCE_MS;
 
   constructor(options: {
     sessions: DatabaseSessions;
     replication: PostgresConnection;
+    clock: Clock;
     logger: Logger;
     signal: AbortSignal;
   }) {
     this.#sessions = options.sessions;
     this.#replication = options.replication;
+    this.#clock = options.clock;
     this.#logger = options.logger;
     this.#signal = options.signal;
   }
 
-  /** Carries out a plan; returns the slots that could not be quarantined. */
-  async run(plan: HandOffPlan): Promise<ReadonlySet<SlotName>> {
-    const failed = new Set<SlotName>();
-    for (const quarantine of plan.quarantines) {
-      if (!(await this.#try(quarantine.slot, 'quarantine', () => this.#quarantine(quarantine)))) {
-        failed.add(quarantine.slot);
+  /** Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes, last what may have to wait. */
+  async run(plan: HandOffPlan): Promise<FailedSlots> {
+    const failed = new Map<SlotName, { readonly again: boolean }>();
+    const attempt = async (slot: SlotName, step: string, work: () => Promise<void>): Promise<void> => {
+      const failure = await this.#try(slot, step, work);
+      if (failure !== undefined) {
+        failed.set(slot, failure);
       }
+    };
+    if (plan.creations.length > 0) {
+      await endCreations(await this.#sessions.main(), plan.creations, this.#signal);
+    }
+    for (const quarantine of plan.quarantines) {
+      await attempt(quarantine.slot, 'quarantine', () => this.#quarantine(quarantine));
     }
     for (const { slot, reason } of plan.drops) {
-      await this.#try(slot, 'drop', async () => {
+      await attempt(slot, 'drop', async () => {
         await dropSlot(await this.#sessions.main(), slot, this.#signal);
         this.#logger.error({ slot, reason }, 'dropped a slot that was not safe to use at the promotion');
       });
     }
-    const databases = [...new Set(plan.advances.map(({ database }) => database))];
+    const free = plan.advances.filter(({ mayWait }) => !mayWait);
+    const databases = [...new Set(free.map(({ database }) => database))];
     await Promise.all(
       databases.map((database) =>
         this.#advanceAll(
           database,
-          plan.advances.filter((advance) => advance.database === database),
+          free.filter((advance) => advance.database === database),
         ),
       ),
     );
-    for (const slot of plan.failovers) {
-      await this.#try(slot, 'set failover', () => setFailoverProperty(this.#replication, slot, this.#signal));
-    }
+    await this.#finishPatiently(plan);
     return failed;
+  }
+
+  /** The steps that wait for others. Nothing is lost without them: a consumer gets some changes twice, or has no failover property for now. */
+  async #finishPatiently(plan: HandOffPlan): Promise<void> {
+    const started = this.#clock.monotonicMs();
+    const deadline = started + this.#patienceMs;
+    const limits = (): { signal: AbortSignal; timeoutMs: number } => ({
+      signal: this.#signal,
+      timeoutMs: Math.max(1, deadline - this.#clock.monotonicMs()),
+    });
+    for (const slot of plan.failovers) {
+      await this.#try(slot, 'set failover', () => setFailoverProperty(this.#replication, slot, limits()));
+    }
+    for (const { slot, database, target } of plan.advances.filter(({ mayWait }) => mayWait)) {
+      await this.#try(slot, `advance to ${formatLsn(target)}`, async () => {
+        await advanceSlots(await this.#sessions.get(database), [{ name: slot, target }], limits());
+      });
+    }
+    this.#patienceMs -= this.#clock.monotonicMs() - started;
   }
 
   async #advanceAll(database: string, advances: readonly Advance[]): Promise<void> {
@@ -94,61 +134,69 @@ export class SlotMover {
 
   async #advance(database: string, chunk: readonly Advance[]): Promise<void> {
     const targets = chunk.map(({ slot, target }) => ({ name: slot, target }));
-    await advanceSlots(await this.#sessions.get(database), targets, this.#signal);
+    await advanceSlots(await this.#sessions.get(database), targets, { signal: this.#signal });
   }
 
   /**
    * A copy that an earlier attempt made is kept: it holds the older positions. One that was made in vain, because the slot is in use, is
-   * taken back: nobody would know of it, and it would hold back WAL.
+   * taken back: nobody would know of it, and it would hold back WAL. Where there is no room for a copy the slot goes without: its
+   * consumer has to fail.
    */
   async #quarantine({ slot, copy, database, plugin }: Quarantine): Promise<void> {
     const connection = await this.#sessions.get(database);
-    const isNew = await this.#copy(connection, { source: slot, target: copy, plugin });
+    const made = await this.#copy(connection, { source: slot, target: copy, plugin });
     try {
       await dropSlot(connection, slot, this.#signal);
     } catch (error) {
-      if (isNew && hasCode(error, IN_USE)) {
+      if (made === 'new' && hasCode(error, IN_USE)) {
         await dropSlot(connection, copy, this.#signal);
       }
       throw error;
     }
     this.#logger.error(
-      { slot, copy },
-      'quarantined a slot: its consumer has confirmed WAL that this server never had',
+      { slot, copy: made === 'no_room' ? undefined : copy },
+      made === 'no_room'
+        ? 'dropped a slot: its consumer has confirmed WAL that this server never had, and max_replication_slots leaves no room to keep a copy'
+        : 'quarantined a slot: its consumer has confirmed WAL that this server never had',
     );
   }
 
-  /** False when there is a slot of that name already. */
   async #copy(
     connection: PostgresConnection,
     names: { readonly source: SlotName; readonly target: SlotName; readonly plugin: string },
-  ): Promise<boolean> {
+  ): Promise<'new' | 'there' | 'no_room'> {
     try {
       await copySlot(connection, names, this.#signal);
-      return true;
+      return 'new';
     } catch (error) {
       if (hasCode(error, EXISTS)) {
-        return false;
+        return 'there';
+      }
+      if (hasCode(error, NO_ROOM)) {
+        return 'no_room';
       }
       throw error;
     }
   }
 
-  /** False when it failed. A slot that its consumer uses already, or that is further on, is none of a hand-off's business. */
-  async #try(slot: SlotName, step: string, work: () => Promise<void>): Promise<boolean> {
+  /** How it failed, if it did. A slot that its consumer uses already, or that is further on, is none of a hand-off's business. */
+  async #try(
+    slot: SlotName,
+    step: string,
+    work: () => Promise<void>,
+  ): Promise<{ readonly again: boolean } | undefined> {
     try {
       await work();
-      return true;
+      return undefined;
     } catch (error) {
       this.#signal.throwIfAborted();
-      const known = isPostgresError(error);
-      const stale = known && classifyPostgresError(error).class === 'stale';
-      const said = known ? describePostgresError(error) : errorText(error);
-      this.#logger[stale ? 'info' : 'error'](
+      const known = isPostgresError(error) ? classifyPostgresError(error).class : undefined;
+      const said = isPostgresError(error) ? describePostgresError(error) : errorText(error);
+      this.#logger[known === 'stale' ? 'info' : 'error'](
         { slot, step, error: said },
         'a step of the hand-off was not done',
       );
-      return false;
+      return { again: known === 'retry' || known === 'cancelled' };
     }
   }
 }

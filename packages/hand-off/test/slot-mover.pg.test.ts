@@ -5,13 +5,14 @@ import { SlotMover } from '@slotcast/hand-off';
 import {
   connectPostgres,
   copySlot,
+  createLogicalSlot,
   DatabaseSessions,
   flushWal,
   observePrimary,
   type PostgresConnection,
   subscribe,
 } from '@slotcast/postgres';
-import { createLogger } from '@slotcast/runtime';
+import { createLogger, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
@@ -19,7 +20,16 @@ const TIMEOUT_MS = 30_000;
 const { signal } = new AbortController();
 
 function planOf(over: Partial<HandOffPlan>): HandOffPlan {
-  return { advances: [], quarantines: [], drops: [], failovers: [], ahead: [], lost: [], ...over };
+  return {
+    advances: [],
+    quarantines: [],
+    creations: [],
+    drops: [],
+    failovers: [],
+    ahead: [],
+    lost: [],
+    ...over,
+  };
 }
 
 function quarantineOf(name: string): Quarantine {
@@ -43,7 +53,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       replication = await connectPostgres(optionsFor(server, { replication: true }));
       sessions = new DatabaseSessions(optionsFor(server), () => undefined, signal);
       const logger = createLogger({ level: 'silent', fields: {} });
-      mover = new SlotMover({ sessions, replication, logger, signal });
+      mover = new SlotMover({ sessions, replication, clock: systemClock, logger, signal });
     });
 
     after(async () => {
@@ -90,7 +100,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     }, async () => {
       await create('app');
       const before = await slotNamed('app');
-      assert.deepEqual(await mover.run(planOf({ quarantines: [quarantineOf('app')] })), new Set());
+      assert.deepEqual(await mover.run(planOf({ quarantines: [quarantineOf('app')] })), new Map());
       assert.equal(await slotNamed('app'), undefined);
       const copy = await slotNamed('app_diverged');
       assert.deepEqual(copy?.confirmedFlushLsn, before?.confirmedFlushLsn);
@@ -105,7 +115,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const { confirmedFlushLsn } = await copySlot(connection, names);
       await server.query(`select pg_replication_slot_advance('broken', '${await movedOn()}')`);
       const plan = planOf({ quarantines: [quarantineOf('broken')] });
-      assert.deepEqual(await mover.run(plan), new Set());
+      assert.deepEqual(await mover.run(plan), new Map());
       assert.equal(await slotNamed('broken'), undefined);
       assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
       await mover.run(plan);
@@ -124,7 +134,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await create('idle');
       const quarantines = [quarantineOf('used'), quarantineOf('idle')];
       await whileInUse('used', async () => {
-        assert.deepEqual(await mover.run(planOf({ quarantines })), new Set(['used']));
+        assert.deepEqual(await mover.run(planOf({ quarantines })), new Map([['used', { again: true }]]));
       });
       assert.notEqual(await slotNamed('used'), undefined);
       assert.equal(await slotNamed('used_diverged'), undefined);
@@ -141,7 +151,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_replication_slot_advance('further', '${await movedOn()}')`);
       const further = await slotNamed('further');
       const names = ['first', 'gone', 'further', 'taken', 'last'].map(parseSlotName);
-      const advances = names.map((slot) => ({ slot, database: 'postgres', target }));
+      const advances = names.map((slot) => ({ slot, database: 'postgres', target, mayWait: false }));
       await whileInUse('taken', async () => {
         await mover.run(planOf({ advances, drops: [{ slot: parseSlotName('taken'), reason: 'unsafe' }] }));
       });
@@ -157,8 +167,8 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_create_logical_replication_slot('there', 'pgoutput')`, [], 'shop');
       const target = parseLsn(await movedOn());
       const advances = [
-        { slot: parseSlotName('here'), database: 'postgres', target },
-        { slot: parseSlotName('there'), database: 'shop', target },
+        { slot: parseSlotName('here'), database: 'postgres', target, mayWait: false },
+        { slot: parseSlotName('there'), database: 'shop', target, mayWait: false },
       ];
       await mover.run(planOf({ advances }));
       assert.equal((await slotNamed('here'))?.confirmedFlushLsn, target);
@@ -171,7 +181,69 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.equal(await slotNamed('unsafe'), undefined);
     });
 
+    test('a slot goes without a copy where max_replication_slots leaves no room for one', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('crowded');
+      await server.query(`
+        select pg_create_physical_replication_slot('fills_' || number)
+          from generate_series(1, current_setting('max_replication_slots')::int
+                                    - (select count(*)::int from pg_replication_slots)) as number`);
+      assert.deepEqual(await mover.run(planOf({ quarantines: [quarantineOf('crowded')] })), new Map());
+      assert.equal(await slotNamed('crowded'), undefined);
+      assert.equal(await slotNamed('crowded_diverged'), undefined);
+      await server.query(
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name like 'fills%'",
+      );
+    });
+
+    test('a slot in the making comes to nothing', { timeout: TIMEOUT_MS }, async () => {
+      const [writer, maker] = [
+        await connectPostgres(optionsFor(server)),
+        await connectPostgres(optionsFor(server)),
+      ];
+      try {
+        await writer.run({ text: 'begin' });
+        await writer.run({ text: 'select pg_current_xact_id()' });
+        const making = createLogicalSlot(maker, { name: 'making', plugin: 'pgoutput', twoPhase: true });
+        const ended = assert.rejects(making);
+        await server.waitFor(
+          "select from pg_replication_slots where slot_name = 'making'",
+          (rows) => rows.length === 1,
+        );
+        await mover.run(planOf({ creations: ['making', 'never'].map(parseSlotName) }));
+        await ended;
+        await server.waitFor(
+          "select from pg_replication_slots where slot_name = 'making'",
+          (rows) => rows.length === 0,
+        );
+      } finally {
+        await Promise.all([writer.close(), maker.close()]);
+      }
+    });
+
     if (major >= 17) {
+      test('neither a consumer nor a standby that is waited for holds up a hand-off', {
+        timeout: TIMEOUT_MS,
+      }, async () => {
+        await create('waits');
+        await mover.run(planOf({ failovers: [parseSlotName('waits')] }));
+        await server.query("select pg_create_physical_replication_slot('absent_standby', true)");
+        await server.setConfig({ synchronized_standby_slots: 'absent_standby' });
+        await create('busy');
+        const target = parseLsn(await movedOn());
+        const advances = [{ slot: parseSlotName('waits'), database: 'postgres', target, mayWait: true }];
+        await whileInUse('busy', async () => {
+          assert.deepEqual(
+            await mover.run(planOf({ advances, failovers: [parseSlotName('busy')] })),
+            new Map(),
+          );
+        });
+        assert.equal((await slotNamed('busy'))?.failover, false);
+        assert.notEqual((await slotNamed('waits'))?.confirmedFlushLsn, target);
+        await server.setConfig({ synchronized_standby_slots: undefined });
+      });
+
       test('a slot follows the next failover again', { timeout: TIMEOUT_MS }, async () => {
         await create('follows');
         assert.equal((await slotNamed('follows'))?.failover, false);

@@ -73,6 +73,7 @@ export {
   createLogicalSlot,
   createTemporarySlot,
   dropSlot,
+  endCreations,
   type NewLogicalSlot,
 } from './slot-functions.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';

@@ -1,5 +1,6 @@
 import { formatLsn, type Lsn, parseLsn, parseSlotName, type SlotName } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
+import type { StatementLimits } from './statement-interruption.ts';
 
 interface SlotLsnRow {
   readonly slot_name: string;
@@ -10,6 +11,8 @@ interface SlotLsnRow {
 export interface NewLogicalSlot {
   readonly name: string;
   readonly plugin: string;
+  /** Makes nothing, and rejects, on a server that is no standby any more. */
+  readonly onStandbyOnly?: boolean | undefined;
   /** The creation is cancelled after this time; without it, it may wait for the longest transaction of the primary. */
   readonly timeoutMs?: number | undefined;
 }
@@ -31,7 +34,7 @@ export async function createTemporarySlot(
 ): Promise<CreatedSlot> {
   const text = `
     select slot_name, lsn
-      from pg_create_logical_replication_slot($1, $2, temporary => true)`;
+      from pg_create_logical_replication_slot(${nameToMake(slot)}, $2, temporary => true)`;
   const values = [slot.name, slot.plugin];
   const rows = await connection.run<SlotLsnRow>({ text, values }, { signal, timeoutMs: slot.timeoutMs });
   return { consistentPoint: oneSlot(text, rows).lsn };
@@ -46,7 +49,7 @@ export async function createLogicalSlot(
   const twoPhase = slot.twoPhase ? ', twophase => true' : '';
   const text = `
     select slot_name, lsn
-      from pg_create_logical_replication_slot($1, $2, temporary => false${twoPhase})`;
+      from pg_create_logical_replication_slot(${nameToMake(slot)}, $2, temporary => false${twoPhase})`;
   const values = [slot.name, slot.plugin];
   const rows = await connection.run<SlotLsnRow>({ text, values }, { signal, timeoutMs: slot.timeoutMs });
   return { consistentPoint: oneSlot(text, rows).lsn };
@@ -78,6 +81,22 @@ export async function dropSlot(
   await connection.run({ text: 'select pg_drop_replication_slot($1)', values: [name] }, { signal });
 }
 
+/**
+ * Ends the sessions that are still making one of these slots; with such a session its slot goes, too. Needs the same role, or
+ * pg_signal_backend.
+ */
+export async function endCreations(
+  connection: PostgresConnection,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const text = `
+    select pg_terminate_backend(active_pid)
+      from pg_replication_slots
+     where slot_name = any($1::name[]) and confirmed_flush_lsn is null and active_pid is not null`;
+  await connection.run({ text, values: [names] }, { signal });
+}
+
 /** Where a slot is to go. */
 export interface AdvanceTarget {
   readonly name: SlotName;
@@ -98,19 +117,20 @@ interface AdvanceRow {
 /**
  * Moves several slots in one statement, one after the other. The connection must be to the slots' database. The first
  * error ends the statement: 42704 when a slot is missing, 55006 when one is in use, 55000 when one is already past
- * its target. The slots before it have moved all the same.
+ * its target. The slots before it have moved all the same. On a primary (17+) a slot with `failover` may have to wait, without an end, for the
+ * standbys in `synchronized_standby_slots`.
  */
 export async function advanceSlots(
   connection: PostgresConnection,
   targets: readonly AdvanceTarget[],
-  signal?: AbortSignal,
+  limits: StatementLimits = {},
 ): Promise<readonly AdvancedSlot[]> {
   const text = `
     select moved.slot_name, moved.end_lsn
       from unnest($1::name[], $2::pg_lsn[]) as wanted (name, target),
            pg_replication_slot_advance(wanted.name, wanted.target) as moved`;
   const values = [targets.map((slot) => slot.name), targets.map((slot) => formatLsn(slot.target))];
-  const rows = await connection.run<AdvanceRow>({ name: 'slotcast_advance_slots', text, values }, { signal });
+  const rows = await connection.run<AdvanceRow>({ name: 'slotcast_advance_slots', text, values }, limits);
   return rows.map((row) => ({ name: parseSlotName(row.slot_name), endLsn: parseLsn(row.end_lsn) }));
 }
 
@@ -118,19 +138,24 @@ export async function advanceSlots(
 export async function advanceSlot(
   connection: PostgresConnection,
   slot: AdvanceTarget,
-  signal?: AbortSignal,
+  limits: StatementLimits = {},
 ): Promise<AdvancedSlot> {
-  const [moved] = await advanceSlots(connection, [slot], signal);
+  const [moved] = await advanceSlots(connection, [slot], limits);
   if (moved === undefined) {
     throw new Error(`pg_replication_slot_advance returned no row for slot ${slot.name}`);
   }
   return moved;
 }
 
-function oneSlot(text: string, rows: readonly SlotLsnRow[]): { readonly lsn: Lsn } {
+/** The function is strict: it does nothing for a null, and looks at the server in the same moment in which it begins. */
+function nameToMake({ onStandbyOnly }: NewLogicalSlot): string {
+  return onStandbyOnly === true ? 'case when pg_is_in_recovery() then $1::name end' : '$1';
+}
+
+function oneSlot(text: string, rows: readonly Partial<SlotLsnRow>[]): { readonly lsn: Lsn } {
   const [row] = rows;
-  if (row === undefined) {
-    throw new Error(`returned no row: ${text}`);
+  if (typeof row?.lsn !== 'string') {
+    throw new Error(`returned no slot: ${text}`);
   }
   return { lsn: parseLsn(row.lsn) };
 }

@@ -96,7 +96,7 @@ export class Advancer {
     const targets = chunk.map((action) => ({ name: action.slot, target: action.target }));
     try {
       const connection = await this.#sessions.get(database);
-      const rows = await advanceSlots(connection, targets, this.#signal);
+      const rows = await advanceSlots(connection, targets, { signal: this.#signal });
       return rows.map((row) => this.#succeeded(row.name));
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -115,7 +115,7 @@ export class Advancer {
   async #advanceOne(database: string, slot: { name: SlotName; target: Lsn }): Promise<SlotName[]> {
     try {
       const connection = await this.#sessions.get(database);
-      await advanceSlot(connection, slot, this.#signal);
+      await advanceSlot(connection, slot, { signal: this.#signal });
       return [this.#succeeded(slot.name)];
     } catch (error) {
       this.#signal.throwIfAborted();

@@ -22,6 +22,7 @@ export class Creations {
   readonly #sessions: DatabaseSessions;
   readonly #doorbell: Doorbell;
   readonly #onFailure: (slot: SlotName, error: unknown) => void;
+  readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #probes = new Map<string, RunningProbe>();
   readonly #direct = new Set<SlotName>();
@@ -37,7 +38,7 @@ export class Creations {
     this.#sessions = options.sessions;
     this.#doorbell = options.doorbell;
     this.#onFailure = options.onFailure;
-    this.#signal = options.signal;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
 
   /** Probes by database. */
@@ -80,7 +81,11 @@ export class Creations {
     this.#track(slot, async () => {
       try {
         probe.connection = await this.#sessions.openPrivate(database);
-        const made = await createTemporarySlot(probe.connection, { name: probe.name, plugin }, this.#signal);
+        const made = await createTemporarySlot(
+          probe.connection,
+          { name: probe.name, plugin, onStandbyOnly: true },
+          this.#signal,
+        );
         probe.consistentPoint = made.consistentPoint;
       } catch (error) {
         await this.dropProbe(database);
@@ -104,7 +109,11 @@ export class Creations {
       try {
         const connection = await this.#sessions.openPrivate(database);
         try {
-          await createLogicalSlot(connection, { name: slot, plugin, twoPhase: true }, this.#signal);
+          await createLogicalSlot(
+            connection,
+            { name: slot, plugin, twoPhase: true, onStandbyOnly: true },
+            this.#signal,
+          );
         } finally {
           await connection.close();
         }
@@ -114,8 +123,9 @@ export class Creations {
     });
   }
 
-  /** Ends everything that is under way. The signal must be aborted before. */
+  /** Ends everything that is under way: on a promoted server a slot must not be made that its consumer has not passed. */
   async close(): Promise<void> {
+    this.#stop.abort(new Error('no more slots are made'));
     await Promise.allSettled([...this.#probes.keys()].map((database) => this.dropProbe(database)));
     await Promise.allSettled(this.#running);
   }

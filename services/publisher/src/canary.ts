@@ -124,7 +124,7 @@ export class Canary {
         throw new Error(verdict.reason);
       case 'usable':
         // What was written before is old news, and nothing is worth the WAL that a slot holds back while its canary fails.
-        await advanceSlot(connection, { name: CANARY_SLOT, target: seen.flushLsn }, signal);
+        await advanceSlot(connection, { name: CANARY_SLOT, target: seen.flushLsn }, { signal });
         return;
       case 'lost':
         await dropSlot(connection, CANARY_SLOT, signal);

@@ -37,8 +37,16 @@ export interface Quarantine {
 
 /** What is to be done with the slots of a promoted server, and what has to be reported. */
 export interface HandOffPlan {
-  readonly advances: readonly { readonly slot: SlotName; readonly database: string; readonly target: Lsn }[];
+  readonly advances: readonly {
+    readonly slot: SlotName;
+    readonly database: string;
+    readonly target: Lsn;
+    /** The server itself may hold it up: a slot with `failover` waits for `synchronized_standby_slots`. */
+    readonly mayWait: boolean;
+  }[];
   readonly quarantines: readonly Quarantine[];
+  /** Slots whose making may still be under way, and must come to nothing. */
+  readonly creations: readonly SlotName[];
   readonly drops: readonly { readonly slot: SlotName; readonly reason: string }[];
   /** Slots whose property `failover` is to be set again (17+). */
   readonly failovers: readonly SlotName[];
@@ -70,16 +78,25 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
     quarantines: subjects.flatMap(({ name, here }) =>
       quarantined.has(name) && here !== undefined ? [quarantineOf(here)] : [],
     ),
+    creations: [...input.ownership].flatMap(([name, { proven }]) => (proven ? [] : [name])),
     drops: unproven.map(({ name }) => ({
       slot: name,
       reason: 'it has two_phase, and its consumer had not passed it when the server was promoted',
     })),
-    failovers: kept.flatMap(({ name, here, owned, state }) =>
-      here !== undefined && owned && state.failover && !here.failover ? [name] : [],
-    ),
+    failovers: withoutFailover(kept),
     ahead,
     lost: kept.flatMap((subject) => judgeLost(input, subject)),
   };
+}
+
+/** Owned slots that lost their `failover`; first those that nobody uses, because setting it waits for whoever uses the slot. */
+function withoutFailover(subjects: readonly Subject[]): SlotName[] {
+  return subjects
+    .flatMap(({ here, owned, state }) =>
+      here !== undefined && owned && state.failover && !here.failover ? [here] : [],
+    )
+    .toSorted((a, b) => Number(a.active) - Number(b.active))
+    .map(({ name }) => name);
 }
 
 interface Subject {
@@ -138,7 +155,9 @@ function judgeAhead(
     return [];
   }
   const earlier = input.earlier?.ahead.find(({ slot }) => slot === name);
-  const outcome = outcomeOf(input, confirmedFlushLsn, owned);
+  // One that stands on the new timeline is in use already, or was made anew: renaming it would help nobody.
+  const isOurs = owned && (here === undefined || !isMadeSince(here, input.switchLsn));
+  const outcome = outcomeOf(input, confirmedFlushLsn, isOurs);
   if (here === undefined) {
     // Renamed by a hand-off that came to nothing before it was recorded.
     const isRenamed = outcome === 'quarantined' && local.has(quarantineName(name)) && !local.has(name);
@@ -167,7 +186,10 @@ function advanceOf(input: HandOffInput, { name, event, here, owned }: Subject): 
     return [];
   }
   const target = minLsn(confirmed, input.switchLsn);
-  return target > here.confirmedFlushLsn ? [{ slot: name, database: here.database ?? '', target }] : [];
+  if (target <= here.confirmedFlushLsn) {
+    return [];
+  }
+  return [{ slot: name, database: here.database ?? '', target, mayWait: here.failover }];
 }
 
 function judgeLost(input: HandOffInput, { name, state, here, event }: Subject): SlotLost[] {

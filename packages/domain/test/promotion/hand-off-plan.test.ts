@@ -10,8 +10,29 @@ const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
 describe('the hand-off of a slot', { timeout: 20_000 }, () => {
   test('advances it to where its consumer had confirmed', () => {
     const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: [local('a')], owned: mine });
-    assert.deepEqual(plan.advances, [{ slot: 'a', database: 'shop', target: 0x3000n }]);
+    assert.deepEqual(plan.advances, [{ slot: 'a', database: 'shop', target: 0x3000n, mayWait: false }]);
     assert.deepEqual([plan.ahead, plan.lost, stepsOf(plan)], [[], [], ['advance a']]);
+  });
+
+  test('advances one with failover by itself, as the server may hold it up', () => {
+    const here = [local('a', { failover: true })];
+    const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: here, owned: mine });
+    assert.deepEqual(plan.advances, [{ slot: 'a', database: 'shop', target: 0x3000n, mayWait: true }]);
+  });
+
+  test('sets failover again, first of the slots that nobody uses', () => {
+    const events = ['a', 'b'].map((name) => live(name, { failover: true }));
+    const here = [local('a', { active: true }), local('b', { active: false })];
+    const plan = handOffOf({ events, local: here, owned: { a: owning(), b: owning() } });
+    assert.deepEqual(plan.failovers, ['b', 'a']);
+  });
+
+  test('ends its making when it was not proven yet', () => {
+    const plan = handOffOf({
+      events: [confirmed('a', 0x3000)],
+      owned: { a: owning({ proven: false }), b: owning() },
+    });
+    assert.deepEqual([plan.creations, plan.drops], [['a'], []]);
   });
 
   test('never advances it past the point where the timeline was left', () => {
@@ -117,6 +138,12 @@ describe('a consumer that is ahead of the promoted server', { timeout: 20_000 },
       assert.deepEqual(plan.lost, []);
       assert.equal(plan.ahead[0]?.outcome, 'quarantined');
     }
+  });
+
+  test('is reported as unsafe when its slot is in use on the new timeline, or was made there', () => {
+    const here = [local('a', { restartLsn: at(0x6100), confirmedFlushLsn: at(0x6200) })];
+    const plan = handOffOf({ ...ahead, local: here, passes: unfenced });
+    assert.deepEqual([stepsOf(plan), plan.ahead[0]?.outcome, plan.lost], [[], 'unsafe', []]);
   });
 
   test("is reported as unsafe when its slot is not slotcast's to rename", () => {
