@@ -11,6 +11,8 @@ const timeout = 120_000;
 interface Prepared {
   readonly safe: boolean;
   readonly drained: boolean;
+  readonly replay_lsn: string;
+  readonly end_of_wal: string;
   readonly slots: readonly { readonly slot: string; readonly risk: string; readonly reason: string }[];
 }
 
@@ -55,6 +57,21 @@ for (const consumerRuns of [true, false]) {
       assert.equal(safe.code, 0, safe.stderr + safe.stdout);
       assert.deepEqual(read(safe).risks, { app1: 'none' });
       assert.equal(await position(scene.standby(), 'app1'), confirmed, 'the last event is applied');
+
+      await scene.standby().pauseReplay();
+      const beyond = await scene.confirm('app1');
+      await scene.untilPositionPublished('app1');
+      await scene
+        .standby()
+        .waitFor<{ there: boolean }>(
+          `select pg_last_wal_receive_lsn() >= '${beyond}'::pg_lsn as there`,
+          ([row]) => row?.there === true,
+        );
+      const unreplayed = await prepare();
+      assert.equal(unreplayed.code, 0, 'WAL that is here is replayed by a promotion');
+      const { replay_lsn, end_of_wal } = read(unreplayed).prepared;
+      assert.ok(parseLsn(replay_lsn) < parseLsn(end_of_wal));
+      await scene.standby().resumeReplay();
 
       await scene.createSlot('app2');
       await scene.untilPublished('app2', 'create');

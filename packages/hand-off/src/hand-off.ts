@@ -186,12 +186,13 @@ class HandOffRun {
 
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
   async #untilDone(): Promise<Promotion | undefined> {
-    let promotion = await this.#round();
-    for (let left = RETRIES; left > 0 && this.#again; left -= 1) {
+    for (let left = RETRIES; ; left -= 1) {
+      const promotion = await this.#round();
+      if (!this.#again || left === 0) {
+        return promotion;
+      }
       await this.#options.clock.sleep(RETRY_PAUSE_MS, this.#options.signal);
-      promotion = await this.#round();
     }
-    return promotion;
   }
 
   async #round(): Promise<Promotion | undefined> {

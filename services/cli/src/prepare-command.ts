@@ -5,7 +5,7 @@ import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';
 import { PREPARE_PATH } from './consumer-commands.ts';
 import { printLine } from './output.ts';
-import { preparedText, readPrepared } from './prepared-text.ts';
+import { isUnsafe, preparedText, readPrepared } from './prepared-text.ts';
 import { onStandby } from './standby-command.ts';
 
 export interface PrepareOptions extends PrintOptions {
@@ -31,7 +31,7 @@ export async function runPreparePromotion(options: PrepareOptions): Promise<void
       await printLine(preparedText(prepared, force));
     }
     if (!prepared.safe && !force) {
-      process.exitCode = exitCodes.negative.code;
+      process.exitCode = isUnsafe(prepared) ? exitCodes.negative.code : exitCodes.failed.code;
     }
   });
 }

@@ -45,6 +45,11 @@ export function readPrepared(answer: object | PreparedPromotionJson): PreparedAn
   return parsed.data;
 }
 
+/** True when the answer is no; else, if it is not safe, nobody knows. */
+export function isUnsafe({ alarm, slots }: PreparedAnswer): boolean {
+  return alarm !== null || slots.some(({ risk }) => risk !== 'none');
+}
+
 /** The answer for people: the verdict first, then each slot at risk with the reason. */
 export function preparedText(prepared: PreparedAnswer, forced: boolean): string {
   const risky = prepared.slots.filter(({ risk }) => risk !== 'none');
@@ -64,7 +69,7 @@ function verdictLine(prepared: PreparedAnswer, risky: number, forced: boolean): 
     return `unsafe: ${prepared.alarm}${forcedText}`;
   }
   if (risky === 0) {
-    return `unsafe: the time was over before node ${prepared.node} had applied all that the topic has${forcedText}`;
+    return `cannot tell: the time was over before node ${prepared.node} had read all that the topic has${forcedText}`;
   }
   return `unsafe: a promotion of node ${prepared.node} would not be safe for ${counted(risky, 'slot')} of ${prepared.slots.length}${forcedText}`;
 }

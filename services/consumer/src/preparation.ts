@@ -1,5 +1,6 @@
 import {
   judgePromotion,
+  type Lsn,
   laterTimeline,
   maxLsn,
   type PlanPolicy,
@@ -8,6 +9,10 @@ import {
 import type { SlotsFeed } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/runtime';
 import type { SessionRequest, SessionRound } from './session-request.ts';
+import type { StandbyView } from './standby-server.ts';
+
+/** Replay that stands still for so long, with WAL left, will not go on. */
+const REPLAY_STALL_MS = 2000;
 
 export interface PreparationOptions {
   readonly node: string;
@@ -26,6 +31,7 @@ export class Preparation implements SessionRequest {
   readonly result: Promise<PreparedPromotion>;
   readonly #options: PreparationOptions;
   readonly #deadline: number;
+  #replay: { readonly lsn: Lsn; readonly since: number } | undefined;
   #resolve: (prepared: PreparedPromotion) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
@@ -39,10 +45,9 @@ export class Preparation implements SessionRequest {
   }
 
   answer(round: Omit<SessionRound, 'writer'>): Promise<boolean> {
-    const drained = this.#isDrained(round);
-    const done = drained || this.#options.clock.monotonicMs() >= this.#deadline;
+    const done = this.#isDone(round) || this.#options.clock.monotonicMs() >= this.#deadline;
     if (done) {
-      this.#judge(round, drained);
+      this.#judge(round);
     }
     return Promise.resolve(done);
   }
@@ -51,22 +56,39 @@ export class Preparation implements SessionRequest {
     this.#reject(error);
   }
 
-  #isDrained({ view, settled, plan, outcome }: Omit<SessionRound, 'writer'>): boolean {
-    const { taken, end, feed } = this.#options;
+  /** True when waiting longer would change nothing. */
+  #isDone({ view, settled, plan, outcome }: Omit<SessionRound, 'writer'>): boolean {
+    const { feed } = this.#options;
     const moves = plan.verdicts.some(({ action }) => action?.kind === 'advance' || action?.kind === 'copy');
-    const replayed = view.receiveLsn === undefined || view.replayLsn >= view.receiveLsn;
     const later = laterTimeline(feed.newestManifest, view.history);
     return (
-      taken() >= end &&
+      this.#isRead() &&
       later === undefined &&
-      replayed &&
+      this.#isReplayed(view) &&
       settled.manifest !== undefined &&
       !moves &&
       !outcome.stepped
     );
   }
 
-  #judge({ view, plan, alarm: known }: Omit<SessionRound, 'writer'>, drained: boolean): void {
+  #isRead(): boolean {
+    return this.#options.taken() >= this.#options.end;
+  }
+
+  /** A primary that dies may leave half a record here, which is never replayed. */
+  #isReplayed({ receiveLsn, replayLsn }: StandbyView): boolean {
+    const now = this.#options.clock.monotonicMs();
+    if (this.#replay?.lsn !== replayLsn) {
+      this.#replay = { lsn: replayLsn, since: now };
+    }
+    return receiveLsn === undefined || replayLsn >= receiveLsn || now - this.#replay.since >= REPLAY_STALL_MS;
+  }
+
+  /**
+   * Replay that is not finished and positions that are not applied are no risk: a promotion does both. They are waited for so that fewer
+   * changes come twice, and slots in the making get finished.
+   */
+  #judge({ view, plan, alarm: known }: Omit<SessionRound, 'writer'>): void {
     const { node, policy, feed } = this.#options;
     const { published, manifest } = feed.publishedOn(view.history);
     if (manifest === undefined) {
@@ -82,7 +104,7 @@ export class Preparation implements SessionRequest {
       replayLsn: view.replayLsn,
       endOfWal,
       publisherSilentMs: feed.heartbeatAgeMs(),
-      drained,
+      drained: this.#isRead(),
       alarm,
       slots:
         alarm === undefined

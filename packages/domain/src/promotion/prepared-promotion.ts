@@ -11,14 +11,14 @@ export interface PreparedPromotion {
   readonly endOfWal: Lsn;
   /** Milliseconds since the publisher was last heard of; infinite when it never was. */
   readonly publisherSilentMs: number;
-  /** False when the time was over before all that the topic has was applied. */
+  /** False when the time was over before all that the topic has was read: then it cannot be told what a promotion would mean. */
   readonly drained: boolean;
   /** Why nothing can be concluded from the topic, and what to do; then no slot is judged. */
   readonly alarm: string | undefined;
   readonly slots: readonly SlotPromotionVerdict[];
 }
 
-/** True when a promotion now loses no slot and leaves no consumer behind, and nothing more is to be applied first. */
+/** True when a promotion now loses no slot and leaves no consumer behind, by all that the topic has. */
 export function isPrepared(prepared: PreparedPromotion): boolean {
   return prepared.alarm === undefined && prepared.drained && isSafePromotion(prepared.slots);
 }
