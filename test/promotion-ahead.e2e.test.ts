@@ -48,11 +48,11 @@ async function consumerAhead(scene: Scene, extra: Readonly<Record<string, string
 }
 
 /** What became of the slot by the record of the promoted node. */
-async function outcomeOn(scene: Scene, slot: string): Promise<string | undefined> {
-  await waitUntil(() => scene.records.node('s1')?.promotion?.complete === true, {
+async function outcomeOn(scene: Scene, slot: string, node = 's1'): Promise<string | undefined> {
+  await waitUntil(() => scene.records.node(node)?.promotion?.complete === true, {
     describe: 'the record of the hand-off',
   });
-  return scene.records.node('s1')?.promotion?.ahead.find((entry) => entry.slot === slot)?.outcome;
+  return scene.records.node(node)?.promotion?.ahead.find((entry) => entry.slot === slot)?.outcome;
 }
 
 for (const major of [16, 18] as const) {
@@ -104,6 +104,26 @@ test('a write that comes before the fence has the slot quarantined, so that its 
   services.publisher.process.signal('SIGCONT');
   assert.equal(await outcomeOn(scene, 'app1'), 'quarantined');
   await assertQuarantined(scene, confirmed);
+});
+
+test('a consumer that was ahead of a promotion that nobody fenced is found out at the next one', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18, standbys: ['s1', 's2'] });
+  const { services } = await consumerAhead(scene);
+  await services.publisher.kill();
+  await services.consumer.kill();
+  const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+  await scene.bothServices(s2);
+  await scene.records.waitForState('s2', 'app1', 'ready');
+  await s1.promote();
+  await s2.follow(s1);
+  await insertRows(s1, 21, 23);
+  await s1.waitForReplay(s2);
+  await s1.kill();
+  await s2.promote();
+  assert.equal(await outcomeOn(scene, 'app1', 's2'), 'quarantined');
+  assert.equal(await position(s2, 'app1'), undefined);
 });
 
 test('with the policy quarantine the slot of a consumer that is ahead is renamed at once', {

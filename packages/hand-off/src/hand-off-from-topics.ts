@@ -170,6 +170,9 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
     get reasons() {
       return new Map([...directory.written].map(([slot, { reason }]) => [slot, reason]));
     },
+    get promotions() {
+      return [...directory.nodes.values()].flatMap(({ promotion }) => promotion ?? []);
+    },
     get earlier() {
       return directory.own?.promotion;
     },

@@ -1,5 +1,6 @@
 import {
   type DivergencePolicy,
+  earlierFences,
   type FencePass,
   fencedLsn,
   fenceTargets,
@@ -45,6 +46,8 @@ interface HandOffKnowledge {
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   /** Why slots were not ready, as the consumer last wrote. */
   readonly reasons: ReadonlyMap<SlotName, string>;
+  /** The promotions that the nodes' records tell of. */
+  readonly promotions: readonly Promotion[];
   /** The promotion that this node's record tells of. */
   readonly earlier: Promotion | undefined;
 }
@@ -205,9 +208,12 @@ class HandOffRun {
     }
     const plan = planHandOff({
       published: line.published,
+      elsewhere: line.elsewhere,
+      history: this.#options.history,
+      earlierFences: earlierFences(this.#options.history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
       ownership: knowledge.ownership,
-      lineage: line.manifest?.lineage,
+      lineage: line.lineage,
       wanted: this.#options.wanted,
       switchLsn,
       passes: this.#passes,

@@ -8,6 +8,7 @@ import {
   type ReplayPoint,
   type SettledBacklog,
   type SlotEvent,
+  type SlotName,
   settle,
   type TimelineHistory,
 } from '@slotcast/domain';
@@ -23,6 +24,8 @@ export class SlotsFeed {
   readonly #logger: Logger;
   readonly #onAccepted: (records: readonly (SlotEvent | Manifest)[]) => void;
   #backlog: EventBacklog = emptyBacklog;
+  /** The newest event of each slot, on whatever branch it lies; without those that were dropped. */
+  readonly #newest = new Map<SlotName, SlotEvent>();
   #newestManifest: Manifest | undefined;
   #heartbeatAt: number | undefined;
 
@@ -87,6 +90,10 @@ export class SlotsFeed {
       if (event.kind === 'manifest') {
         this.#newestManifest = event;
         this.#heartbeatAt = live ? this.#clock.now() : event.time;
+      } else if (event.op === 'drop') {
+        this.#newest.delete(event.slot);
+      } else {
+        this.#newest.set(event.slot, event);
       }
     }
   }
@@ -100,6 +107,6 @@ export class SlotsFeed {
 
   /** All that was published on this line of descent, whether replay has reached it or not. */
   publishedOn(history: TimelineHistory): PublishedLine {
-    return publishedOn(this.#backlog, history);
+    return publishedOn(this.#backlog, history, { events: this.#newest, manifest: this.#newestManifest });
   }
 }

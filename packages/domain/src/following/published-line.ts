@@ -1,7 +1,7 @@
 import { type Lsn, lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { compareOrder, type EventBacklog, settle } from './event-backlog.ts';
 
 /** All that was published on one line of descent, whether a server has replayed it or not. */
@@ -11,15 +11,39 @@ export interface PublishedLine {
   readonly manifest: Manifest | undefined;
   /** The newest record of any kind. */
   readonly lastOrigin: EventOrigin | undefined;
+  /**
+   * The newest event of each live slot whose newest event lies on another branch: its consumer was served by a server that this line does not
+   * come from, and asks for a position by its number alone.
+   */
+  readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the newest manifest, wherever it lies. */
+  readonly lineage: string | undefined;
+}
+
+/** The newest records of a topic, of whatever branch. */
+export interface NewestRecords {
+  /** Of each slot whose newest event is no drop. */
+  readonly events: ReadonlyMap<SlotName, SlotEvent>;
+  readonly manifest: Manifest | undefined;
 }
 
 /** Nothing is known of what was published. */
-export const emptyLine: PublishedLine = { published: new Map(), manifest: undefined, lastOrigin: undefined };
+export const emptyLine: PublishedLine = {
+  published: new Map(),
+  manifest: undefined,
+  lastOrigin: undefined,
+  elsewhere: new Map(),
+  lineage: undefined,
+};
 
 const FURTHEST: Lsn = lsn(2n ** 63n - 1n);
 
 /** The newest state of every slot on this line of descent, however far ahead it lies. */
-export function publishedOn(backlog: EventBacklog, history: TimelineHistory): PublishedLine {
+export function publishedOn(
+  backlog: EventBacklog,
+  history: TimelineHistory,
+  newest: NewestRecords,
+): PublishedLine {
   const { desired, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
   const names = listedSlots(manifest);
   const isLive = ([name, event]: readonly [SlotName, SlotEvent]): boolean =>
@@ -30,7 +54,21 @@ export function publishedOn(backlog: EventBacklog, history: TimelineHistory): Pu
     (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
     undefined,
   );
-  return { published, manifest, lastOrigin };
+  const lineage = newest.manifest?.lineage;
+  return { published, manifest, lastOrigin, elsewhere: eventsElsewhere(history, newest), lineage };
+}
+
+function eventsElsewhere(
+  history: TimelineHistory,
+  { events, manifest }: NewestRecords,
+): Map<SlotName, SlotEvent> {
+  const names = listedSlots(manifest);
+  return new Map(
+    [...events].filter(
+      ([name, event]) =>
+        branchOf(history, event) !== 'on_history' && !isMissing({ manifest, listed: names.has(name) }, event),
+    ),
+  );
 }
 
 /** The slots that a manifest lists, made once for many questions. */

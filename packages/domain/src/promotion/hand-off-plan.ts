@@ -1,25 +1,36 @@
 import { isCanary } from '../canary/canary.ts';
-import { formatLsn, type Lsn, minLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { quarantineName } from './quarantine-name.ts';
-import { type DivergencePolicy, type FencePass, isFenced, plausiblyConfirmed } from './wal-fence.ts';
+import {
+  type DivergencePolicy,
+  type EarlierFences,
+  type FencePass,
+  isFencedSince,
+  plausiblyConfirmed,
+} from './wal-fence.ts';
 
 /** Everything that the hand-off of a promoted server's slots depends on. */
 export interface HandOffInput {
   /** The newest event of each slot on the line of descent that was left at `switchLsn`; those beyond it count, too. */
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  /** The newest event of each slot whose newest event lies on another branch. */
+  readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   /** Slots of the promoted server. */
   readonly local: readonly LocalSlot[];
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   readonly lineage: string | undefined;
   readonly wanted: (slot: SlotState) => boolean;
+  readonly history: TimelineHistory;
   /** Where this server left the timeline before. */
   readonly switchLsn: Lsn;
   readonly passes: readonly FencePass[];
+  readonly earlierFences: EarlierFences;
   readonly onDivergence: DivergencePolicy;
   /** Why a slot was not ready before the promotion, as the consumer last wrote. */
   readonly reasons: ReadonlyMap<SlotName, string>;
@@ -74,7 +85,7 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   );
   const kept = subjects.filter(({ name }) => !quarantined.has(name));
   return {
-    advances: kept.flatMap((subject) => advanceOf(input, subject)),
+    advances: kept.flatMap(advanceOf),
     quarantines: subjects.flatMap(({ name, here }) =>
       quarantined.has(name) && here !== undefined ? [quarantineOf(here)] : [],
     ),
@@ -107,11 +118,19 @@ interface Subject {
   readonly here: LocalSlot | undefined;
   /** True when the slot here is slotcast's, and of the incarnation that the event is about. */
   readonly owned: boolean;
+  readonly marks: readonly ConfirmedMark[];
+}
+
+/** What the consumer of a slot had confirmed, and where this server left that WAL. */
+interface ConfirmedMark {
+  readonly confirmed: Lsn;
+  readonly leftLsn: Lsn;
 }
 
 /** Without the canary: nothing is read from it that could be missed, and its next publisher moves it to the present. */
 function logicalEvents(input: HandOffInput): (SlotEvent & { readonly state: SlotState })[] {
-  return [...input.published.values()].flatMap((event) => {
+  const events = new Map([...input.elsewhere, ...input.published]);
+  return [...events.values()].flatMap((event) => {
     const { state } = event;
     const lives = event.op !== 'drop' && state?.type === 'logical' && !isOwnWorkingSlot(event.slot);
     return lives && !isCanary(state) ? [{ ...event, state }] : [];
@@ -130,7 +149,17 @@ function subjectOf(
     ownership?.proven === true &&
     ownership.lineage === input.lineage &&
     sameIncarnation(ownership.incarnation, event.incarnation);
-  return { name: event.slot, event, state: event.state, here: usable ? slot : undefined, owned };
+  const here = usable ? slot : undefined;
+  return { name: event.slot, event, state: event.state, here, owned, marks: marksOf(input, event.slot) };
+}
+
+function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {
+  return [input.published.get(name), input.elsewhere.get(name)].flatMap((event) => {
+    const confirmed = event === undefined ? undefined : plausiblyConfirmed(event);
+    return event === undefined || confirmed === undefined
+      ? []
+      : [{ confirmed, leftLsn: leftAt(input.history, event.timeline) }];
+  });
 }
 
 /** A slot that was made on the new timeline needs no WAL from before. */
@@ -149,15 +178,17 @@ function judgeAhead(
   subject: Subject,
   local: ReadonlyMap<SlotName, LocalSlot>,
 ): SlotAhead[] {
-  const { name, event, here, owned } = subject;
-  const confirmedFlushLsn = plausiblyConfirmed(event);
-  if (confirmedFlushLsn === undefined || confirmedFlushLsn <= input.switchLsn) {
+  const { name, here, owned } = subject;
+  const marks = subject.marks.filter(({ confirmed, leftLsn }) => confirmed > leftLsn);
+  const [first] = marks;
+  if (first === undefined) {
     return [];
   }
+  const confirmedFlushLsn = marks.map(({ confirmed }) => confirmed).reduce(maxLsn, first.confirmed);
   const earlier = input.earlier?.ahead.find(({ slot }) => slot === name);
   // One that stands on the new timeline is in use already, or was made anew: renaming it would help nobody.
   const isOurs = owned && (here === undefined || !isMadeSince(here, input.switchLsn));
-  const outcome = outcomeOf(input, confirmedFlushLsn, isOurs);
+  const outcome = outcomeOf(input, marks, isOurs);
   if (here === undefined) {
     // Renamed by a hand-off that came to nothing before it was recorded.
     const isRenamed = outcome === 'quarantined' && local.has(quarantineName(name)) && !local.has(name);
@@ -167,8 +198,10 @@ function judgeAhead(
   return [{ slot: name, confirmedFlushLsn, outcome }];
 }
 
-function outcomeOf(input: HandOffInput, confirmed: Lsn, owned: boolean): AheadOutcome {
-  if (input.onDivergence === 'fence' && isFenced(confirmed, input.passes)) {
+function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: boolean): AheadOutcome {
+  const { history, passes, earlierFences: earlier } = input;
+  const isSafe = marks.every((mark) => isFencedSince(mark, history, { passes, earlier }));
+  if (input.onDivergence === 'fence' && isSafe) {
     return 'fenced';
   }
   return owned ? 'quarantined' : 'unsafe';
@@ -180,13 +213,13 @@ function quarantineOf(slot: LocalSlot): Quarantine {
 }
 
 /** Up to what its consumer had confirmed, as far as this server has that WAL; never backwards. */
-function advanceOf(input: HandOffInput, { name, event, here, owned }: Subject): HandOffPlan['advances'] {
-  const confirmed = plausiblyConfirmed(event);
-  if (here?.confirmedFlushLsn === undefined || !owned || confirmed === undefined) {
+function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances'] {
+  if (here?.confirmedFlushLsn === undefined || !owned) {
     return [];
   }
-  const target = minLsn(confirmed, input.switchLsn);
-  if (target <= here.confirmedFlushLsn) {
+  const shared = marks.map(({ confirmed, leftLsn }) => minLsn(confirmed, leftLsn));
+  const target = shared.reduce(maxLsn, here.confirmedFlushLsn);
+  if (target === here.confirmedFlushLsn) {
     return [];
   }
   return [{ slot: name, database: here.database ?? '', target, mayWait: here.failover }];

@@ -1,6 +1,9 @@
+import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
+import type { Promotion } from '../vocabulary/promotion-record.ts';
 import type { EventOrigin, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { TimelineHistory, TimelineSwitch } from '../vocabulary/timeline-history.ts';
 
 /**
  * A logical client that asks for a position beyond its slot's is given only what was committed after that position, without an
@@ -40,18 +43,21 @@ export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
 /**
  * How far the fence is to be raised on a server that left its timeline at `switchLsn`, in ascending order: first past what consumers
  * are known to have confirmed, then past what they may have. `published`: the newest event of each slot on the line of descent until
- * there; `lastOrigin`: the newest record of any kind, which tells how much WAL the former primary had at least. The margin is counted from
+ * there; `elsewhere`: those on other branches, because a consumer asks by the number of its position; `lastOrigin`: the newest record of any kind, which tells how much WAL the former primary had at least. The margin is counted from
  * there, because consumers went on from there while this server may have been far behind.
  */
 export function fenceTargets(input: {
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   readonly lastOrigin: EventOrigin | undefined;
   readonly switchLsn: Lsn;
 }): readonly Lsn[] {
-  const { published, lastOrigin, switchLsn } = input;
-  const marks = [...published.values()].map(plausiblyConfirmed).filter((mark) => mark !== undefined);
+  const { published, elsewhere, lastOrigin, switchLsn } = input;
+  const events = [...published.values(), ...elsewhere.values()];
+  const marks = events.map(plausiblyConfirmed).filter((mark) => mark !== undefined);
   const confirmed = marks.reduce(maxLsn, switchLsn);
-  const written = maxLsn(confirmed, lastOrigin?.lsn ?? switchLsn);
+  const origins = [...elsewhere.values(), ...(lastOrigin === undefined ? [] : [lastOrigin])];
+  const written = origins.map((origin) => origin.lsn).reduce(maxLsn, confirmed);
   const possible = lsn(written + FENCE_MARGIN_BYTES);
   const limit = lsn(switchLsn + MAX_FENCE_BYTES);
   return [minLsn(confirmed, limit), minLsn(possible, limit)];
@@ -60,6 +66,48 @@ export function fenceTargets(input: {
 /** True when no change of the new timeline is skipped for a client that asks for `confirmed`. */
 export function isFenced(confirmed: Lsn, passes: readonly FencePass[]): boolean {
   return passes.some((pass) => pass.clean && pass.reachedLsn >= confirmed);
+}
+
+/** Up to where nothing was committed on earlier timelines of a line of descent, by timeline. */
+export type EarlierFences = ReadonlyMap<Timeline, Lsn>;
+
+/** The fences of earlier promotions on this line of descent, as nodes have recorded them. */
+export function earlierFences(history: TimelineHistory, promotions: Iterable<Promotion>): EarlierFences {
+  const fences = new Map<Timeline, Lsn>();
+  for (const { timeline, switchLsn, fencedLsn: fenced } of promotions) {
+    const begun = begunAfter(history).find((each) => each.timeline === timeline);
+    if (begun?.switchLsn === switchLsn && fenced !== undefined) {
+      fences.set(timeline, fenced);
+    }
+  }
+  return fences;
+}
+
+/**
+ * True when nothing that a server with this history has is skipped for a client that asks for `confirmed`, and came from WAL that the
+ * line left at `leftLsn`: each timeline since then was fenced, or began beyond that position.
+ */
+export function isFencedSince(
+  mark: { readonly confirmed: Lsn; readonly leftLsn: Lsn },
+  history: TimelineHistory,
+  fences: { readonly passes: readonly FencePass[]; readonly earlier: EarlierFences },
+): boolean {
+  return begunAfter(history)
+    .filter(({ switchLsn }) => switchLsn >= mark.leftLsn && switchLsn < mark.confirmed)
+    .every(({ timeline }) => {
+      const fence = fences.earlier.get(timeline);
+      return timeline === history.timeline
+        ? isFenced(mark.confirmed, fences.passes)
+        : fence !== undefined && fence >= mark.confirmed;
+    });
+}
+
+/** The timelines of a history but the first, each with the point where it began. */
+function begunAfter({ timeline, ancestors }: TimelineHistory): TimelineSwitch[] {
+  return ancestors.map(({ switchLsn }, index) => ({
+    timeline: ancestors[index + 1]?.timeline ?? timeline,
+    switchLsn,
+  }));
 }
 
 /** The furthest position before which nothing was committed on the new timeline. */

@@ -1,5 +1,7 @@
 import { type Timeline, timeline } from './identity.ts';
-import { formatLsn, type Lsn, parseLsn } from './lsn.ts';
+import { formatLsn, type Lsn, lsn, parseLsn } from './lsn.ts';
+
+const FIRST_LSN = lsn(1n);
 
 /** One line of a timeline history file: the server left `timeline` at `switchLsn`. */
 export interface TimelineSwitch {
@@ -79,6 +81,17 @@ export function descendsFrom(history: TimelineHistory, past: TimelineHistory): b
 export function describeHistory(history: TimelineHistory): string {
   const past = history.ancestors.map((ancestor) => `${ancestor.timeline}@${formatLsn(ancestor.switchLsn)}`);
   return [...past, String(history.timeline)].join(' → ');
+}
+
+/**
+ * Where a server with this history left the WAL of `timeline`, which is not its own. Of a timeline that it never was on: where it left the last one
+ * before that, which is at or beyond the point where the two parted.
+ */
+export function leftAt(history: TimelineHistory, timeline: Timeline): Lsn {
+  const left =
+    history.ancestors.find((ancestor) => ancestor.timeline === timeline) ??
+    history.ancestors.findLast((ancestor) => ancestor.timeline < timeline);
+  return left?.switchLsn ?? FIRST_LSN;
 }
 
 /** The timeline that a promoted server left last, and where. Absent on a server that was never promoted. */

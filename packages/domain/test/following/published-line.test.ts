@@ -6,6 +6,7 @@ import {
   ingest,
   isMissing,
   type Manifest,
+  type NewestRecords,
   parseSlotName,
   publishedOn,
   type SlotEvent,
@@ -20,16 +21,24 @@ const second: TimelineHistory = {
   ancestors: [{ timeline: timeline(1), switchLsn: at(0x100) }],
 };
 
+function newestOf(records: readonly (SlotEvent | Manifest)[]): NewestRecords {
+  const events = records.filter((record) => record.kind === 'slot');
+  return {
+    events: new Map(events.map((event) => [event.slot, event])),
+    manifest: records.findLast((record) => record.kind === 'manifest'),
+  };
+}
+
 function lineOf(records: readonly (SlotEvent | Manifest)[], history = firstTimeline) {
   const { backlog, rejected } = ingest(emptyBacklog, records);
   assert.deepEqual(rejected, []);
-  const line = publishedOn(backlog, history);
+  const line = publishedOn(backlog, history, newestOf(records));
   return { ...line, names: [...line.published.keys()].toSorted() };
 }
 
 describe('all that was published on a line of descent', { timeout: 20_000 }, () => {
   test('is nothing for a topic without records', () => {
-    assert.deepEqual(publishedOn(emptyBacklog, firstTimeline), emptyLine);
+    assert.deepEqual(publishedOn(emptyBacklog, firstTimeline, newestOf([])), emptyLine);
   });
 
   test('holds the newest event of each slot, however far ahead of replay it lies', () => {
@@ -53,6 +62,15 @@ describe('all that was published on a line of descent', { timeout: 20_000 }, () 
     assert.deepEqual(line.names, ['a']);
     assert.equal(line.manifest?.seq, 1);
     assert.equal(line.lastOrigin?.seq, 2);
+  });
+
+  test('tells apart what was published last of a slot on another branch, unless that slot is gone', () => {
+    const beyond = slotEvent('b', { seq: 3, lsn: 0x101 });
+    const records = [slotEvent('a', { seq: 2, lsn: 0x100 }), beyond, slotEvent('c', { seq: 4, lsn: 0x102 })];
+    const line = lineOf([...records, manifest(['a', 'b'], { seq: 5, lsn: 0x103 })], second);
+    assert.deepEqual([...line.elsewhere.values()], [beyond]);
+    assert.equal(line.lineage, 'first');
+    assert.equal(line.manifest, undefined);
   });
 
   test('holds no event of a timeline that came later', () => {

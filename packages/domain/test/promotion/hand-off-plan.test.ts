@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CANARY_SLOT } from '@slotcast/domain';
+import { CANARY_SLOT, type HandOffPlan, type TimelineHistory, timeline } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
-import { confirmed, dropped, handOffOf, SWITCH, stepsOf } from './hand-off-situations.ts';
+import {
+  confirmed,
+  dropped,
+  type HandOffSituation,
+  handOffOf,
+  SWITCH,
+  stepsOf,
+} from './hand-off-situations.ts';
 
 const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
 
@@ -154,6 +161,53 @@ describe('a consumer that is ahead of the promoted server', { timeout: 20_000 },
   test('is not ahead at the very point where the timeline was left', () => {
     const plan = handOffOf({ ...ahead, events: [confirmed('a', 0x5000)], passes: unfenced });
     assert.deepEqual([stepsOf(plan), plan.ahead], [['advance a'], []]);
+  });
+});
+
+describe('a consumer that another branch has served', { timeout: 20_000 }, () => {
+  /** Timeline 1 was left at 0/3000, timeline 2 at 0/5000. */
+  const history: TimelineHistory = {
+    timeline: timeline(3),
+    ancestors: [
+      { timeline: timeline(1), switchLsn: at(0x3000) },
+      { timeline: timeline(2), switchLsn: SWITCH },
+    ],
+  };
+  /** The newest event of the slot: of timeline 1, beyond the point where it was left. */
+  const served = (position: number): HandOffSituation => ({
+    others: [confirmed('a', position)],
+    local: [local('a', { confirmedFlushLsn: at(0x2000) })],
+    owned: mine,
+    history,
+  });
+
+  test('loses its slot when nothing shows that timeline 2 was fenced', () => {
+    const plan = handOffOf(served(0x4000));
+    assert.deepEqual(plan.ahead, [{ slot: 'a', confirmedFlushLsn: 0x4000n, outcome: 'quarantined' }]);
+    assert.deepEqual(stepsOf(plan), ['quarantine a']);
+  });
+
+  test('keeps it where timeline 2 was fenced, and timeline 3 too if it began before', () => {
+    const fenced = (position: number, fence: number): HandOffPlan =>
+      handOffOf({ ...served(position), earlierFences: new Map([[timeline(2), at(fence)]]) });
+    assert.equal(fenced(0x4000, 0x4000).ahead[0]?.outcome, 'fenced');
+    assert.equal(fenced(0x4000, 0x3fff).ahead[0]?.outcome, 'quarantined');
+    assert.equal(fenced(0x5800, 0x5800).ahead[0]?.outcome, 'fenced');
+    assert.equal(fenced(0x6001, 0x7000).ahead[0]?.outcome, 'quarantined');
+    assert.deepEqual(fenced(0x4000, 0x4000).advances[0]?.target, at(0x3000));
+  });
+
+  test('is not ahead by what both branches share', () => {
+    const plan = handOffOf({ ...served(0x3000), others: [confirmed('a', 0x3000)] });
+    assert.deepEqual([plan.ahead, stepsOf(plan)], [[], ['advance a']]);
+  });
+
+  test('counts besides what was published on this line', () => {
+    const plan = handOffOf({
+      ...served(0x4000),
+      events: [confirmed('a', 0x2800, { timeline: timeline(2) })],
+    });
+    assert.equal(plan.ahead[0]?.outcome, 'quarantined');
   });
 });
 

@@ -5,6 +5,7 @@ import {
   parseSlotName,
   planHandOff,
   type SlotEvent,
+  timeline,
 } from '@slotcast/domain';
 import { at, slotEvent } from '../event-examples.ts';
 import { live } from '../following/plan-situations.ts';
@@ -15,16 +16,21 @@ export const SWITCH = at(0x5000);
 
 /** What a hand-off is made of; the rest is a server that was promoted at 0/5000, with a fence that stands at 0/6000. */
 export interface HandOffSituation
-  extends Partial<Omit<HandOffInput, 'published' | 'ownership' | 'reasons' | 'switchLsn'>> {
+  extends Partial<Omit<HandOffInput, 'published' | 'elsewhere' | 'ownership' | 'reasons' | 'switchLsn'>> {
   readonly events?: readonly SlotEvent[];
+  /** Newest events on other branches. */
+  readonly others?: readonly SlotEvent[];
   readonly owned?: Readonly<Record<string, Ownership>>;
   readonly told?: Readonly<Record<string, string>>;
 }
 
 function handOffInput(situation: HandOffSituation): HandOffInput {
-  const { events = [], owned = {}, told = {}, ...over } = situation;
+  const { events = [], others = [], owned = {}, told = {}, ...over } = situation;
   return {
     published: new Map(events.map((event) => [event.slot, event])),
+    elsewhere: new Map(others.map((event) => [event.slot, event])),
+    history: { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: SWITCH }] },
+    earlierFences: new Map(),
     local: [],
     ownership: new Map(Object.entries(owned).map(([name, value]) => [parseSlotName(name), value])),
     lineage: 'first',

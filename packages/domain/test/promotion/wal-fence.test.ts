@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  earlierFences,
   FENCE_MARGIN_BYTES,
   type FencePass,
   fencedLsn,
@@ -10,8 +11,10 @@ import {
   lsn,
   MAX_FENCE_BYTES,
   maxLsn,
+  parseTimelineHistory,
   plausiblyConfirmed,
   type SlotEvent,
+  timeline,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { at, slotEvent } from '../event-examples.ts';
@@ -23,7 +26,7 @@ const AFTER = lsn(SWITCH + 1000n);
 function targetsOf(events: readonly SlotEvent[], lastLsn?: Lsn): readonly Lsn[] {
   const lastOrigin = lastLsn === undefined ? undefined : { ...slotEvent('z', {}), lsn: lastLsn };
   const published = new Map(events.map((event) => [event.slot, event]));
-  return fenceTargets({ published, lastOrigin, switchLsn: SWITCH });
+  return fenceTargets({ published, elsewhere: new Map(), lastOrigin, switchLsn: SWITCH });
 }
 
 /** A slot whose consumer had confirmed `confirmedFlushLsn` when WAL was flushed up to `flushLsn`. */
@@ -56,6 +59,21 @@ const anyPasses: fc.Arbitrary<FencePass[]> = fc.array(
   fc.record({ reachedLsn: anyPosition, clean: fc.boolean() }),
   { maxLength: 4 },
 );
+
+describe('the fences of earlier promotions', { timeout: 20_000 }, () => {
+  const history = parseTimelineHistory(timeline(3), '1 0/3000\n2 0/5000');
+  const told = { complete: true, ahead: [], lost: [], time: 0 };
+
+  test('count for timelines of this line of descent, that began where it has them', () => {
+    const fences = earlierFences(history, [
+      { ...told, timeline: timeline(2), switchLsn: at(0x3000), fencedLsn: at(0x4000) },
+      { ...told, timeline: timeline(2), switchLsn: at(0x3001), fencedLsn: at(0x9000) },
+      { ...told, timeline: timeline(3), switchLsn: at(0x5000) },
+      { ...told, timeline: timeline(4), switchLsn: at(0x6000), fencedLsn: at(0x7000) },
+    ]);
+    assert.deepEqual(fences, new Map([[timeline(2), at(0x4000)]]));
+  });
+});
 
 describe('what a consumer is known to have confirmed', { timeout: 20_000 }, () => {
   test('is the confirmed_flush_lsn of the newest event', () => {

@@ -6,6 +6,7 @@ import {
   formatLsn,
   historyBefore,
   lastSwitch,
+  leftAt,
   lsn,
   parseLsn,
   parseTimelineHistory,
@@ -151,4 +152,15 @@ describe('the last promotion in a history', { timeout: 20_000 }, () => {
       }),
     );
   });
+});
+
+test('a timeline was left at its switch point; one that was never followed, where the one before it was left', {
+  timeout: 20_000,
+}, () => {
+  const history = parseTimelineHistory(timeline(5), '1 0/3000\n3 0/5000');
+  assert.equal(leftAt(history, timeline(1)), 0x3000n);
+  assert.equal(leftAt(history, timeline(2)), 0x3000n);
+  assert.equal(leftAt(history, timeline(3)), 0x5000n);
+  assert.equal(leftAt(history, timeline(5)), 0x5000n);
+  assert.equal(leftAt(parseTimelineHistory(timeline(2), ''), timeline(1)), 1n);
 });
