@@ -65,7 +65,7 @@ const rows: readonly Row[] = [
   {
     matches: /^NOT_ENOUGH_REPLICAS/,
     type: 'unavailable',
-    remedy: 'bring the missing brokers back, or lower min.insync.replicas of the topic',
+    remedy: 'bring the missing brokers back',
   },
   {
     matches: /^(INVALID_TOPIC_EXCEPTION|INVALID_CONFIG|POLICY_VIOLATION)$/,

@@ -34,7 +34,12 @@ describe('a failure of Kafka', () => {
       'unavailable',
       /KAFKA_SSL_/,
     ],
-    ['too few replicas', protocolError('NOT_ENOUGH_REPLICAS', 19), 'unavailable', /min\.insync\.replicas/],
+    [
+      'too few replicas',
+      protocolError('NOT_ENOUGH_REPLICAS', 19),
+      'unavailable',
+      /^bring the missing brokers back$/,
+    ],
     [
       'a refused connection',
       Object.assign(new Error('no'), { code: 'ECONNREFUSED' }),

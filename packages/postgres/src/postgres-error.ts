@@ -108,7 +108,7 @@ const errorTable: readonly ErrorRow[] = [
     state: '28',
     class: 'fatal',
     remedy:
-      'Correct user and password, or let the connection in by pg_hba.conf; replication has lines of its own.',
+      'Correct user and password, or let the connection in by pg_hba.conf: the line must name the database or "all"; the keyword "replication" does not match slotcast\'s sessions.',
   },
 ];
 

@@ -93,7 +93,8 @@ export const errorCodes = {
   SC_POSTGRES_DENIED: {
     exit: 'precondition',
     meaning: 'The PostgreSQL server refused the connection: user, password, pg_hba.conf or certificate.',
-    remedy: 'Correct what the message names; replication connections have lines of their own in pg_hba.conf.',
+    remedy:
+      "Correct what the message names. A line of pg_hba.conf must name the database or `all`; the keyword `replication` does not match slotcast's sessions.",
   },
   SC_POSTGRES_FAILED: {
     exit: 'failed',

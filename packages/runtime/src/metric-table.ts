@@ -204,7 +204,7 @@ export const consumerMetrics = {
   topicAlarm: {
     name: 'slotcast_consumer_topic_alarm',
     type: 'gauge',
-    help: '1 while the slots topic has no manifest, or two servers were promoted to its timeline; nothing is done to the slots meanwhile.',
+    help: '1 while the slots topic has no manifest, two servers were promoted to its timeline, or this standby follows another branch; nothing is done to the slots meanwhile.',
     labels: [],
   },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
