@@ -16,20 +16,31 @@ interface Ahead {
 }
 
 /** A consumer that has confirmed rows which the standby never received; then the primary is killed. */
-async function consumerAhead(scene: Scene, extra: Readonly<Record<string, string>> = {}): Promise<Ahead> {
+async function consumerAhead(
+  scene: Scene,
+  options: { readonly extra?: Readonly<Record<string, string>>; readonly others?: readonly string[] } = {},
+): Promise<Ahead> {
+  const { extra = {}, others = [] } = options;
   const standby = scene.standby();
   await createRows(scene.primary);
   const old = await scene.bothServices(scene.primary, extra);
   const services = await scene.bothServices(standby, extra);
+  for (const node of others) {
+    await scene.bothServices(scene.standby(node), extra);
+  }
   await scene.createSlot('app1', { plugin: 'pgoutput' });
-  await scene.untilReady('app1');
+  for (const node of [...others, 's1']) {
+    await scene.untilReady('app1', { node });
+  }
   const reader = new SlotReader({ server: scene.primary, slot: 'app1' });
   await insertRows(scene.primary, 1, 3);
   await reader.until([1, 2, 3]);
-  await scene.primary.waitForReplay(standby);
-
-  await standby.setConfig({ primary_conninfo: '' });
-  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  // The others first: they are to have no WAL that the first standby lacks.
+  for (const server of [...others.map((node) => scene.standby(node)), standby]) {
+    await scene.primary.waitForReplay(server);
+    await server.setConfig({ primary_conninfo: '' });
+    await server.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  }
   // So much that the first rows of the new primary surely lie before what the consumer has confirmed.
   await scene.primary.query("select pg_logical_emit_message(false, 'test', repeat(' ', 500000))");
   await insertRows(scene.primary, 11, 15);
@@ -110,12 +121,10 @@ test('a consumer that was ahead of a promotion that nobody fenced is found out a
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18, standbys: ['s1', 's2'] });
-  const { services } = await consumerAhead(scene);
+  const { services } = await consumerAhead(scene, { others: ['s2'] });
   await services.publisher.kill();
   await services.consumer.kill();
   const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
-  await scene.bothServices(s2);
-  await scene.records.waitForState('s2', 'app1', 'ready');
   await s1.promote();
   await s2.follow(s1);
   await insertRows(s1, 21, 23);
@@ -130,7 +139,9 @@ test('with the policy quarantine the slot of a consumer that is ahead is renamed
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
-  const { confirmed } = await consumerAhead(scene, { SLOTCAST_ON_DIVERGENCE: 'quarantine' });
+  const { confirmed } = await consumerAhead(scene, {
+    extra: { SLOTCAST_ON_DIVERGENCE: 'quarantine' },
+  });
   await scene.standby().promote();
   assert.equal(await outcomeOn(scene, 'app1'), 'quarantined');
   await assertQuarantined(scene, confirmed);

@@ -181,6 +181,9 @@ describe('a consumer that another branch has served', { timeout: 20_000 }, () =>
     history,
   });
 
+  const fenced = (position: number, fence: number): HandOffPlan =>
+    handOffOf({ ...served(position), earlierFences: new Map([[timeline(2), at(fence)]]) });
+
   test('loses its slot when nothing shows that timeline 2 was fenced', () => {
     const plan = handOffOf(served(0x4000));
     assert.deepEqual(plan.ahead, [{ slot: 'a', confirmedFlushLsn: 0x4000n, outcome: 'quarantined' }]);
@@ -188,8 +191,6 @@ describe('a consumer that another branch has served', { timeout: 20_000 }, () =>
   });
 
   test('keeps it where timeline 2 was fenced, and timeline 3 too if it began before', () => {
-    const fenced = (position: number, fence: number): HandOffPlan =>
-      handOffOf({ ...served(position), earlierFences: new Map([[timeline(2), at(fence)]]) });
     assert.equal(fenced(0x4000, 0x4000).ahead[0]?.outcome, 'fenced');
     assert.equal(fenced(0x4000, 0x3fff).ahead[0]?.outcome, 'quarantined');
     assert.equal(fenced(0x5800, 0x5800).ahead[0]?.outcome, 'fenced');
