@@ -255,7 +255,8 @@ class HandOffRun {
 function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger): void {
   logger.info({ timeline, switchLsn: formatLsn(switchLsn) }, 'handed the slots over');
   for (const { slot, confirmedFlushLsn, outcome } of ahead) {
-    const bytes = String(confirmedFlushLsn - switchLsn);
+    // Otherwise it was ahead of an earlier promotion already.
+    const bytes = confirmedFlushLsn > switchLsn ? String(confirmedFlushLsn - switchLsn) : undefined;
     logger[outcome === 'fenced' ? 'warn' : 'error'](
       { slot, from: formatLsn(switchLsn), to: formatLsn(confirmedFlushLsn), bytes, outcome },
       'the consumer of a slot was ahead of this server: what it received from that WAL is not here',

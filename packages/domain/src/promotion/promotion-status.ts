@@ -63,7 +63,11 @@ export function promotionSlotStatuses(node: string, promotion: Promotion, time: 
 }
 
 function divergedReason({ slot, confirmedFlushLsn, outcome }: SlotAhead, { switchLsn }: Promotion): string {
-  const range = `its consumer had confirmed ${formatLsn(confirmedFlushLsn)}, and this server left that WAL at ${formatLsn(switchLsn)}`;
+  const left =
+    confirmedFlushLsn > switchLsn
+      ? `at ${formatLsn(switchLsn)}`
+      : 'at an earlier promotion, of which no fence is on record';
+  const range = `its consumer had confirmed ${formatLsn(confirmedFlushLsn)}, and this server left that WAL ${left}`;
   return outcome === 'quarantined'
     ? `${range}: the slot is kept as ${quarantineName(slot)}. Let the consumer start over with a new slot, then drop that one`
     : `${range}: changes up to there would be skipped for it without an error. Stop it and let it start over with a new slot`;
