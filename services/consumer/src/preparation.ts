@@ -90,7 +90,7 @@ export class Preparation implements SessionRequest {
    */
   #judge({ view, plan, alarm: known }: Omit<SessionRound, 'writer'>): void {
     const { node, policy, feed } = this.#options;
-    const { published, manifest } = feed.publishedOn(view.history);
+    const { published, elsewhere, manifest } = feed.publishedOn(view.history);
     if (manifest === undefined) {
       this.#reject(new SlotcastError('SC_NO_MANIFEST', 'no publisher has written to the slots topic yet'));
       return;
@@ -98,6 +98,8 @@ export class Preparation implements SessionRequest {
     const endOfWal = view.receiveLsn === undefined ? view.replayLsn : maxLsn(view.receiveLsn, view.replayLsn);
     const alarm = known ?? laterTimeline(feed.newestManifest, view.history);
     const { wanted } = policy;
+    const { verdicts } = plan;
+    const facts = { verdicts, local: view.slots, published, elsewhere, history: view.history };
     this.#resolve({
       node,
       timeline: view.history.timeline,
@@ -106,10 +108,7 @@ export class Preparation implements SessionRequest {
       publisherSilentMs: feed.heartbeatAgeMs(),
       drained: this.#isRead(),
       alarm,
-      slots:
-        alarm === undefined
-          ? judgePromotion({ verdicts: plan.verdicts, local: view.slots, published, wanted, endOfWal })
-          : [],
+      slots: alarm === undefined ? judgePromotion({ ...facts, wanted, endOfWal }) : [],
     });
   }
 }

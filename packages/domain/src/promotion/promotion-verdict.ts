@@ -5,6 +5,7 @@ import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { plausiblyConfirmed } from './wal-fence.ts';
 
 export const promotionRisks = ['none', 'not_ready', 'diverged'] as const;
@@ -45,6 +46,9 @@ export function judgePromotion(input: {
   readonly local: readonly LocalSlot[];
   /** Newest event of each slot, whether replay has reached it or not. */
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  /** The newest event of each slot whose newest event lies on another branch than `history`. */
+  readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
+  readonly history: TimelineHistory;
   readonly wanted: (slot: SlotState) => boolean;
   readonly endOfWal: Lsn;
 }): SlotPromotionVerdict[] {
@@ -56,8 +60,7 @@ export function judgePromotion(input: {
       const here = local.get(slot);
       const event = input.published.get(slot);
       const publishedLsn = event === undefined ? undefined : plausiblyConfirmed(event);
-      const aheadBytes =
-        publishedLsn !== undefined && publishedLsn > input.endOfWal ? publishedLsn - input.endOfWal : 0n;
+      const aheadBytes = maxBytes(bytesBeyond(publishedLsn, input.endOfWal), strayedBytes(input, slot));
       const risk = !canTakeOver(here, state) ? 'not_ready' : aheadBytes > 0n ? 'diverged' : 'none';
       const why = risk === 'diverged' ? divergedReason(aheadBytes) : reason;
       return {
@@ -70,6 +73,20 @@ export function judgePromotion(input: {
         aheadBytes,
       };
     });
+}
+
+/** What a consumer has confirmed on a branch that this server does not come from, beyond the point where it was left. */
+function strayedBytes({ elsewhere, history }: Parameters<typeof judgePromotion>[0], slot: SlotName): bigint {
+  const event = elsewhere.get(slot);
+  return event === undefined ? 0n : bytesBeyond(plausiblyConfirmed(event), leftAt(history, event.timeline));
+}
+
+function bytesBeyond(confirmed: Lsn | undefined, end: Lsn): bigint {
+  return confirmed !== undefined && confirmed > end ? confirmed - end : 0n;
+}
+
+function maxBytes(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 /** True when no slot would be lost and no consumer is ahead. */

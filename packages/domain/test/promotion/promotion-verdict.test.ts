@@ -6,12 +6,14 @@ import {
   judgePromotion,
   type LocalSlot,
   parseSlotName,
+  parseTimelineHistory,
   type ReadinessState,
   readinessStates,
   type SlotEvent,
   type SlotPromotionVerdict,
+  timeline,
 } from '@slotcast/domain';
-import { at, slotEvent } from '../event-examples.ts';
+import { at, firstTimeline, slotEvent } from '../event-examples.ts';
 import { live, local } from '../following/plan-situations.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 
@@ -32,6 +34,8 @@ function judged(
     verdicts: [{ slot: a, state, reason }],
     local: here === null ? [] : [here],
     published: new Map(event === null ? [] : [[event.slot, event]]),
+    elsewhere: new Map(),
+    history: firstTimeline,
     wanted: () => true,
     endOfWal: END,
   });
@@ -53,6 +57,8 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
         verdicts: [],
         local: [],
         published: new Map([[fresh.slot, fresh]]),
+        elsewhere: new Map(),
+        history: firstTimeline,
         wanted: () => wanted,
         endOfWal: END,
       });
@@ -63,12 +69,37 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     assert.deepEqual(judge(false), []);
   });
 
+  test('is that it diverges when its consumer went on, on a branch that this server does not come from', () => {
+    const history = parseTimelineHistory(timeline(2), '1 0/3000');
+    const judge = (confirmed: number): readonly SlotPromotionVerdict[] => {
+      const event = published(confirmed);
+      return judgePromotion({
+        verdicts: [{ slot: a, state: 'ready', reason: '' }],
+        local: [local('a')],
+        published: new Map(),
+        elsewhere: new Map([[a, event]]),
+        history,
+        wanted: () => true,
+        endOfWal: END,
+      });
+    };
+    assert.deepEqual(
+      [judge(0x3000), judge(0x3010)].map(([verdict]) => [verdict?.risk, verdict?.aheadBytes]),
+      [
+        ['none', 0n],
+        ['diverged', 0x10n],
+      ],
+    );
+  });
+
   test('is nothing for the canary, which is always a little ahead', () => {
     const event = live(CANARY_SLOT, { confirmedFlushLsn: at(0x6000) }, { lsn: at(0x9000) });
     const slots = judgePromotion({
       verdicts: [{ slot: CANARY_SLOT, state: 'catching_up', reason: '' }],
       local: [],
       published: new Map([[event.slot, event]]),
+      elsewhere: new Map(),
+      history: firstTimeline,
       wanted: () => true,
       endOfWal: END,
     });
