@@ -78,7 +78,7 @@ export interface StandbySessionOptions {
 const WAITING_MS = 2;
 const IDLE_MS = 500;
 /** Of the time for looking while nothing changes. It may be little: a record rings, and the end of recovery is watched for besides. */
-const REST_SHARE = 0.005;
+const REST_SHARE = 0.0025;
 /** The same while somebody waits for an answer. */
 const REQUESTED_MS = 10;
 /** The same while slots advance once a second only. */
