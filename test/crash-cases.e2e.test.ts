@@ -212,6 +212,33 @@ test('a consumer that was dead during the failover is stood in for by the publis
   assert.ok([6, 7, 8, 9, 10].every((id) => arrived.has(id)));
 });
 
+test('a consumer that slept through the failover leaves slots alone that have moved on since', {
+  timeout,
+}, async () => {
+  await using scene = await startCluster();
+  const { primary } = scene;
+  const standby = scene.standby();
+  await scene.bothServices(primary);
+  const { consumer, publisher } = await scene.bothServices(standby);
+  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.untilReady('app1');
+  await primary.waitForReplay(standby);
+  await primary.kill();
+  consumer.process.signal('SIGSTOP');
+  await standby.promote();
+  const done = await handedOver(scene, 's1');
+  await publisher.ready();
+  await insertRows(standby, 1, 10);
+  const confirmed = await scene.confirm('app1', { server: standby });
+  await scene.untilPositionPublished('app1', standby);
+  consumer.process.signal('SIGCONT');
+  const asleep = async (): Promise<boolean> =>
+    (await consumer.get('/readyz'))?.body.includes('asleep') === true;
+  await waitUntil(asleep, { describe: 'the consumer to see the primary', timeoutMs: 60_000 });
+  assert.equal(await position(standby, 'app1'), confirmed);
+  assert.deepEqual(scene.records.node('s1')?.promotion?.ahead, done.ahead);
+});
+
 test('a database that was dropped takes its slots along, and the failover of the others is not disturbed', {
   timeout,
 }, async () => {

@@ -163,6 +163,7 @@ export function isHandedOver(directory: NodeDirectory, timeline: Timeline): bool
 /** What the topics say, always as of now. */
 export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffOptions['knowledge'] {
   return {
+    node: directory.node,
     publishedOn: (history) => feed.publishedOn(history),
     get ownership() {
       return directory.ownership;

@@ -1,4 +1,5 @@
 import {
+  besideOwn,
   type DivergencePolicy,
   earlierFences,
   type FencePass,
@@ -14,6 +15,7 @@ import {
   type Promotion,
   type PublishedLine,
   planHandOff,
+  type SlotLost,
   type SlotName,
   type SlotState,
   type TimelineHistory,
@@ -42,6 +44,7 @@ const NOT_DROPPED =
 
 /** What the topics say that a hand-off needs. */
 interface HandOffKnowledge {
+  readonly node: string;
   publishedOn(history: TimelineHistory): PublishedLine;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   /** Why slots were not ready, as the consumer last wrote. */
@@ -156,8 +159,8 @@ class HandOffRun {
   readonly #passes: FencePass[];
   /** What was done for this promotion before. */
   #earlier: Promotion | undefined;
-  /** A step failed that may work a moment later. */
-  #again = false;
+  /** What the last round could not rename or drop. */
+  #failed: FailedSlots = new Map();
 
   constructor(options: HandOffRunOptions) {
     this.#options = options;
@@ -176,11 +179,12 @@ class HandOffRun {
       return undefined;
     }
     await this.#options.drain();
-    const promotion = await this.#untilDone();
+    const handedOver = await this.#untilDone();
     const after = await observePrimary(this.#options.connection, this.#options.signal);
-    if (promotion === undefined || after.inRecovery) {
+    if (handedOver === undefined || after.inRecovery) {
       return undefined;
     }
+    const promotion = { ...handedOver, lost: handedOver.lost.map((entry) => this.#withFailure(entry)) };
     // After a crash WAL that was not flushed is gone, and a commit could come to lie before the fence.
     await flushWal(this.#options.connection, this.#options.signal);
     report(promotion, this.#options.logger);
@@ -191,16 +195,24 @@ class HandOffRun {
   async #untilDone(): Promise<Promotion | undefined> {
     for (let left = RETRIES; ; left -= 1) {
       const promotion = await this.#round();
-      if (!this.#again || left === 0) {
+      const again = [...this.#failed.values()].some((failure) => failure.again);
+      if (!again || left === 0) {
         return promotion;
       }
       await this.#options.clock.sleep(RETRY_PAUSE_MS, this.#options.signal);
     }
   }
 
+  #withFailure(entry: SlotLost): SlotLost {
+    return this.#failed.has(entry.slot) ? { ...entry, reason: NOT_DROPPED } : entry;
+  }
+
   async #round(): Promise<Promotion | undefined> {
-    const { connection, knowledge, mover, before, switchLsn, signal } = this.#options;
-    const line = knowledge.publishedOn(before);
+    const { connection, knowledge, mover, before, history, switchLsn, signal } = this.#options;
+    const line = besideOwn(knowledge.publishedOn(before), {
+      node: knowledge.node,
+      timeline: history.timeline,
+    });
     await this.#raiseFence(line);
     const seen = await observePrimary(connection, signal);
     if (seen.inRecovery) {
@@ -209,8 +221,8 @@ class HandOffRun {
     const plan = planHandOff({
       published: line.published,
       elsewhere: line.elsewhere,
-      history: this.#options.history,
-      earlierFences: earlierFences(this.#options.history, knowledge.promotions),
+      history,
+      earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
       ownership: knowledge.ownership,
       lineage: line.lineage,
@@ -222,7 +234,7 @@ class HandOffRun {
       earlier: this.#earlier,
     });
     const failed = await mover.run(plan);
-    this.#again = [...failed.values()].some(({ again }) => again);
+    this.#failed = failed;
     this.#earlier = this.#promotionOf(plan, failed);
     return this.#earlier;
   }
@@ -246,7 +258,7 @@ class HandOffRun {
       ahead: plan.ahead.map((entry) =>
         failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
       ),
-      lost: plan.lost.map((entry) => (failed.has(entry.slot) ? { ...entry, reason: NOT_DROPPED } : entry)),
+      lost: plan.lost,
       time: clock.now(),
     };
   }

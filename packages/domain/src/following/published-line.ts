@@ -1,3 +1,4 @@
+import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -56,6 +57,18 @@ export function publishedOn(
   );
   const lineage = newest.manifest?.lineage;
   return { published, manifest, lastOrigin, elsewhere: eventsElsewhere(history, newest), lineage };
+}
+
+/**
+ * The line as a promoted server of this node has to see it: what its own publisher has written of the new timeline already is no other branch.
+ * That is so for a process that comes late to a hand-off which another one has finished.
+ */
+export function besideOwn(
+  line: PublishedLine,
+  own: { readonly node: string; readonly timeline: Timeline },
+): PublishedLine {
+  const isOther = (event: SlotEvent): boolean => event.timeline !== own.timeline || event.node !== own.node;
+  return { ...line, elsewhere: new Map([...line.elsewhere].filter(([, event]) => isOther(event))) };
 }
 
 function eventsElsewhere(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  besideOwn,
   emptyBacklog,
   emptyLine,
   ingest,
@@ -71,6 +72,19 @@ describe('all that was published on a line of descent', { timeout: 20_000 }, () 
     assert.deepEqual([...line.elsewhere.values()], [beyond]);
     assert.equal(line.lineage, 'first');
     assert.equal(line.manifest, undefined);
+  });
+
+  test('takes what the own publisher wrote of the new timeline for no other branch, but what a rival wrote', () => {
+    const records = [
+      slotEvent('a', { seq: 1, lsn: 0x80 }),
+      slotEvent('a', { seq: 2, lsn: 0x110, timeline: 2, node: 'bravo' }),
+    ];
+    const line = lineOf(records);
+    assert.equal(line.elsewhere.size, 1);
+    const own = { node: 'bravo', timeline: timeline(2) };
+    assert.equal(besideOwn(line, own).elsewhere.size, 0);
+    assert.equal(besideOwn(line, { ...own, node: 'charlie' }).elsewhere.size, 1);
+    assert.equal(besideOwn(line, { ...own, timeline: timeline(3) }).elsewhere.size, 1);
   });
 
   test('holds no event of a timeline that came later', () => {
