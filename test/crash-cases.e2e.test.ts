@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
 import { type KafkaServer, startKafka, waitUntil } from '@slotcast/testkit';
-import { assertNothingMissing, handedOver } from './support/failover.ts';
+import { assertNothingMissing, handedOver, protectSlot } from './support/failover.ts';
 import { position, Scene } from './support/scene.ts';
 import { createRows, insertRows, SlotReader } from './support/slot-reader.ts';
 
@@ -86,10 +86,7 @@ test('a transaction that was open when the slot moved, and committed before the 
   await using scene = await startCluster();
   const { primary } = scene;
   const standby = scene.standby();
-  await scene.bothServices(primary);
-  await scene.bothServices(standby);
-  await scene.createSlot('app1', { plugin: 'pgoutput' });
-  await scene.untilReady('app1');
+  await protectSlot(scene);
   const open = (): Promise<PostgresConnection> =>
     connectPostgres({ ...primary.connectionOptions(), applicationName: 'test' });
   const [spanning, lost] = [await open(), await open()];
@@ -148,12 +145,8 @@ test('Kafka may be down during the failover: the fence stands at once, the recor
   await using scene = await startCluster({ bootstrapServers: kafka.bootstrapServers });
   const { primary } = scene;
   const standby = scene.standby();
-  const old = await scene.bothServices(primary);
-  await scene.bothServices(standby);
-  await scene.createSlot('app1', { plugin: 'pgoutput' });
-  await scene.untilReady('app1');
-  await standby.setConfig({ primary_conninfo: '' });
-  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  const { there: old } = await protectSlot(scene);
+  await standby.cutOff();
   const reader = new SlotReader({ server: primary, slot: 'app1' });
   await insertRows(primary, 1, 5);
   await reader.until([1, 2, 3, 4, 5]);
@@ -186,10 +179,7 @@ test('a consumer that was dead during the failover is stood in for by the publis
   await using scene = await startCluster();
   const { primary } = scene;
   const standby = scene.standby();
-  await scene.bothServices(primary);
-  const { consumer, publisher } = await scene.bothServices(standby);
-  await scene.createSlot('app1', { plugin: 'pgoutput' });
-  await scene.untilReady('app1');
+  const { consumer, publisher } = (await protectSlot(scene)).here;
   await consumer.kill();
   await insertRows(primary, 1, 5);
   const confirmed = await scene.confirm('app1');
@@ -218,10 +208,7 @@ test('a consumer that slept through the failover leaves slots alone that have mo
   await using scene = await startCluster();
   const { primary } = scene;
   const standby = scene.standby();
-  await scene.bothServices(primary);
-  const { consumer, publisher } = await scene.bothServices(standby);
-  await scene.createSlot('app1', { plugin: 'pgoutput' });
-  await scene.untilReady('app1');
+  const { consumer, publisher } = (await protectSlot(scene)).here;
   await primary.waitForReplay(standby);
   await primary.kill();
   consumer.process.signal('SIGSTOP');

@@ -92,8 +92,7 @@ test('a consumer that has confirmed WAL which the standby does not have makes a 
   await scene.createSlot('app1');
   await scene.untilReady('app1');
   const standby = scene.standby();
-  await standby.setConfig({ primary_conninfo: '' });
-  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  await standby.cutOff();
   const confirmed = await scene.confirm('app1');
   await scene.untilPositionPublished('app1');
   const listen = consumers.get('s1')?.listen ?? '';

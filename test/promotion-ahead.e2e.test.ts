@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseLsn } from '@slotcast/domain';
 import { waitUntil } from '@slotcast/testkit';
+import { handedOver } from './support/failover.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 import { createRows, insertRows, SlotReader } from './support/slot-reader.ts';
@@ -38,8 +39,7 @@ async function consumerAhead(
   // The others first: they are to have no WAL that the first standby lacks.
   for (const server of [...others.map((node) => scene.standby(node)), standby]) {
     await scene.primary.waitForReplay(server);
-    await server.setConfig({ primary_conninfo: '' });
-    await server.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+    await server.cutOff();
   }
   // So much that the first rows of the new primary surely lie before what the consumer has confirmed.
   await scene.primary.query("select pg_logical_emit_message(false, 'test', repeat(' ', 500000))");
@@ -60,10 +60,8 @@ async function consumerAhead(
 
 /** What became of the slot by the record of the promoted node. */
 async function outcomeOn(scene: Scene, slot: string, node = 's1'): Promise<string | undefined> {
-  await waitUntil(() => scene.records.node(node)?.promotion?.complete === true, {
-    describe: 'the record of the hand-off',
-  });
-  return scene.records.node(node)?.promotion?.ahead.find((entry) => entry.slot === slot)?.outcome;
+  const { ahead } = await handedOver(scene, node);
+  return ahead.find((entry) => entry.slot === slot)?.outcome;
 }
 
 for (const major of [16, 18] as const) {

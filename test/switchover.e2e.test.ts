@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findPgRewind, waitUntil } from '@slotcast/testkit';
-import { assertNothingMissing, handedOver } from './support/failover.ts';
+import { assertNothingMissing, handedOver, protectSlot } from './support/failover.ts';
 import { position, Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
 
@@ -16,10 +16,7 @@ for (const major of [16, 17, 18] as const) {
       const { primary } = scene;
       const standby = scene.standby();
       await createRows(primary);
-      await scene.bothServices(primary);
-      await scene.bothServices(standby);
-      await scene.createSlot('app1', { plugin: 'pgoutput' });
-      await scene.untilReady('app1');
+      await protectSlot(scene);
       await insertRows(primary, 1, 20);
       const first = new SlotReader({ server: primary, slot: 'app1' });
       await first.until([5]);
@@ -136,16 +133,12 @@ test('the old primary comes back with pg_rewind, with WAL of its own, and takes 
   const { primary } = scene;
   const standby = scene.standby();
   await createRows(primary);
-  await scene.bothServices(primary);
-  await scene.bothServices(standby);
-  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await protectSlot(scene);
   await scene.createSlot('app2');
-  await scene.untilReady('app1');
   await scene.untilReady('app2');
   await insertRows(primary, 1, 10);
   await primary.waitForReplay(standby);
-  await standby.setConfig({ primary_conninfo: '' });
-  await standby.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  await standby.cutOff();
   await insertRows(primary, 101, 110);
   await primary.kill();
   await standby.promote();

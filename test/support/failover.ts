@@ -4,8 +4,21 @@ import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import type { Scene } from './scene.ts';
 import { insertRows, SlotReader } from './slot-reader.ts';
 
+type Services = Awaited<ReturnType<Scene['bothServices']>>;
+
 /** A row that no other part of a test writes; its arrival shows that a reader has come to the present. */
 let marker = 1_000_000;
+
+/** Starts both services beside the primary and the first standby, makes the slot `app1`, and waits until the standby could take it over. */
+export async function protectSlot(
+  scene: Scene,
+): Promise<{ readonly there: Services; readonly here: Services }> {
+  const there = await scene.bothServices(scene.primary);
+  const here = await scene.bothServices(scene.standby());
+  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.untilReady('app1');
+  return { there, here };
+}
 
 /** Waits until the hand-off on a node is on record, for a promotion after `since` if that is given. */
 export async function handedOver(scene: Scene, node: string, since?: Promotion): Promise<Promotion> {

@@ -209,7 +209,8 @@ export class PostgresServer {
 
   /** Throws this server's data away and makes it a standby of `upstream` from a new base backup, without any slots. */
   async recloneFrom(upstream: PostgresServer, options: FollowOptions = {}): Promise<void> {
-    const slotName = await this.#reserveSlot(upstream, options);
+    // It keeps the WAL that is streamed afterwards.
+    await this.#reserveSlot(upstream, options);
     await this.stop('immediate');
     await rm(this.dataFolder, { recursive: true, force: true });
     await takeBaseBackup({
@@ -219,26 +220,24 @@ export class PostgresServer {
       to: this.dataFolder,
       user: this.#parts.binaries.user,
     });
-    await this.#writeOwned('standby.signal', '');
-    await this.setConfig(this.#upstreamSettings(upstream, slotName));
-    await this.start();
-    if (options.waitForStreaming !== false) {
-      await waitForStreaming(this, upstream, options.timeoutMs ?? WAIT_TIMEOUT_MS);
-    }
+    await this.follow(upstream, options);
   }
 
   /** Makes this server, which is down, a standby of `upstream` with pg_rewind: it keeps the data folder up to where the two parted. */
   async rewindTo(upstream: PostgresServer, executable: string): Promise<void> {
-    const slotName = await this.#reserveSlot(upstream, {});
+    await this.#reserveSlot(upstream, {});
     const source = `host=127.0.0.1 port=${upstream.port} user=${SUPERUSER} dbname=postgres`;
     await run(executable, ['--target-pgdata', this.dataFolder, '--source-server', source, '--no-sync'], {
       cwd: this.#parts.folder,
       ...this.#parts.binaries.user,
     });
-    await this.#writeOwned('standby.signal', '');
-    await this.setConfig(this.#upstreamSettings(upstream, slotName));
-    await this.start();
-    await waitForStreaming(this, upstream, WAIT_TIMEOUT_MS);
+    await this.follow(upstream);
+  }
+
+  /** Takes the upstream away from this standby, and waits until it receives nothing any more. */
+  async cutOff(): Promise<void> {
+    await this.setConfig({ primary_conninfo: '' });
+    await this.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
   }
 
   /** What `pg.Client` needs to connect; to database `postgres` as superuser by default. */

@@ -116,8 +116,7 @@ async function getAhead(talk: Talk, stage: Stage, belongings: Belongings): Promi
     done: () => 'the slots are ready on the standby',
   });
   await server.waitForReplay(stage.standbys[0]?.server ?? server);
-  await standby?.server.setConfig({ primary_conninfo: '' });
-  await standby?.server.waitFor('select from pg_stat_wal_receiver', (rows) => rows.length === 0);
+  await standby?.server.cutOff();
   await fill(server, AHEAD_BYTES);
   await insertOrders(server, 2, ROWS_AHEAD + 1);
   const { lsn } = await readWalPlace(server);

@@ -46,17 +46,19 @@ export function publishedOn(
   newest: NewestRecords,
 ): PublishedLine {
   const { desired, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
-  const names = listedSlots(manifest);
-  const isLive = ([name, event]: readonly [SlotName, SlotEvent]): boolean =>
-    event.op !== 'drop' && !isMissing({ manifest, listed: names.has(name) }, event);
-  const published = new Map([...desired].filter(isLive));
+  const published = liveEvents(desired, manifest);
   const origins: EventOrigin[] = [...desired.values(), ...(manifest === undefined ? [] : [manifest])];
   const lastOrigin = origins.reduce<EventOrigin | undefined>(
     (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
     undefined,
   );
   const lineage = newest.manifest?.lineage;
-  return { published, manifest, lastOrigin, elsewhere: eventsElsewhere(history, newest), lineage };
+  const elsewhere = new Map(
+    [...liveEvents(newest.events, newest.manifest)].filter(
+      ([, event]) => branchOf(history, event) !== 'on_history',
+    ),
+  );
+  return { published, manifest, lastOrigin, elsewhere, lineage };
 }
 
 /**
@@ -71,15 +73,15 @@ export function besideOwn(
   return { ...line, elsewhere: new Map([...line.elsewhere].filter(([, event]) => isOther(event))) };
 }
 
-function eventsElsewhere(
-  history: TimelineHistory,
-  { events, manifest }: NewestRecords,
+/** Without slots that were dropped, or that a newer manifest no longer lists. */
+function liveEvents(
+  events: ReadonlyMap<SlotName, SlotEvent>,
+  manifest: Manifest | undefined,
 ): Map<SlotName, SlotEvent> {
   const names = listedSlots(manifest);
   return new Map(
     [...events].filter(
-      ([name, event]) =>
-        branchOf(history, event) !== 'on_history' && !isMissing({ manifest, listed: names.has(name) }, event),
+      ([name, event]) => event.op !== 'drop' && !isMissing({ manifest, listed: names.has(name) }, event),
     ),
   );
 }

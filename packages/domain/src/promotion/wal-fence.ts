@@ -43,8 +43,9 @@ export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
 /**
  * How far the fence is to be raised on a server that left its timeline at `switchLsn`, in ascending order: first past what consumers
  * are known to have confirmed, then past what they may have. `published`: the newest event of each slot on the line of descent until
- * there; `elsewhere`: those on other branches, because a consumer asks by the number of its position; `lastOrigin`: the newest record of any kind, which tells how much WAL the former primary had at least. The margin is counted from
- * there, because consumers went on from there while this server may have been far behind.
+ * there; `elsewhere`: those on other branches, because a consumer asks by the number of its position; `lastOrigin`: the newest record of
+ * any kind, which tells how much WAL the former primary had at least. The margin is counted from there, because consumers went on from there
+ * while this server may have been far behind.
  */
 export function fenceTargets(input: {
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
@@ -74,9 +75,10 @@ export type EarlierFences = ReadonlyMap<Timeline, Lsn>;
 /** The fences of earlier promotions on this line of descent, as nodes have recorded them. */
 export function earlierFences(history: TimelineHistory, promotions: Iterable<Promotion>): EarlierFences {
   const fences = new Map<Timeline, Lsn>();
+  const begun = begunAfter(history);
   for (const { timeline, switchLsn, fencedLsn: fenced } of promotions) {
-    const begun = begunAfter(history).find((each) => each.timeline === timeline);
-    if (begun?.switchLsn === switchLsn && fenced !== undefined) {
+    const began = begun.find((each) => each.timeline === timeline);
+    if (began?.switchLsn === switchLsn && fenced !== undefined) {
       fences.set(timeline, fenced);
     }
   }
