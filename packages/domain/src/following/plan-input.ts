@@ -1,0 +1,68 @@
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
+import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
+import type { PinFacts } from './catalog-pin.ts';
+import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
+
+/** A temporary slot of one database that decodes, or will, from a consistent point on. */
+export interface Probe {
+  /** Absent while the server still looks for the point where decoding may start. */
+  readonly consistentPoint?: Lsn | undefined;
+}
+
+/** What an operator chose, and what the server allows. */
+export interface PlanPolicy {
+  readonly wanted: (slot: SlotState) => boolean;
+  readonly dropExtraSlots: boolean;
+  readonly onConflict: 'report' | 'replace';
+  readonly allowedPlugins: readonly string[];
+  readonly limits: ReadinessLimits;
+  /** WAL that one advance may decode, so that progress is kept and a stop is prompt. */
+  readonly advanceStepBytes: bigint;
+  /** How long a two_phase slot may stand under its real name before the primary's consumer has passed it. */
+  readonly unprovenTimeoutMs: number;
+}
+
+/** Everything that a plan depends on. */
+export interface PlanInput {
+  readonly desired: ReadonlyMap<SlotName, SlotEvent>;
+  readonly manifest: Manifest;
+  /** Events that replay has not reached; the measure of lag. */
+  readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
+  readonly replayLsn: Lsn;
+  readonly local: readonly LocalSlot[];
+  readonly ownership: ReadonlyMap<SlotName, Ownership>;
+  readonly probes: ReadonlyMap<string, Probe>;
+  /** Slots with a creation under way, or in back-off after an error; the text says why. */
+  readonly held: ReadonlyMap<SlotName, string>;
+  readonly unprovenSince: ReadonlyMap<SlotName, number>;
+  readonly pin: PinFacts;
+  /** As the primary's publisher told it last. */
+  readonly oldestTransaction?: OpenTransaction | undefined;
+  readonly maxReplicationSlots: number;
+  readonly syncReplicationSlots: boolean;
+  /** Plugins that the server itself allows (`output_plugin_libraries`); absent where it has no such setting. */
+  readonly serverPlugins?: readonly string[] | undefined;
+  readonly heartbeatAgeMs: number;
+  readonly policy: PlanPolicy;
+  readonly now: number;
+}
+
+/** One slot, and all that is known of it alone. */
+export interface Subject {
+  readonly name: SlotName;
+  readonly event: SlotEvent | undefined;
+  readonly local: LocalSlot | undefined;
+  readonly owned: Ownership | undefined;
+  /** The manifest names it. */
+  readonly listed: boolean;
+}
+
+/** A slot that lives on the primary at this server's point in WAL. */
+export interface LiveSubject extends Subject {
+  readonly event: SlotEvent;
+  readonly state: SlotState;
+}

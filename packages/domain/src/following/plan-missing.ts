@@ -1,0 +1,65 @@
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import { waitsForTransactions } from '../vocabulary/open-transaction.ts';
+import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
+import type { LiveSubject, PlanInput } from './plan-input.ts';
+import { findObstacle } from './slot-obstacle.ts';
+import { type SlotVerdict, verdict } from './slot-verdict.ts';
+
+/** A slot that is not here yet: found out where decoding may start, owned, then copied. */
+export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict {
+  const { name, event, owned, state } = subject;
+  const { allowedPlugins } = input.policy;
+  const obstacle = findObstacle(state.plugin ?? '', {
+    ...input,
+    allowedPlugins,
+    serverPlugins: input.serverPlugins,
+  });
+  if (obstacle !== undefined) {
+    return verdict(subject, 'blocked', obstacle);
+  }
+  const database = state.database ?? '';
+  const plugin = state.plugin ?? '';
+  const probe = input.probes.get(database);
+  if (probe === undefined) {
+    const reason = 'a temporary slot is being made to find where decoding may start';
+    return verdict(subject, 'catching_up', reason, { kind: 'probe', slot: name, database, plugin });
+  }
+  if (probe.consistentPoint === undefined) {
+    return verdict(subject, 'catching_up', waitsForTransactions(input.oldestTransaction));
+  }
+  if (state.confirmedFlushLsn === undefined || state.confirmedFlushLsn < probe.consistentPoint) {
+    return verdict(subject, 'catching_up', waitsForConsumer(state, probe.consistentPoint));
+  }
+  const claimed = {
+    incarnation: event.incarnation,
+    lineage: input.manifest.lineage,
+    proven: !state.twoPhase,
+  };
+  if (owned === undefined || !sameOwnership(owned, claimed)) {
+    return verdict(subject, 'catching_up', 'ownership is being recorded', {
+      kind: 'own',
+      slot: name,
+      ownership: claimed,
+    });
+  }
+  return state.twoPhase
+    ? verdict(subject, 'catching_up', 'is being made', {
+        kind: 'create_two_phase',
+        slot: name,
+        database,
+        plugin,
+      })
+    : verdict(subject, 'catching_up', 'is being made', { kind: 'copy', slot: name, database, plugin });
+}
+
+function sameOwnership(a: Ownership, b: Ownership): boolean {
+  return sameIncarnation(a.incarnation, b.incarnation) && a.lineage === b.lineage && a.proven === b.proven;
+}
+
+/** What a slot that was made here at `position` waits for. */
+export function waitsForConsumer(state: SlotState, position: Lsn): string {
+  const now = state.confirmedFlushLsn === undefined ? 'nothing' : formatLsn(state.confirmedFlushLsn);
+  return `waits for the consumer of slot ${state.name} on the primary to confirm ${formatLsn(position)} (now ${now})`;
+}

@@ -1,0 +1,78 @@
+import { lsn, minLsn } from '../vocabulary/lsn.ts';
+import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import { isInvalidated, type LocalSlot, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
+import { planConflict } from './plan-conflict.ts';
+import type { LiveSubject, PlanInput } from './plan-input.ts';
+import { planUnproven } from './plan-unproven.ts';
+import { judgeReadiness } from './slot-readiness.ts';
+import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
+
+/** A slot of that name is here: kept and moved where it is slotcast's and sound, else made anew. */
+export function planPresent(input: PlanInput, subject: LiveSubject, local: LocalSlot): SlotVerdict {
+  const { name, event, owned, state } = subject;
+  if (owned === undefined) {
+    return planConflict(input, subject, local);
+  }
+  if (!sameIdentity(local, state)) {
+    return verdict(subject, 'catching_up', 'is being remade: plugin, database or two_phase changed', {
+      kind: 'drop',
+      slot: name,
+      reason: 'remade with other properties on the primary',
+    });
+  }
+  if (owned.lineage !== input.manifest.lineage) {
+    const adopted = { ...owned, incarnation: event.incarnation, lineage: input.manifest.lineage };
+    return verdict(subject, 'catching_up', 'ownership is being recorded anew for a recreated topic', {
+      kind: 'own',
+      slot: name,
+      ownership: adopted,
+    });
+  }
+  if (!sameIncarnation(owned.incarnation, event.incarnation)) {
+    return verdict(subject, 'catching_up', 'is being remade: dropped and created again on the primary', {
+      kind: 'drop',
+      slot: name,
+      reason: 'dropped and created again on the primary',
+    });
+  }
+  if (isInvalidated(local)) {
+    const why = `invalidated on this server only (${local.invalidationReason ?? 'wal_removed'})`;
+    return verdict(subject, 'catching_up', `is being remade: ${why}`, {
+      kind: 'drop',
+      slot: name,
+      reason: why,
+    });
+  }
+  if (local.confirmedFlushLsn === undefined) {
+    return verdict(subject, 'catching_up', 'is in the making by another session');
+  }
+  if (!owned.proven) {
+    return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });
+  }
+  // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
+  const { pin, heartbeatAgeMs, now, policy } = input;
+  const waiting = input.waiting.get(name);
+  const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits };
+  const readiness = judgeReadiness(facts);
+  return verdict(subject, readiness.state, readiness.reason, nextAdvance(input, state, local));
+}
+
+/** The next target: never past replay, never backwards, never one that is reached, and no more WAL than one step. */
+function nextAdvance(input: PlanInput, state: SlotState, local: LocalSlot): SlotAction | undefined {
+  const from = local.confirmedFlushLsn;
+  if (from === undefined || state.confirmedFlushLsn === undefined) {
+    return undefined;
+  }
+  const goal = minLsn(state.confirmedFlushLsn, input.replayLsn);
+  if (goal <= from) {
+    return undefined;
+  }
+  const step = lsn(from + input.policy.advanceStepBytes);
+  return {
+    kind: 'advance',
+    slot: local.name,
+    database: local.database ?? '',
+    target: minLsn(step, goal),
+    goal,
+  };
+}
