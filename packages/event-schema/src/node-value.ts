@@ -24,6 +24,8 @@ export function nodeStatusFields(status: NodeStatus): object {
     system_identifier: status.systemIdentifier,
     timeline: toLong('timeline', status.timeline),
     server_version: toLong('server_version', status.serverVersion),
+    server_started_at: orNull(status.serverStartedAt, (ms) => toTimestamp('server_started_at', ms)),
+    flush_lsn: status.flushLsn ?? null,
     replay_lsn: status.replayLsn ?? null,
     receive_lsn: status.receiveLsn ?? null,
     upstream: status.upstream ?? null,
@@ -32,14 +34,14 @@ export function nodeStatusFields(status: NodeStatus): object {
     physical_slots: status.physicalSlots.map((slot) => ({
       name: slot.name,
       catalog_xmin: orNull(slot.catalogXmin, (xid) => toLong('catalog_xmin', xid)),
+      active: slot.active ?? null,
+      invalidated: slot.invalidated ?? null,
     })),
     wants_standby_snapshot: status.wantsStandbySnapshot,
-    oldest_transaction: orNull(status.oldestTransaction, ({ xid, pid, gid, since }) => ({
-      xid: toLong('xid', xid),
-      pid: orNull(pid, (id) => toLong('pid', id)),
-      gid: gid ?? null,
-      since: orNull(since, (ms) => toTimestamp('since', ms)),
-    })),
+    oldest_transaction: orNull(status.oldestTransaction, openTransactionFields),
+    prepared_transactions: (status.preparedTransactions ?? []).map(openTransactionFields),
+    unreadable_slots: (status.unreadableSlots ?? []).map(({ slot, reason }) => ({ slot, reason })),
+    alarm: status.alarm ?? null,
     lineage: status.lineage ?? null,
     promotion: orNull(status.promotion, promotionFields),
     canary: orNull(status.canary, ({ lagMs, time }) => ({
@@ -50,14 +52,30 @@ export function nodeStatusFields(status: NodeStatus): object {
   };
 }
 
+function openTransactionFields({ xid, pid, gid, since }: OpenTransaction): object {
+  return {
+    xid: toLong('xid', xid),
+    pid: orNull(pid, (id) => toLong('pid', id)),
+    gid: gid ?? null,
+    since: orNull(since, (ms) => toTimestamp('since', ms)),
+  };
+}
+
 /** Reads what `nodeStatusFields` wrote. Throws a RangeError on values that the domain does not have. */
 export function readNodeStatus(fields: FieldReader): NodeStatus {
+  const serverStartedAt = fields.optionalInteger('server_started_at');
+  const flushLsn = fields.optionalPosition('flush_lsn');
   const replayLsn = fields.optionalPosition('replay_lsn');
   const receiveLsn = fields.optionalPosition('receive_lsn');
   const upstream = fields.optionalText('upstream');
   const primarySlotName = fields.optionalText('primary_slot_name');
   const hotStandbyFeedback = fields.optionalFlag('hot_standby_feedback');
-  const oldestTransaction = readOpenTransaction(fields.optionalRecord('oldest_transaction'));
+  const oldest = fields.optionalRecord('oldest_transaction');
+  const preparedTransactions = fields.records('prepared_transactions').map(readOpenTransaction);
+  const unreadableSlots = fields
+    .records('unreadable_slots')
+    .map((entry) => ({ slot: entry.text('slot'), reason: entry.text('reason') }));
+  const alarm = fields.optionalText('alarm');
   const lineage = fields.optionalText('lineage');
   const promotion = readPromotion(fields.optionalRecord('promotion'));
   const canary = fields.optionalRecord('canary');
@@ -70,6 +88,8 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
     systemIdentifier: parseSystemIdentifier(fields.text('system_identifier')),
     timeline: timeline(fields.integer('timeline')),
     serverVersion: fields.integer('server_version'),
+    ...(serverStartedAt !== undefined && { serverStartedAt }),
+    ...(flushLsn !== undefined && { flushLsn }),
     ...(replayLsn !== undefined && { replayLsn }),
     ...(receiveLsn !== undefined && { receiveLsn }),
     ...(upstream !== undefined && { upstream }),
@@ -77,13 +97,20 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
     ...(hotStandbyFeedback !== undefined && { hotStandbyFeedback }),
     physicalSlots: fields.records('physical_slots').map((slot) => {
       const catalogXmin = slot.optionalInteger('catalog_xmin');
+      const active = slot.optionalFlag('active');
+      const invalidated = slot.optionalFlag('invalidated');
       return {
         name: parseSlotName(slot.text('name')),
         ...(catalogXmin !== undefined && { catalogXmin }),
+        ...(active !== undefined && { active }),
+        ...(invalidated !== undefined && { invalidated }),
       };
     }),
     wantsStandbySnapshot: fields.flag('wants_standby_snapshot'),
-    ...(oldestTransaction !== undefined && { oldestTransaction }),
+    ...(oldest !== undefined && { oldestTransaction: readOpenTransaction(oldest) }),
+    ...(preparedTransactions.length > 0 && { preparedTransactions }),
+    ...(unreadableSlots.length > 0 && { unreadableSlots }),
+    ...(alarm !== undefined && { alarm }),
     ...(lineage !== undefined && { lineage }),
     ...(promotion !== undefined && { promotion }),
     ...(canary !== undefined && {
@@ -93,10 +120,7 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
   };
 }
 
-function readOpenTransaction(fields: FieldReader | undefined): OpenTransaction | undefined {
-  if (fields === undefined) {
-    return undefined;
-  }
+function readOpenTransaction(fields: FieldReader): OpenTransaction {
   const pid = fields.optionalInteger('pid');
   const gid = fields.optionalText('gid');
   const since = fields.optionalInteger('since');
@@ -118,6 +142,7 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
       incarnation: incarnationFields(ownership.incarnation),
       lineage: ownership.lineage,
       proven: ownership.proven,
+      highest_lsn: ownership.highestLsn ?? null,
     })),
     state: status.state,
     reason: status.reason,
@@ -150,9 +175,11 @@ function readOwnership(fields: FieldReader | undefined): Ownership | undefined {
   if (fields === undefined) {
     return undefined;
   }
+  const highestLsn = fields.optionalPosition('highest_lsn');
   return {
     incarnation: readIncarnation(fields.record('incarnation')),
     lineage: fields.text('lineage'),
     proven: fields.flag('proven'),
+    ...(highestLsn !== undefined && { highestLsn }),
   };
 }

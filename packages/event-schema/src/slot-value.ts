@@ -24,6 +24,7 @@ export function slotEventFields(event: SlotEvent, state: SlotState): object {
     type: state.type,
     plugin: state.plugin ?? null,
     database: state.database ?? null,
+    database_oid: orNull(state.databaseOid, (oid) => toLong('database_oid', oid)),
     two_phase: state.twoPhase,
     two_phase_at: state.twoPhaseAt ?? null,
     failover: state.failover,
@@ -120,6 +121,7 @@ export function readIncarnation(fields: FieldReader): Incarnation {
 function readSlotState(fields: FieldReader): SlotState {
   const plugin = fields.optionalText('plugin');
   const database = fields.optionalText('database');
+  const databaseOid = fields.optionalInteger('database_oid');
   const twoPhaseAt = fields.optionalPosition('two_phase_at');
   const restartLsn = fields.optionalPosition('restart_lsn');
   const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
@@ -134,6 +136,7 @@ function readSlotState(fields: FieldReader): SlotState {
     type: fields.symbol('type', slotTypes),
     ...(plugin !== undefined && { plugin }),
     ...(database !== undefined && { database }),
+    ...(databaseOid !== undefined && { databaseOid }),
     twoPhase: fields.flag('two_phase'),
     ...(twoPhaseAt !== undefined && { twoPhaseAt }),
     failover: fields.flag('failover'),

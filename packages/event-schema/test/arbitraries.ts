@@ -7,6 +7,7 @@ import {
   type NodeSlotStatus,
   type NodeStatus,
   nodeRoles,
+  type OpenTransaction,
   type Promotion,
   parseSlotName,
   parseSystemIdentifier,
@@ -59,6 +60,7 @@ const anySlotState: fc.Arbitrary<SlotState> = fc.record(
     type: fc.constantFrom(...slotTypes),
     plugin: anyText,
     database: anyText,
+    databaseOid: anyXid,
     twoPhase: fc.boolean(),
     twoPhaseAt: anyLsn,
     failover: fc.boolean(),
@@ -135,6 +137,11 @@ const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
   { ...plain, requiredKeys: ['timeline', 'switchLsn', 'complete', 'ahead', 'lost', 'time'] },
 );
 
+const anyTransaction: fc.Arbitrary<OpenTransaction> = fc.record(
+  { xid: anyXid, pid: anyNumber, gid: anyText, since: anyTime },
+  { ...plain, requiredKeys: ['xid'] },
+);
+
 export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
   {
     kind: fc.constant('node' as const),
@@ -145,20 +152,28 @@ export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
     systemIdentifier: anySystemIdentifier,
     timeline: anyTimeline,
     serverVersion: anyNumber,
+    serverStartedAt: anyTime,
+    flushLsn: anyLsn,
     replayLsn: anyLsn,
     receiveLsn: anyLsn,
     upstream: anyText,
     primarySlotName: anyText,
     hotStandbyFeedback: fc.boolean(),
     physicalSlots: fc.array(
-      fc.record({ name: anySlotName, catalogXmin: anyXid }, { ...plain, requiredKeys: ['name'] }),
+      fc.record(
+        { name: anySlotName, catalogXmin: anyXid, active: fc.boolean(), invalidated: fc.boolean() },
+        { ...plain, requiredKeys: ['name'] },
+      ),
       { maxLength: 5 },
     ),
     wantsStandbySnapshot: fc.boolean(),
-    oldestTransaction: fc.record(
-      { xid: anyXid, pid: anyNumber, gid: anyText, since: anyTime },
-      { ...plain, requiredKeys: ['xid'] },
-    ),
+    oldestTransaction: anyTransaction,
+    preparedTransactions: fc.array(anyTransaction, { minLength: 1, maxLength: 3 }),
+    unreadableSlots: fc.array(fc.record({ slot: anyText, reason: anyText }, plain), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    alarm: anyText,
     lineage: anyText,
     promotion: anyPromotion,
     canary: fc.record({ lagMs: anyNumber, time: anyTime }, plain),
@@ -173,7 +188,10 @@ export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
     node: anyNodeName,
     slot: anySlotName,
     role: fc.constantFrom(...nodeRoles),
-    ownership: fc.record({ incarnation: anyIncarnation, lineage: anyText, proven: fc.boolean() }, plain),
+    ownership: fc.record(
+      { incarnation: anyIncarnation, lineage: anyText, proven: fc.boolean(), highestLsn: anyLsn },
+      { ...plain, requiredKeys: ['incarnation', 'lineage', 'proven'] },
+    ),
     state: fc.constantFrom(...readinessStates),
     reason: anyText,
     restartLsn: anyLsn,

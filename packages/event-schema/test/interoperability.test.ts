@@ -62,6 +62,7 @@ describe("Avro's Python package", { timeout: 180_000 }, () => {
       type: 'logical',
       plugin: 'pgoutput',
       database: 'shop',
+      database_oid: '16384',
       two_phase: true,
       two_phase_at: String(0x16b3000000n),
       failover: true,
@@ -86,8 +87,8 @@ describe("Avro's Python package", { timeout: 180_000 }, () => {
     assert.equal(values[1]?.fields['receive_lsn'], '9223372036854775807');
     assert.equal(values[1]?.fields['hot_standby_feedback'], true);
     assert.deepEqual(values[1]?.fields['physical_slots'], [
-      { name: 'db3', catalog_xmin: '3999999999' },
-      { name: 'db4', catalog_xmin: null },
+      { name: 'db3', catalog_xmin: '3999999999', active: true, invalidated: false },
+      { name: 'db4', catalog_xmin: null, active: null, invalidated: null },
     ]);
   });
 

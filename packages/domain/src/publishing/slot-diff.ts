@@ -35,6 +35,7 @@ const fieldRoles = {
   type: 'identity',
   plugin: 'identity',
   database: 'identity',
+  databaseOid: 'news',
   twoPhase: 'identity',
   twoPhaseAt: 'position',
   failover: 'news',

@@ -25,6 +25,17 @@ export type ReadinessState = (typeof readinessStates)[number];
 export interface PhysicalSlotPin {
   readonly name: SlotName;
   readonly catalogXmin?: number | undefined;
+  /** A standby streams through it. */
+  readonly active?: boolean | undefined;
+  /** It was invalidated, and holds nothing back. */
+  readonly invalidated?: boolean | undefined;
+}
+
+/** A slot that cannot be carried as its server shows it. */
+export interface UnreadableSlot {
+  /** As the server shows it; it need not be a name that PostgreSQL accepts. */
+  readonly slot: string;
+  readonly reason: string;
 }
 
 /** The last end-to-end measurement on a standby. */
@@ -47,6 +58,10 @@ export interface NodeStatus {
   readonly systemIdentifier: SystemIdentifier;
   readonly timeline: Timeline;
   readonly serverVersion: number;
+  /** `pg_postmaster_start_time()` in milliseconds since 1970: it tells one server from another that has the same name. */
+  readonly serverStartedAt?: number | undefined;
+  /** Flushed WAL of a primary when `preparedTransactions` was read. */
+  readonly flushLsn?: Lsn | undefined;
   readonly replayLsn?: Lsn | undefined;
   readonly receiveLsn?: Lsn | undefined;
   /** Host and port that the standby streams from. */
@@ -59,6 +74,12 @@ export interface NodeStatus {
   readonly wantsStandbySnapshot: boolean;
   /** The transaction with the oldest id on a primary: what delays the making of a slot on a standby. */
   readonly oldestTransaction?: OpenTransaction | undefined;
+  /** Transactions that are prepared on a primary. */
+  readonly preparedTransactions?: readonly OpenTransaction[] | undefined;
+  /** Slots of the server whose rows cannot be right, which are left alone. */
+  readonly unreadableSlots?: readonly UnreadableSlot[] | undefined;
+  /** Why a standby does nothing to its slots, and does not stand by what it wrote of them before. */
+  readonly alarm?: string | undefined;
   /** Lineage of the slots topic that this node last applied. */
   readonly lineage?: string | undefined;
   /** The last promotion of the server, by which it became a primary. */
@@ -91,4 +112,6 @@ export interface Ownership {
   readonly lineage: string;
   /** False for a two_phase slot whose own consistent point the primary's consumer has not passed yet: not safe to use. */
   readonly proven: boolean;
+  /** Highest confirmed_flush_lsn that was ever published for the incarnation, as far as this node knew. */
+  readonly highestLsn?: Lsn | undefined;
 }

@@ -12,6 +12,8 @@ export interface SlotState {
   readonly plugin?: string | undefined;
   /** Database name; logical slots only. */
   readonly database?: string | undefined;
+  /** Oid of that database, which stays when it is renamed; logical slots only. */
+  readonly databaseOid?: number | undefined;
   readonly twoPhase: boolean;
   /** Where decoding of prepared transactions began (column of 18). */
   readonly twoPhaseAt?: Lsn | undefined;
