@@ -25,13 +25,37 @@ const jsonSettings = z.record(
  * `NAME=value`. Never throws; values are not repeated in the problems, as they may be secrets.
  */
 export function readConfigFile(path: string): FileContent {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    return { settings: [], problems: [`the configuration file ${path} cannot be read: ${errorText(error)}`] };
+  }
   let content: string;
   try {
-    content = readFileSync(path, 'utf8');
-  } catch (error) {
-    return { settings: [], problems: [`the configuration file cannot be read: ${errorText(error)}`] };
+    // Leaves a byte order mark out.
+    content = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return { settings: [], problems: [`file ${path} is not text in UTF-8; save it in that encoding`] };
   }
-  return path.endsWith('.json') ? readJson(path, content) : readEnv(path, content);
+  const read = path.endsWith('.json') ? readJson(path, content) : readEnv(path, content);
+  return { settings: read.settings, problems: [...read.problems, ...repeatedNames(read.settings)] };
+}
+
+/** Which of two lines is meant, nobody can tell: the other one would be ignored. */
+function repeatedNames(settings: readonly FileSetting[]): string[] {
+  const first = new Map<string, FileSetting>();
+  const problems: string[] = [];
+  for (const setting of settings) {
+    const earlier = first.get(setting.name);
+    if (earlier === undefined) {
+      first.set(setting.name, setting);
+    } else {
+      const places = [...new Set([earlier.origin, setting.origin])].join(' and ');
+      problems.push(`${setting.name}: is given twice (from ${places}); keep the one that is meant`);
+    }
+  }
+  return problems;
 }
 
 function readJson(path: string, content: string): FileContent {
@@ -57,13 +81,30 @@ function readJson(path: string, content: string): FileContent {
     };
   }
   const settings: FileSetting[] = [];
-  for (const [name, entry] of Object.entries(parsed.data)) {
-    if (entry !== null) {
+  for (const name of namesOf(content)) {
+    const entry = parsed.data[name];
+    if (entry !== null && entry !== undefined) {
       const text = Array.isArray(entry) ? entry.join(',') : String(entry);
       settings.push({ name, text, origin: `file ${path}` });
     }
   }
   return { settings, problems: [] };
+}
+
+/** The names in the outermost object of a JSON text, repeated ones, too, of which `JSON.parse` keeps the last without a word. */
+function namesOf(json: string): string[] {
+  const names: string[] = [];
+  let depth = 0;
+  for (const [token, text] of json.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (text !== undefined && depth === 1) {
+      names.push(String(JSON.parse(text)));
+    } else if (token === '{' || token === '[') {
+      depth += 1;
+    } else if (token === '}' || token === ']') {
+      depth -= 1;
+    }
+  }
+  return names;
 }
 
 function readEnv(path: string, content: string): FileContent {

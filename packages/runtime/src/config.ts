@@ -11,6 +11,8 @@ export interface Config extends Settings {
   readonly service: Service;
   /** The text and origin of every setting, by variable name. */
   readonly raw: ReadonlyMap<string, RawSetting>;
+  /** Variables that were left alone, as Kubernetes or Docker put them into the environment. */
+  readonly serviceLinks: readonly string[];
 }
 
 export interface LoadConfigOptions {
@@ -47,7 +49,7 @@ export function loadConfig(options: LoadConfigOptions): Config {
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(problems);
   }
-  return { ...parsed.data, service: options.service, raw: raw.byName };
+  return { ...parsed.data, service: options.service, raw: raw.byName, serviceLinks: raw.serviceLinks };
 }
 
 function isGiven(setting: RawSetting | undefined): boolean {

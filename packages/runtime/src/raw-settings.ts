@@ -7,6 +7,7 @@ import {
   type Service,
 } from './config-table.ts';
 import { nearestName } from './nearest-name.ts';
+import { isServiceLink } from './service-links.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -22,6 +23,8 @@ export interface RawSettings {
   readonly byName: ReadonlyMap<string, RawSetting>;
   /** The file below the environment. */
   readonly file: string | undefined;
+  /** Variables of the environment that look like settings, but were put there by Kubernetes or Docker. */
+  readonly serviceLinks: readonly string[];
   readonly problems: readonly string[];
 }
 
@@ -60,27 +63,29 @@ export function collectRawSettings(options: RawSettingsOptions): RawSettings {
       byName.set(row.name, { text: fallback, origin: 'default' });
     }
   }
-  return { byName, file, problems: [...content.problems, ...unknownNames(options.env, content)] };
+  const unknown = unknownVariables(options.env);
+  const serviceLinks = unknown.filter((name) => isServiceLink(name, options.env));
+  const problems = [
+    ...content.problems,
+    ...unknown.filter((name) => !serviceLinks.includes(name)).map((name) => unknownName(name, 'environment')),
+    ...content.settings
+      .filter(({ name }) => !knownNames.includes(name))
+      .map(({ name, origin }) => unknownName(name, origin)),
+  ];
+  return { byName, file, serviceLinks, problems };
 }
 
 function textOrUndefined(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-function unknownNames(env: Environment, content: FileContent): string[] {
-  const problems: string[] = [];
-  for (const name of Object.keys(env).toSorted()) {
-    const own = OWN_PREFIXES.some((prefix) => name.startsWith(prefix)) && !name.startsWith(TEST_PREFIX);
-    if (own && name !== CONFIG_FILE_VARIABLE && !knownNames.includes(name)) {
-      problems.push(unknownName(name, 'environment'));
-    }
-  }
-  for (const { name, origin } of content.settings) {
-    if (!knownNames.includes(name)) {
-      problems.push(unknownName(name, origin));
-    }
-  }
-  return problems;
+/** Variables that can only be meant for slotcast, and that it does not know. */
+function unknownVariables(env: Environment): string[] {
+  return Object.keys(env)
+    .filter((name) => OWN_PREFIXES.some((prefix) => name.startsWith(prefix)))
+    .filter((name) => !name.startsWith(TEST_PREFIX) && name !== CONFIG_FILE_VARIABLE)
+    .filter((name) => !knownNames.includes(name))
+    .toSorted();
 }
 
 function unknownName(name: string, origin: string): string {

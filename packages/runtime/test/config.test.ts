@@ -152,6 +152,41 @@ describe('configuration', options, () => {
     assert.match(problems(minimal, 'cli', join(folder, 'none.env'))[0] ?? '', /cannot be read/);
   });
 
+  test('a file that cannot be read is named, with the reason', () => {
+    const [line = ''] = problems(minimal, 'cli', folder);
+    assert.match(line, /EISDIR/);
+    assert.ok(line.startsWith(`the configuration file ${folder} cannot be read`));
+    const utf16 = join(folder, 'utf16.env');
+    writeFileSync(utf16, Buffer.from('\ufeffSLOTCAST_LOG_LEVEL=debug\r\n', 'utf16le'));
+    assert.deepEqual(problems(minimal, 'cli', utf16), [
+      `file ${utf16} is not text in UTF-8; save it in that encoding`,
+    ]);
+  });
+
+  test('a byte order mark and Windows line ends are no part of a file', () => {
+    const env = fileWith('bom.env', '\ufeffSLOTCAST_LOG_LEVEL=debug\r\nSLOTCAST_NODE=db2\r\n');
+    assert.equal(load(minimal, 'cli', env).logLevel, 'debug');
+    assert.equal(load(minimal, 'cli', env).node, 'db2');
+    const json = fileWith('bom.json', '\ufeff{"SLOTCAST_LOG_LEVEL": "debug"}\r\n');
+    assert.equal(load(minimal, 'cli', json).logLevel, 'debug');
+  });
+
+  test('a name that a file gives twice is refused, as one of the two would be ignored', () => {
+    const env = fileWith('twice.env', 'SLOTCAST_NODE=a\nPGUSER=x\nexport SLOTCAST_NODE=b\n');
+    assert.deepEqual(problems(minimal, 'cli', env), [
+      `SLOTCAST_NODE: is given twice (from file ${env}:1 and file ${env}:3); keep the one that is meant`,
+    ]);
+    const json = fileWith(
+      'twice.json',
+      '{"SLOTCAST_NODE": "a", "SLOTCAST_SLOTS": ["x:\\"", "SLOTCAST_NODE"], "PGUSER": "}:", "SLOTCAST_NOD\\u0045" : "b"}',
+    );
+    assert.ok(
+      problems(minimal, 'cli', json).includes(
+        `SLOTCAST_NODE: is given twice (from file ${json}); keep the one that is meant`,
+      ),
+    );
+  });
+
   test('an unknown name is an error that suggests the nearest one', () => {
     assert.deepEqual(problems({ ...minimal, SLOTCAST_LOGLEVEL: 'debug' }), [
       'SLOTCAST_LOGLEVEL: unknown setting (from environment); did you mean SLOTCAST_LOG_LEVEL?',

@@ -86,6 +86,12 @@ async function runNodeService(
   const build = { version: packageVersion(), node, cluster };
   const kafka = kafkaOptions(config);
   const logger = createLogger({ level: config.logLevel, fields: { service: name, cluster, node } });
+  if (config.serviceLinks.length > 0) {
+    logger.debug(
+      { names: config.serviceLinks },
+      'ignored variables that Kubernetes or Docker set for a service',
+    );
+  }
   await runService(
     async (signal) => {
       const log = createKafkaLog({ ...kafka, logger: kafkaLogger(logger) });
