@@ -1,17 +1,18 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
+// Every Node.js must be able to read this file, so it imports nothing and has no new syntax: what an old one cannot load would be the
+// first thing that its user sees, as the stack of some library.
+var oldest = [20, 19];
+var version = process.versions.node.split('.').map(Number);
 
-// Both are read at every garbage collection, so they work although V8 runs already. By default V8 lets the young generation grow to 48 MB
-// and the rest to several times what is in use, before it looks for garbage: more memory than everything else here together.
-setFlagsFromString('--semi-space-growth-factor=1');
-setFlagsFromString('--heap-growing-percent=30');
-
-const main = new URL('../dist/main.js', import.meta.url);
-
-if (existsSync(main)) {
-  await import(main.href);
+if (version[0] > oldest[0] || (version[0] === oldest[0] && version[1] >= oldest[1])) {
+  void import('./start.js');
 } else {
-  process.stderr.write('slotcast is not built yet: run `npm run build` in the checkout first\n');
-  process.exitCode = 1;
+  process.stderr.write(
+    'slotcast: Node.js ' +
+      process.versions.node +
+      ' is too old; install Node.js ' +
+      oldest.join('.') +
+      ' or newer\n',
+  );
+  process.exitCode = 78;
 }
