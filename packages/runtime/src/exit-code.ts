@@ -1,4 +1,7 @@
-/** The exit codes of the `slotcast` binary. A process ended by a second signal exits with 128 + the signal's number. */
+/**
+ * The exit codes of the `slotcast` binary. A command that a signal ended, and a service that a second one ended, exit with 128 + the signal's
+ * number.
+ */
 export const exitCodes = {
   ok: { code: 0, meaning: 'done, or a clean stop' },
   failed: { code: 1, meaning: 'failed; a restart may help' },
@@ -10,7 +13,7 @@ export const exitCodes = {
 export type ExitCodeName = keyof typeof exitCodes;
 export type ExitCode = (typeof exitCodes)[ExitCodeName]['code'];
 
-/** The exit code after a forced stop by the signal with this number (POSIX shells' convention). */
+/** The exit code of a process that the signal with this number ended (POSIX shells' convention). */
 export function signalExitCode(signalNumber: number): number {
   return 128 + signalNumber;
 }

@@ -58,7 +58,7 @@ describe('the reference pages', options, () => {
     const expected = Object.values(exitCodes).map(({ code, meaning }) => [`\`${code}\``, meaning]);
     assert.deepEqual(rowsOf(page('exit-codes.md')), [
       ...expected,
-      ['`128+n`', 'forced by a second signal with the number n'],
+      ['`128+n`', 'ended by the signal with the number n'],
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { adoptAlone } from '@slotcast/consumer';
 import type { SlotName } from '@slotcast/domain';
+import { exitCodes } from '@slotcast/runtime';
 import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';
 import { ADOPT_PATH } from './consumer-commands.ts';
@@ -15,7 +16,7 @@ export async function runAdopt(slot: SlotName, options: PrintOptions): Promise<v
     const answer = (await askConsumer(question)) ?? (await adoptAlone(consumer, slot, signal));
     if (options.output === 'json') {
       await printLine(JSON.stringify(answer));
-      return;
+      return exitCodes.ok.code;
     }
     const adopted = 'adopted' in answer && answer.adopted === true;
     await printLine(
@@ -23,5 +24,6 @@ export async function runAdopt(slot: SlotName, options: PrintOptions): Promise<v
         ? `slot ${slot} on node ${config.node} is slotcast's now: it follows the primary's from here on`
         : `slot ${slot} on node ${config.node} is slotcast's already`,
     );
+    return exitCodes.ok.code;
   });
 }

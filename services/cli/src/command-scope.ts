@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+import { type ExitCode, signalExitCode } from '@slotcast/runtime';
 import type { OutputFormat } from './output.ts';
 
 /** Options that every command takes. */
@@ -11,23 +13,45 @@ export interface PrintOptions extends GlobalOptions {
   readonly output: OutputFormat;
 }
 
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+type StopSignal = (typeof stopSignals)[number];
+
+/** How long a command may take to end once it was interrupted: closing connections is worth no more. */
+const INTERRUPTED_MS = 1000;
+
+/** A command was interrupted: whatever it had found out by then, it is no answer. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  /** 128 and the number of the signal, as shells have it. */
+  readonly exitCode: number;
+
+  constructor(by: StopSignal) {
+    super(`interrupted by ${by}`);
+    this.exitCode = signalExitCode(constants.signals[by]);
+  }
+}
+
 /**
- * Runs a command by hand: SIGINT and SIGTERM abort its signal, which is a clean end, and a second one ends the process by its own
- * effect.
+ * Runs a command by hand; it resolves with its exit code once it has printed its answer. SIGINT and SIGTERM abort its signal, and then it
+ * rejects with Interrupted, whatever the command makes of that. A second one ends the process by its own effect.
  */
-export async function untilInterrupted(command: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function untilInterrupted(command: (signal: AbortSignal) => Promise<ExitCode>): Promise<void> {
   const controller = new AbortController();
-  const stop = (): void => {
-    controller.abort(new Error('interrupted'));
+  let interrupted: Interrupted | undefined;
+  const stop = (by: StopSignal): void => {
+    const reason = new Interrupted(by);
+    interrupted ??= reason;
+    controller.abort(reason);
+    setTimeout(() => process.exit(reason.exitCode), INTERRUPTED_MS).unref();
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  stopSignals.forEach((signal) => process.once(signal, stop));
   try {
-    await command(controller.signal);
+    const exitCode = await command(controller.signal);
+    process.exitCode = interrupted === undefined ? exitCode : interrupted.exitCode;
   } catch (error) {
-    if (error !== controller.signal.reason) {
-      throw error;
-    }
+    // What went wrong because of the interruption is no news.
+    throw interrupted ?? error;
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    stopSignals.forEach((signal) => process.off(signal, stop));
   }
 }

@@ -1,5 +1,13 @@
-import { type Config, type ConfigLine, describeConfig, loadConfig, type Service } from '@slotcast/runtime';
-import type { PrintOptions } from './command-scope.ts';
+import {
+  type Config,
+  type ConfigLine,
+  describeConfig,
+  type ExitCode,
+  exitCodes,
+  loadConfig,
+  type Service,
+} from '@slotcast/runtime';
+import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { printable, printLine } from './output.ts';
 
 export interface ConfigOptions extends PrintOptions {
@@ -9,16 +17,20 @@ export interface ConfigOptions extends PrintOptions {
 /** `slotcast config`: what is in effect and where it came from, without secrets. Throws a ConfigError. */
 export async function runConfig(options: ConfigOptions): Promise<void> {
   const config: Config = loadConfig({ env: process.env, file: options.config, service: options.service });
-  const lines = describeConfig(config);
+  await untilInterrupted(() => print(describeConfig(config), options));
+}
+
+async function print(lines: readonly ConfigLine[], options: ConfigOptions): Promise<ExitCode> {
   if (options.output === 'json') {
     await printLine(JSON.stringify(asObject(lines), undefined, 2));
-    return;
+    return exitCodes.ok.code;
   }
   const nameWidth = Math.max(...lines.map((line) => line.name.length));
   const valueWidth = Math.max(...lines.map((line) => shown(line).length));
   for (const line of lines) {
     await printLine(`${line.name.padEnd(nameWidth)}  ${shown(line).padEnd(valueWidth)}  ${line.origin}`);
   }
+  return exitCodes.ok.code;
 }
 
 function asObject(lines: readonly ConfigLine[]): object {

@@ -1,6 +1,6 @@
-import { exitCodes, loadConfig, postgresEnvironment } from '@slotcast/runtime';
+import { type Config, type ExitCode, exitCodes, loadConfig, postgresEnvironment } from '@slotcast/runtime';
 import { checkReport } from './check-report.ts';
-import type { PrintOptions } from './command-scope.ts';
+import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { diagnose } from './doctor-checks.ts';
 import { examineKafka } from './examine-kafka.ts';
 import { examineServer } from './examine-server.ts';
@@ -15,6 +15,10 @@ export async function runDoctor(options: PrintOptions): Promise<void> {
   const config = loadConfig({ env: process.env, file: options.config, service: 'consumer' });
   // node-postgres and pgpass read these from the environment only; here they may come from a file.
   Object.assign(process.env, postgresEnvironment(config));
+  await untilInterrupted(() => examine(config, options));
+}
+
+async function examine(config: Config, options: PrintOptions): Promise<ExitCode> {
   const [server, kafka] = await Promise.all([examineServer(config), examineKafka(config)]);
   const checks = diagnose(config, server, kafka);
   if (options.output === 'json') {
@@ -24,9 +28,7 @@ export async function runDoctor(options: PrintOptions): Promise<void> {
       await printLine(line);
     }
   }
-  if (checks.some(({ outcome }) => outcome === 'failed')) {
-    process.exitCode = exitCodes.negative.code;
-  }
+  return checks.some(({ outcome }) => outcome === 'failed') ? exitCodes.negative.code : exitCodes.ok.code;
 }
 
 function hasColours(): boolean {

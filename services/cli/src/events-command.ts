@@ -1,7 +1,7 @@
 import type { SlotName } from '@slotcast/domain';
 import { type EventLog, type LogRecord, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import { type Config, loadConfig, SlotcastError } from '@slotcast/runtime';
+import { type Config, exitCodes, loadConfig, SlotcastError } from '@slotcast/runtime';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { eventLine, type LoggedEvent } from './event-line.ts';
 import { EventTable } from './event-table.ts';
@@ -27,6 +27,7 @@ export async function runEvents(options: EventsOptions): Promise<void> {
         );
       }
       await list({ log, topic, codec: codecOf(config, signal), options, signal });
+      return exitCodes.ok.code;
     }),
   );
 }

@@ -1,18 +1,22 @@
 import { describeError, exitCodeOf, exitCodes, SlotcastError } from '@slotcast/runtime';
 import { CommanderError } from 'commander';
 import { createCommandLine } from './command-line.ts';
-import { endQuietlyWithReader } from './output.ts';
+import { Interrupted } from './command-scope.ts';
+import { endWithReader, exitWhenPrinted } from './output.ts';
 
-endQuietlyWithReader();
-const exitCode = await runCommandLine(process.argv);
-// Kafka's client may still be trying to connect, which nobody waits for any more; what was printed is waited for.
-process.stdout.write('', () => process.exit(exitCode));
+// Nothing is established yet. Only a command that has printed its answer changes this; whatever ends the process before says "failed".
+process.exitCode = exitCodes.failed.code;
+endWithReader();
+exitWhenPrinted(await runCommandLine(process.argv));
 
 async function runCommandLine(argv: readonly string[]): Promise<number> {
   try {
     await createCommandLine().parseAsync(argv);
-    return Number(process.exitCode ?? exitCodes.ok.code);
+    return Number(process.exitCode ?? exitCodes.failed.code);
   } catch (error) {
+    if (error instanceof Interrupted) {
+      return error.exitCode;
+    }
     if (error instanceof CommanderError) {
       return exitCodeOfCommander(error);
     }

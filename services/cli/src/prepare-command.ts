@@ -30,8 +30,9 @@ export async function runPreparePromotion(options: PrepareOptions): Promise<void
     } else {
       await printLine(preparedText(prepared, force));
     }
-    if (!prepared.safe && !force) {
-      process.exitCode = isUnsafe(prepared) ? exitCodes.negative.code : exitCodes.failed.code;
+    if (prepared.safe || force) {
+      return exitCodes.ok.code;
     }
+    return isUnsafe(prepared) ? exitCodes.negative.code : exitCodes.failed.code;
   });
 }

@@ -4,6 +4,7 @@ import {
   type Config,
   createConsumerMetrics,
   createLogger,
+  type ExitCode,
   kafkaOptions,
   loadConfig,
   postgresEnvironment,
@@ -27,7 +28,7 @@ export interface StandbyCommand {
 /** Runs a command that is given beside a standby, with the settings of its consumer. Errors come out with their slotcast code. */
 export async function onStandby(
   options: GlobalOptions,
-  use: (command: StandbyCommand) => Promise<void>,
+  use: (command: StandbyCommand) => Promise<ExitCode>,
 ): Promise<void> {
   const config = loadConfig({ env: process.env, file: options.config, service: 'consumer' });
   Object.assign(process.env, postgresEnvironment(config));

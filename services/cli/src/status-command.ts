@@ -9,7 +9,14 @@ import {
 } from '@slotcast/domain';
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import { type Config, exitCodes, loadConfig, SlotcastError, systemClock } from '@slotcast/runtime';
+import {
+  type Config,
+  type ExitCode,
+  exitCodes,
+  loadConfig,
+  SlotcastError,
+  systemClock,
+} from '@slotcast/runtime';
 import { ClusterRecords } from './cluster-records.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import type { StatusReport } from './status-json.ts';
@@ -38,7 +45,7 @@ export async function runStatus(options: StatusOptions): Promise<void> {
       const codec = createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) });
       const records = await ClusterRecords.read({ log, codec, topics, signal });
       try {
-        await answer({ config, options, records, topics, signal });
+        return await answer({ config, options, records, topics, signal });
       } finally {
         await records.close();
       }
@@ -65,7 +72,7 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-async function answer(asked: Asked): Promise<void> {
+async function answer(asked: Asked): Promise<ExitCode> {
   const { options, records, signal } = asked;
   const facts = factsOf(asked);
   checkStatusQuestion(options, viewOf(asked, facts, {}), facts);
@@ -73,12 +80,9 @@ async function answer(asked: Asked): Promise<void> {
   const first = reportOf(asked);
   await show(first);
   if (!options.watch) {
-    if (!isSatisfied(first.view, first.requirement)) {
-      process.exitCode = exitCodes.negative.code;
-    }
-    return;
+    return isSatisfied(first.view, first.requirement) ? exitCodes.ok.code : exitCodes.negative.code;
   }
-  await Promise.race([
+  return await Promise.race([
     records.follow(signal),
     (async () => {
       for (;;) {

@@ -1,6 +1,6 @@
 import { type EventLog, requiredTopic, type TopicFinding } from '@slotcast/event-log';
-import { type Config, exitCodes, loadConfig } from '@slotcast/runtime';
-import type { PrintOptions } from './command-scope.ts';
+import { type Config, type ExitCode, exitCodes, loadConfig } from '@slotcast/runtime';
+import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { printLine } from './output.ts';
 import { findTopicDifferences, topicsOf } from './topic-findings.ts';
 import { withEventLog } from './with-event-log.ts';
@@ -15,24 +15,26 @@ interface TopicReport {
 /** `slotcast topic create`: makes the topics that are missing; those that exist are checked and left as they are. */
 export async function runTopicCreate(options: PrintOptions): Promise<void> {
   const config = readConfig(options);
-  await withEventLog(config, async (log) => {
-    const brokers = await log.brokerCount();
-    const created = new Set<string>();
-    for (const topic of topicsOf(config)) {
-      if (await log.createTopic(requiredTopic(topic, { brokers }))) {
-        created.add(topic);
+  await untilInterrupted(() =>
+    withEventLog(config, async (log) => {
+      const brokers = await log.brokerCount();
+      const created = new Set<string>();
+      for (const topic of topicsOf(config)) {
+        if (await log.createTopic(requiredTopic(topic, { brokers }))) {
+          created.add(topic);
+        }
       }
-    }
-    await report(options, await reportsOf(log, config, created));
-  });
+      return await report(options, await reportsOf(log, config, created));
+    }),
+  );
 }
 
 /** `slotcast topic check`: exit code 3 when a topic is missing or differs in a way that loses data. */
 export async function runTopicCheck(options: PrintOptions): Promise<void> {
   const config = readConfig(options);
-  await withEventLog(config, async (log) => {
-    await report(options, await reportsOf(log, config, new Set()));
-  });
+  await untilInterrupted(() =>
+    withEventLog(config, async (log) => report(options, await reportsOf(log, config, new Set()))),
+  );
 }
 
 function readConfig(options: PrintOptions): Config {
@@ -52,7 +54,7 @@ async function reportsOf(
   }));
 }
 
-async function report({ output }: PrintOptions, reports: readonly TopicReport[]): Promise<void> {
+async function report({ output }: PrintOptions, reports: readonly TopicReport[]): Promise<ExitCode> {
   if (output === 'json') {
     await printLine(JSON.stringify(reports, undefined, 2));
   } else {
@@ -63,9 +65,7 @@ async function report({ output }: PrintOptions, reports: readonly TopicReport[])
       }
     }
   }
-  if (reports.some(({ findings }) => isFatal(findings))) {
-    process.exitCode = exitCodes.negative.code;
-  }
+  return reports.some(({ findings }) => isFatal(findings)) ? exitCodes.negative.code : exitCodes.ok.code;
 }
 
 function verdict(findings: readonly TopicFinding[]): string {

@@ -179,7 +179,7 @@ describe('slotcast events', { timeout: 180_000 }, () => {
     assert.match(beyond.stderr, new RegExp(`the next one is ${end}`));
   });
 
-  test('follows until interrupted, and exits 0', async () => {
+  test('follows until interrupted, and ends with 130 as tail does', async () => {
     const end = String(await log.endOffset(topic));
     const writer = await log.claim(`${prefix}.writer`);
     const late = await records(topic, slotEvent('late', 'create', 6));
@@ -196,7 +196,8 @@ describe('slotcast events', { timeout: 180_000 }, () => {
     const { code, stdout, stderr } = await following;
     await appended;
     await writer.close();
-    assert.equal(code, 0, stderr);
+    assert.equal(code, 130, stderr);
+    assert.equal(stderr, '');
     assert.match(stdout, / create +late /);
   });
 
@@ -218,7 +219,7 @@ describe('slotcast events', { timeout: 180_000 }, () => {
     });
     child.stdout.once('data', () => child.stdout.destroy());
     const code = await new Promise((resolve) => child.once('close', resolve));
-    assert.equal(code, 0);
+    assert.equal(code, 141);
     assert.equal(stderr, '');
   });
 
