@@ -14,6 +14,7 @@ export {
 export * from './deadline.ts';
 export * from './doorbell.ts';
 export * from './error-codes.ts';
+export { errorFields } from './error-fields.ts';
 export * from './exit-code.ts';
 export * from './health.ts';
 export * from './http-server.ts';

@@ -1,7 +1,9 @@
 import { constants } from 'node:os';
+import { errorCodes } from './error-codes.ts';
+import { errorFields, stackOf } from './error-fields.ts';
 import { exitCodes, signalExitCode } from './exit-code.ts';
 import type { Logger } from './logger.ts';
-import { errorText, exitCodeOf, SlotcastError } from './slotcast-error.ts';
+import { exitCodeOf, SlotcastError } from './slotcast-error.ts';
 
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 type StopSignal = (typeof stopSignals)[number];
@@ -43,7 +45,7 @@ export async function runService(
       firstError = { error };
       logFatal(logger, error);
     } else {
-      logger.warn({ err: error }, 'another error while stopping');
+      logger.warn(errorFields(error, logger), 'another error while stopping');
     }
   };
   const failFromOutside = (error: unknown): void => {
@@ -74,18 +76,14 @@ export async function runService(
 }
 
 function logFatal(logger: Logger, error: unknown): void {
-  if (error instanceof SlotcastError) {
-    logger.fatal(
-      { code: error.code, error: error.message, remedy: error.remedy, cause: causeOf(error) },
-      'failed',
-    );
-  } else {
-    logger.fatal({ code: 'SC_UNEXPECTED', error: errorText(error), err: error }, 'failed');
-  }
-}
-
-function causeOf(error: Error): string | undefined {
-  return error.cause === undefined ? undefined : errorText(error.cause);
+  const fields = errorFields(error, logger);
+  // A defect is reported with its stack.
+  const unexpected = {
+    code: 'SC_UNEXPECTED',
+    remedy: errorCodes.SC_UNEXPECTED.remedy,
+    stack: stackOf(error),
+  };
+  logger.fatal(error instanceof SlotcastError ? fields : { ...fields, ...unexpected }, 'failed');
 }
 
 function exit(logger: Logger, code: number): never {

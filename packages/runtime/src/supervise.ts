@@ -1,5 +1,6 @@
 import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import { errorFields } from './error-fields.ts';
 import { exitCodes } from './exit-code.ts';
 import type { Logger } from './logger.ts';
 import { repeatLevel } from './repeat-level.ts';
@@ -42,9 +43,9 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
       }
       failures += 1;
       const retryInMs = backoffMs(failures, BACKOFF, options.random);
-      const message = errorText(error);
-      options.onFailure(message);
-      logger[repeatLevel(failures)]({ err: error, failures, retryInMs }, 'failed, will try again');
+      options.onFailure(errorText(error));
+      const fields = { ...errorFields(error, logger), failures, retryInMs };
+      logger[repeatLevel(failures)](fields, 'failed, will try again');
       await pause(clock, retryInMs, signal);
     }
   }

@@ -77,12 +77,16 @@ describe('a service', { timeout: 60_000, concurrency: 2 }, () => {
     assert.equal(fatal?.['code'], 'SC_WAL_LEVEL');
     assert.equal(fatal?.['error'], 'wal_level is replica on db1');
     assert.match(String(fatal?.['remedy']), /wal_level = logical/);
+    assert.equal(fatal?.['stack'], undefined);
   });
 
   test('that fails in an unforeseen way exits 1', async () => {
     const ended = await run('fails-without-code');
     assert.equal(ended.code, 1);
-    assert.equal(ended.lines.find((line) => line['level'] === 'fatal')?.['code'], 'SC_UNEXPECTED');
+    const fatal = ended.lines.find((line) => line['level'] === 'fatal');
+    assert.equal(fatal?.['code'], 'SC_UNEXPECTED');
+    assert.equal(fatal?.['error'], 'boom');
+    assert.match(String(fatal?.['stack']), /^Error: boom\n +at /);
   });
 
   test('whose promise is lost is ended by it', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Clock, createLogger, SlotcastError, supervise } from '@slotcast/runtime';
+import { type Clock, createLogger, type LogLevel, SlotcastError, supervise } from '@slotcast/runtime';
 
 const timeout = 5000;
 
@@ -69,3 +69,52 @@ test('an error that a restart will not mend ends it', { timeout }, async () => {
     refused,
   );
 });
+
+/** The lines about one failed attempt whose cause says the same as the error that explains it. */
+async function linesOfFailure(level: LogLevel): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const stop = new AbortController();
+  const cause = new Error('no broker answered at kafka1:9092');
+  await supervise({
+    attempt: () => Promise.reject(cause),
+    explain: () => new SlotcastError('SC_KAFKA_UNREACHABLE', cause.message, { cause }),
+    onFailure: () => undefined,
+    clock: {
+      ...instantClock(),
+      sleep: async () => stop.abort(),
+    },
+    random: () => 0,
+    logger: createLogger({ level, fields: {}, stream: { write: (line) => lines.push(line) } }),
+    signal: stop.signal,
+  });
+  return lines;
+}
+
+test('a failed attempt is one line with the text once, code and remedy', { timeout }, async () => {
+  const lines = await linesOfFailure('info');
+  assert.equal(lines.length, 1);
+  const { time: _, ...line } = parsed(lines[0]);
+  assert.deepEqual(line, {
+    level: 'info',
+    code: 'SC_KAFKA_UNREACHABLE',
+    error: 'no broker answered at kafka1:9092',
+    remedy: new SlotcastError('SC_KAFKA_UNREACHABLE', '').remedy,
+    failures: 1,
+    retryInMs: 100,
+    msg: 'failed, will try again',
+  });
+});
+
+test('at level debug the stacks of a failed attempt are there, too', { timeout }, async () => {
+  const [line] = await linesOfFailure('debug');
+  assert.match(
+    String(parsed(line)['stack']),
+    /supervise\.test[^]*caused by: Error: no broker[^]*supervise\.test/,
+  );
+});
+
+function parsed(line: string | undefined): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(line ?? '');
+  assert.ok(typeof value === 'object' && value !== null);
+  return { ...value };
+}

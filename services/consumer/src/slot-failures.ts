@@ -1,6 +1,6 @@
 import type { SlotName } from '@slotcast/domain';
 import { classifyPostgresError, describePostgresError, isPostgresError } from '@slotcast/postgres';
-import { backoffMs, type Clock, errorText, type Logger, repeatLevel } from '@slotcast/runtime';
+import { backoffMs, type Clock, errorFields, errorText, type Logger, repeatLevel } from '@slotcast/runtime';
 
 const BACKOFF = { initialMs: 500, maxMs: 30_000 } as const;
 
@@ -45,10 +45,8 @@ export class SlotFailures {
       : errorText(error);
     const reason = `${attempted} failed: ${said}`;
     this.#failures.set(slot, { count, retryAt: this.#clock.monotonicMs() + retryInMs, reason });
-    this.#logger[repeatLevel(count)](
-      { slot, attempted, err: error, failures: count, retryInMs },
-      'a slot failed',
-    );
+    const fields = { ...errorFields(error, this.#logger), error: said, failures: count, retryInMs };
+    this.#logger[repeatLevel(count)]({ slot, attempted, ...fields }, 'a slot failed');
   }
 
   succeeded(slot: SlotName): void {

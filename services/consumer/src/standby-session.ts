@@ -1,5 +1,6 @@
 import {
   emptyLine,
+  isNewTopic,
   type Manifest,
   type NodeStatus,
   type PlanPolicy,
@@ -303,9 +304,11 @@ export class StandbySession {
 
   /** Why nothing may be concluded from the topic now; it is logged when it changes. */
   #alarm(view: StandbyView, manifest: Manifest | undefined): string | undefined {
-    const alarm = topicAlarm(manifest, view.history, this.#directory.nodes);
+    const { nodes } = this.#directory;
+    const alarm = topicAlarm(manifest, view.history, nodes);
     if (alarm !== this.#lastAlarm && alarm !== undefined) {
-      this.#options.logger.error({ alarm }, 'nothing is done to the slots until this is mended');
+      const level = isNewTopic(manifest, nodes) ? 'info' : 'error';
+      this.#options.logger[level]({ alarm }, 'nothing is done to the slots until this is mended');
     }
     this.#lastAlarm = alarm;
     return alarm;

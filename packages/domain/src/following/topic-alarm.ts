@@ -12,7 +12,12 @@ export function topicAlarm(
   nodes: ReadonlyMap<string, NodeStatus>,
 ): string | undefined {
   if (manifest === undefined) {
-    return 'the slots topic has no manifest: it is new, or it was recreated or emptied. Start slotcast publisher beside the primary';
+    const knew = followers(nodes);
+    const what =
+      knew.length === 0
+        ? 'no manifest yet: it is new'
+        : `no manifest, although ${knew.join(', ')} followed one: it was recreated or emptied`;
+    return `the slots topic has ${what}. Start slotcast publisher beside the primary`;
   }
   const twoPrimaries = splitBrain(manifest, nodes.values());
   if (twoPrimaries !== undefined) {
@@ -26,6 +31,16 @@ export function topicAlarm(
     );
   }
   return undefined;
+}
+
+/** True while nobody has ever published to the topic, as far as the nodes tell: nothing is wrong then, only nothing known. */
+export function isNewTopic(manifest: Manifest | undefined, nodes: ReadonlyMap<string, NodeStatus>): boolean {
+  return manifest === undefined && followers(nodes).length === 0;
+}
+
+/** Nodes that have published or followed a manifest before. */
+function followers(nodes: ReadonlyMap<string, NodeStatus>): readonly string[] {
+  return [...nodes.values()].filter(({ lineage }) => lineage !== undefined).map(({ node }) => `node ${node}`);
 }
 
 /**

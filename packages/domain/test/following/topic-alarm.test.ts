@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  isNewTopic,
   laterTimeline,
   type Manifest,
   parseTimelineHistory,
@@ -32,6 +33,19 @@ const third = history(3, '1 0/5000', '2 0/9000');
 describe('the alarm about the topic', TIMEOUT, () => {
   test('is raised without a manifest', () => {
     assert.match(topicAlarm(undefined, firstTimeline, new Map()) ?? '', /no manifest/);
+  });
+
+  test('tells a topic that is new from one that was lost', () => {
+    const fresh = new Map([['s1', nodeStatus('s1')]]);
+    assert.match(topicAlarm(undefined, firstTimeline, fresh) ?? '', /no manifest yet: it is new/);
+    assert.equal(isNewTopic(undefined, fresh), true);
+    const followed = new Map([...fresh, ['s2', nodeStatus('s2', { lineage: 'l1' })]]);
+    assert.match(
+      topicAlarm(undefined, firstTimeline, followed) ?? '',
+      /node s2 followed one: it was recreated/,
+    );
+    assert.equal(isNewTopic(undefined, followed), false);
+    assert.equal(isNewTopic(published(firstTimeline), fresh), false);
   });
 
   test('is not raised while the topic or the standby is only late', () => {
