@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectPostgres } from '@slotcast/postgres';
-import type { PostgresServer } from '@slotcast/testkit';
+import { confirmFalsely, type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
 const timeout = 120_000;
@@ -233,3 +233,35 @@ test('a record with garbage in its value, header or key is skipped, and later re
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
+
+test('a slot whose client confirmed what is no position stops itself only, on the primary and on the standby, and is told of', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { publisher, consumers } = await scene.startServices();
+  await scene.createSlot('app1');
+  await scene.createSlot('app2');
+  await scene.untilReady('app1');
+  await scene.untilReady('app2');
+  await scene.untilEqual('app1');
+  const kept = await position(scene.standby(), 'app1');
+  const faulty = { slot: 'app1', position: 2n ** 64n - 1n };
+
+  await confirmFalsely({ url: scene.primary.url(), ...faulty });
+  await scene.confirm('app2');
+  await scene.untilEqual('app2');
+  const told = await waitUntil(() => scene.records.node(scene.primary.name)?.unreadableSlots?.[0], {
+    describe: 'the publisher to tell of the slot',
+  });
+  assert.deepEqual([told.slot, /FFFFFFFF\/FFFFFFFF/.test(told.reason)], ['app1', true]);
+  assert.equal(await position(scene.standby(), 'app1'), kept, 'the copy stays where it was');
+
+  await confirmFalsely({ url: scene.standby().url(), ...faulty });
+  await scene.records.waitForState('s1', 'app1', 'blocked', { reason: /FFFFFFFF\/FFFFFFFF/ });
+  await scene.confirm('app2');
+  await scene.untilEqual('app2');
+  assert.notEqual(await position(scene.standby(), 'app1'), undefined);
+  for (const service of [publisher, consumers.get('s1')]) {
+    assert.ok(service?.process.isRunning);
+  }
+});

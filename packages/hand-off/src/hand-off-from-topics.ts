@@ -26,7 +26,7 @@ export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 
   readonly cluster: string;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
-  readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage'>;
+  readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots'>;
   /** False when the server has not been promoted since slots were published last: then only the record is looked up. */
   readonly needed: boolean;
   /** How long another process of this node, which saw the end of recovery, is waited for. */
@@ -185,7 +185,7 @@ export async function recordHandOff(options: {
   readonly directory: NodeDirectory;
   readonly writer: LogWriter;
   readonly outcome: HandOffOutcome;
-  readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'timeline'>;
+  readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots' | 'timeline'>;
   readonly lineage: string | undefined;
   readonly clock: HandOffOptions['clock'];
 }): Promise<void> {

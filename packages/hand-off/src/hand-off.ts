@@ -224,6 +224,7 @@ class HandOffRun {
       history,
       earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
+      unreadable: seen.unreadable,
       ownership: knowledge.ownership,
       lineage: line.lineage,
       wanted: this.#options.wanted,

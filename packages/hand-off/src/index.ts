@@ -10,4 +10,5 @@ export { NodeDirectory } from './node-directory.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
 export { SlotMover } from './slot-mover.ts';
 export { SlotsFeed } from './slots-feed.ts';
+export { UnreadableSlots } from './unreadable-slots.ts';
 export { raiseFence } from './wal-fence.ts';

@@ -7,19 +7,24 @@ import {
   timeline,
 } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
-import { isSlotRow, type OptionalSlotRow, slotColumns, slotState } from './slot-row.ts';
+import {
+  isSlotRow,
+  type OptionalSlotRow,
+  readSlotRows,
+  type SlotRows,
+  slotColumns,
+  slotState,
+} from './slot-row.ts';
 import { requiredLsn } from './wal-position.ts';
 
-/** What a primary showed in one statement. */
-export interface ObservedPrimary {
+/** What a primary showed in one statement: all slots but temporary ones, logical ones in the making, and slotcast's own. */
+export interface ObservedPrimary extends SlotRows<SlotState> {
   readonly inRecovery: false;
   /** Up to here WAL was flushed after the slots were read: no slot's position is beyond, unless its client is at fault. */
   readonly flushLsn: Lsn;
   /** Up to here WAL was written. */
   readonly insertLsn: Lsn;
   readonly timeline: Timeline;
-  /** All slots but temporary ones, logical ones in the making, and slotcast's own. */
-  readonly slots: readonly SlotState[];
 }
 
 export type PrimaryObservation = ObservedPrimary | { readonly inRecovery: true };
@@ -57,12 +62,14 @@ export async function observePrimary(
   if (first === undefined || first.in_recovery || first.wal_file === null) {
     return { inRecovery: true };
   }
+  const { slots, unreadable } = readSlotRows(rows.filter(isSlotRow), slotState);
   return {
     inRecovery: false,
     flushLsn: requiredLsn(first.flush_lsn, 'pg_current_wal_flush_lsn()'),
     insertLsn: requiredLsn(first.insert_lsn, 'pg_current_wal_insert_lsn()'),
     timeline: timeline(Number.parseInt(first.wal_file.slice(0, 8), 16)),
-    slots: rows.filter(isSlotRow).map(slotState).filter(isWorthCarrying),
+    slots: slots.filter(isWorthCarrying),
+    unreadable,
   };
 }
 

@@ -1,17 +1,22 @@
 import type { LocalSlot, Lsn } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
-import { isSlotRow, type OptionalSlotRow, slotColumns, slotState } from './slot-row.ts';
+import {
+  isSlotRow,
+  type OptionalSlotRow,
+  readSlotRows,
+  type SlotRows,
+  slotColumns,
+  slotState,
+} from './slot-row.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
 
-/** What a standby showed in one statement. */
-export interface ObservedStandby {
+/** What a standby showed in one statement: all slots, temporary ones, and those still in the making, too. */
+export interface ObservedStandby extends SlotRows<LocalSlot> {
   readonly inRecovery: true;
   /** Up to here WAL was replayed after the slots were read. */
   readonly replayLsn: Lsn;
   /** Up to here WAL was received and flushed; absent as long as nothing was streamed. */
   readonly receiveLsn: Lsn | undefined;
-  /** All slots: temporary ones, and those still in the making, too. */
-  readonly slots: readonly LocalSlot[];
 }
 
 export type StandbyObservation = ObservedStandby | { readonly inRecovery: false };
@@ -46,6 +51,8 @@ export async function observeStandby(
     inRecovery: true,
     replayLsn: requiredLsn(first.replay_lsn, 'pg_last_wal_replay_lsn()'),
     receiveLsn: optionalLsn(first.receive_lsn),
-    slots: rows.filter(isSlotRow).map((row) => Object.assign(slotState(row), { temporary: row.temporary })),
+    ...readSlotRows(rows.filter(isSlotRow), (row) =>
+      Object.assign(slotState(row), { temporary: row.temporary }),
+    ),
   };
 }

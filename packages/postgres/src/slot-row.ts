@@ -1,6 +1,9 @@
-import { parseSlotName, type SlotState, slotTypes } from '@slotcast/domain';
+import { type Lsn, parseSlotName, type SlotState, slotTypes, type UnreadableSlot } from '@slotcast/domain';
 import { supports } from './server-version.ts';
 import { optionalLsn } from './wal-position.ts';
+
+/** The last time that JavaScript has a date for, in milliseconds since 1970. */
+const LAST_TIME_MS = 8_640_000_000_000_000;
 
 /** A row of `pg_replication_slots`, of a server of any major. */
 export interface SlotRow {
@@ -56,11 +59,37 @@ export function slotColumns(major: number): string {
     ${since('slotSync', 'floor(extract(epoch from s.inactive_since) * 1000)::float8', 'null::float8')} as inactive_since`;
 }
 
-/** The state of a slot from its row. Throws a RangeError on a name, type or position that PostgreSQL cannot have written. */
+/** What the rows of several slots tell: a row that cannot be right stops none of the others. */
+export interface SlotRows<Slot extends SlotState> {
+  readonly slots: readonly Slot[];
+  readonly unreadable: readonly UnreadableSlot[];
+}
+
+/** Reads each row by itself. */
+export function readSlotRows<Row extends SlotRow, Slot extends SlotState>(
+  rows: readonly Row[],
+  read: (row: Row) => Slot,
+): SlotRows<Slot> {
+  const slots: Slot[] = [];
+  const unreadable: UnreadableSlot[] = [];
+  for (const row of rows) {
+    try {
+      slots.push(read(row));
+    } catch (error) {
+      if (!(error instanceof RangeError)) {
+        throw error;
+      }
+      unreadable.push({ slot: row.slot_name, reason: error.message });
+    }
+  }
+  return { slots, unreadable };
+}
+
+/** The state of a slot from its row. Throws a RangeError on what slotcast cannot carry, which says why. */
 export function slotState(row: SlotRow): SlotState {
   const type = slotTypes.find((known) => known === row.slot_type);
   if (type === undefined) {
-    throw new RangeError(`replication slot ${row.slot_name} has the unknown type ${row.slot_type}`);
+    throw new RangeError(`it has the unknown type ${JSON.stringify(row.slot_type)}`);
   }
   return {
     name: parseSlotName(row.slot_name),
@@ -68,20 +97,38 @@ export function slotState(row: SlotRow): SlotState {
     plugin: row.plugin ?? undefined,
     database: row.database ?? undefined,
     twoPhase: row.two_phase,
-    twoPhaseAt: optionalLsn(row.two_phase_at),
+    twoPhaseAt: position(row, 'two_phase_at'),
     failover: row.failover,
     synced: row.synced,
-    restartLsn: optionalLsn(row.restart_lsn),
-    confirmedFlushLsn: optionalLsn(row.confirmed_flush_lsn),
+    restartLsn: position(row, 'restart_lsn'),
+    confirmedFlushLsn: position(row, 'confirmed_flush_lsn'),
     xmin: transactionId(row.xmin),
     catalogXmin: transactionId(row.catalog_xmin),
     walStatus: row.wal_status ?? undefined,
     invalidationReason: row.invalidation_reason ?? undefined,
     active: row.active,
-    inactiveSince: row.inactive_since ?? undefined,
+    inactiveSince: time(row.inactive_since),
   };
+}
+
+/** The server takes any position that a client confirms, up to FFFFFFFF/FFFFFFFF. */
+function position(
+  row: SlotRow,
+  column: 'restart_lsn' | 'confirmed_flush_lsn' | 'two_phase_at',
+): Lsn | undefined {
+  try {
+    return optionalLsn(row[column]);
+  } catch (cause) {
+    const reason = `its ${column} ${row[column]} is no position in WAL: a client has confirmed what it never received. Drop the slot, and let its consumer start over`;
+    throw new RangeError(reason, { cause });
+  }
 }
 
 function transactionId(text: string | null): number | undefined {
   return text === null ? undefined : Number(text);
+}
+
+/** By a clock that is set beyond all dates nothing is told. */
+function time(ms: number | null): number | undefined {
+  return ms === null || Math.abs(ms) > LAST_TIME_MS ? undefined : ms;
 }

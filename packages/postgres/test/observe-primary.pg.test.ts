@@ -12,7 +12,7 @@ import {
   type PostgresConnection,
   readServerIdentity,
 } from '@slotcast/postgres';
-import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { confirmFalsely, type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -141,6 +141,23 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
           await moving;
         }
       });
+    });
+
+    test('shows the other slots, and why, when a client has confirmed what is no position', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const slot = 'broken';
+      await server.query(`select pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
+      await confirmFalsely({ url: server.url(), slot, position: 2n ** 64n - 1n });
+      const { slots, unreadable } = await observe(connection);
+      assert.ok(slots.some(({ name }) => name === 'orders'));
+      assert.deepEqual(
+        unreadable.map((entry) => entry.slot),
+        [slot],
+      );
+      assert.match(unreadable[0]?.reason ?? '', /confirmed_flush_lsn FFFFFFFF\/FFFFFFFF/);
+      await server.query(`select pg_drop_replication_slot('${slot}')`);
+      assert.deepEqual((await observe(connection)).unreadable, []);
     });
 
     test('flushes its WAL on request, even with asynchronous commits and a synchronous standby that is away', {

@@ -47,6 +47,12 @@ export const publisherMetrics = {
     help: 'Slots on this server that are published.',
     labels: [],
   },
+  unreadableSlots: {
+    name: 'slotcast_publisher_unreadable_slots',
+    type: 'gauge',
+    help: 'Slots on this server that are left alone because their rows cannot be right.',
+    labels: [],
+  },
   eventsTotal: {
     name: 'slotcast_publisher_events_total',
     type: 'counter',

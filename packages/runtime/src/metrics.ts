@@ -26,6 +26,7 @@ export function createPublisherMetrics(build: BuildInfo) {
     isPublishing: gauge(registry, publisherRows.isPublishing),
     claimsTotal: counter(registry, publisherRows.claimsTotal),
     slots: gauge(registry, publisherRows.slots),
+    unreadableSlots: gauge(registry, publisherRows.unreadableSlots),
     eventsTotal: counter(registry, publisherRows.eventsTotal),
     transactionsTotal: counter(registry, publisherRows.transactionsTotal),
     publishSeconds: histogram(registry, publisherRows.publishSeconds),

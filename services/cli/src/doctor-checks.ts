@@ -9,6 +9,7 @@ import {
   checkPublisher,
   checkReplicationSlots,
   checkServerClock,
+  checkSlotRows,
   checkStandbySlots,
   checkSystem,
   checkTable,
@@ -82,6 +83,7 @@ function serverChecks(config: Config, view: ServerView, contents: TopicContents 
     checkReplicationSlots({ max, used, inRecovery }, size),
     checkWalSenders({ max: facts.maxWalSenders, busy }, size),
     ...checkPlugins(wanted, plugins),
+    ...checkSlotRows(view.unreadable),
     checkServerClock(view.clockAheadMs),
   ];
 }

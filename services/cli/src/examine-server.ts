@@ -4,7 +4,9 @@ import {
   type LocalSlot,
   ok,
   type SystemIdentifier,
+  sortOutImplausible,
   type TimelineHistory,
+  type UnreadableSlot,
 } from '@slotcast/domain';
 import {
   type ClosedDatabase,
@@ -45,6 +47,7 @@ export interface ServerView {
   readonly clockAheadMs: number;
   /** Temporary ones on a standby only. */
   readonly slots: readonly LocalSlot[];
+  readonly unreadable: readonly UnreadableSlot[];
   readonly walSenders: readonly WalSender[];
   readonly closedDatabases: readonly ClosedDatabase[];
   readonly settings: StandbySettings;
@@ -110,7 +113,7 @@ async function look(
     preconditions,
     facts,
     clockAheadMs,
-    slots: await readSlots(connection, signal),
+    ...(await readSlots(connection, signal)),
     walSenders: await readWalSenders(connection, signal),
     closedDatabases: await readClosedDatabases(connection, signal),
     settings: await readStandbySettings(connection, signal),
@@ -119,13 +122,23 @@ async function look(
   };
 }
 
-async function readSlots(connection: PostgresConnection, signal: AbortSignal): Promise<readonly LocalSlot[]> {
+async function readSlots(
+  connection: PostgresConnection,
+  signal: AbortSignal,
+): Promise<Pick<ServerView, 'slots' | 'unreadable'>> {
   const standby = await observeStandby(connection, signal);
   if (standby.inRecovery) {
-    return standby.slots;
+    return { slots: standby.slots, unreadable: standby.unreadable };
   }
   const primary = await observePrimary(connection, signal);
-  return primary.inRecovery ? [] : primary.slots.map((slot) => ({ ...slot, temporary: false }));
+  if (primary.inRecovery) {
+    return { slots: [], unreadable: [] };
+  }
+  const { plausible, implausible } = sortOutImplausible(primary.slots, primary.insertLsn);
+  return {
+    slots: plausible.map((slot) => ({ ...slot, temporary: false })),
+    unreadable: [...primary.unreadable, ...implausible],
+  };
 }
 
 async function withServer<T>(

@@ -63,6 +63,7 @@ function nodeObject({ name, role, ageMs, stale, unfit, status }: NodeView, now: 
       status?.canary === undefined
         ? null
         : { lag_ms: status.canary.lagMs, age_ms: Math.max(0, now - status.canary.time) },
+    unreadable_slots: (status?.unreadableSlots ?? []).map(({ slot, reason }) => ({ slot, reason })),
     promotion: promotionObject(status?.promotion),
   };
 }

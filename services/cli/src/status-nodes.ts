@@ -67,10 +67,14 @@ function versionText(serverVersion: number): string {
   return `${Math.floor(serverVersion / MAJOR_STEP)}.${serverVersion % MAJOR_STEP}`;
 }
 
-/** What each node's last promotion did to its slots, and why a standby is unfit; nothing for a node that has neither. */
+/** What each node's last promotion did to its slots, which slots it leaves alone, and why a standby is unfit; nothing for a node that has none of it. */
 export function nodeRemarks({ nodes, time }: ClusterView): string[] {
   return nodes.flatMap(({ name, unfit, status }) => [
     ...(unfit === undefined ? [] : [`${printable(name)} is unfit: it ${printable(unfit)}`]),
+    ...(status?.unreadableSlots ?? []).map(
+      ({ slot, reason }) =>
+        `slot ${printable(slot)} on ${printable(name)} is left alone: ${printable(reason)}`,
+    ),
     ...(status?.promotion === undefined ? [] : [promotionText(name, status.promotion, time)]),
   ]);
 }

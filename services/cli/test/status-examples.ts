@@ -139,7 +139,10 @@ export function fullReport(): StatusReport {
   const facts = factsOf(
     [
       standby('db2', 2000, { promotion, canary: { lagMs: 14, time: NOW - 1000 } }),
-      standby('db3', 95_000, { systemIdentifier: parseSystemIdentifier('42') }),
+      standby('db3', 95_000, {
+        systemIdentifier: parseSystemIdentifier('42'),
+        unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],
+      }),
     ],
     [copy('db2', 'orders_cdc'), copy('db2', 'audit_cdc', { state: 'blocked', reason: 'no plugin' })],
   );

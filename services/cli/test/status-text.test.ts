@@ -100,6 +100,7 @@ describe('the report', options, () => {
     );
     assert.match(shown, /14 ms, 1 s ago/);
     assert.match(shown, /^db3 is unfit: it has system identifier 42/m);
+    assert.match(shown, /^slot broken on db3 is left alone: its restart_lsn is no position$/m);
     assert.match(
       shown,
       /^1\. db2: loses 1 of 2 slots; consumers are up to 32 kB ahead of its WAL \(0\/3000000\)$/m,

@@ -68,6 +68,7 @@ export class StandbyPlanner {
       waiting: settled.waiting,
       replayLsn: view.replayLsn,
       local: view.slots,
+      unreadable: view.unreadable,
       ownership: this.#directory.ownership,
       probes: work.probes,
       held: work.held,

@@ -1,4 +1,4 @@
-import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory } from '@slotcast/domain';
+import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory, UnreadableSlot } from '@slotcast/domain';
 import {
   connectPostgres,
   identifySystem,
@@ -29,6 +29,8 @@ export interface StandbyView {
   readonly replayLsn: Lsn;
   readonly receiveLsn: Lsn | undefined;
   readonly slots: readonly LocalSlot[];
+  /** Slots whose rows cannot be right. */
+  readonly unreadable: readonly UnreadableSlot[];
   readonly history: TimelineHistory;
   readonly settings: ServerSettings;
 }

@@ -20,7 +20,7 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
+import { NodeDirectory, nodeWriterId, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import {
   type Clock,
@@ -263,6 +263,7 @@ export class StandbySession {
     const { clock, status } = this.#options;
     const runner = this.#runner(writer);
     const reporter = this.#reporter(writer, systemIdentifier);
+    const unreadable = new UnreadableSlots(this.#options.logger);
     for (;;) {
       const started = clock.monotonicMs();
       const view = await this.#server.look(this.#signal);
@@ -270,6 +271,7 @@ export class StandbySession {
       if (view === undefined) {
         return;
       }
+      unreadable.take(view.unreadable);
       const manifest = this.#feed.newestManifest;
       this.#lineage.check(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
@@ -365,6 +367,7 @@ export class StandbySession {
       physicalSlots: view.slots
         .filter((slot) => slot.type === 'physical')
         .map(({ name, catalogXmin }) => ({ name, catalogXmin })),
+      unreadableSlots: view.unreadable,
       lineage: this.#lineage.current,
       canary: this.#canary.last,
     });

@@ -118,6 +118,10 @@ export class Canary {
     if (seen.inRecovery) {
       throw new Error('the server is in recovery');
     }
+    const unreadable = seen.unreadable.find(({ slot }) => slot === CANARY_SLOT);
+    if (unreadable !== undefined) {
+      throw new Error(`slot ${CANARY_SLOT} is there, but ${unreadable.reason}`);
+    }
     const verdict = judgeCanarySlot(seen.slots, await currentDatabase(connection, signal));
     switch (verdict.kind) {
       case 'foreign':

@@ -9,9 +9,11 @@ import {
   type SlotState,
   type SnapshotPolicyState,
   selectDue,
+  sortOutImplausible,
   startSnapshotPolicy,
   type ThrottleState,
 } from '@slotcast/domain';
+import { UnreadableSlots } from '@slotcast/hand-off';
 import {
   flushWal,
   logStandbySnapshot,
@@ -62,6 +64,7 @@ export async function publishLoop(options: PublishLoopOptions): Promise<TenureEn
 
 class PublishLoop {
   readonly #options: PublishLoopOptions;
+  readonly #unreadable: UnreadableSlots;
   #lastObserved: ReadonlyMap<SlotName, SlotState> | undefined;
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
@@ -73,6 +76,7 @@ class PublishLoop {
 
   constructor(options: PublishLoopOptions) {
     this.#options = options;
+    this.#unreadable = new UnreadableSlots(options.logger);
   }
 
   async round(): Promise<TenureEnd | { readonly delayMs: number }> {
@@ -83,11 +87,12 @@ class PublishLoop {
     if (observed.inRecovery) {
       return 'in_recovery';
     }
-    const seen = { ...observed, slots: this.#options.mark(observed.slots) };
+    const seen = this.#sorted(observed);
     if (seen.timeline !== tenure.facts.history.timeline) {
       return 'other_timeline';
     }
-    status.polled(queryMs, seen.slots.length);
+    this.#unreadable.take(seen.unreadable);
+    status.polled(queryMs, seen);
     const nextDueAt = await this.#publish(seen, started);
     const snapshotAt = await this.#logSnapshot(seen, clock.monotonicMs());
     const now = clock.monotonicMs();
@@ -106,6 +111,16 @@ class PublishLoop {
     return { delayMs: Math.max(1, delayMs - (now - started)) };
   }
 
+  /** What is to be published, apart from what cannot be right. */
+  #sorted(observed: ObservedPrimary): ObservedPrimary {
+    const { plausible, implausible } = sortOutImplausible(observed.slots, observed.insertLsn);
+    return {
+      ...observed,
+      slots: this.#options.mark(plausible),
+      unreadable: [...observed.unreadable, ...implausible],
+    };
+  }
+
   /** Publishes what is due; returns when what was held back becomes due. */
   async #publish(seen: ObservedPrimary, now: number): Promise<number | undefined> {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
@@ -116,6 +131,7 @@ class PublishLoop {
       observed: seen.slots,
       lastObserved: this.#lastObserved,
       sameTenure: !first,
+      unreadable: seen.unreadable,
     });
     this.#lastObserved = new Map(seen.slots.map((slot) => [slot.name, slot]));
     if (changes.length > 0) {
@@ -133,7 +149,7 @@ class PublishLoop {
       const publication = await tenure.publish({
         lsn: seen.flushLsn,
         changes: due,
-        heartbeat: heartbeat ? await this.#heartbeat() : undefined,
+        heartbeat: heartbeat ? await this.#heartbeat(seen) : undefined,
       });
       const ms = clock.monotonicMs() - started;
       status.published(publication, ms);
@@ -148,9 +164,10 @@ class PublishLoop {
     return selection.nextDueAt;
   }
 
-  async #heartbeat(): Promise<Heartbeat> {
+  async #heartbeat({ unreadable }: ObservedPrimary): Promise<Heartbeat> {
     const { connection, signal } = this.#options;
-    return { oldestTransaction: await readOldestTransaction(connection, signal) };
+    const oldestTransaction = await readOldestTransaction(connection, signal);
+    return { oldestTransaction, unreadableSlots: unreadable };
   }
 
   /** Logs a running-xacts record when one is wanted; returns when a wish that stands may be granted. */

@@ -33,6 +33,7 @@ export class PublisherStatus {
     if (phase === 'asleep') {
       // A server that became a standby would else be said to have the slots that it had as the primary.
       this.#metrics.slots.set(0);
+      this.#metrics.unreadableSlots.set(0);
     }
     if (phase === 'publishing' && epoch !== undefined) {
       this.#metrics.epoch.set(epoch);
@@ -47,10 +48,14 @@ export class PublisherStatus {
     this.#aliveAt = this.#clock.monotonicMs();
   }
 
-  polled(queryMs: number, slots: number): void {
+  polled(
+    queryMs: number,
+    seen: { readonly slots: readonly unknown[]; readonly unreadable: readonly unknown[] },
+  ): void {
     this.#aliveAt = this.#clock.monotonicMs();
     this.#metrics.pollSeconds.observe(queryMs / 1000);
-    this.#metrics.slots.set(slots);
+    this.#metrics.slots.set(seen.slots.length);
+    this.#metrics.unreadableSlots.set(seen.unreadable.length);
   }
 
   published({ events, withManifest }: Publication, ms: number): void {

@@ -14,6 +14,7 @@ import {
   type SlotEvent,
   type SystemIdentifier,
   type TimelineHistory,
+  type UnreadableSlot,
 } from '@slotcast/domain';
 import type { LogWriter, NewRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
@@ -41,6 +42,7 @@ export interface TenureFacts {
 /** What goes with a heartbeat. */
 export interface Heartbeat {
   readonly oldestTransaction: OpenTransaction | undefined;
+  readonly unreadableSlots: readonly UnreadableSlot[];
 }
 
 /** What one transaction brought to the topic. */
@@ -157,12 +159,12 @@ export class Tenure {
     return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };
   }
 
-  async #nodeRecord(published: PublishedSlots, { oldestTransaction }: Heartbeat): Promise<NewRecord> {
+  async #nodeRecord(published: PublishedSlots, heartbeat: Heartbeat): Promise<NewRecord> {
     const { nodesTopic, history, promotion } = this.facts;
     const physicalSlots = [...published.values()]
       .filter(({ state }) => state.type === 'physical')
       .map(({ state }) => ({ name: state.name, catalogXmin: state.catalogXmin }));
-    const facts = { ...this.facts, timeline: history.timeline, physicalSlots, oldestTransaction };
+    const facts = { ...this.facts, timeline: history.timeline, physicalSlots, ...heartbeat };
     const status = primaryStatus(facts, promotion, this.#clock.now());
     return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }

@@ -93,6 +93,11 @@ export const checkTable = {
     asks: 'The plugins of the slots are in `SLOTCAST_PLUGINS`, and in `output_plugin_libraries` where the server has that.',
     outcomes: 'failed',
   },
+  slot_rows: {
+    area: 'server',
+    asks: 'The row of each slot can be right: one whose client has confirmed what the server never had is left alone.',
+    outcomes: 'failed',
+  },
   slot_synchronisation: {
     area: 'server',
     asks: "What PostgreSQL's own slot synchronisation does (17 and later): `sync_replication_slots`, `synchronized_standby_slots`.",

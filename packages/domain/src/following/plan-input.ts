@@ -1,5 +1,5 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
-import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -34,6 +34,8 @@ export interface PlanInput {
   readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
   readonly replayLsn: Lsn;
   readonly local: readonly LocalSlot[];
+  /** Slots here whose rows cannot be right. */
+  readonly unreadable?: readonly UnreadableSlot[] | undefined;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   readonly probes: ReadonlyMap<string, Probe>;
   /** Slots with a creation under way, or in back-off after an error; the text says why. */

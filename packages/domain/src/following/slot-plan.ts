@@ -23,6 +23,7 @@ export function plan(input: PlanInput): Plan {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
   const listed = listedSlots(input.manifest);
+  const unreadable = new Map((input.unreadable ?? []).map(({ slot, reason }) => [slot, reason]));
   const verdicts: SlotVerdict[] = [];
   for (const name of [...names].toSorted()) {
     const event = input.desired.get(name);
@@ -31,10 +32,13 @@ export function plan(input: PlanInput): Plan {
     const owned = here?.type === 'physical' ? undefined : input.ownership.get(name);
     const subject = { name, event, local: here, owned, listed: listed.has(name) };
     if (!isOwnWorkingSlot(name) && (event?.state?.type !== 'physical' || owned !== undefined)) {
-      verdicts.push(unlessHeld(input, subject, planSlot(input, subject)));
+      const why = unreadable.get(name);
+      // It is here, whatever it is: neither absent nor anything to be judged, so that it stays as it is.
+      const planned = why === undefined ? planSlot(input, subject) : verdict(subject, 'blocked', why);
+      verdicts.push(unlessHeld(input, subject, planned));
     }
   }
-  const capacity = { max: input.maxReplicationSlots, used: input.local.length };
+  const capacity = { max: input.maxReplicationSlots, used: input.local.length + unreadable.size };
   const possible = withinCapacity(capacity, verdicts);
   return { verdicts: possible, idleProbes: findIdleProbes(input, possible, local) };
 }

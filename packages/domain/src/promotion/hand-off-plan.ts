@@ -1,6 +1,6 @@
 import { isCanary } from '../canary/canary.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
-import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
@@ -23,6 +23,8 @@ export interface HandOffInput {
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   /** Slots of the promoted server. */
   readonly local: readonly LocalSlot[];
+  /** Slots of the promoted server whose rows cannot be right. */
+  readonly unreadable?: readonly UnreadableSlot[] | undefined;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   readonly lineage: string | undefined;
   readonly wanted: (slot: SlotState) => boolean;
@@ -76,9 +78,11 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
     (slot) => input.ownership.get(slot.name)?.proven === false && !isMadeSince(slot, input.switchLsn),
   );
   const useless = new Set([...unproven.map((slot) => slot.name), ...namesLeftBefore(input.earlier)]);
-  const subjects = logicalEvents(input).map((event) =>
-    subjectOf(input, event, local.get(event.slot), useless),
-  );
+  const events = logicalEvents(input);
+  const unreadable = new Map((input.unreadable ?? []).map(({ slot, reason }) => [slot, reason]));
+  const subjects = events
+    .filter(({ slot }) => !unreadable.has(slot))
+    .map((event) => subjectOf(input, event, local.get(event.slot), useless));
   const ahead = subjects.flatMap((subject) => judgeAhead(input, subject, local));
   const quarantined = new Set(
     ahead.filter(({ outcome }) => outcome === 'quarantined').map(({ slot }) => slot),
@@ -96,7 +100,14 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
     })),
     failovers: withoutFailover(kept),
     ahead,
-    lost: kept.flatMap((subject) => judgeLost(input, subject)),
+    lost: [
+      ...kept.flatMap((subject) => judgeLost(input, subject)),
+      // Nothing can be said of what stands here: it is left as it is, and whoever uses it has to know.
+      ...events.flatMap(({ slot }) => {
+        const reason = unreadable.get(slot);
+        return reason === undefined ? [] : [{ slot, reason }];
+      }),
+    ],
   };
 }
 

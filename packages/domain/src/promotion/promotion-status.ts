@@ -14,6 +14,7 @@ export type NodeFacts = Pick<
   | 'serverVersion'
   | 'physicalSlots'
   | 'oldestTransaction'
+  | 'unreadableSlots'
   | 'lineage'
 >;
 
@@ -33,6 +34,7 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
     physicalSlots,
     wantsStandbySnapshot: false,
     oldestTransaction: facts.oldestTransaction,
+    unreadableSlots: facts.unreadableSlots,
     lineage,
     promotion,
     time,

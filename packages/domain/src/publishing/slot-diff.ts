@@ -1,4 +1,5 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
+import type { UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { Incarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
@@ -68,14 +69,19 @@ function isSlotField(text: string): text is keyof SlotState {
  *
  * `sameTenure`: the published states come from this server on its present timeline. `lastObserved`: what the previous poll of
  * this tenure showed; it finds a slot that was remade at a position between the published one and one that was held back.
+ *
+ * `unreadable`: slots that are there and that nothing can be said of. They stay as they are published: one that is not seen is gone, one that
+ * cannot be read is not.
  */
 export function diffSlots(input: {
   readonly published: PublishedSlots;
   readonly observed: readonly SlotState[];
   readonly lastObserved?: ReadonlyMap<SlotName, SlotState> | undefined;
   readonly sameTenure: boolean;
+  readonly unreadable?: readonly UnreadableSlot[] | undefined;
 }): SlotChange[] {
-  const observedNames = new Set(input.observed.map((state) => state.name));
+  const unreadable = (input.unreadable ?? []).map(({ slot }) => slot);
+  const observedNames = new Set<string>([...input.observed.map((state) => state.name), ...unreadable]);
   const drops: SlotChange[] = [];
   for (const [name, { state, incarnation }] of input.published) {
     if (!observedNames.has(name)) {

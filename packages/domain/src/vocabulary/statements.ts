@@ -16,6 +16,10 @@ export function createPhysicalSlot(slot: string): string {
   return `SELECT pg_create_physical_replication_slot(${quoteLiteral(slot)}, true);`;
 }
 
+export function dropSlotStatement(slot: string): string {
+  return `SELECT pg_drop_replication_slot(${quoteLiteral(slot)});`;
+}
+
 /** A list as `ALTER SYSTEM SET` takes it. */
 export function literalList(values: readonly string[]): string {
   return values.map(quoteLiteral).join(', ');

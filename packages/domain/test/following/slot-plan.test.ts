@@ -30,6 +30,27 @@ function advanceOf(situation: Situation): Extract<SlotAction, { kind: 'advance' 
   return action?.kind === 'advance' ? action : undefined;
 }
 
+describe('a slot here whose row cannot be right', { timeout: 20_000 }, () => {
+  const unreadable = [{ slot: 'a', reason: 'its confirmed_flush_lsn is no position' }];
+
+  test('is blocked and left as it is, whatever is published of it', () => {
+    const gone = { op: 'drop' as const };
+    for (const events of [[], [live('a')], [live('a', {}, gone)], [live('a', { failover: true })]]) {
+      const verdict = verdictOn({ events, unreadable, owned: mine, syncReplicationSlots: true });
+      assert.deepEqual([outline(verdict), verdict.reason], ['blocked', unreadable[0]?.reason]);
+    }
+  });
+
+  test('stops none of the others, and takes up room', () => {
+    const events = [live('a'), live('b'), live('c')];
+    const rest = { local: [local('b')], owned: { ...mine, b: owning() }, probes: probed };
+    const { verdicts } = planned({ events, unreadable, ...rest });
+    assert.deepEqual(verdicts.map(outline), ['blocked', 'ready', 'catching_up own']);
+    const full = planned({ events: [live('c')], unreadable, maxReplicationSlots: 2 });
+    assert.deepEqual(full.verdicts.map(outline), ['blocked']);
+  });
+});
+
 describe('making a slot', { timeout: 20_000 }, () => {
   test('a temporary slot comes first, one per database', () => {
     const { verdicts } = planned({ events: [live('a'), live('b'), live('c', { database: 'hr' })] });

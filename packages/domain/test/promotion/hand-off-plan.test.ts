@@ -21,6 +21,14 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
     assert.deepEqual([plan.ahead, plan.lost, stepsOf(plan)], [[], [], ['advance a']]);
   });
 
+  test('leaves it alone and tells of it when its row cannot be right', () => {
+    const unreadable = [{ slot: 'a', reason: 'its confirmed_flush_lsn is no position' }];
+    const events = [confirmed('a', 0x3000), confirmed('b', 0x5800)];
+    const owned = { a: owning(), b: owning() };
+    const plan = handOffOf({ events, local: [local('b')], unreadable, owned });
+    assert.deepEqual([plan.lost, stepsOf(plan)], [unreadable, ['advance b']]);
+  });
+
   test('advances one with failover by itself, as the server may hold it up', () => {
     const here = [local('a', { failover: true })];
     const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: here, owned: mine });

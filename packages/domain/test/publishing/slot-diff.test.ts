@@ -57,6 +57,13 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
     );
   });
 
+  test('a slot that is there and cannot be read is not gone, and stays as it is published', () => {
+    const unreadable = [{ slot: 'a', reason: 'its confirmed_flush_lsn is no position' }];
+    const gone = { kind: 'drop', previous: logicalSlot('gone'), incarnation };
+    const published = publish([slot, logicalSlot('gone')]);
+    assert.deepEqual(diffSlots({ published, observed: [], sameTenure: true, unreadable }), [gone]);
+  });
+
   test('a remake carries the slot that is gone, its incarnation and the new one', () => {
     const other = logicalSlot('a', { plugin: 'wal2json' });
     assert.deepEqual(diffSlots({ published: publish([slot]), observed: [other], sameTenure: false }), [
