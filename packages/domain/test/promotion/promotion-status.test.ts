@@ -28,6 +28,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
       serverVersion: 180004,
       physicalSlots: [],
       oldestTransaction: { xid: 4711, pid: 12 },
+      unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],
       lineage: 'first',
     };
     const status = primaryStatus(facts, promotion(), 7);
