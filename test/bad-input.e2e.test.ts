@@ -101,22 +101,38 @@ describe('a service that cannot work ends, says why, and changes nothing', { tim
     });
   }
 
-  test('as a role without REPLICATION', { timeout }, async () => {
+  test('as a role without REPLICATION not before minutes have passed, and works once that is granted', {
+    timeout,
+  }, async () => {
     await scene.primary.createRole('weak', { without: ['replication'] });
     await scene.primary.waitForReplay(scene.standby());
+    const services = [];
     for (const [service, server] of [
       ['publisher', scene.primary],
       ['consumer', scene.standby()],
     ] as const) {
       const extra = { SLOTCAST_POSTGRES_URL: server.url('postgres', 'weak') };
-      await expectRefusal('SC_PRIVILEGE_MISSING', service, server, extra);
+      const earlier = await traces(scene, server);
+      const process = await scene.service(service, server, extra);
+      await untilUnready(process, /may not use replication slots.*ALTER ROLE weak REPLICATION/s);
+      assert.deepEqual(await traces(scene, server), earlier, `the ${service} left traces`);
+      services.push(process);
     }
+    await scene.primary.query('alter role weak replication');
+    await Promise.all(services.map((process) => process.ready()));
+    await Promise.all(services.map((process) => process.stop()));
   });
 
-  test('as a publisher that may not log running transactions', { timeout }, async () => {
+  test('as a publisher that may not log running transactions not before minutes have passed', {
+    timeout,
+  }, async () => {
     await scene.primary.createRole('mute', { without: ['pg_log_standby_snapshot'] });
     const extra = { SLOTCAST_POSTGRES_URL: scene.primary.url('postgres', 'mute') };
-    await expectRefusal('SC_PRIVILEGE_MISSING', 'publisher', scene.primary, extra);
+    const earlier = await traces(scene, scene.primary);
+    const process = await scene.service('publisher', scene.primary, extra);
+    await untilUnready(process, /GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot/);
+    await process.stop();
+    assert.deepEqual(await traces(scene, scene.primary), earlier);
   });
 
   test('beside a server whose wal_level is below logical', { timeout }, async () => {
@@ -237,6 +253,17 @@ test('a primary left behind by a promotion publishes no more, and does not hinde
   );
   assert.equal(await metric(successor, 'slotcast_publisher_claims_total'), claims, 'it was never fenced');
 });
+
+/** Waits until the service says that it is not ready, and why. */
+async function untilUnready(service: ServiceProcess, reason: RegExp): Promise<void> {
+  await waitUntil(
+    async () => {
+      const answer = await service.get('/readyz');
+      return answer?.status === 503 && reason.test(answer.body);
+    },
+    { describe: `/readyz to say ${reason}` },
+  );
+}
 
 /** Waits until a publisher holds the topic, and the topic says so. */
 async function established(publisher: ServiceProcess): Promise<ServiceProcess> {

@@ -3,10 +3,31 @@ export class PostgresConnectionError extends Error {
   override readonly name = 'PostgresConnectionError';
   /** SQLSTATE or system error code, when there is one. */
   readonly code: string | undefined;
+  /** It could not be made; else it was lost. */
+  readonly connecting: boolean;
+  /** It was to the database of the configuration, and not to one that slots are in. */
+  readonly configuredDatabase: boolean;
 
-  constructor(attempted: string, cause: unknown) {
+  constructor(
+    attempted: string,
+    cause: unknown,
+    state: { readonly connecting?: boolean; readonly configuredDatabase?: boolean } = {},
+  ) {
     super(`${attempted}: ${messageOf(cause)}`, { cause });
     this.code = codeOf(cause);
+    this.connecting = state.connecting ?? false;
+    this.configuredDatabase = state.configuredDatabase ?? true;
+  }
+}
+
+/** What answers is no server, but a pooler that lends out sessions of one. */
+export class ConnectionPoolerError extends Error {
+  override readonly name = 'ConnectionPoolerError';
+
+  constructor(greeted: number, answering: number | undefined) {
+    super(
+      `a connection pooler is in between: the connection was made to process ${greeted}, and process ${answering ?? 'none'} of the server answers`,
+    );
   }
 }
 

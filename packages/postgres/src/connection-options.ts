@@ -1,6 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { ClientConfig } from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
+import { startupOptions } from './fixed-settings.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_IDLE_MS = 10_000;
@@ -22,6 +23,8 @@ export interface PostgresOptions {
   readonly replication?: boolean | undefined;
   /** The server ends any statement that takes longer (57014). */
   readonly statementTimeoutMs?: number | undefined;
+  /** Major version of the server, for a client that fixes its settings by the startup packet alone. */
+  readonly major?: number | undefined;
   /** 10 s by default, or `PGCONNECT_TIMEOUT`. */
   readonly connectTimeoutMs?: number | undefined;
   /** Gives up connecting; it has no effect on the connection once made. */
@@ -33,17 +36,16 @@ export interface PostgresOptions {
  * no name in any statement can ever be taken from another schema. Throws a TypeError when the URI is malformed.
  */
 export function clientConfig(options: PostgresOptions): ClientConfig {
-  const { database, statementTimeoutMs } = options;
+  const { database, statementTimeoutMs, major } = options;
   const given = { ...singleFields(options), ...(options.url === undefined ? {} : parseUrl(options.url)) };
   const serverOptions = given.options ?? process.env['PGOPTIONS'];
   return {
     ...given,
     ...(database === undefined ? {} : { database }),
-    ...(statementTimeoutMs === undefined ? {} : { statement_timeout: statementTimeoutMs }),
     ...(options.replication === true ? { replication: 'database' } : {}),
-    options: [serverOptions, '-c search_path=pg_catalog'].filter((part) => part).join(' '),
+    options: startupOptions(serverOptions, { statementTimeoutMs, major }),
     fallback_application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? environmentTimeoutMs() ?? CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs(options),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_IDLE_MS,
   };
@@ -73,6 +75,11 @@ function parseUrl(url: string): ClientConfig {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new TypeError(`the PostgreSQL URL cannot be read: ${said}`, { cause });
   }
+}
+
+/** How long making a connection may take. */
+export function connectTimeoutMs(options: PostgresOptions): number {
+  return options.connectTimeoutMs ?? environmentTimeoutMs() ?? CONNECT_TIMEOUT_MS;
 }
 
 function environmentTimeoutMs(): number | undefined {

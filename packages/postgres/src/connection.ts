@@ -1,7 +1,8 @@
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import { sendCancelRequest } from './cancel-request.ts';
-import { PostgresConnectionError } from './connection-error.ts';
-import { clientConfig, type PostgresOptions } from './connection-options.ts';
+import { ConnectionPoolerError, PostgresConnectionError } from './connection-error.ts';
+import { clientConfig, connectTimeoutMs, type PostgresOptions } from './connection-options.ts';
+import { fixSettingsText } from './fixed-settings.ts';
 import { majorOf, parseServerVersion } from './server-version.ts';
 import { StatementInterruption, type StatementLimits } from './statement-interruption.ts';
 
@@ -40,7 +41,10 @@ export interface PostgresConnection {
   close(): Promise<void>;
 }
 
-/** Connects. Rejects with a PostgresConnectionError, a TypeError on a malformed URL, or the signal's reason. */
+/**
+ * Connects, and fixes what the session runs with. Rejects with a PostgresConnectionError, also when a connection pooler is in between, a
+ * TypeError on a malformed URL, or the signal's reason.
+ */
 export async function connectPostgres(options: PostgresOptions): Promise<PostgresConnection> {
   options.signal?.throwIfAborted();
   const client = new Client(clientConfig(options));
@@ -50,11 +54,15 @@ export async function connectPostgres(options: PostgresOptions): Promise<Postgre
   try {
     await client.connect();
     session.readStartup();
+    await session.fixSettings(options);
     return session;
   } catch (cause) {
     session.cut();
     options.signal?.throwIfAborted();
-    throw new PostgresConnectionError(`could not connect to PostgreSQL at ${session.place}`, cause);
+    throw new PostgresConnectionError(`could not connect to PostgreSQL at ${session.place}`, cause, {
+      connecting: true,
+      configuredDatabase: options.database === undefined,
+    });
   } finally {
     options.signal?.removeEventListener('abort', abort);
   }
@@ -116,6 +124,19 @@ class Session implements PostgresConnection {
   /** Takes over what the server told at the start of the session. */
   readStartup(): void {
     this.serverVersion = parseServerVersion(this.#parameters.get('server_version') ?? '');
+  }
+
+  /** Rejects with a ConnectionPoolerError when another process answers than the one that the connection was made to. */
+  async fixSettings(options: PostgresOptions): Promise<void> {
+    const { signal, statementTimeoutMs } = options;
+    const text = fixSettingsText(this.processId, { statementTimeoutMs, major: this.major });
+    const [row] = await this.run<{ readonly process_id: number }>(
+      { text },
+      { signal, timeoutMs: connectTimeoutMs(options) },
+    );
+    if (row?.process_id !== this.processId) {
+      throw new ConnectionPoolerError(this.processId, row?.process_id);
+    }
   }
 
   run<Row extends QueryResultRow>(

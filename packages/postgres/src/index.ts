@@ -3,7 +3,7 @@ export {
   type PostgresConnection,
   type Statement,
 } from './connection.ts';
-export { PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
+export { ConnectionPoolerError, PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
 export { clientConfig, type PostgresOptions } from './connection-options.ts';
 export { DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
@@ -39,6 +39,7 @@ export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
 export { isInRecovery } from './recovery.ts';
 export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
+export { isPoolerError } from './refused-connection.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {
   checkDatabases,

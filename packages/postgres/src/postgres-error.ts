@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { codeOf, messageOf, PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
+import { judgeRefusal } from './refused-connection.ts';
 
 /**
  * What to do after an error. `retry`: the same again, after a pause. `stale`: what was known of the server is no longer so;
@@ -17,21 +18,29 @@ export const postgresErrorClasses = [
 ] as const;
 export type PostgresErrorClass = (typeof postgresErrorClasses)[number];
 
-export interface ClassifiedError {
+/** What an error means, and what is to be done. */
+export interface ErrorVerdict {
   readonly class: PostgresErrorClass;
-  /** SQLSTATE, or the code of the system error; absent when the connection just ended. */
-  readonly code: string | undefined;
+  /**
+   * Of what is fatal: waiting for some minutes may help, as with a grant that a standby has not replayed yet, or a password that is
+   * being changed.
+   */
+  readonly mayPass?: boolean;
   /** What would mend it. */
   readonly remedy: string;
 }
 
-interface ErrorRow {
+export interface ClassifiedError extends ErrorVerdict {
+  readonly mayPass: boolean;
+  /** SQLSTATE, or the code of the system error; absent when the connection just ended. */
+  readonly code: string | undefined;
+}
+
+interface ErrorRow extends ErrorVerdict {
   /** SQLSTATE, or the first characters that a group of them shares. */
   readonly state: string;
   /** The server's function that raised it: one SQLSTATE has many causes, and the message may be in any language. */
   readonly routine?: RegExp;
-  readonly class: PostgresErrorClass;
-  readonly remedy: string;
 }
 
 const LOOK_AGAIN = 'Nothing: it is looked at again.';
@@ -78,10 +87,16 @@ const errorTable: readonly ErrorRow[] = [
     state: '42501',
     routine: /^aclcheck_error$/,
     class: 'fatal',
+    mayPass: true,
     remedy:
       'GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO <role>, in the database that slotcast connects to.',
   },
-  { state: '42501', class: 'fatal', remedy: 'ALTER ROLE <role> REPLICATION; GRANT pg_monitor TO <role>;' },
+  {
+    state: '42501',
+    class: 'fatal',
+    mayPass: true,
+    remedy: 'ALTER ROLE <role> REPLICATION; GRANT pg_monitor TO <role>;',
+  },
   {
     state: '58P01',
     routine: /^SendTimeLineHistory$/,
@@ -107,6 +122,7 @@ const errorTable: readonly ErrorRow[] = [
   {
     state: '28',
     class: 'fatal',
+    mayPass: true,
     remedy:
       'Correct user and password, or let the connection in by pg_hba.conf: the line must name the database or "all"; the keyword "replication" does not match slotcast\'s sessions.',
   },
@@ -131,36 +147,45 @@ export function isPostgresError(
 export function classifyPostgresError(error: unknown): ClassifiedError {
   const fromServer = serverError(error);
   const code = fromServer?.code ?? codeOf(error);
-  if (fromServer !== undefined || error instanceof StatementTimeoutError) {
-    const row = errorTable.find(
-      ({ state, routine }) =>
-        code?.startsWith(state) === true &&
-        (routine === undefined || routine.test(fromServer?.routine ?? '')),
-    );
-    return row === undefined ? unexpected(code) : { class: row.class, code, remedy: row.remedy };
-  }
-  return classifyConnectionError(error, code);
+  const refusal = error instanceof PostgresConnectionError ? judgeRefusal(error) : undefined;
+  return { mayPass: false, code, ...(refusal ?? judge(error, code, fromServer)) };
 }
 
-function classifyConnectionError(error: unknown, code: string | undefined): ClassifiedError {
+function judge(
+  error: unknown,
+  code: string | undefined,
+  fromServer: DatabaseError | undefined,
+): ErrorVerdict {
+  if (fromServer === undefined && !(error instanceof StatementTimeoutError)) {
+    return judgeConnection(error, code);
+  }
+  const row = errorTable.find(
+    ({ state, routine }) =>
+      code?.startsWith(state) === true && (routine === undefined || routine.test(fromServer?.routine ?? '')),
+  );
+  return row === undefined
+    ? UNEXPECTED
+    : { class: row.class, mayPass: row.mayPass ?? false, remedy: row.remedy };
+}
+
+function judgeConnection(error: unknown, code: string | undefined): ErrorVerdict {
   if (code !== undefined && CERTIFICATE.test(code)) {
     const remedy = 'Give the right sslrootcert and host name, or replace the certificate of the server.';
-    return { class: 'fatal', code, remedy };
-  }
-  if (error instanceof PostgresConnectionError && messageOf(error.cause).startsWith('SASL')) {
-    // The driver's own error when the server asks for a password and there is none.
-    return { class: 'fatal', code, remedy: 'Give a password in the URL, PGPASSWORD or PGPASSFILE.' };
+    return { class: 'fatal', mayPass: true, remedy };
   }
   if (error instanceof PostgresConnectionError || UNREACHABLE.test(code ?? '')) {
-    const remedy = 'Check that the server runs and is reachable from here; it is tried again.';
-    return { class: 'retry', code, remedy };
+    return {
+      class: 'retry',
+      remedy: 'Check that the server runs and is reachable from here; it is tried again.',
+    };
   }
-  return unexpected(code);
+  return UNEXPECTED;
 }
 
-function unexpected(code: string | undefined): ClassifiedError {
-  return { class: 'unexpected', code, remedy: 'Look into the log of the server, and report it.' };
-}
+const UNEXPECTED: ErrorVerdict = {
+  class: 'unexpected',
+  remedy: 'Look into the log of the server, and report it.',
+};
 
 /** What the server said, also while the connection was being made. */
 function serverError(error: unknown): DatabaseError | undefined {

@@ -2,16 +2,22 @@
 const firstMajor = {
   /** `pg_replication_slots.two_phase`. */
   twoPhaseSlots: 14,
+  /** `idle_session_timeout`. */
+  idleSessionTimeout: 14,
   /** The option `messages` of pgoutput. */
   decodedMessages: 14,
   /** `GRANT SET ON PARAMETER` and `has_parameter_privilege()`. */
   parameterPrivileges: 15,
   /** `pg_replication_slots.conflicting`; 17 has `invalidation_reason` besides. */
   slotConflicts: 16,
+  /** `client_connection_check_interval` (14), on every platform but Windows. */
+  clientConnectionCheck: 16,
   /** `pg_log_standby_snapshot()`, and logical decoding on a standby. */
   decodingOnStandby: 16,
   /** `failover`, `synced`, `invalidation_reason`, `inactive_since`, and the server's own slot synchronisation. */
   slotSync: 17,
+  /** `transaction_timeout`. */
+  transactionTimeout: 17,
   /** `pg_logical_emit_message()` can flush. */
   messageFlush: 17,
   /** An empty `publication_names` for pgoutput, which sends no row then. Before it is refused. */

@@ -23,11 +23,25 @@ describe('connection options', { timeout: TIMEOUT_MS }, () => {
     assert.equal(config.database, 'a/b?c');
   });
 
-  test('search_path is added to the options of the URL or of PGOPTIONS', () => {
+  test('the options of the URL or of PGOPTIONS come before those that every session has, which win', () => {
     process.env['PGOPTIONS'] = '-c geqo=off';
-    assert.equal(clientConfig({ applicationName }).options, '-c geqo=off -c search_path=pg_catalog');
+    assert.match(clientConfig({ applicationName }).options ?? '', /^-c geqo=off -c search_path=pg_catalog /);
     const url = 'postgres://db1/main?options=-c%20work_mem%3D1MB';
-    assert.equal(clientConfig({ url, applicationName }).options, '-c work_mem=1MB -c search_path=pg_catalog');
+    const { options = '' } = clientConfig({ url, applicationName });
+    assert.match(options, /^-c work_mem=1MB -c search_path=pg_catalog /);
+    assert.match(options, / -c default_transaction_isolation=read\\ committed /);
+    assert.match(options, / -c statement_timeout=0$/);
+  });
+
+  test('what only some servers know is an option once the version is known', () => {
+    const named = (major?: number): boolean[] =>
+      ['idle_session_timeout', 'transaction_timeout'].map((name) =>
+        (clientConfig({ applicationName, major }).options ?? '').includes(`-c ${name}=0`),
+      );
+    assert.deepEqual(named(), [false, false]);
+    assert.deepEqual(named(13), [false, false]);
+    assert.deepEqual(named(16), [true, false]);
+    assert.deepEqual(named(17), [true, true]);
   });
 
   test('the time to connect comes from the caller, or PGCONNECT_TIMEOUT in seconds, or is 10 s', () => {

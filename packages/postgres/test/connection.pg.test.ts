@@ -7,11 +7,13 @@ import { after, before, describe, test } from 'node:test';
 import {
   classifyPostgresError,
   connectPostgres,
+  isPoolerError,
   PostgresConnectionError,
   StatementTimeoutError,
 } from '@slotcast/postgres';
 import { freePort, type PostgresServer, startPrimary, temporaryFolder, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
+import { lacksPgBouncer, type Pooler, startPgBouncer, startRenamingProxy } from './poolers.ts';
 
 const TIMEOUT_MS = 30_000;
 
@@ -55,6 +57,40 @@ describe('a connection', { timeout: 120_000 }, () => {
       ]);
     });
   });
+
+  async function expectPoolerFound(pooler: Pooler): Promise<void> {
+    const url = server.url('postgres', ROLE).replace(`:${server.port}/`, `:${pooler.port}/`);
+    for (const replication of [false, true]) {
+      await assert.rejects(connectPostgres({ ...optionsFor(server), url, replication }), (error) => {
+        assert.ok(isPoolerError(error), String(error));
+        const { class: kind, mayPass, remedy } = classifyPostgresError(error);
+        assert.deepEqual([kind, mayPass], ['fatal', false]);
+        assert.match(remedy, /directly, not through PgBouncer/);
+        return true;
+      });
+    }
+  }
+
+  test('through something that names another process than the one that answers is refused', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    await using pooler = await startRenamingProxy(server);
+    await expectPoolerFound(pooler);
+  });
+
+  for (const settings of [
+    [],
+    ['ignore_startup_parameters = options'],
+    ['pool_mode = transaction', 'ignore_startup_parameters = options, extra_float_digits'],
+  ]) {
+    test(`through PgBouncer is refused, with ${settings.join(', ') || 'its defaults'}`, {
+      timeout: TIMEOUT_MS,
+      skip: lacksPgBouncer,
+    }, async () => {
+      await using pooler = await startPgBouncer(server, ROLE, settings);
+      await expectPoolerFound(pooler);
+    });
+  }
 
   test('a statement past its time is cancelled on the server and leaves the connection usable', {
     timeout: TIMEOUT_MS,

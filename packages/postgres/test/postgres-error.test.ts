@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { classifyPostgresError, describePostgresError, PostgresConnectionError } from '@slotcast/postgres';
+import {
+  ConnectionPoolerError,
+  classifyPostgresError,
+  describePostgresError,
+  isPoolerError,
+  PostgresConnectionError,
+} from '@slotcast/postgres';
 import { DatabaseError } from 'pg';
 
 function systemError(code: string, message: string): Error {
@@ -43,5 +49,48 @@ describe('an error of the server', { timeout: 5000 }, () => {
     const error = new DatabaseError('cannot do it', 0, 'error');
     Object.assign(error, { code: '55000', detail: 'Because.', hint: 'Do something else.' });
     assert.equal(describePostgresError(error), 'cannot do it [55000] Because. Do something else.');
+  });
+});
+
+describe('a refusal of the server while a session begins', { timeout: 5000 }, () => {
+  function refusal(fields: Partial<DatabaseError>, configuredDatabase = true): PostgresConnectionError {
+    const cause = Object.assign(new DatabaseError('refused', 0, 'error'), fields);
+    return new PostgresConnectionError('could not connect', cause, { connecting: true, configuredDatabase });
+  }
+
+  function verdict(error: PostgresConnectionError): string {
+    const { class: kind, mayPass } = classifyPostgresError(error);
+    return `${kind}${mayPass ? ', may pass' : ''}`;
+  }
+
+  test('may pass when a standby has not replayed it yet, or somebody is changing it', () => {
+    for (const code of ['28000', '28P01', '3D000', '42501']) {
+      assert.equal(verdict(refusal({ code, routine: 'InitPostgres' })), 'fatal, may pass', code);
+    }
+    assert.equal(verdict(refusal({ code: '55000', routine: 'CheckMyDatabase' })), 'fatal, may pass');
+    const where = 'PL/pgSQL function on_login() line 1 at RAISE';
+    assert.equal(verdict(refusal({ code: 'P0001', where })), 'fatal, may pass');
+    assert.equal(verdict(refusal({ code: '42704', routine: 'find_option' })), 'fatal');
+  });
+
+  test('concerns the slots of another database only, when that is where it was', () => {
+    assert.equal(verdict(refusal({ code: '3D000', routine: 'InitPostgres' }, false)), 'stale');
+    assert.equal(verdict(refusal({ code: '55000', routine: 'CheckMyDatabase' }, false)), 'blocked');
+    const revoked = refusal({ code: '42501', routine: 'CheckMyDatabase' }, false);
+    assert.equal(verdict(revoked), 'blocked');
+    assert.match(classifyPostgresError(revoked).remedy, /GRANT CONNECT ON DATABASE/);
+  });
+
+  test('is that of a pooler, when no function of a server raised it or another process answers', () => {
+    const unsupported = { code: '08P01', message: 'unsupported startup parameter: options' };
+    const refused = refusal(unsupported);
+    const answered = new PostgresConnectionError('could not connect', new ConnectionPoolerError(1, 2));
+    for (const error of [refused, answered]) {
+      assert.ok(isPoolerError(error));
+      assert.equal(verdict(error), 'fatal');
+      assert.match(classifyPostgresError(error).remedy, /directly/);
+    }
+    assert.equal(isPoolerError(refusal({ code: '08P01', routine: 'ProcessStartupPacket' })), false);
+    assert.equal(isPoolerError(refusal({ code: '57P03', routine: 'ProcessStartupPacket' })), false);
   });
 });

@@ -92,9 +92,16 @@ export const errorCodes = {
   },
   SC_POSTGRES_DENIED: {
     exit: 'precondition',
-    meaning: 'The PostgreSQL server refused the connection: user, password, pg_hba.conf or certificate.',
+    meaning:
+      'The PostgreSQL server refused the connection: user, password, pg_hba.conf, certificate, options or a login trigger.',
     remedy:
       "Correct what the message names. A line of pg_hba.conf must name the database or `all`; the keyword `replication` does not match slotcast's sessions.",
+  },
+  SC_POSTGRES_POOLED: {
+    exit: 'precondition',
+    meaning: 'A connection pooler such as PgBouncer is between slotcast and the PostgreSQL server.',
+    remedy:
+      'Connect to the server directly: walsender sessions, temporary slots and session settings need a session of their own.',
   },
   SC_POSTGRES_FAILED: {
     exit: 'failed',

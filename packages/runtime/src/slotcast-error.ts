@@ -4,6 +4,8 @@ import { type ExitCode, exitCodes } from './exit-code.ts';
 export interface SlotcastErrorOptions {
   /** What to do here and now, when it is more exact than the remedy of the code. */
   readonly remedy?: string;
+  /** Waiting for some minutes may help, though the code stands for what a restart will not mend. */
+  readonly mayPass?: boolean;
   readonly cause?: unknown;
 }
 
@@ -13,6 +15,7 @@ export class SlotcastError extends Error {
   readonly code: ErrorCode;
   readonly exitCode: ExitCode;
   readonly remedy: string;
+  readonly mayPass: boolean;
 
   constructor(code: ErrorCode, message: string, options: SlotcastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -20,6 +23,7 @@ export class SlotcastError extends Error {
     this.code = code;
     this.exitCode = exitCodes[row.exit].code;
     this.remedy = options.remedy ?? row.remedy;
+    this.mayPass = options.mayPass ?? false;
   }
 }
 

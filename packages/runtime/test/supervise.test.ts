@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type Clock, createLogger, type LogLevel, SlotcastError, supervise } from '@slotcast/runtime';
 
 const timeout = 5000;
 
 /** A clock whose sleeps end at once and are noted. */
-function instantClock(): Clock & { readonly slept: number[] } {
-  const slept: number[] = [];
+function instantClock(slept: number[]): Clock & { readonly slept: number[] } {
   return {
     slept,
     now: () => 0,
-    monotonicMs: () => 0,
+    monotonicMs: () => slept.reduce((sum, ms) => sum + ms, 0),
     sleep: (ms) => {
       slept.push(ms);
       return Promise.resolve();
@@ -18,8 +17,11 @@ function instantClock(): Clock & { readonly slept: number[] } {
   };
 }
 
-async function run(attempt: (count: number, progressed: () => void, stop: () => void) => Promise<void>) {
-  const clock = instantClock();
+async function run(
+  attempt: (count: number, progressed: () => void, stop: () => void) => Promise<void>,
+  slept: number[] = [],
+) {
+  const clock = instantClock(slept);
   const stop = new AbortController();
   const failures: string[] = [];
   let count = 0;
@@ -80,7 +82,7 @@ async function linesOfFailure(level: LogLevel): Promise<readonly string[]> {
     explain: () => new SlotcastError('SC_KAFKA_UNREACHABLE', cause.message, { cause }),
     onFailure: () => undefined,
     clock: {
-      ...instantClock(),
+      ...instantClock([]),
       sleep: async () => stop.abort(),
     },
     random: () => 0,
@@ -118,3 +120,57 @@ function parsed(line: string | undefined): Readonly<Record<string, unknown>> {
   assert.ok(typeof value === 'object' && value !== null);
   return { ...value };
 }
+
+describe('a refusal that may pass', { timeout }, () => {
+  const refusal = () => new SlotcastError('SC_POSTGRES_DENIED', 'no such role', { mayPass: true });
+
+  test('is tried again for five minutes, and ends it then', async () => {
+    let attempts = 0;
+    const slept: number[] = [];
+    await assert.rejects(
+      run(() => {
+        attempts += 1;
+        return Promise.reject(refusal());
+      }, slept),
+      { code: 'SC_POSTGRES_DENIED', exitCode: 78 },
+    );
+    assert.equal(
+      slept.reduce((sum, ms) => sum + ms, 0),
+      300_000,
+    );
+    assert.ok(attempts > 30, `${attempts} attempts`);
+  });
+
+  test('has its five minutes anew after progress, and after another failure', async () => {
+    for (const interruption of ['progress', 'failure']) {
+      let attempts = 0;
+      const slept: number[] = [];
+      const refused = run((count, progressed, stop) => {
+        attempts = count;
+        if (count === 30 && interruption === 'progress') {
+          progressed();
+        }
+        if (count === 60) {
+          stop();
+        }
+        return Promise.reject(count === 30 && interruption === 'failure' ? new Error('away') : refusal());
+      }, slept);
+      await refused;
+      assert.equal(attempts, 60, interruption);
+      assert.ok(slept.reduce((sum, ms) => sum + ms, 0) > 300_000);
+    }
+  });
+
+  test('does not lend its patience to one that stays', async () => {
+    let attempts = 0;
+    const lasting = new SlotcastError('SC_WAL_LEVEL', 'wal_level is replica');
+    await assert.rejects(
+      run((count) => {
+        attempts = count;
+        return Promise.reject(count === 3 ? lasting : refusal());
+      }),
+      lasting,
+    );
+    assert.equal(attempts, 3);
+  });
+});

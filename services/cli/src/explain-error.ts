@@ -3,6 +3,7 @@ import { SchemaRegistryError } from '@slotcast/event-schema';
 import {
   classifyPostgresError,
   describePostgresError,
+  isPoolerError,
   isPostgresError,
   PostgresConnectionError,
   PreconditionError,
@@ -13,7 +14,8 @@ import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
 export function explainError(error: unknown): unknown {
   if (error instanceof PreconditionError) {
     return new SlotcastError(preconditionCodes.get(error.code) ?? 'SC_PRIVILEGE_MISSING', error.message, {
-      remedy: 'Mend it as the message says, then start again.',
+      remedy: 'Mend it as the message says.',
+      mayPass: !lastingPreconditions.has(error.code),
       cause: error,
     });
   }
@@ -39,19 +41,25 @@ const preconditionCodes: ReadonlyMap<string, ErrorCode> = new Map([
   ['wal_level', 'SC_WAL_LEVEL'],
 ]);
 
+/** What no replay of WAL and no waiting changes. */
+const lastingPreconditions: ReadonlySet<string> = new Set(preconditionCodes.keys());
+
 function explainPostgresError(error: unknown): SlotcastError {
-  const { class: kind, code, remedy } = classifyPostgresError(error);
-  const options = { remedy, cause: error };
+  const { class: kind, code, remedy, mayPass } = classifyPostgresError(error);
+  const options = { remedy, mayPass, cause: error };
   const message = describePostgresError(error);
   if (kind === 'fatal') {
-    return new SlotcastError(fatalCode(code), message, options);
+    return new SlotcastError(fatalCode(error, code), message, options);
   }
   const unreachable = error instanceof PostgresConnectionError;
   return new SlotcastError(unreachable ? 'SC_POSTGRES_UNREACHABLE' : 'SC_POSTGRES_FAILED', message, options);
 }
 
 /** SQLSTATEs: 42501 insufficient_privilege; 55000 is fatal only as the server's complaint about wal_level or slots switched off. */
-function fatalCode(sqlState: string | undefined): ErrorCode {
+function fatalCode(error: unknown, sqlState: string | undefined): ErrorCode {
+  if (isPoolerError(error)) {
+    return 'SC_POSTGRES_POOLED';
+  }
   if (sqlState === '42501') {
     return 'SC_PRIVILEGE_MISSING';
   }

@@ -179,7 +179,7 @@ export class Canary {
   ): Promise<never> {
     let received = 0;
     await subscribe({
-      connection: this.#options.postgres,
+      connection: { ...this.#options.postgres, major },
       slot: CANARY_SLOT,
       publication: supports(major, 'emptyPublicationList') ? undefined : CANARY_SLOT,
       onRow: () => undefined,
