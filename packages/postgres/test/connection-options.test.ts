@@ -5,6 +5,12 @@ import { clientConfig } from '@slotcast/postgres';
 const TIMEOUT_MS = 5000;
 const applicationName = 'slotcast-publisher';
 
+/** Whether the settings that only some versions have are among the options. */
+function versionedOptions(major?: number): boolean[] {
+  const { options = '' } = clientConfig({ applicationName, major });
+  return ['idle_session_timeout', 'transaction_timeout'].map((name) => options.includes(`-c ${name}=0`));
+}
+
 describe('connection options', { timeout: TIMEOUT_MS }, () => {
   afterEach(() => {
     delete process.env['PGOPTIONS'];
@@ -34,14 +40,10 @@ describe('connection options', { timeout: TIMEOUT_MS }, () => {
   });
 
   test('what only some servers know is an option once the version is known', () => {
-    const named = (major?: number): boolean[] =>
-      ['idle_session_timeout', 'transaction_timeout'].map((name) =>
-        (clientConfig({ applicationName, major }).options ?? '').includes(`-c ${name}=0`),
-      );
-    assert.deepEqual(named(), [false, false]);
-    assert.deepEqual(named(13), [false, false]);
-    assert.deepEqual(named(16), [true, false]);
-    assert.deepEqual(named(17), [true, true]);
+    assert.deepEqual(versionedOptions(), [false, false]);
+    assert.deepEqual(versionedOptions(13), [false, false]);
+    assert.deepEqual(versionedOptions(16), [true, false]);
+    assert.deepEqual(versionedOptions(17), [true, true]);
   });
 
   test('the time to connect comes from the caller, or PGCONNECT_TIMEOUT in seconds, or is 10 s', () => {

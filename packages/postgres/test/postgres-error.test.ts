@@ -52,17 +52,17 @@ describe('an error of the server', { timeout: 5000 }, () => {
   });
 });
 
+function refusal(fields: Partial<DatabaseError>, configuredDatabase = true): PostgresConnectionError {
+  const cause = Object.assign(new DatabaseError('refused', 0, 'error'), fields);
+  return new PostgresConnectionError('could not connect', cause, { connecting: true, configuredDatabase });
+}
+
+function verdict(error: PostgresConnectionError): string {
+  const { class: kind, mayPass } = classifyPostgresError(error);
+  return `${kind}${mayPass ? ', may pass' : ''}`;
+}
+
 describe('a refusal of the server while a session begins', { timeout: 5000 }, () => {
-  function refusal(fields: Partial<DatabaseError>, configuredDatabase = true): PostgresConnectionError {
-    const cause = Object.assign(new DatabaseError('refused', 0, 'error'), fields);
-    return new PostgresConnectionError('could not connect', cause, { connecting: true, configuredDatabase });
-  }
-
-  function verdict(error: PostgresConnectionError): string {
-    const { class: kind, mayPass } = classifyPostgresError(error);
-    return `${kind}${mayPass ? ', may pass' : ''}`;
-  }
-
   test('may pass when a standby has not replayed it yet, or somebody is changing it', () => {
     for (const code of ['28000', '28P01', '3D000', '42501']) {
       assert.equal(verdict(refusal({ code, routine: 'InitPostgres' })), 'fatal, may pass', code);

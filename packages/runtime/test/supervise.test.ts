@@ -121,9 +121,11 @@ function parsed(line: string | undefined): Readonly<Record<string, unknown>> {
   return { ...value };
 }
 
-describe('a refusal that may pass', { timeout }, () => {
-  const refusal = () => new SlotcastError('SC_POSTGRES_DENIED', 'no such role', { mayPass: true });
+function refusal(): SlotcastError {
+  return new SlotcastError('SC_POSTGRES_DENIED', 'no such role', { mayPass: true });
+}
 
+describe('a refusal that may pass', { timeout }, () => {
   test('is tried again for five minutes, and ends it then', async () => {
     let attempts = 0;
     const slept: number[] = [];
