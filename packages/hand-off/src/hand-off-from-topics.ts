@@ -1,6 +1,7 @@
 import {
   type NodeFacts,
   type Promotion,
+  physicalSlotPins,
   primaryStatus,
   promotionSlotStatuses,
   type Timeline,
@@ -192,9 +193,7 @@ export async function recordHandOff(options: {
   const { directory, writer, outcome, facts, lineage, clock } = options;
   const { promotion } = outcome;
   const time = clock.now();
-  const physicalSlots = outcome.local
-    .filter(({ type }) => type === 'physical')
-    .map(({ name, catalogXmin }) => ({ name, catalogXmin }));
+  const physicalSlots = physicalSlotPins(outcome.local);
   await directory.write(writer, {
     node: primaryStatus({ ...facts, timeline: promotion.timeline, physicalSlots, lineage }, promotion, time),
     slots: promotionSlotStatuses(facts.node, promotion, time),

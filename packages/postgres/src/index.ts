@@ -17,7 +17,7 @@ export {
 export { emitMessage, type LogicalMessage } from './logical-message.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
-export { haveAborted, readOldestTransaction } from './open-transactions.ts';
+export { haveAborted, readOldestTransaction, readPreparedTransactions } from './open-transactions.ts';
 export {
   type ClassifiedError,
   classifyPostgresError,

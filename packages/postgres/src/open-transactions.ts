@@ -1,4 +1,4 @@
-import type { OpenTransaction } from '@slotcast/domain';
+import { MOST_PREPARED_LISTED, type OpenTransaction } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
 
 interface OpenTransactionRow {
@@ -28,14 +28,36 @@ export async function readOldestTransaction(
     { name: 'slotcast_oldest_transaction', text },
     { signal },
   );
-  return row === undefined
-    ? undefined
-    : {
-        xid: Number(row.xid),
-        pid: row.pid ?? undefined,
-        gid: row.gid ?? undefined,
-        since: row.since ?? undefined,
-      };
+  return row === undefined ? undefined : openTransaction(row);
+}
+
+/**
+ * The prepared transactions of a primary, of all its databases, the one with the oldest id first, and no more than `MOST_PREPARED_LISTED`. A
+ * PREPARE appears here right after its record is flushed, so this has to be read after the position that it is to be complete for.
+ */
+export async function readPreparedTransactions(
+  connection: PostgresConnection,
+  signal?: AbortSignal,
+): Promise<readonly OpenTransaction[]> {
+  const text = `
+    select transaction::text as xid, null::int as pid, gid, floor(extract(epoch from prepared) * 1000)::float8 as since
+      from pg_prepared_xacts
+     order by age(transaction) desc
+     limit $1`;
+  const rows = await connection.run<OpenTransactionRow>(
+    { name: 'slotcast_prepared_transactions', text, values: [MOST_PREPARED_LISTED] },
+    { signal },
+  );
+  return rows.map(openTransaction);
+}
+
+function openTransaction(row: OpenTransactionRow): OpenTransaction {
+  return {
+    xid: Number(row.xid),
+    pid: row.pid ?? undefined,
+    gid: row.gid ?? undefined,
+    since: row.since ?? undefined,
+  };
 }
 
 /**

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { connectPostgres, type PostgresConnection, readOldestTransaction } from '@slotcast/postgres';
+import {
+  connectPostgres,
+  type PostgresConnection,
+  readOldestTransaction,
+  readPreparedTransactions,
+} from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 
 for (const major of [13, 18] satisfies PostgresMajor[]) {
@@ -54,7 +59,12 @@ for (const major of [13, 18] satisfies PostgresMajor[]) {
         { ...next, since: 0 },
         { xid: prepared.xid, pid: undefined, gid: 'order 66', since: 0 },
       );
+      assert.deepEqual(
+        (await readPreparedTransactions(own)).map(({ xid, gid, pid }) => ({ xid, gid, pid })),
+        [{ xid: prepared.xid, gid: 'order 66', pid: undefined }],
+      );
       await server.query("commit prepared 'order 66'");
+      assert.deepEqual(await readPreparedTransactions(own), []);
       assert.equal(await readOldestTransaction(own), undefined);
     });
   });

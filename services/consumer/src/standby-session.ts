@@ -5,6 +5,7 @@ import {
   type NodeStatus,
   type PlanPolicy,
   type PublishedLine,
+  physicalSlotPins,
   restPause,
   type SystemIdentifier,
   topicAlarm,
@@ -364,9 +365,7 @@ export class StandbySession {
       upstream: view.settings.upstream,
       primarySlotName: view.settings.primarySlotName,
       hotStandbyFeedback: view.settings.hotStandbyFeedback,
-      physicalSlots: view.slots
-        .filter((slot) => slot.type === 'physical')
-        .map(({ name, catalogXmin }) => ({ name, catalogXmin })),
+      physicalSlots: physicalSlotPins(view.slots),
       unreadableSlots: view.unreadable,
       lineage: this.#lineage.current,
       canary: this.#canary.last,

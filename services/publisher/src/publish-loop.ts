@@ -5,6 +5,7 @@ import {
   judgeSnapshot,
   nextPoll,
   type PollPace,
+  physicalSlotPins,
   type SlotName,
   type SlotState,
   type SnapshotPolicyState,
@@ -21,6 +22,7 @@ import {
   observePrimary,
   type PostgresConnection,
   readOldestTransaction,
+  readPreparedTransactions,
 } from '@slotcast/postgres';
 import type { Clock, Doorbell, Logger } from '@slotcast/runtime';
 import type { PublisherStatus } from './publisher-status.ts';
@@ -164,10 +166,14 @@ class PublishLoop {
     return selection.nextDueAt;
   }
 
-  async #heartbeat({ unreadable }: ObservedPrimary): Promise<Heartbeat> {
+  async #heartbeat({ slots, unreadable }: ObservedPrimary): Promise<Heartbeat> {
     const { connection, signal } = this.#options;
-    const oldestTransaction = await readOldestTransaction(connection, signal);
-    return { oldestTransaction, unreadableSlots: unreadable };
+    return {
+      oldestTransaction: await readOldestTransaction(connection, signal),
+      preparedTransactions: await readPreparedTransactions(connection, signal),
+      physicalSlots: physicalSlotPins(slots),
+      unreadableSlots: unreadable,
+    };
   }
 
   /** Logs a running-xacts record when one is wanted; returns when a wish that stands may be granted. */

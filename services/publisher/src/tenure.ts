@@ -7,6 +7,7 @@ import {
   manifestSlots,
   type NodeSlotStatus,
   type OpenTransaction,
+  type PhysicalSlotPin,
   type Promotion,
   type PublishedSlots,
   primaryStatus,
@@ -42,6 +43,9 @@ export interface TenureFacts {
 /** What goes with a heartbeat. */
 export interface Heartbeat {
   readonly oldestTransaction: OpenTransaction | undefined;
+  /** Read after the position that the heartbeat is published at, so that none that was prepared before it is missed. */
+  readonly preparedTransactions: readonly OpenTransaction[];
+  readonly physicalSlots: readonly PhysicalSlotPin[];
   readonly unreadableSlots: readonly UnreadableSlot[];
 }
 
@@ -101,7 +105,7 @@ export class Tenure {
       records.push(await this.#manifestRecord({ ...origin, seq: nextSeq }, published));
     }
     if (seen.heartbeat !== undefined) {
-      records.push(await this.#nodeRecord(published, seen.heartbeat));
+      records.push(await this.#nodeRecord(seen.lsn, seen.heartbeat));
     }
     await this.#writer.append(records);
     this.#published = published;
@@ -159,12 +163,9 @@ export class Tenure {
     return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };
   }
 
-  async #nodeRecord(published: PublishedSlots, heartbeat: Heartbeat): Promise<NewRecord> {
+  async #nodeRecord(flushLsn: Lsn, heartbeat: Heartbeat): Promise<NewRecord> {
     const { nodesTopic, history, promotion } = this.facts;
-    const physicalSlots = [...published.values()]
-      .filter(({ state }) => state.type === 'physical')
-      .map(({ state }) => ({ name: state.name, catalogXmin: state.catalogXmin }));
-    const facts = { ...this.facts, timeline: history.timeline, physicalSlots, ...heartbeat };
+    const facts = { ...this.facts, ...heartbeat, timeline: history.timeline, flushLsn };
     const status = primaryStatus(facts, promotion, this.#clock.now());
     return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }

@@ -13,7 +13,9 @@ export type NodeFacts = Pick<
   | 'timeline'
   | 'serverVersion'
   | 'physicalSlots'
+  | 'flushLsn'
   | 'oldestTransaction'
+  | 'preparedTransactions'
   | 'unreadableSlots'
   | 'lineage'
 >;
@@ -31,9 +33,11 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
     systemIdentifier,
     timeline,
     serverVersion,
+    flushLsn: facts.flushLsn,
     physicalSlots,
     wantsStandbySnapshot: false,
     oldestTransaction: facts.oldestTransaction,
+    preparedTransactions: facts.preparedTransactions,
     unreadableSlots: facts.unreadableSlots,
     lineage,
     promotion,

@@ -60,7 +60,7 @@ export interface NodeStatus {
   readonly serverVersion: number;
   /** `pg_postmaster_start_time()` in milliseconds since 1970: it tells one server from another that has the same name. */
   readonly serverStartedAt?: number | undefined;
-  /** Flushed WAL of a primary when `preparedTransactions` was read. */
+  /** Flushed WAL of a primary shortly before `preparedTransactions` was read. */
   readonly flushLsn?: Lsn | undefined;
   readonly replayLsn?: Lsn | undefined;
   readonly receiveLsn?: Lsn | undefined;
@@ -74,7 +74,10 @@ export interface NodeStatus {
   readonly wantsStandbySnapshot: boolean;
   /** The transaction with the oldest id on a primary: what delays the making of a slot on a standby. */
   readonly oldestTransaction?: OpenTransaction | undefined;
-  /** Transactions that are prepared on a primary. */
+  /**
+   * Transactions that are prepared on a primary, the one with the oldest id first: all that were prepared before `flushLsn` and are still open,
+   * unless they are `MOST_PREPARED_LISTED`.
+   */
   readonly preparedTransactions?: readonly OpenTransaction[] | undefined;
   /** Slots of the server whose rows cannot be right, which are left alone. */
   readonly unreadableSlots?: readonly UnreadableSlot[] | undefined;

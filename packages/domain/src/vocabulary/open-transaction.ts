@@ -9,6 +9,9 @@ export interface OpenTransaction {
   readonly since?: number | undefined;
 }
 
+/** A list of prepared transactions is cut off here; one that long may lack some. */
+export const MOST_PREPARED_LISTED = 100;
+
 /** The transaction with what is needed to find it and to end it. */
 export function describeOpenTransaction({ xid, pid, gid, since }: OpenTransaction): string {
   const time = since === undefined ? undefined : new Date(since).toISOString();

@@ -26,8 +26,10 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
       systemIdentifier: parseSystemIdentifier('42'),
       timeline: timeline(2),
       serverVersion: 180004,
+      flushLsn: at(0x3100),
       physicalSlots: [],
       oldestTransaction: { xid: 4711, pid: 12 },
+      preparedTransactions: [{ xid: 4712, gid: 'order 66' }],
       unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],
       lineage: 'first',
     };
