@@ -13,6 +13,7 @@ export * from './checks/topic-checks.ts';
 export * from './following/adoption.ts';
 export * from './following/catalog-pin.ts';
 export * from './following/event-backlog.ts';
+export * from './following/pin-path.ts';
 export * from './following/plan-input.ts';
 export * from './following/published-line.ts';
 export * from './following/slot-plan.ts';

@@ -103,12 +103,13 @@ function clusterChecks(
 ): readonly Check[] {
   const { systemIdentifier, history, settings, slots } = view;
   const { inRecovery } = view.preconditions;
-  const consumers = checkConsumers(contents, { node, inRecovery }, Date.now());
+  const now = Date.now();
+  const consumers = checkConsumers(contents, { node, inRecovery }, now);
   if (inRecovery) {
     const { hotStandbyFeedback, walReceiver } = settings;
     const primarySlotName = walReceiver?.slotName ?? settings.primarySlotName;
     const self = { node, hotStandbyFeedback, primarySlotName, slots };
-    return [...consumers, ...checkCatalogPin(self, contents)];
+    return [...consumers, ...checkCatalogPin(self, contents, now)];
   }
   const timeline =
     history === undefined

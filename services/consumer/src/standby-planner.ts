@@ -2,6 +2,7 @@ import {
   findPin,
   type Manifest,
   type OpenTransaction,
+  type PinSources,
   type Plan,
   type PlanPolicy,
   type Probe,
@@ -73,7 +74,7 @@ export class StandbyPlanner {
       probes: work.probes,
       held: work.held,
       unprovenSince: this.#unprovenSince,
-      pin: findPin({ node: this.#node, ...settings }, newestEvents(settled), this.#directory.nodes),
+      pin: findPin({ node: this.#node, ...settings }, this.#pinSources(settled)),
       oldestTransaction: this.oldestTransaction,
       maxReplicationSlots: settings.maxReplicationSlots,
       syncReplicationSlots: settings.syncReplicationSlots,
@@ -82,6 +83,16 @@ export class StandbyPlanner {
       policy: this.#policy,
       now: this.#clock.now(),
     });
+  }
+
+  /** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
+  #pinSources(settled: SettledBacklog): PinSources {
+    return {
+      slots: newestEvents(settled),
+      nodes: this.#directory.nodes,
+      primary: this.#feed.newestManifest?.node,
+      now: this.#clock.now(),
+    };
   }
 
   /** Remembers since when each two_phase slot stands here unsafe; a restart starts the time anew. */
@@ -97,7 +108,7 @@ export class StandbyPlanner {
   }
 }
 
-/** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
+/** The newest events, those that wait for replay among them. */
 function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent> {
   if (settled.waiting.size === 0) {
     return settled.desired;

@@ -1,4 +1,5 @@
-import { findPin, judgePin } from '../following/catalog-pin.ts';
+import { judgePin } from '../following/catalog-pin.ts';
+import { findPin } from '../following/pin-path.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { type Check, failed, info, ok } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
@@ -15,6 +16,7 @@ export function checkCatalogPin(
     readonly slots: readonly LocalSlot[];
   },
   { manifest, slots, nodes }: TopicContents,
+  now: number,
 ): readonly Check[] {
   if (!self.hotStandbyFeedback || self.primarySlotName === undefined) {
     return [];
@@ -22,7 +24,7 @@ export function checkCatalogPin(
   if (manifest === undefined) {
     return [info('catalog_pin', 'not known: no publisher has written anything yet')];
   }
-  const pin = findPin(self, slots, nodes);
+  const pin = findPin(self, { slots, nodes, primary: manifest.node, now });
   const needing = self.slots.filter((slot) => slot.type === 'logical' && !slot.temporary && !slot.synced);
   const needed = needing.flatMap(({ catalogXmin }) => (catalogXmin === undefined ? [] : [catalogXmin]));
   // Without a slot yet, the way up must be there all the same.

@@ -1,6 +1,12 @@
 import type { NodeStatus } from '../vocabulary/node-status.ts';
-import type { SlotState } from '../vocabulary/slot-state.ts';
-import { createPhysicalSlot, setByReload, slotNameOf, usePhysicalSlot } from '../vocabulary/statements.ts';
+import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
+import {
+  createPhysicalSlot,
+  remakePhysicalSlot,
+  setByReload,
+  slotNameOf,
+  usePhysicalSlot,
+} from '../vocabulary/statements.ts';
 import { type Check, failed, info, ok, warning } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
 
@@ -52,10 +58,20 @@ function judgeStandby(
     return [failed('standby_slots', message, usePhysicalSlot(slotNameOf(node), where))];
   }
   const slot = primary.physicalSlots.find((slot) => slot.name === name);
+  const between = [...nodes.values()].flatMap((other) => {
+    const there = other.physicalSlots.find((slot) => slot.name === name);
+    return there === undefined || other.node === node || other.node === primary.node
+      ? []
+      : [{ node: other.node, active: there.active }];
+  });
+  const inUse = between.find(({ active }) => active === true);
+  if (slot !== undefined && !slot.active && inUse !== undefined) {
+    return [judgeSpare(slot, node, inUse.node)];
+  }
   if (slot !== undefined) {
     return [judgeSlot(slot, node, hasCopies)];
   }
-  if ([...nodes.values()].some((other) => other.physicalSlots.some((slot) => slot.name === name))) {
+  if (between.length > 0) {
     // It streams from a standby, whose own slot here passes its feedback on.
     return [];
   }
@@ -63,9 +79,24 @@ function judgeStandby(
   return [failed('standby_slots', message, createPhysicalSlot(name))];
 }
 
+/** A cascaded standby's slot stands here, too, so that it can stream from this server one day. */
+function judgeSpare({ name, restartLsn }: SlotState, node: string, between: string): Check {
+  const holds = restartLsn === undefined ? '' : ', and its slot of that name here holds back WAL';
+  return info('standby_slots', `node ${node} streams from ${between} through ${name}${holds}`);
+}
+
+/** What was invalidated shows its catalog_xmin still. */
+function judgeLost({ name, invalidationReason, walStatus }: SlotState, whose: string, note: string): Check {
+  const message = `the physical slot ${name}${whose} was invalidated (${invalidationReason ?? walStatus ?? 'lost'}), so it holds nothing back and nobody can stream through it`;
+  return failed('standby_slots', message, `${note}${remakePhysicalSlot(name)}`);
+}
+
 /** A standby with feedback reports xmin at all times, but catalog_xmin only while it has logical slots (`GetReplicationHorizons`). */
 function judgeSlot(slot: SlotState, node: string, hasCopies: boolean): Check {
   const { name, active, xmin, catalogXmin } = slot;
+  if (isInvalidated(slot)) {
+    return judgeLost(slot, ` of node ${node}`, '');
+  }
   if (!active) {
     const message = `the physical slot ${name} of node ${node} is not in use: the standby is away, or streams without it`;
     const remedy = `/* start ${node}; if it runs, there */ ${setByReload('primary_slot_name', `'${name}'`)}`;
@@ -84,7 +115,11 @@ function judgeSlot(slot: SlotState, node: string, hasCopies: boolean): Check {
   return ok('standby_slots', `node ${node} streams from ${name}, ${holds}`);
 }
 
-function judgeUnknown({ name, active, xmin, catalogXmin }: SlotState): Check {
+function judgeUnknown(slot: SlotState): Check {
+  const { name, active, xmin, catalogXmin } = slot;
+  if (isInvalidated(slot)) {
+    return judgeLost(slot, '', '/* or drop it only, if its standby is gone for good */ ');
+  }
   if (!active) {
     const message = `nobody streams from the physical slot ${name}, which holds back WAL`;
     const remedy = `/* if its standby is gone for good */ SELECT pg_drop_replication_slot('${name}');`;

@@ -1,34 +1,12 @@
-import type { NodeStatus } from '../vocabulary/node-status.ts';
-import type { SlotEvent } from '../vocabulary/slot-event.ts';
-import type { SlotName } from '../vocabulary/slot-name.ts';
 import { xidPrecedesOrEquals } from '../vocabulary/slot-state.ts';
-import { createPhysicalSlot, setByReload, slotNameOf, usePhysicalSlot } from '../vocabulary/statements.ts';
-
-/** One physical slot on the way from this standby to the primary. */
-export interface PinLink {
-  readonly slot: string;
-  /** The server that has the slot: the primary, or a standby in between. */
-  readonly holder: string;
-  /** Absent when the slot holds back no catalog rows. */
-  readonly catalogXmin?: number | undefined;
-  /** `hot_standby_feedback` of a holder in between; a standby with it off passes nothing on. */
-  readonly feedback: boolean;
-}
-
-/**
- * What keeps the primary's vacuum from removing catalog rows that a logical slot on this standby still needs: feedback
- * from here, kept by a physical slot on every server upstream.
- */
-export interface PinFacts {
-  readonly hotStandbyFeedback: boolean;
-  /** Physical slot that this standby streams from. */
-  readonly primarySlotName?: string | undefined;
-  readonly links: readonly PinLink[];
-  /** Name of a physical slot that no known server upstream has. */
-  readonly missing?: string | undefined;
-  /** A node in between that streams without a physical slot. */
-  readonly unslotted?: string | undefined;
-}
+import {
+  createPhysicalSlot,
+  remakePhysicalSlot,
+  setByReload,
+  slotNameOf,
+  usePhysicalSlot,
+} from '../vocabulary/statements.ts';
+import type { PinFacts, PinLink } from './pin-path.ts';
 
 export type PinVerdict =
   | { readonly kind: 'held' }
@@ -41,63 +19,16 @@ export type PinVerdict =
       readonly remedy: string;
     };
 
-/** A chain longer than this is a loop in the records. */
-const MAX_CASCADE = 16;
-
-/** Follows the physical slots from this standby up to the primary, by what the topics say of them. */
-export function findPin(
-  self: {
-    readonly node: string;
-    readonly hotStandbyFeedback: boolean;
-    readonly primarySlotName?: string | undefined;
-  },
-  slots: ReadonlyMap<SlotName, SlotEvent>,
-  nodes: ReadonlyMap<string, NodeStatus>,
-): PinFacts {
-  const { hotStandbyFeedback, primarySlotName } = self;
-  const links: PinLink[] = [];
-  let wanted = primarySlotName;
-  while (wanted !== undefined && links.length < MAX_CASCADE) {
-    const name = wanted;
-    const onPrimary = [...slots.values()].find((event) => event.slot === name && event.op !== 'drop');
-    if (onPrimary?.state?.type === 'physical') {
-      links.push({
-        slot: name,
-        holder: onPrimary.node,
-        catalogXmin: onPrimary.state.catalogXmin,
-        feedback: true,
-      });
-      return { hotStandbyFeedback, primarySlotName, links };
-    }
-    const between = [...nodes.values()].find(
-      (node) =>
-        node.role === 'standby' &&
-        node.node !== self.node &&
-        node.physicalSlots.some((slot) => slot.name === name),
-    );
-    if (between === undefined) {
-      return { hotStandbyFeedback, primarySlotName, links, missing: name };
-    }
-    const catalogXmin = between.physicalSlots.find((slot) => slot.name === name)?.catalogXmin;
-    links.push({
-      slot: name,
-      holder: between.node,
-      catalogXmin,
-      feedback: between.hotStandbyFeedback === true,
-    });
-    wanted = between.primarySlotName;
-    if (wanted === undefined) {
-      return { hotStandbyFeedback, primarySlotName, links, unslotted: between.node };
-    }
-  }
-  return { hotStandbyFeedback, primarySlotName, links, missing: wanted };
-}
-
 /**
  * Says whether catalog rows are held back for a logical slot here. Without `catalogXmin` (no slot yet) only the settings
  * and the existence of the physical slots count.
  */
 export function judgePin(pin: PinFacts, catalogXmin: number | undefined): PinVerdict {
+  return judgeSettings(pin) ?? withDoubt(judgeWay(pin, catalogXmin), pin);
+}
+
+/** What is wrong on this server itself. */
+function judgeSettings(pin: PinFacts): PinVerdict | undefined {
   if (!pin.hotStandbyFeedback) {
     return blocked({
       fact: 'hot_standby_feedback is off here, so vacuum on the primary may remove what this slot needs',
@@ -113,6 +44,10 @@ export function judgePin(pin: PinFacts, catalogXmin: number | undefined): PinVer
       remedy: usePhysicalSlot('<node>'),
     });
   }
+  return undefined;
+}
+
+function judgeWay(pin: PinFacts, catalogXmin: number | undefined): PinVerdict {
   if (pin.missing !== undefined) {
     return blocked({
       fact: `the physical slot ${pin.missing} is not known upstream`,
@@ -133,6 +68,17 @@ export function judgePin(pin: PinFacts, catalogXmin: number | undefined): PinVer
   return judgeLinks(pin.links, catalogXmin);
 }
 
+/** Where it cannot be told which way the stream goes, all have to hold; when one does not, whoever reads it has to know why that matters. */
+function withDoubt(verdict: PinVerdict, { doubtful }: PinFacts): PinVerdict {
+  if (verdict.kind === 'held' || doubtful === undefined) {
+    return verdict;
+  }
+  const { slot, holders } = doubtful;
+  const where = `${holders.slice(0, -1).join(', ')} and ${holders.at(-1) ?? ''}`;
+  const doubt = `${where} each have a physical slot ${slot}, and it cannot be told which of them is in use: drop it where it is not`;
+  return { ...verdict, fact: `${verdict.fact} (${doubt})`, reason: `${verdict.reason}; ${doubt}` };
+}
+
 function judgeLinks(links: readonly PinLink[], catalogXmin: number | undefined): PinVerdict {
   for (const link of links) {
     if (!link.feedback) {
@@ -142,10 +88,20 @@ function judgeLinks(links: readonly PinLink[], catalogXmin: number | undefined):
         remedy: `/* on ${link.holder} */ ${setByReload('hot_standby_feedback', 'on')}`,
       });
     }
+    if (link.invalidated === true) {
+      return blocked({
+        fact: `the physical slot ${link.slot} on ${link.holder} was invalidated and holds nothing back`,
+        advice: 'drop it there and make it anew',
+        remedy: `/* on ${link.holder} */ ${remakePhysicalSlot(link.slot)}`,
+      });
+    }
     if (catalogXmin !== undefined && !holdsBack(link, catalogXmin)) {
       return blocked({
         fact: `the physical slot ${link.slot} on ${link.holder} does not hold back catalog rows for it yet (catalog_xmin ${link.catalogXmin ?? 'not set'}, needed ${catalogXmin})`,
-        advice: 'it follows within wal_receiver_status_interval of this standby',
+        advice:
+          link.active === false
+            ? 'nobody streams through it; it follows once this standby does'
+            : 'it follows within wal_receiver_status_interval of this standby',
         remedy: `/* feedback is sent this often; 0 is never */ ${setByReload('wal_receiver_status_interval', "'1s'")}`,
       });
     }

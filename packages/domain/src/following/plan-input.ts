@@ -4,7 +4,7 @@ import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
-import type { PinFacts } from './catalog-pin.ts';
+import type { PinFacts } from './pin-path.ts';
 import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
 
 /** A temporary slot of one database that decodes, or will, from a consistent point on. */

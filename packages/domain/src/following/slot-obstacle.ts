@@ -1,4 +1,5 @@
-import { judgePin, type PinFacts } from './catalog-pin.ts';
+import { judgePin } from './catalog-pin.ts';
+import type { PinFacts } from './pin-path.ts';
 
 /** What stands in the way of making a slot with this output plugin, with its remedy. */
 export function findObstacle(

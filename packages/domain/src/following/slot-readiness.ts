@@ -2,7 +2,8 @@ import { formatLsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
-import { judgePin, type PinFacts } from './catalog-pin.ts';
+import { judgePin } from './catalog-pin.ts';
+import type { PinFacts } from './pin-path.ts';
 
 /** From where on a slot that could take over counts as lagging. */
 export interface ReadinessLimits {

@@ -20,6 +20,11 @@ export function dropSlotStatement(slot: string): string {
   return `SELECT pg_drop_replication_slot(${quoteLiteral(slot)});`;
 }
 
+/** Makes a physical slot anew that was invalidated; nobody can stream through it while it is. */
+export function remakePhysicalSlot(slot: string): string {
+  return `SELECT pg_drop_replication_slot(${quoteLiteral(slot)}); ${createPhysicalSlot(slot)}`;
+}
+
 /** A list as `ALTER SYSTEM SET` takes it. */
 export function literalList(values: readonly string[]): string {
   return values.map(quoteLiteral).join(', ');

@@ -21,6 +21,7 @@ function judge(event: SlotEvent | undefined, slots: LocalSlot[], self: Partial<t
       nodes: new Map(),
       nodeSlots: [],
     },
+    0,
   );
 }
 

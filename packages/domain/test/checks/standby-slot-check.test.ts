@@ -69,6 +69,38 @@ describe('the physical slot of a standby', { timeout: 5000 }, () => {
   });
 });
 
+function between(active: boolean): NodeStatus {
+  const { name } = physicalSlot('to_charlie');
+  return nodeStatus('bravo', { primarySlotName: 'to_bravo', physicalSlots: [{ name, active }] });
+}
+
+describe('the physical slot of a standby that has one of that name on several servers', {
+  timeout: 5000,
+}, () => {
+  const charlie = nodeStatus('charlie', { primarySlotName: 'to_charlie' });
+
+  test('need not be in use here while the one on the standby in between is', () => {
+    const slots = [
+      physicalSlot('to_bravo', { catalogXmin: 750 }),
+      physicalSlot('to_charlie', { active: false, xmin: undefined }),
+    ];
+    assert.deepEqual(outcomes({ slots, nodes: [between(true), charlie] }), ['ok', 'info']);
+    assert.deepEqual(outcomes({ slots, nodes: [between(false), charlie] }), ['ok', 'failed']);
+  });
+});
+
+test('a physical slot that was invalidated holds nothing, whatever it shows', { timeout: 5000 }, () => {
+  const slots = [physicalSlot('to_bravo', { catalogXmin: 750, walStatus: 'lost', active: false })];
+  const [known] = judge({ slots, nodes: [bravo] });
+  assert.equal(known?.outcome, 'failed');
+  assert.match(known?.message ?? '', /to_bravo of node bravo was invalidated \(lost\)/);
+  assert.match(
+    known?.remedy ?? '',
+    /^SELECT pg_drop_replication_slot\('to_bravo'\); SELECT pg_create_physical/,
+  );
+  assert.deepEqual(outcomes({ slots }), ['failed']);
+});
+
 describe('what is no known standby', { timeout: 5000 }, () => {
   test('is a warning when its slot is left behind, or when it streams without one', () => {
     const [left] = judge({ slots: [physicalSlot('old', { active: false })] });

@@ -4,9 +4,11 @@ import {
   findPin,
   judgePin,
   type NodeStatus,
+  type PhysicalSlotPin,
   type PinFacts,
   parseSlotName,
   type SlotEvent,
+  type SlotState,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { slotEvent } from '../event-examples.ts';
@@ -16,20 +18,26 @@ import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 const charlie = { node: 'charlie', hotStandbyFeedback: true, primarySlotName: 'to_charlie' };
 
 /** Physical slots that a standby has for others. */
-function holding(name: string, catalogXmin?: number) {
-  return [{ name: parseSlotName(name), catalogXmin }];
+function holding(name: string, catalogXmin?: number, over: Partial<PhysicalSlotPin> = {}) {
+  return [{ name: parseSlotName(name), catalogXmin, ...over }];
 }
 
-function onPrimary(name: string, catalogXmin?: number): SlotEvent {
-  return slotEvent(name, { node: 'alpha' }, { state: physicalSlot(name, { catalogXmin }) });
+function onPrimary(name: string, catalogXmin?: number, over: Partial<SlotState> = {}): SlotEvent {
+  return slotEvent(name, { node: 'alpha' }, { state: physicalSlot(name, { catalogXmin, ...over }) });
 }
 
-function pinOf(self: Parameters<typeof findPin>[0], events: SlotEvent[], nodes: NodeStatus[] = []): PinFacts {
-  return findPin(
-    self,
-    new Map(events.map((event) => [event.slot, event])),
-    new Map(nodes.map((node) => [node.node, node])),
-  );
+function pinOf(
+  self: Parameters<typeof findPin>[0],
+  events: SlotEvent[],
+  nodes: NodeStatus[] = [],
+  now = 0,
+): PinFacts {
+  return findPin(self, {
+    slots: new Map(events.map((event) => [event.slot, event])),
+    nodes: new Map(nodes.map((node) => [node.node, node])),
+    primary: 'alpha',
+    now,
+  });
 }
 
 function blockedBy(pin: PinFacts, catalogXmin?: number): string {
@@ -40,7 +48,10 @@ function blockedBy(pin: PinFacts, catalogXmin?: number): string {
 describe('pin of a standby that streams from the primary', { timeout: 20_000 }, () => {
   test('its physical slot on the primary holds the pin', () => {
     const pin = pinOf(charlie, [onPrimary('to_charlie', 700)]);
-    assert.deepEqual(pin.links, [{ slot: 'to_charlie', holder: 'alpha', catalogXmin: 700, feedback: true }]);
+    assert.deepEqual(
+      pin.links.map(({ slot, holder, catalogXmin }) => ({ slot, holder, catalogXmin })),
+      [{ slot: 'to_charlie', holder: 'alpha', catalogXmin: 700 }],
+    );
     assert.equal(judgePin(pin, 700).kind, 'held');
     assert.equal(judgePin(pin, 750).kind, 'held');
   });
@@ -54,6 +65,37 @@ describe('pin of a standby that streams from the primary', { timeout: 20_000 }, 
     const pin = pinOf(charlie, [onPrimary('to_charlie')]);
     assert.match(blockedBy(pin, 750), /catalog_xmin not set/);
     assert.equal(judgePin(pin, undefined).kind, 'held');
+  });
+
+  test('a physical slot that was invalidated holds nothing, though it shows a catalog_xmin', () => {
+    const lost = pinOf(charlie, [onPrimary('to_charlie', 700, { walStatus: 'lost' })]);
+    assert.match(blockedBy(lost, 750), /to_charlie on alpha was invalidated/);
+    assert.match(blockedBy(lost), /was invalidated/);
+    const idle = onPrimary('to_charlie', 700, { invalidationReason: 'idle_timeout' });
+    const judged = judgePin(pinOf(charlie, [idle]), 750);
+    assert.equal(judged.kind, 'blocked');
+    assert.match(
+      judged.kind === 'blocked' ? judged.remedy : '',
+      /on alpha.*pg_drop_replication_slot\('to_charlie'\); SELECT pg_create_physical_replication_slot\('to_charlie', true\);/,
+    );
+  });
+
+  test('a physical slot whose WAL is about to go holds back catalog rows as long as it is there', () => {
+    const late = pinOf(charlie, [onPrimary('to_charlie', 700, { walStatus: 'unreserved' })]);
+    assert.equal(judgePin(late, 750).kind, 'held');
+  });
+
+  test('a short reconnect changes nothing, as the slot keeps what it holds', () => {
+    const away = standby('alpha', {
+      role: 'primary',
+      physicalSlots: holding('to_charlie', 700, { active: false }),
+    });
+    const pin = pinOf(charlie, [onPrimary('to_charlie', 700)], [away]);
+    assert.equal(judgePin(pin, 750).kind, 'held');
+    assert.match(
+      blockedBy(pinOf(charlie, [onPrimary('to_charlie')], [away]), 750),
+      /nobody streams through it/,
+    );
   });
 
   test('transaction ids are compared in their circle', () => {
@@ -131,6 +173,80 @@ describe('pin of a cascaded standby', { timeout: 20_000 }, () => {
   test('records that lead in a circle end, and hold nothing', () => {
     const delta = standby('delta', { primarySlotName: 'to_charlie', physicalSlots: holding('to_bravo', 1) });
     assert.equal(judgePin(pinOf(charlie, [], [bravo, delta]), undefined).kind, 'blocked');
+  });
+});
+
+/** What the primary and bravo tell of their slots `to_charlie`; bravo streams from the primary. */
+function between(
+  there: { alpha?: Partial<PhysicalSlotPin>; bravo?: Partial<PhysicalSlotPin> & { xmin?: number } },
+  over: { feedback?: boolean; alphaXmin?: number; now?: number; bravoTime?: number } = {},
+): PinFacts {
+  const { xmin, ...bravoSlot } = there.bravo ?? {};
+  const alpha = standby('alpha', {
+    role: 'primary',
+    physicalSlots: [...holding('to_charlie', undefined, there.alpha), ...holding('to_bravo', 690)],
+    time: over.now ?? 0,
+  });
+  const bravo = standby('bravo', {
+    primarySlotName: 'to_bravo',
+    hotStandbyFeedback: over.feedback ?? true,
+    physicalSlots: holding('to_charlie', xmin, bravoSlot),
+    time: over.bravoTime ?? over.now ?? 0,
+  });
+  const events = [onPrimary('to_charlie', over.alphaXmin), onPrimary('to_bravo', 690)];
+  return pinOf(charlie, events, [alpha, bravo], over.now);
+}
+
+function waysOf(pin: PinFacts): string[] {
+  return pin.links.map(({ slot, holder }) => `${slot} on ${holder}`);
+}
+
+describe('pin of a standby whose slot name stands on the primary and on a standby, too', {
+  timeout: 20_000,
+}, () => {
+  test('goes through the one that is in use', () => {
+    const cascaded = between({ alpha: { active: false }, bravo: { active: true, xmin: 700 } });
+    assert.deepEqual(waysOf(cascaded), ['to_charlie on bravo', 'to_bravo on alpha']);
+    assert.equal(judgePin(cascaded, 700).kind, 'held');
+    const direct = between({ alpha: { active: true }, bravo: { active: false } }, { alphaXmin: 700 });
+    assert.deepEqual(waysOf(direct), ['to_charlie on alpha']);
+    assert.equal(judgePin(direct, 700).kind, 'held');
+  });
+
+  test('is not held by a slot that was left behind on the primary while the one in use passes nothing on', () => {
+    const pin = between(
+      { alpha: { active: false }, bravo: { active: true, xmin: 700 } },
+      { alphaXmin: 600, feedback: false },
+    );
+    assert.match(blockedBy(pin, 700), /off on node bravo/);
+  });
+
+  test('goes through the one that holds something back between two connections, as one made for later does not', () => {
+    const pin = between({ alpha: { active: false }, bravo: { active: false } }, { alphaXmin: 700 });
+    assert.deepEqual(waysOf(pin), ['to_charlie on alpha']);
+    assert.equal(judgePin(pin, 750).kind, 'held');
+  });
+
+  test('is held only by both while it cannot be told which is in use, and says so otherwise', () => {
+    const both = { alpha: { active: true }, bravo: { active: true, xmin: 700 } };
+    assert.equal(judgePin(between(both, { alphaXmin: 700 }), 700).kind, 'held');
+    const judged = blockedBy(between(both, { alphaXmin: 701 }), 700);
+    assert.match(judged, /to_charlie on alpha does not hold back/);
+    assert.match(judged, /alpha and bravo each have a physical slot to_charlie.*drop it where it is not/);
+    assert.match(blockedBy(between(both, { alphaXmin: 700, feedback: false }), 700), /off on node bravo/);
+  });
+
+  test('goes by nothing that a node said of its slots long ago', () => {
+    const gone = between(
+      { alpha: { active: true }, bravo: { active: true, xmin: 700 } },
+      { alphaXmin: 700, feedback: false, now: 100_000, bravoTime: 39_999 },
+    );
+    assert.deepEqual(waysOf(gone), ['to_charlie on alpha']);
+  });
+
+  test('is looked for wherever it may be while a node does not say what is in use', () => {
+    const pin = between({ bravo: { xmin: 700 } }, { alphaXmin: 700 });
+    assert.deepEqual(waysOf(pin), ['to_charlie on alpha', 'to_charlie on bravo', 'to_bravo on alpha']);
   });
 });
 
