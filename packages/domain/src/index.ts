@@ -47,6 +47,7 @@ export * from './vocabulary/node-status.ts';
 export * from './vocabulary/open-transaction.ts';
 export * from './vocabulary/physical-slot-pin.ts';
 export * from './vocabulary/promotion-record.ts';
+export * from './vocabulary/slot-database.ts';
 export * from './vocabulary/slot-event.ts';
 export * from './vocabulary/slot-filter.ts';
 export * from './vocabulary/slot-name.ts';

@@ -1,5 +1,15 @@
-import { type Lsn, lsn, parseSlotName, type SlotName, type SlotState } from '@slotcast/domain';
+import {
+  type Lsn,
+  lsn,
+  parseSlotName,
+  type SlotDatabase,
+  type SlotName,
+  type SlotState,
+} from '@slotcast/domain';
 import * as fc from 'fast-check';
+
+/** The database of `logicalSlot`, as records from before the oid was told have it. */
+export const shop: SlotDatabase = { name: 'shop', oid: undefined };
 
 /** A logical slot in good health; `over` replaces single fields. */
 export function logicalSlot(name: string, over: Partial<SlotState> = {}): SlotState {

@@ -1,4 +1,5 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
+import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import { matchesFilters, type SlotFilters } from '../vocabulary/slot-filter.ts';
 import { parseSlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
@@ -36,7 +37,7 @@ export function wantsSlot(filters: SlotFilters, slot: SlotState): boolean {
 }
 
 /** Tells the canary's own slot in `database` from one that only has its name. */
-export function judgeCanarySlot(slots: readonly SlotState[], database: string): CanarySlotVerdict {
+export function judgeCanarySlot(slots: readonly SlotState[], database: SlotDatabase): CanarySlotVerdict {
   const slot = slots.find(({ name }) => name === CANARY_SLOT);
   if (slot === undefined) {
     return { kind: 'missing' };
@@ -46,9 +47,9 @@ export function judgeCanarySlot(slots: readonly SlotState[], database: string): 
     ...(slot.type === 'physical' || slot.plugin === CANARY_PLUGIN
       ? []
       : [`has the plugin ${slot.plugin ?? 'none'} instead of ${CANARY_PLUGIN}`]),
-    ...(slot.type === 'physical' || slot.database === database
+    ...(slot.type === 'physical' || sameDatabase(databaseOf(slot), database)
       ? []
-      : [`belongs to database ${slot.database ?? 'none'}, not to ${database}`]),
+      : [`belongs to database ${slot.database ?? 'none'}, not to ${database.name}`]),
     ...(slot.twoPhase ? ['decodes prepared transactions'] : []),
   ];
   if (differences.length > 0) {

@@ -37,6 +37,7 @@ export interface PlanInput {
   /** Slots here whose rows cannot be right. */
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
+  /** By `databaseKey`. */
   readonly probes: ReadonlyMap<string, Probe>;
   /** Slots with a creation under way, or in back-off after an error; the text says why. */
   readonly held: ReadonlyMap<SlotName, string>;

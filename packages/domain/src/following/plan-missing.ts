@@ -1,6 +1,7 @@
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { waitsForTransactions } from '../vocabulary/open-transaction.ts';
+import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
@@ -19,9 +20,9 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
   if (obstacle !== undefined) {
     return verdict(subject, 'blocked', obstacle);
   }
-  const database = state.database ?? '';
+  const database = databaseOf(state);
   const plugin = state.plugin ?? '';
-  const probe = input.probes.get(database);
+  const probe = input.probes.get(databaseKey(database));
   if (probe === undefined) {
     const reason = 'a temporary slot is being made to find where decoding may start';
     return verdict(subject, 'catching_up', reason, { kind: 'probe', slot: name, database, plugin });

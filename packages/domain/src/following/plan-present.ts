@@ -1,4 +1,5 @@
 import { lsn, minLsn } from '../vocabulary/lsn.ts';
+import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isInvalidated, type LocalSlot, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
 import { planConflict } from './plan-conflict.ts';
@@ -71,7 +72,7 @@ function nextAdvance(input: PlanInput, state: SlotState, local: LocalSlot): Slot
   return {
     kind: 'advance',
     slot: local.name,
-    database: local.database ?? '',
+    database: databaseOf(local),
     target: minLsn(step, goal),
     goal,
   };

@@ -1,3 +1,4 @@
+import { databaseKey } from '../vocabulary/slot-database.ts';
 import type { SlotAction, SlotVerdict } from './slot-verdict.ts';
 
 /** A server's replication slots of all kinds. */
@@ -29,12 +30,12 @@ export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVe
       if (entry.action?.kind !== 'probe') {
         return entry;
       }
-      if (probing.has(entry.action.database)) {
+      if (probing.has(databaseKey(entry.action.database))) {
         return { ...entry, action: undefined };
       }
       const granted = allot(entry, 2);
       if (granted.action !== undefined) {
-        probing.add(entry.action.database);
+        probing.add(databaseKey(entry.action.database));
       }
       return granted;
     });

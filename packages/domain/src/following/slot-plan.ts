@@ -1,3 +1,4 @@
+import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
@@ -11,7 +12,7 @@ import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 export interface Plan {
   readonly verdicts: readonly SlotVerdict[];
-  /** Databases whose probe no slot needs any more. */
+  /** Databases whose probe no slot needs any more, by `databaseKey`. */
   readonly idleProbes: readonly string[];
 }
 
@@ -102,7 +103,10 @@ function findIdleProbes(
       .filter(
         ({ slot, state, action }) => state === 'catching_up' && (action?.kind === 'drop' || !local.has(slot)),
       )
-      .map(({ slot }) => input.desired.get(slot)?.state?.database),
+      .flatMap(({ slot }) => {
+        const state = input.desired.get(slot)?.state;
+        return state === undefined ? [] : [databaseKey(databaseOf(state))];
+      }),
   );
   return [...input.probes.keys()].filter((database) => !needed.has(database));
 }

@@ -1,5 +1,6 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership, ReadinessState } from '../vocabulary/node-status.ts';
+import type { SlotDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 
 /** One step on a standby's slots. Every step is safe to repeat and safe to be the last one before a crash. */
@@ -9,21 +10,31 @@ export type SlotAction =
   /** Give up ownership of a slot that is no longer here. */
   | { readonly kind: 'release'; readonly slot: SlotName }
   /** Make the temporary slot of a database. */
-  | { readonly kind: 'probe'; readonly slot: SlotName; readonly database: string; readonly plugin: string }
+  | {
+      readonly kind: 'probe';
+      readonly slot: SlotName;
+      readonly database: SlotDatabase;
+      readonly plugin: string;
+    }
   /** Copy the database's temporary slot to the real name. */
-  | { readonly kind: 'copy'; readonly slot: SlotName; readonly database: string; readonly plugin: string }
+  | {
+      readonly kind: 'copy';
+      readonly slot: SlotName;
+      readonly database: SlotDatabase;
+      readonly plugin: string;
+    }
   /** Make a two_phase slot under its real name. */
   | {
       readonly kind: 'create_two_phase';
       readonly slot: SlotName;
-      readonly database: string;
+      readonly database: SlotDatabase;
       readonly plugin: string;
     }
   /** Advance to `target`; `goal` is where further steps will lead. */
   | {
       readonly kind: 'advance';
       readonly slot: SlotName;
-      readonly database: string;
+      readonly database: SlotDatabase;
       readonly target: Lsn;
       readonly goal: Lsn;
     }

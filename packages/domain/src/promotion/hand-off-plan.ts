@@ -2,6 +2,7 @@ import { isCanary } from '../canary/canary.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
+import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
@@ -44,7 +45,7 @@ export interface HandOffInput {
 export interface Quarantine {
   readonly slot: SlotName;
   readonly copy: SlotName;
-  readonly database: string;
+  readonly database: SlotDatabase;
   readonly plugin: string;
 }
 
@@ -52,7 +53,7 @@ export interface Quarantine {
 export interface HandOffPlan {
   readonly advances: readonly {
     readonly slot: SlotName;
-    readonly database: string;
+    readonly database: SlotDatabase;
     readonly target: Lsn;
     /** The server itself may hold it up: a slot with `failover` waits for `synchronized_standby_slots`. */
     readonly mayWait: boolean;
@@ -62,7 +63,7 @@ export interface HandOffPlan {
   readonly creations: readonly SlotName[];
   readonly drops: readonly { readonly slot: SlotName; readonly reason: string }[];
   /** Slots whose property `failover` is to be set again (17+). */
-  readonly failovers: readonly SlotName[];
+  readonly failovers: readonly { readonly slot: SlotName; readonly database: SlotDatabase }[];
   readonly ahead: readonly SlotAhead[];
   readonly lost: readonly SlotLost[];
 }
@@ -112,13 +113,13 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
 }
 
 /** Owned slots that lost their `failover`; first those that nobody uses, because setting it waits for whoever uses the slot. */
-function withoutFailover(subjects: readonly Subject[]): SlotName[] {
+function withoutFailover(subjects: readonly Subject[]): HandOffPlan['failovers'] {
   return subjects
     .flatMap(({ here, owned, state }) =>
       here !== undefined && owned && state.failover && !here.failover ? [here] : [],
     )
     .toSorted((a, b) => Number(a.active) - Number(b.active))
-    .map(({ name }) => name);
+    .map((here) => ({ slot: here.name, database: databaseOf(here) }));
 }
 
 interface Subject {
@@ -219,8 +220,8 @@ function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: 
 }
 
 function quarantineOf(slot: LocalSlot): Quarantine {
-  const { name, database = '', plugin = '' } = slot;
-  return { slot: name, copy: quarantineName(name), database, plugin };
+  const { name, plugin = '' } = slot;
+  return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin };
 }
 
 /** Up to what its consumer had confirmed, as far as this server has that WAL; never backwards. */
@@ -233,7 +234,7 @@ function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances
   if (target === here.confirmedFlushLsn) {
     return [];
   }
-  return [{ slot: name, database: here.database ?? '', target, mayWait: here.failover }];
+  return [{ slot: name, database: databaseOf(here), target, mayWait: here.failover }];
 }
 
 function judgeLost(input: HandOffInput, { name, state, here, event }: Subject): SlotLost[] {

@@ -35,7 +35,7 @@ const fieldRoles = {
   name: 'identity',
   type: 'identity',
   plugin: 'identity',
-  database: 'identity',
+  database: 'news',
   databaseOid: 'news',
   twoPhase: 'identity',
   twoPhaseAt: 'position',

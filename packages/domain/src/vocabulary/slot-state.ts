@@ -1,4 +1,5 @@
 import type { Lsn } from './lsn.ts';
+import { databaseOf, sameDatabase } from './slot-database.ts';
 import type { SlotName } from './slot-name.ts';
 
 export const slotTypes = ['logical', 'physical'] as const;
@@ -51,7 +52,12 @@ export function isInvalidated(slot: SlotState): boolean {
 
 /** True when both rows may be the same slot over time: what PostgreSQL cannot change on a slot is equal. */
 export function sameIdentity(a: SlotState, b: SlotState): boolean {
-  return a.type === b.type && a.plugin === b.plugin && a.database === b.database && a.twoPhase === b.twoPhase;
+  return (
+    a.type === b.type &&
+    a.plugin === b.plugin &&
+    a.twoPhase === b.twoPhase &&
+    sameDatabase(databaseOf(a), databaseOf(b))
+  );
 }
 
 /** Ids below are no transactions: invalid, bootstrap, frozen; they are older than every other (`TransactionIdIsNormal`). */

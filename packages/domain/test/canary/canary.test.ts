@@ -13,7 +13,7 @@ import {
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { at } from '../event-examples.ts';
-import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
+import { logicalSlot, physicalSlot, shop } from '../vocabulary-examples.ts';
 
 const options = { timeout: 20_000 };
 
@@ -47,10 +47,10 @@ describe('the canary slot on a standby', options, () => {
 describe('the slot of the canary name on the primary', options, () => {
   test('is missing, usable or lost', () => {
     const others = [logicalSlot('orders_cdc'), physicalSlot('db2')];
-    assert.deepEqual(judgeCanarySlot(others, 'shop'), { kind: 'missing' });
-    assert.deepEqual(judgeCanarySlot([...others, canary()], 'shop'), { kind: 'usable' });
+    assert.deepEqual(judgeCanarySlot(others, shop), { kind: 'missing' });
+    assert.deepEqual(judgeCanarySlot([...others, canary()], shop), { kind: 'usable' });
     const lost = canary({ walStatus: 'lost', restartLsn: undefined });
-    assert.deepEqual(judgeCanarySlot([lost], 'shop'), { kind: 'lost' });
+    assert.deepEqual(judgeCanarySlot([lost], shop), { kind: 'lost' });
   });
 
   const foreign: [SlotState, RegExp][] = [
@@ -62,7 +62,7 @@ describe('the slot of the canary name on the primary', options, () => {
   ];
   for (const [slot, reason] of foreign) {
     test(`is somebody else's: ${reason.source}`, () => {
-      const verdict = judgeCanarySlot([slot], 'shop');
+      const verdict = judgeCanarySlot([slot], shop);
       assert.match(verdict.kind === 'foreign' ? verdict.reason : verdict.kind, reason);
     });
   }

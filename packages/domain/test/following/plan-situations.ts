@@ -86,5 +86,5 @@ export function outline({ state, action }: SlotVerdict): string {
   return action === undefined ? state : `${state} ${action.kind}`;
 }
 
-export const probed = new Map([['shop', { consistentPoint: at(0x2000) }]]);
+export const probed = new Map([['name shop', { consistentPoint: at(0x2000) }]]);
 export const mine = { a: owning() };

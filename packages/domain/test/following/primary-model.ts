@@ -20,13 +20,21 @@ interface Stored {
   readonly record: SlotEvent | Manifest;
 }
 
-type SlotTraits = Partial<Pick<SlotState, 'database' | 'twoPhase' | 'failover'>>;
+type SlotTraits = Partial<Pick<SlotState, 'twoPhase' | 'failover'>> & { readonly databaseOid: number };
+
+/** The oids of two databases. */
+export const SHOP = 16_384;
+export const HR = 16_385;
 
 /** A primary whose slots live and die, with the topic that its publisher writes. */
 export class PrimaryModel {
   flushLsn: Lsn = lsn(0x10000n);
   topic: Stored[] = [];
   readonly slots = new Map<SlotName, { state: SlotState; incarnation: Incarnation }>();
+  #databases = new Map([
+    [SHOP, 'shop'],
+    [HR, 'hr'],
+  ]);
   #everPublished: SlotEvent[] = [];
   #offset = 0;
   #epoch = 0;
@@ -45,7 +53,10 @@ export class PrimaryModel {
     if (!this.slots.has(name)) {
       this.write(100);
       const positions = { confirmedFlushLsn: this.flushLsn, restartLsn: lsn(this.flushLsn - 50n) };
-      this.#publish('create', logicalSlot(name, { ...traits, ...positions }));
+      this.#publish(
+        'create',
+        logicalSlot(name, { ...traits, database: this.#databases.get(traits.databaseOid), ...positions }),
+      );
       this.#publishManifest();
     }
   }
@@ -76,6 +87,18 @@ export class PrimaryModel {
     if (slot !== undefined) {
       const lost = { restartLsn: undefined, walStatus: 'lost', invalidationReason: 'wal_removed' };
       this.#publish('update', { ...slot.state, ...lost });
+    }
+  }
+
+  /** Each database gets the name of the other. */
+  swapNames(): void {
+    const [shop = '', hr = ''] = this.#databases.values();
+    this.#databases = new Map([
+      [SHOP, hr],
+      [HR, shop],
+    ]);
+    for (const { state } of this.slots.values()) {
+      this.#publish('update', { ...state, database: this.#databases.get(state.databaseOid ?? SHOP) });
     }
   }
 

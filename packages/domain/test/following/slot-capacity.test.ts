@@ -34,7 +34,7 @@ describe('capacity', { timeout: 20_000 }, () => {
   test('a temporary slot of which no copy fits any more is given up', () => {
     const full = { events: [live('a')], owned: mine, probes: probed, local: taken, maxReplicationSlots: 2 };
     assert.equal(outline(verdictOn(full)), 'blocked');
-    assert.deepEqual(planned(full).idleProbes, ['shop']);
+    assert.deepEqual(planned(full).idleProbes, ['name shop']);
   });
 
   test('a temporary slot that counts twice in no way lets more be made than fit', () => {

@@ -118,7 +118,7 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
     assert.match(obstacle({ pin: { hotStandbyFeedback: true, links: [] } }), /primary_slot_name/);
     const blocked = { events: [live('a')], pin: { ...pin, missing: 'to_bravo' }, probes: probed };
     assert.match(obstacle(blocked), /to_bravo/);
-    assert.deepEqual(planned(blocked).idleProbes, ['shop']);
+    assert.deepEqual(planned(blocked).idleProbes, ['name shop']);
   });
 
   test('one bad slot stops only itself', () => {

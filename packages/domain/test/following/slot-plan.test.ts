@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseSlotName, type SlotAction, timeline } from '@slotcast/domain';
 import { at, manifest, slotEvent } from '../event-examples.ts';
-import { physicalSlot } from '../vocabulary-examples.ts';
+import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import {
   live,
   local,
@@ -58,7 +58,7 @@ describe('making a slot', { timeout: 20_000 }, () => {
   });
 
   test('nothing more happens until the temporary slot is consistent', () => {
-    const waits = verdictOn({ events: [live('a')], probes: new Map([['shop', {}]]) });
+    const waits = verdictOn({ events: [live('a')], probes: new Map([['name shop', {}]]) });
     assert.equal(outline(waits), 'catching_up');
     assert.match(waits.reason, /every transaction open on the primary/);
   });
@@ -85,7 +85,7 @@ describe('making a slot', { timeout: 20_000 }, () => {
 
   test('once owned, the temporary slot is copied to the real name with its plugin', () => {
     const { action } = verdictOn({ events: [live('a')], probes: probed, owned: mine });
-    assert.deepEqual(action, { kind: 'copy', slot: 'a', database: 'shop', plugin: 'pgoutput' });
+    assert.deepEqual(action, { kind: 'copy', slot: 'a', database: shop, plugin: 'pgoutput' });
   });
 
   test('slots of another database do not use this temporary slot', () => {
@@ -93,11 +93,20 @@ describe('making a slot', { timeout: 20_000 }, () => {
     assert.equal(outline(elsewhere), 'catching_up probe');
   });
 
+  test('a temporary slot is that of a database, whatever name this has got since', () => {
+    const probes = new Map([['oid 16384', { consistentPoint: at(0x1000) }]]);
+    const renamed = verdictOn({ events: [live('a', { database: 'store', databaseOid: 16_384 })], probes });
+    assert.equal(outline(renamed), 'catching_up own');
+    const swapped = planned({ events: [live('a', { databaseOid: 16_385 })], probes });
+    assert.deepEqual(swapped.verdicts.map(outline), ['catching_up probe']);
+    assert.deepEqual(swapped.idleProbes, ['oid 16384']);
+  });
+
   test('a temporary slot goes when no slot of its database is to be made any more', () => {
     const done = { events: [live('a')], probes: probed, local: [local('a')], owned: mine };
-    assert.deepEqual(planned(done).idleProbes, ['shop']);
+    assert.deepEqual(planned(done).idleProbes, ['name shop']);
     assert.deepEqual(planned({ ...done, events: [live('a'), live('b')] }).idleProbes, []);
-    assert.deepEqual(planned({ probes: probed }).idleProbes, ['shop']);
+    assert.deepEqual(planned({ probes: probed }).idleProbes, ['name shop']);
   });
 });
 
@@ -142,13 +151,13 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
       probes: probed,
       local: [local('a', { ...twoPhase, confirmedFlushLsn: at(0x2001) })],
     };
-    assert.deepEqual(planned(made).idleProbes, ['shop']);
+    assert.deepEqual(planned(made).idleProbes, ['name shop']);
   });
 });
 
 describe('a slot that exists here', { timeout: 20_000 }, () => {
   test('is advanced to where the consumer on the primary is', () => {
-    const expected = { kind: 'advance', slot: 'a', database: 'shop', target: at(0x2100), goal: at(0x2100) };
+    const expected = { kind: 'advance', slot: 'a', database: shop, target: at(0x2100), goal: at(0x2100) };
     assert.deepEqual(verdictOn(standing(0x2000, 0x2100)).action, expected);
   });
 
@@ -190,6 +199,20 @@ describe('a slot that exists here', { timeout: 20_000 }, () => {
       const other = verdictOn({ events: [live('a')], local: [local('a', over)], owned: mine });
       assert.equal(outline(other), 'catching_up drop');
     }
+  });
+
+  test('stays ready when its database is renamed, and is moved by the name that this server knows', () => {
+    const events = [live('a', { database: 'store', databaseOid: 16_384, confirmedFlushLsn: at(0x2100) })];
+    const here = [local('a', { database: 'shop', databaseOid: 16_384 })];
+    const kept = verdictOn({ events, local: here, owned: mine });
+    assert.equal(outline(kept), 'ready advance');
+    assert.deepEqual(kept.action?.kind === 'advance' && kept.action.database, { name: 'shop', oid: 16_384 });
+  });
+
+  test('is dropped, to be remade, when another database has the name of its own', () => {
+    const events = [live('a', { databaseOid: 16_385 })];
+    const other = verdictOn({ events, local: [local('a', { databaseOid: 16_384 })], owned: mine });
+    assert.equal(outline(other), 'catching_up drop');
   });
 
   test('is adopted, not dropped, when the topic was recreated', () => {

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { isInvalidated, parseSlotName, type SlotEvent, type SlotName } from '@slotcast/domain';
+import { databaseOf, isInvalidated, parseSlotName, type SlotEvent, type SlotName } from '@slotcast/domain';
 import * as fc from 'fast-check';
-import { PrimaryModel } from './primary-model.ts';
+import { HR, PrimaryModel, SHOP } from './primary-model.ts';
 import { StandbyModel } from './standby-model.ts';
 
 const names = ['a', 'b', 'c', 'd'].map(parseSlotName);
 const anyName = fc.constantFrom(...names);
 const anyBytes = fc.integer({ min: 0, max: 20_000 });
 const anyTraits = fc.record({
-  database: fc.constantFrom('shop', 'shop', 'hr'),
+  databaseOid: fc.constantFrom(SHOP, SHOP, HR),
   twoPhase: fc.boolean(),
   failover: fc.constantFrom(false, false, true),
 });
@@ -63,6 +63,10 @@ const anyOutside: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: anyBytes.map((bytes) => happening(`replay ${bytes}`, ({ standby }) => standby.replay(bytes))),
   },
   { weight: 4, arbitrary: fc.constant(happening('replay all', ({ standby }) => standby.replayAll())) },
+  {
+    weight: 1,
+    arbitrary: fc.constant(happening('databases swap names', ({ primary }) => primary.swapNames())),
+  },
   { weight: 1, arbitrary: fc.constant(happening('primary restarts', ({ primary }) => primary.restart())) },
   {
     weight: 1,
@@ -163,7 +167,7 @@ function assertFollows(world: World): void {
     const confirmed = state?.confirmedFlushLsn ?? 0n;
     const here = standby.slots.get(slot);
     if (here === undefined) {
-      const point = standby.probePoint(state?.database ?? '');
+      const point = standby.probePoint(databaseOf(state ?? {}));
       const waits = point === undefined || confirmed < point || state?.twoPhase === true;
       assert.ok(waits, `${slot} is not here: ${standby.outline().join('; ')}`);
     } else {

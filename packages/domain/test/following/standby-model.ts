@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import {
+  databaseKey,
+  databaseOf,
   emptyBacklog,
   ingest,
   type LocalSlot,
@@ -12,6 +14,7 @@ import {
   plan,
   type SettledBacklog,
   type SlotAction,
+  type SlotDatabase,
   type SlotName,
   settle,
 } from '@slotcast/domain';
@@ -23,7 +26,7 @@ import type { PrimaryModel } from './primary-model.ts';
 /** A creation that waits for replay to reach the point where decoding may start. */
 interface Creation {
   readonly consistentPoint: Lsn;
-  readonly database: string;
+  readonly database: SlotDatabase;
   readonly plugin: string;
 }
 
@@ -184,8 +187,8 @@ export class StandbyModel {
   }
 
   /** The consistent point of a database's temporary slot, as far as it has one. */
-  probePoint(database: string): Lsn | undefined {
-    const probe = this.#probes.get(database);
+  probePoint(database: SlotDatabase): Lsn | undefined {
+    const probe = this.#probes.get(databaseKey(database));
     return probe === undefined ? undefined : this.#asSeen(probe).consistentPoint;
   }
 
@@ -233,8 +236,11 @@ export class StandbyModel {
         this.ownership.delete(action.slot);
         break;
       case 'probe':
-        assert.ok(!this.#probes.has(action.database), 'made a second temporary slot');
-        this.#probes.set(action.database, { ...action, consistentPoint: this.#primary.flushLsn });
+        assert.ok(!this.#probes.has(databaseKey(action.database)), 'made a second temporary slot');
+        this.#probes.set(databaseKey(action.database), {
+          ...action,
+          consistentPoint: this.#primary.flushLsn,
+        });
         break;
       case 'copy': {
         const from = this.probePoint(action.database);
@@ -258,14 +264,14 @@ export class StandbyModel {
   #make(name: SlotName, { database, plugin, consistentPoint }: Creation, twoPhase: boolean): void {
     assert.ok(!this.slots.has(name), `made ${name} where there was one`);
     assert.ok(this.ownership.has(name), `made ${name} before it was owned`);
-    const traits = { database, plugin, twoPhase, confirmedFlushLsn: consistentPoint };
+    const traits = { ...rowOf(database), plugin, twoPhase, confirmedFlushLsn: consistentPoint };
     this.slots.set(name, { ...logicalSlot(name, traits), temporary: false });
   }
 
   #advance(action: Extract<SlotAction, { kind: 'advance' }>): void {
     const slot = this.slots.get(action.slot);
     assert.ok(slot?.confirmedFlushLsn !== undefined && !this.foreign.has(action.slot));
-    assert.equal(slot.database, action.database, 'touched a slot from another database');
+    assert.deepEqual(databaseOf(slot), action.database, 'touched a slot from another database');
     assert.ok(action.target > slot.confirmedFlushLsn, 'advanced to where it was, or backwards');
     assert.ok(action.target - slot.confirmedFlushLsn <= ADVANCE_STEP_BYTES, 'too large a step');
     this.slots.set(action.slot, { ...slot, confirmedFlushLsn: action.target });
@@ -318,11 +324,11 @@ export class StandbyModel {
   #rows(): LocalSlot[] {
     const probes = [...this.#probes.values()].map((probe, index) => {
       const name = `slotcast_tmp_${index}`;
-      const seen = { confirmedFlushLsn: this.#asSeen(probe).consistentPoint, database: probe.database };
+      const seen = { confirmedFlushLsn: this.#asSeen(probe).consistentPoint, ...rowOf(probe.database) };
       return { ...logicalSlot(name, seen), temporary: true };
     });
     const creations = [...this.#creations].map(([name, { database, plugin }]) => {
-      const making = { database, plugin, twoPhase: true, confirmedFlushLsn: undefined };
+      const making = { ...rowOf(database), plugin, twoPhase: true, confirmedFlushLsn: undefined };
       return { ...logicalSlot(name, making), temporary: false };
     });
     return [...this.slots.values(), ...probes, ...(this.settings.showsCreations ? creations : [])];
@@ -347,4 +353,8 @@ export class StandbyModel {
   #used(): number {
     return this.slots.size + this.#probes.size + this.#creations.size;
   }
+}
+
+function rowOf({ name, oid }: SlotDatabase): Pick<LocalSlot, 'database' | 'databaseOid'> {
+  return { database: name, databaseOid: oid };
 }

@@ -62,6 +62,6 @@ export function stepsOf(plan: HandOffPlan): string[] {
     ...plan.quarantines.map(({ slot }) => `quarantine ${slot}`),
     ...plan.drops.map(({ slot }) => `drop ${slot}`),
     ...plan.advances.map(({ slot }) => `advance ${slot}`),
-    ...plan.failovers.map((slot) => `failover ${slot}`),
+    ...plan.failovers.map(({ slot }) => `failover ${slot}`),
   ];
 }

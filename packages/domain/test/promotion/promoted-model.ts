@@ -80,7 +80,7 @@ function statements(plan: HandOffPlan): Step[] {
       };
     }),
     ...plan.failovers.map(
-      (slot): Step =>
+      ({ slot }): Step =>
         (slots) => {
           slots.set(slot, { ...existing(slots, slot), failover: true });
         },

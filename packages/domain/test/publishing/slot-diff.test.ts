@@ -87,6 +87,21 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
     }
   });
 
+  test('a database that is renamed keeps its slots; one that has taken its name has others', () => {
+    const known = logicalSlot('a', { databaseOid: 16_384 });
+    const renamed = logicalSlot('a', { databaseOid: 16_384, database: 'store' });
+    for (const sameTenure of [true, false]) {
+      assert.equal(kindOf(known, renamed, { sameTenure }), 'update');
+      assert.equal(kindOf(known, logicalSlot('a', { databaseOid: 16_385 }), { sameTenure }), 'remake');
+    }
+    assert.equal(isNews(known, renamed), true);
+  });
+
+  test('of a record without the oid of the database the name counts', () => {
+    assert.equal(kindOf(slot, logicalSlot('a', { databaseOid: 16_384 })), 'update');
+    assert.equal(kindOf(slot, logicalSlot('a', { databaseOid: 16_384, database: 'store' })), 'remake');
+  });
+
   test('confirmed_flush_lsn that went back in a crash restart of the primary is an update', () => {
     assert.equal(kindOf(slot, logicalSlot('a', { confirmedFlushLsn: lsn(0x1800n) })), 'update');
   });

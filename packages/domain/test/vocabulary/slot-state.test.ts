@@ -54,4 +54,12 @@ describe('slot state', { timeout: 20_000 }, () => {
     assert.equal(sameIdentity(slot, logicalSlot('a', { database: 'other' })), false);
     assert.equal(sameIdentity(slot, logicalSlot('a', { twoPhase: true })), false);
   });
+
+  test('a database is known by its oid; by its name where one side does not tell the oid', () => {
+    const slot = logicalSlot('a', { databaseOid: 16_384 });
+    assert.equal(sameIdentity(slot, logicalSlot('a', { databaseOid: 16_384, database: 'store' })), true);
+    assert.equal(sameIdentity(slot, logicalSlot('a', { databaseOid: 16_385 })), false);
+    assert.equal(sameIdentity(slot, logicalSlot('a')), true);
+    assert.equal(sameIdentity(slot, logicalSlot('a', { database: 'store' })), false);
+  });
 });

@@ -1,0 +1,25 @@
+import type { SlotState } from './slot-state.ts';
+
+/** The database of a logical slot. */
+export interface SlotDatabase {
+  /** At the time of the row or record: a database can be renamed, and two can swap their names. Empty when the database is gone. */
+  readonly name: string;
+  /** The same for the whole life of a database, and on all servers of a cluster. Absent in records from before it was told. */
+  readonly oid: number | undefined;
+}
+
+type InDatabase = Pick<SlotState, 'database' | 'databaseOid'>;
+
+export function databaseOf(slot: InDatabase): SlotDatabase {
+  return { name: slot.database ?? '', oid: slot.databaseOid };
+}
+
+/** True when both are one database: by the oid where both tell it, else by the name. */
+export function sameDatabase(a: SlotDatabase, b: SlotDatabase): boolean {
+  return a.oid === undefined || b.oid === undefined ? a.name === b.name : a.oid === b.oid;
+}
+
+/** Tells databases apart, as a key of maps and sets. */
+export function databaseKey({ name, oid }: SlotDatabase): string {
+  return oid === undefined ? `name ${name}` : `oid ${oid}`;
+}
