@@ -92,7 +92,7 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
       return undefined;
     }
     const { clock } = options;
-    const mover = new SlotMover({ sessions, replication, clock, logger, signal });
+    const mover = new SlotMover({ sessions, clock, logger, signal });
     return await new HandOffRun({ ...options, ...point, connection, mover }).run();
   } finally {
     await Promise.allSettled([connection.close(), replication?.close(), sessions.close()]);

@@ -1,4 +1,11 @@
-import { formatLsn, type HandOffPlan, type Quarantine, type SlotName } from '@slotcast/domain';
+import {
+  byDatabase,
+  formatLsn,
+  type HandOffPlan,
+  type Quarantine,
+  type SlotDatabase,
+  type SlotName,
+} from '@slotcast/domain';
 import {
   advanceSlots,
   classifyPostgresError,
@@ -9,6 +16,7 @@ import {
   endCreations,
   isPostgresError,
   type PostgresConnection,
+  type StatementLimits,
   setFailoverProperty,
 } from '@slotcast/postgres';
 import { type Clock, errorText, type Logger } from '@slotcast/runtime';
@@ -35,7 +43,6 @@ export type FailedSlots = ReadonlyMap<SlotName, { readonly again: boolean }>;
 /** Carries out the steps of a hand-off on the promoted server. A step that fails is reported and leaves the others alone. */
 export class SlotMover {
   readonly #sessions: DatabaseSessions;
-  readonly #replication: PostgresConnection;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
@@ -43,13 +50,11 @@ export class SlotMover {
 
   constructor(options: {
     sessions: DatabaseSessions;
-    replication: PostgresConnection;
     clock: Clock;
     logger: Logger;
     signal: AbortSignal;
   }) {
     this.#sessions = options.sessions;
-    this.#replication = options.replication;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#signal = options.signal;
@@ -72,20 +77,12 @@ export class SlotMover {
     }
     for (const { slot, reason } of plan.drops) {
       await attempt(slot, 'drop', async () => {
-        await dropSlot(await this.#sessions.main(), slot, this.#signal);
+        await this.#sessions.drop(slot);
         this.#logger.error({ slot, reason }, 'dropped a slot that was not safe to use at the promotion');
       });
     }
     const free = plan.advances.filter(({ mayWait }) => !mayWait);
-    const databases = [...new Set(free.map(({ database }) => database))];
-    await Promise.all(
-      databases.map((database) =>
-        this.#advanceAll(
-          database,
-          free.filter((advance) => advance.database === database),
-        ),
-      ),
-    );
+    await Promise.all(byDatabase(free).map(([database, advances]) => this.#advanceAll(database, advances)));
     await this.#finishPatiently(plan);
     return failed;
   }
@@ -94,12 +91,12 @@ export class SlotMover {
   async #finishPatiently(plan: HandOffPlan): Promise<void> {
     const started = this.#clock.monotonicMs();
     const deadline = started + this.#patienceMs;
-    const limits = (): { signal: AbortSignal; timeoutMs: number } => ({
+    const limits = (): StatementLimits => ({
       signal: this.#signal,
       timeoutMs: Math.max(1, deadline - this.#clock.monotonicMs()),
     });
-    for (const slot of plan.failovers) {
-      await this.#try(slot, 'set failover', () => setFailoverProperty(this.#replication, slot, limits()));
+    for (const [database, slots] of byDatabase(plan.failovers)) {
+      await this.#setFailover(database, slots, limits);
     }
     for (const { slot, database, target } of plan.advances.filter(({ mayWait }) => mayWait)) {
       await this.#try(slot, `advance to ${formatLsn(target)}`, async () => {
@@ -109,7 +106,27 @@ export class SlotMover {
     this.#patienceMs -= this.#clock.monotonicMs() - started;
   }
 
-  async #advanceAll(database: string, advances: readonly Advance[]): Promise<void> {
+  async #setFailover(
+    database: SlotDatabase,
+    slots: HandOffPlan['failovers'],
+    limits: () => StatementLimits,
+  ): Promise<void> {
+    let session: PostgresConnection | undefined;
+    try {
+      for (const { slot } of slots) {
+        await this.#try(slot, 'set failover', async () => {
+          if (session === undefined || session.broken) {
+            session = await this.#sessions.openReplication(database);
+          }
+          await setFailoverProperty(session, slot, limits());
+        });
+      }
+    } finally {
+      await session?.close();
+    }
+  }
+
+  async #advanceAll(database: SlotDatabase, advances: readonly Advance[]): Promise<void> {
     for (let start = 0; start < advances.length; start += CHUNK) {
       const chunk = advances.slice(start, start + CHUNK);
       if (!(await this.#advanceTogether(database, chunk))) {
@@ -121,18 +138,18 @@ export class SlotMover {
   }
 
   /** False when a slot of the chunk stood in the way of the others. */
-  async #advanceTogether(database: string, chunk: readonly Advance[]): Promise<boolean> {
+  async #advanceTogether(database: SlotDatabase, chunk: readonly Advance[]): Promise<boolean> {
     try {
       await this.#advance(database, chunk);
       return true;
     } catch (error) {
       this.#signal.throwIfAborted();
-      this.#logger.debug({ database, error: errorText(error) }, 'advancing slots one by one');
+      this.#logger.debug({ database: database.name, error: errorText(error) }, 'advancing slots one by one');
       return false;
     }
   }
 
-  async #advance(database: string, chunk: readonly Advance[]): Promise<void> {
+  async #advance(database: SlotDatabase, chunk: readonly Advance[]): Promise<void> {
     const targets = chunk.map(({ slot, target }) => ({ name: slot, target }));
     await advanceSlots(await this.#sessions.get(database), targets, { signal: this.#signal });
   }

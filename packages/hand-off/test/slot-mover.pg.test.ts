@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type HandOffPlan, parseLsn, parseSlotName, type Quarantine, type SlotState } from '@slotcast/domain';
+import {
+  type HandOffPlan,
+  parseLsn,
+  parseSlotName,
+  type Quarantine,
+  type SlotDatabase,
+  type SlotState,
+} from '@slotcast/domain';
 import { SlotMover } from '@slotcast/hand-off';
 import {
   connectPostgres,
@@ -32,16 +39,25 @@ function planOf(over: Partial<HandOffPlan>): HandOffPlan {
   };
 }
 
+function named(name: string): SlotDatabase {
+  return { name, oid: undefined };
+}
+
+const postgres = named('postgres');
+
+function failoverOf(name: string): HandOffPlan['failovers'][number] {
+  return { slot: parseSlotName(name), database: postgres };
+}
+
 function quarantineOf(name: string): Quarantine {
   const copy = parseSlotName(`${name}_diverged`);
-  return { slot: parseSlotName(name), copy, database: 'postgres', plugin: 'pgoutput' };
+  return { slot: parseSlotName(name), copy, database: postgres, plugin: 'pgoutput' };
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
   describe(`the steps of a hand-off on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
     let server: PostgresServer;
     let connection: PostgresConnection;
-    let replication: PostgresConnection;
     let sessions: DatabaseSessions;
     let mover: SlotMover;
 
@@ -50,15 +66,13 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.createRole(ROLE);
       await server.query('create publication everything for all tables');
       connection = await connectPostgres(optionsFor(server));
-      replication = await connectPostgres(optionsFor(server, { replication: true }));
       sessions = new DatabaseSessions(optionsFor(server), () => undefined, signal);
       const logger = createLogger({ level: 'silent', fields: {} });
-      mover = new SlotMover({ sessions, replication, clock: systemClock, logger, signal });
+      mover = new SlotMover({ sessions, clock: systemClock, logger, signal });
     });
 
     after(async () => {
       await sessions?.close();
-      await replication?.close();
       await connection?.close();
       await server?.[Symbol.asyncDispose]();
     });
@@ -151,7 +165,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_replication_slot_advance('further', '${await movedOn()}')`);
       const further = await slotNamed('further');
       const names = ['first', 'gone', 'further', 'taken', 'last'].map(parseSlotName);
-      const advances = names.map((slot) => ({ slot, database: 'postgres', target, mayWait: false }));
+      const advances = names.map((slot) => ({ slot, database: postgres, target, mayWait: false }));
       await whileInUse('taken', async () => {
         await mover.run(planOf({ advances, drops: [{ slot: parseSlotName('taken'), reason: 'unsafe' }] }));
       });
@@ -167,8 +181,8 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_create_logical_replication_slot('there', 'pgoutput')`, [], 'shop');
       const target = parseLsn(await movedOn());
       const advances = [
-        { slot: parseSlotName('here'), database: 'postgres', target, mayWait: false },
-        { slot: parseSlotName('there'), database: 'shop', target, mayWait: false },
+        { slot: parseSlotName('here'), database: postgres, target, mayWait: false },
+        { slot: parseSlotName('there'), database: named('shop'), target, mayWait: false },
       ];
       await mover.run(planOf({ advances }));
       assert.equal((await slotNamed('here'))?.confirmedFlushLsn, target);
@@ -227,17 +241,14 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         timeout: TIMEOUT_MS,
       }, async () => {
         await create('waits');
-        await mover.run(planOf({ failovers: [parseSlotName('waits')] }));
+        await mover.run(planOf({ failovers: [failoverOf('waits')] }));
         await server.query("select pg_create_physical_replication_slot('absent_standby', true)");
         await server.setConfig({ synchronized_standby_slots: 'absent_standby' });
         await create('busy');
         const target = parseLsn(await movedOn());
-        const advances = [{ slot: parseSlotName('waits'), database: 'postgres', target, mayWait: true }];
+        const advances = [{ slot: parseSlotName('waits'), database: postgres, target, mayWait: true }];
         await whileInUse('busy', async () => {
-          assert.deepEqual(
-            await mover.run(planOf({ advances, failovers: [parseSlotName('busy')] })),
-            new Map(),
-          );
+          assert.deepEqual(await mover.run(planOf({ advances, failovers: [failoverOf('busy')] })), new Map());
         });
         assert.equal((await slotNamed('busy'))?.failover, false);
         assert.notEqual((await slotNamed('waits'))?.confirmedFlushLsn, target);
@@ -247,7 +258,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       test('a slot follows the next failover again', { timeout: TIMEOUT_MS }, async () => {
         await create('follows');
         assert.equal((await slotNamed('follows'))?.failover, false);
-        const plan = planOf({ failovers: ['gone_since', 'follows'].map(parseSlotName) });
+        const plan = planOf({ failovers: ['gone_since', 'follows'].map(failoverOf) });
         await mover.run(plan);
         assert.equal((await slotNamed('follows'))?.failover, true);
         await mover.run(plan);

@@ -31,6 +31,17 @@ export class ConnectionPoolerError extends Error {
   }
 }
 
+/** A database that this server does not have, as its own catalog tells. */
+export class DatabaseGoneError extends Error {
+  override readonly name = 'DatabaseGoneError';
+  /** SQLSTATE invalid_catalog_name. */
+  readonly code = '3D000';
+
+  constructor(described: string) {
+    super(`there is no database ${described} on this server`);
+  }
+}
+
 /** A statement that was cancelled because it took longer than its caller allowed. */
 export class StatementTimeoutError extends Error {
   override readonly name = 'StatementTimeoutError';

@@ -3,9 +3,14 @@ export {
   type PostgresConnection,
   type Statement,
 } from './connection.ts';
-export { ConnectionPoolerError, PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
+export {
+  ConnectionPoolerError,
+  DatabaseGoneError,
+  PostgresConnectionError,
+  StatementTimeoutError,
+} from './connection-error.ts';
 export { clientConfig, type PostgresOptions } from './connection-options.ts';
-export { DatabaseSessions } from './database-sessions.ts';
+export { type DatabaseSession, DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
 export { setFailoverProperty } from './failover-property.ts';
 export {

@@ -1,5 +1,11 @@
 import { DatabaseError } from 'pg';
-import { codeOf, messageOf, PostgresConnectionError, StatementTimeoutError } from './connection-error.ts';
+import {
+  codeOf,
+  DatabaseGoneError,
+  messageOf,
+  PostgresConnectionError,
+  StatementTimeoutError,
+} from './connection-error.ts';
 import { judgeRefusal } from './refused-connection.ts';
 
 /**
@@ -135,10 +141,11 @@ const CERTIFICATE = /CERT|UNABLE_TO_|^ERR_(TLS|SSL)_/;
 /** True for an error of a server, a connection to one, or a statement's time limit. */
 export function isPostgresError(
   error: unknown,
-): error is DatabaseError | PostgresConnectionError | StatementTimeoutError {
+): error is DatabaseError | PostgresConnectionError | DatabaseGoneError | StatementTimeoutError {
   return (
     error instanceof DatabaseError ||
     error instanceof PostgresConnectionError ||
+    error instanceof DatabaseGoneError ||
     error instanceof StatementTimeoutError
   );
 }
@@ -156,7 +163,8 @@ function judge(
   code: string | undefined,
   fromServer: DatabaseError | undefined,
 ): ErrorVerdict {
-  if (fromServer === undefined && !(error instanceof StatementTimeoutError)) {
+  const fromHere = error instanceof StatementTimeoutError || error instanceof DatabaseGoneError;
+  if (fromServer === undefined && !fromHere) {
     return judgeConnection(error, code);
   }
   const row = errorTable.find(

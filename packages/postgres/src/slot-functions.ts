@@ -72,13 +72,51 @@ export async function copySlot(
   return { confirmedFlushLsn: oneSlot(text, rows).lsn };
 }
 
-/** Drops a slot, of any database. Rejects with 42704 when there is none, 55006 when it is in use. */
+interface DroppedRow {
+  /** Why it was not dropped. */
+  readonly obstacle: string | null;
+}
+
+/**
+ * Drops a logical slot from a session of its own database, or from any once that database is gone. The server would allow any at any time, but holds the
+ * slot for the moment of the drop, and a standby that replays `DROP DATABASE` in that moment shuts down. Rejects with 42704 when
+ * there is none, 55006 when it is in use, and drops nothing from another database, nor a physical slot.
+ */
 export async function dropSlot(
   connection: PostgresConnection,
   name: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  await connection.run({ text: 'select pg_drop_replication_slot($1)', values: [name] }, { signal });
+  // The function is strict, and `offset 0` keeps the look at the slot in one place.
+  const text = `
+    select slot.obstacle, pg_drop_replication_slot(case when slot.obstacle is null then $1::name end)
+      from (select (select case when s.slot_type <> 'logical' then 'it is a physical slot'
+                                when d.oid <> own.datid then 'it belongs to database ' || d.datname end
+                      from pg_stat_get_activity(pg_backend_pid()) as own, pg_replication_slots as s
+                      left join pg_database as d on d.oid = s.datoid
+                     where s.slot_name = $1::name) as obstacle
+            offset 0) as slot`;
+  const [row] = await connection.run<DroppedRow>({ text, values: [name] }, { signal });
+  if (row === undefined || row.obstacle !== null) {
+    throw new Error(
+      `replication slot ${name} was not dropped from database ${connection.database}: ${row?.obstacle}`,
+    );
+  }
+}
+
+interface SlotOidRow {
+  readonly datoid: number | null;
+}
+
+/** The oid of a slot's database, which may be gone; `undefined` for a physical slot and where there is no slot. */
+export async function readSlotDatabase(
+  connection: PostgresConnection,
+  name: string,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  const text = 'select datoid from pg_replication_slots where slot_name = $1';
+  const [row] = await connection.run<SlotOidRow>({ text, values: [name] }, { signal });
+  return row?.datoid ?? undefined;
 }
 
 /**

@@ -11,6 +11,7 @@ export interface SlotRow {
   readonly slot_type: string;
   readonly plugin: string | null;
   readonly database: string | null;
+  readonly datoid: number | null;
   readonly temporary: boolean;
   readonly two_phase: boolean;
   readonly two_phase_at: string | null;
@@ -48,7 +49,7 @@ export function slotColumns(major: number): string {
     `case when s.wal_status = 'lost' then 'wal_removed' end`,
   );
   return `
-    s.slot_name, s.slot_type, s.plugin, s.database, s.temporary,
+    s.slot_name, s.slot_type, s.plugin, s.database, s.datoid, s.temporary,
     ${since('twoPhaseSlots', 's.two_phase', 'false')} as two_phase,
     ${since('twoPhaseAt', 's.two_phase_at', 'null::pg_lsn')} as two_phase_at,
     ${since('slotSync', 's.failover', 'false')} as failover,
@@ -96,6 +97,7 @@ export function slotState(row: SlotRow): SlotState {
     type,
     plugin: row.plugin ?? undefined,
     database: row.database ?? undefined,
+    databaseOid: row.datoid ?? undefined,
     twoPhase: row.two_phase,
     twoPhaseAt: position(row, 'two_phase_at'),
     failover: row.failover,

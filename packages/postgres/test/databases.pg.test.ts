@@ -12,7 +12,10 @@ test('the databases that accept connections are known, and where a session is', 
   await server.query('create database "Café / 1"');
   await server.query('create database closed allow_connections false');
   await withConnection(optionsFor(server, { database: 'Café / 1' }), async (connection) => {
-    assert.equal(await currentDatabase(connection), 'Café / 1');
+    const [row] = await server.query<{ oid: number }>(
+      "select oid from pg_database where datname = 'Café / 1'",
+    );
+    assert.deepEqual(await currentDatabase(connection), { name: 'Café / 1', oid: row?.oid });
     assert.deepEqual((await listDatabases(connection)).toSorted(), ['Café / 1', 'postgres', 'template1']);
     assert.equal(await databaseExists(connection, 'Café / 1'), true);
     assert.equal(await databaseExists(connection, 'closed'), false);

@@ -1,7 +1,7 @@
 import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import { copySlot, type DatabaseSessions, dropSlot } from '@slotcast/postgres';
+import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
 import type { AdvanceAction, Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
@@ -57,8 +57,8 @@ export class ActionRunner {
     { urgent }: { readonly urgent: boolean },
   ): Promise<RunOutcome> {
     const recorded = await this.#recordOwnership(plan.verdicts);
-    for (const database of plan.idleProbes) {
-      await this.#options.creations.dropProbe(database);
+    for (const key of plan.idleProbes) {
+      await this.#options.creations.dropProbe(key);
     }
     const taken = new Set(view.slots.map((slot): string => slot.name));
     let done = recorded;
@@ -141,16 +141,15 @@ export class ActionRunner {
     if (source === undefined) {
       return;
     }
-    const connection = await sessions.get(action.database);
-    await copySlot(connection, { source, target: action.slot, plugin: action.plugin }, signal);
-    logger.info({ slot: action.slot, database: action.database }, 'made the slot');
+    // A copy gets the database of the session that makes it, so that has to be the one where the source was made.
+    const connection = await sessions.get(source.database);
+    await copySlot(connection, { source: source.name, target: action.slot, plugin: action.plugin }, signal);
+    logger.info({ slot: action.slot, database: action.database.name }, 'made the slot');
   }
 
   async #drop(action: Of<'drop'>): Promise<void> {
-    const { sessions, signal, logger } = this.#options;
-    // A drop works from any database, and the slot's own may be gone.
-    const connection = await sessions.main();
-    await dropSlot(connection, action.slot, signal);
+    const { sessions, logger } = this.#options;
+    await sessions.drop(action.slot);
     logger.info({ slot: action.slot, reason: action.reason }, 'dropped the slot');
     if (this.#options.directory.ownership.get(action.slot)?.proven === false) {
       // Made again at once it would only be in the way again: its consumer has to move first.

@@ -1,9 +1,11 @@
 import {
   type AdvanceBudget,
+  byDatabase,
   formatLsn,
   freshBudget,
   type Lsn,
   type SlotAction,
+  type SlotDatabase,
   type SlotName,
   spend,
   untilAffordable,
@@ -64,8 +66,7 @@ export class Advancer {
   ): Promise<SlotName[]> {
     const due = urgent ? actions : actions.filter((action) => this.#isDue(action));
     const moved: SlotName[] = [];
-    for (const database of new Set(due.map((action) => action.database))) {
-      const group = due.filter((action) => action.database === database);
+    for (const [database, group] of byDatabase(due)) {
       for (let start = 0; start < group.length && (urgent || this.waitMs() === 0); start += CHUNK) {
         moved.push(...(await this.#runChunk(database, group.slice(start, start + CHUNK))));
       }
@@ -78,7 +79,7 @@ export class Advancer {
     return this.#sessions.quiet || last === undefined || this.#clock.monotonicMs() - last >= LOUD_INTERVAL_MS;
   }
 
-  async #runChunk(database: string, chunk: readonly AdvanceAction[]): Promise<SlotName[]> {
+  async #runChunk(database: SlotDatabase, chunk: readonly AdvanceAction[]): Promise<SlotName[]> {
     const started = this.#clock.monotonicMs();
     try {
       return await this.#advance(database, chunk);
@@ -92,7 +93,7 @@ export class Advancer {
   }
 
   /** One statement for the chunk; when it fails, one for each slot, so that a bad slot stops only itself. */
-  async #advance(database: string, chunk: readonly AdvanceAction[]): Promise<SlotName[]> {
+  async #advance(database: SlotDatabase, chunk: readonly AdvanceAction[]): Promise<SlotName[]> {
     const targets = chunk.map((action) => ({ name: action.slot, target: action.target }));
     try {
       const connection = await this.#sessions.get(database);
@@ -112,7 +113,7 @@ export class Advancer {
     return moved;
   }
 
-  async #advanceOne(database: string, slot: { name: SlotName; target: Lsn }): Promise<SlotName[]> {
+  async #advanceOne(database: SlotDatabase, slot: { name: SlotName; target: Lsn }): Promise<SlotName[]> {
     try {
       const connection = await this.#sessions.get(database);
       await advanceSlot(connection, slot, { signal: this.#signal });

@@ -1,4 +1,4 @@
-import type { Lsn, Probe, SlotName } from '@slotcast/domain';
+import { databaseKey, type Lsn, type Probe, type SlotDatabase, type SlotName } from '@slotcast/domain';
 import {
   createLogicalSlot,
   createTemporarySlot,
@@ -10,6 +10,8 @@ import type { Doorbell } from '@slotcast/runtime';
 interface RunningProbe {
   /** Name of the temporary slot. */
   readonly name: string;
+  /** Where it is made; with its oid as soon as the session is there. */
+  database: SlotDatabase;
   connection: PostgresConnection | undefined;
   consistentPoint: Lsn | undefined;
 }
@@ -41,10 +43,10 @@ export class Creations {
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
 
-  /** Probes by database. */
+  /** Probes by `databaseKey`. */
   get probes(): ReadonlyMap<string, Probe> {
     const alive = [...this.#probes].filter(([, probe]) => probe.connection?.broken !== true);
-    return new Map(alive.map(([database, { consistentPoint }]) => [database, { consistentPoint }]));
+    return new Map(alive.map(([key, { consistentPoint }]) => [key, { consistentPoint }]));
   }
 
   /** Slots that are being made under their real name. */
@@ -60,54 +62,58 @@ export class Creations {
   }
 
   /** The temporary slot of a database, to copy from. */
-  probeSlot(database: string): string | undefined {
-    return this.#probes.get(database)?.name;
+  probeSlot(database: SlotDatabase): { readonly name: string; readonly database: SlotDatabase } | undefined {
+    return this.#probes.get(databaseKey(database));
   }
 
   /** Starts to make a temporary slot; the bell rings when it is there. */
   startProbe(request: {
     slot: SlotName;
-    database: string;
+    database: SlotDatabase;
     plugin: string;
     taken: ReadonlySet<string>;
   }): void {
     const { slot, database, plugin, taken } = request;
     const probe: RunningProbe = {
       name: this.#freeName(taken),
+      database,
       connection: undefined,
       consistentPoint: undefined,
     };
-    this.#probes.set(database, probe);
+    const key = databaseKey(database);
+    this.#probes.set(key, probe);
     this.#track(slot, async () => {
       try {
-        probe.connection = await this.#sessions.openPrivate(database);
+        const { connection, databaseOid } = await this.#sessions.openPrivate(database);
+        probe.connection = connection;
+        probe.database = { ...database, oid: databaseOid };
         const made = await createTemporarySlot(
-          probe.connection,
+          connection,
           { name: probe.name, plugin, onStandbyOnly: true },
           this.#signal,
         );
         probe.consistentPoint = made.consistentPoint;
       } catch (error) {
-        await this.dropProbe(database);
+        await this.dropProbe(key);
         throw error;
       }
     });
   }
 
   /** Ends the session that holds the temporary slot, and with it the slot. */
-  async dropProbe(database: string): Promise<void> {
-    const probe = this.#probes.get(database);
-    this.#probes.delete(database);
+  async dropProbe(key: string): Promise<void> {
+    const probe = this.#probes.get(key);
+    this.#probes.delete(key);
     await probe?.connection?.close();
   }
 
   /** Starts to make a two_phase slot under its real name. */
-  startDirect(request: { slot: SlotName; database: string; plugin: string }): void {
+  startDirect(request: { slot: SlotName; database: SlotDatabase; plugin: string }): void {
     const { slot, database, plugin } = request;
     this.#direct.add(slot);
     this.#track(slot, async () => {
       try {
-        const connection = await this.#sessions.openPrivate(database);
+        const { connection } = await this.#sessions.openPrivate(database);
         try {
           await createLogicalSlot(
             connection,
@@ -126,7 +132,7 @@ export class Creations {
   /** Ends everything that is under way: on a promoted server a slot must not be made that its consumer has not passed. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('no more slots are made'));
-    await Promise.allSettled([...this.#probes.keys()].map((database) => this.dropProbe(database)));
+    await Promise.allSettled([...this.#probes.keys()].map((key) => this.dropProbe(key)));
     await Promise.allSettled(this.#running);
   }
 

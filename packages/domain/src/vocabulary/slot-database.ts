@@ -23,3 +23,17 @@ export function sameDatabase(a: SlotDatabase, b: SlotDatabase): boolean {
 export function databaseKey({ name, oid }: SlotDatabase): string {
   return oid === undefined ? `name ${name}` : `oid ${oid}`;
 }
+
+/** What belongs to each database. */
+export function byDatabase<Entry extends { readonly database: SlotDatabase }>(
+  entries: readonly Entry[],
+): readonly (readonly [SlotDatabase, readonly Entry[]])[] {
+  const groups = new Map<string, [SlotDatabase, Entry[]]>();
+  for (const entry of entries) {
+    const key = databaseKey(entry.database);
+    const [, group] = groups.get(key) ?? [entry.database, []];
+    group.push(entry);
+    groups.set(key, [entry.database, group]);
+  }
+  return [...groups.values()];
+}
