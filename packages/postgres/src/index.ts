@@ -80,6 +80,7 @@ export {
   createTemporarySlot,
   dropSlot,
   endCreations,
+  endLeftSessions,
   type NewLogicalSlot,
 } from './slot-functions.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';

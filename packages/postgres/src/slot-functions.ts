@@ -135,6 +135,25 @@ export async function endCreations(
   await connection.run({ text, values: [names] }, { signal });
 }
 
+/**
+ * Ends what a killed process of this one's kind left on the server: sessions of the same role and `application_name` that hold a temporary slot
+ * whose name begins with `prefix`, or are still making one of the `names`. They end by themselves only when the server notices.
+ */
+export async function endLeftSessions(
+  connection: PostgresConnection,
+  left: { readonly prefix: string; readonly names: readonly string[] },
+  signal?: AbortSignal,
+): Promise<void> {
+  const text = `
+    select pg_terminate_backend(a.pid)
+      from pg_replication_slots as s
+      join pg_stat_activity as a on a.pid = s.active_pid
+     where a.usename = current_user and a.application_name = current_setting('application_name')
+       and (s.temporary and starts_with(s.slot_name::text, $1)
+            or s.slot_name = any($2::name[]) and s.confirmed_flush_lsn is null)`;
+  await connection.run({ text, values: [left.prefix, left.names] }, { signal });
+}
+
 /** Where a slot is to go. */
 export interface AdvanceTarget {
   readonly name: SlotName;

@@ -56,8 +56,13 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
       await server.query(
         `select pg_create_logical_replication_slot('orders', 'pgoutput', false${twoPhase ? ', true' : ''}${failover ? ', true' : ''})`,
       );
-      const [raw] = await server.query<{ restart: string; confirmed: string; catalog_xmin: string }>(
-        `select restart_lsn as restart, confirmed_flush_lsn as confirmed, catalog_xmin from pg_replication_slots where slot_name = 'orders'`,
+      const [raw] = await server.query<{
+        restart: string;
+        confirmed: string;
+        catalog_xmin: string;
+        datoid: number;
+      }>(
+        `select restart_lsn as restart, confirmed_flush_lsn as confirmed, catalog_xmin, datoid from pg_replication_slots where slot_name = 'orders'`,
       );
       assert.ok(raw);
       const seen = await observe(connection);
@@ -70,6 +75,7 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
         type: 'logical',
         plugin: 'pgoutput',
         database: 'postgres',
+        databaseOid: raw.datoid,
         twoPhase,
         twoPhaseAt: major >= 18 ? parseLsn(raw.confirmed) : undefined,
         failover,
@@ -86,6 +92,7 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
       assert.equal(standby?.type, 'physical');
       assert.equal(standby?.plugin, undefined);
       assert.equal(standby?.database, undefined);
+      assert.equal(standby?.databaseOid, undefined);
       assert.equal(standby?.confirmedFlushLsn, undefined);
       assert.ok(standby?.restartLsn);
     });

@@ -9,6 +9,7 @@ import {
   createLogicalSlot,
   createTemporarySlot,
   dropSlot,
+  endLeftSessions,
   flushWal,
   identifySystem,
   logStandbySnapshot,
@@ -160,6 +161,41 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
           await Promise.all([assert.rejects(creation, reason), abort()]);
           assert.equal(await slotNamed(onStandby, 'direct'), undefined);
         });
+      });
+    });
+
+    test('a creation ends while its transaction is still open: soon after its client is gone, or when its successor ends it', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const names = ['slotcast_tmp_7', 'slotcast_tmp_8', 'direct', 'slotcast_tmp_9'] as const;
+      const [killed, probe, direct, foreign] = names;
+      const isThere = (name: string) => `select from pg_replication_slots where slot_name = '${name}'`;
+      await withConnection(optionsFor(primary), async (writer) => {
+        await writer.run({ text: 'begin' });
+        await writer.run({ text: `select pg_logical_emit_message(true, 'open', '')` });
+        const creators = await Promise.all(
+          names.map((name) =>
+            connectPostgres(optionsFor(standby, name === foreign ? { applicationName: 'other' } : {})),
+          ),
+        );
+        const creations = creators.map((creator, index) => {
+          const slot = { name: names[index] ?? '', plugin: 'pgoutput', twoPhase: true };
+          return slot.name === direct ? createLogicalSlot(creator, slot) : createTemporarySlot(creator, slot);
+        });
+        const ended = creations.map((creation) => assert.rejects(creation));
+        for (const name of names) {
+          await standby.waitFor(isThere(name), (rows) => rows.length === 1);
+        }
+        await nudge();
+        // What is under way is cut off: the server finds the connection closed, as after a kill.
+        await creators[0]?.close();
+        await standby.waitFor(isThere(killed), (rows) => rows.length === 0);
+        await endLeftSessions(onStandby, { prefix: 'slotcast_tmp_', names: [direct] });
+        await standby.waitFor(isThere(probe), (rows) => rows.length === 0);
+        await standby.waitFor(isThere(direct), (rows) => rows.length === 0);
+        assert.notEqual(await slotNamed(onStandby, foreign), undefined);
+        await creators[3]?.close();
+        await Promise.all(ended);
       });
     });
 

@@ -1,8 +1,16 @@
-import { databaseKey, type Lsn, type Probe, type SlotDatabase, type SlotName } from '@slotcast/domain';
+import {
+  databaseKey,
+  type Lsn,
+  PROBE_PREFIX,
+  type Probe,
+  type SlotDatabase,
+  type SlotName,
+} from '@slotcast/domain';
 import {
   createLogicalSlot,
   createTemporarySlot,
   type DatabaseSessions,
+  endLeftSessions,
   type PostgresConnection,
 } from '@slotcast/postgres';
 import type { Doorbell } from '@slotcast/runtime';
@@ -41,6 +49,12 @@ export class Creations {
     this.#doorbell = options.doorbell;
     this.#onFailure = options.onFailure;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+  }
+
+  /** Ends creations of an earlier process of this node, which was killed. They would hold their slots as long as they wait. */
+  async endLeft(unproven: readonly SlotName[]): Promise<void> {
+    const left = { prefix: PROBE_PREFIX, names: unproven };
+    await endLeftSessions(await this.#sessions.main(), left, this.#signal);
   }
 
   /** Probes by `databaseKey`. */
@@ -139,7 +153,7 @@ export class Creations {
   /** A killed predecessor's session may still hold its temporary slot for a moment. */
   #freeName(taken: ReadonlySet<string>): string {
     for (;;) {
-      const name = `slotcast_tmp_${this.#nextName}`;
+      const name = `${PROBE_PREFIX}${this.#nextName}`;
       this.#nextName += 1;
       if (!taken.has(name)) {
         return name;

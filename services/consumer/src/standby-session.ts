@@ -163,6 +163,8 @@ export class StandbySession {
       writer = await log.claim(nodeWriterId(cluster, node));
       const end = await log.endOffset(nodesTopic);
       await readTo({ reader: nodes, end, onRecords: takeNodes, signal: this.#signal });
+      const { ownership } = this.#directory;
+      await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
       const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
       readers.push(slots);

@@ -16,7 +16,10 @@ export function parseSlotName(text: string): SlotName {
   return text;
 }
 
+/** Beginning of the names of temporary slots, which show where decoding may start. */
+export const PROBE_PREFIX = 'slotcast_tmp_';
+
 /** Names of the slots that slotcast makes for itself; they are working tools, not state to be carried over. */
 export function isOwnWorkingSlot(name: string): boolean {
-  return name.startsWith('slotcast_tmp_') || name === 'slotcast_keep';
+  return name.startsWith(PROBE_PREFIX) || name === 'slotcast_keep';
 }
