@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { connectPostgres } from '@slotcast/postgres';
 import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
@@ -54,6 +55,32 @@ test('a consumer killed again and again while slots move, come and go ends with 
   await scene.untilEqual('stays');
   await scene.untilEqual('comes');
   assert.equal(await position(scene.standby(), 'goes'), undefined);
+});
+
+test('consumers killed while a transaction is open on the primary do not use up the slots of the standby', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  await scene.primary.query('create database other');
+  await scene.createSlot('app1');
+  await scene.createSlot('elsewhere', { database: 'other' });
+  await (await scene.service('publisher', scene.primary)).ready();
+  const transaction = await connectPostgres({ url: scene.primary.url(), applicationName: 'test' });
+  await transaction.run({ text: 'begin' });
+  await transaction.run({ text: 'select pg_current_xact_id()' });
+  const probes = `
+    select active_pid as pid from pg_replication_slots where slot_name like 'slotcast_tmp%' order by 1`;
+  let left: readonly unknown[] = [];
+  for (let kills = 0; kills < 3; kills += 1) {
+    const consumer = await scene.service('consumer', scene.standby());
+    const before = JSON.stringify(left);
+    left = await scene
+      .standby()
+      .waitFor(probes, (rows) => rows.length === 2 && JSON.stringify(rows) !== before);
+    await consumer.kill();
+  }
+  await scene.standby().waitFor(probes, (rows) => rows.length === 0);
+  await transaction.close();
 });
 
 for (const point of ['started', 'claimed the topic', 'published']) {

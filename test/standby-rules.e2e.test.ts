@@ -74,11 +74,12 @@ test('a two_phase slot is made with two_phase, and is ready only after its consu
   assert.equal(row?.two_phase, true);
 });
 
-test('slots of two databases are made and moved, and a dropped database takes its slots along without harm', {
+test('slots of two databases are made and moved, stay ready when their names are swapped, and go with their database without harm', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
   await scene.primary.query('create database other');
+  await scene.primary.query('create database third');
   await scene.startServices();
   await scene.createSlot('app1');
   await scene.createSlot('elsewhere', { database: 'other' });
@@ -88,8 +89,20 @@ test('slots of two databases are made and moved, and a dropped database takes it
     .standby()
     .query<{ database: string }>("select database from pg_replication_slots where slot_name = 'elsewhere'");
   assert.equal(row?.database, 'other');
-  await scene.primary.query("select pg_drop_replication_slot('elsewhere')");
-  await scene.primary.query('drop database other with (force)');
+  const transaction = await connectPostgres({ url: scene.primary.url(), applicationName: 'test' });
+  await transaction.run({ text: 'begin' });
+  await transaction.run({ text: 'select pg_current_xact_id()' });
+  const renamed = Date.now();
+  for (const step of ['other rename to old', 'third rename to other', 'old rename to third']) {
+    await scene.primary.query(`alter database ${step}`);
+  }
+  // While the transaction is open no slot can be made, so these are the copies from before.
+  await scene.untilReady('elsewhere', { database: 'third', since: renamed });
+  await scene.untilReady('app1', { since: renamed });
+  await scene.untilEqual('elsewhere');
+  await transaction.close();
+  await scene.primary.query("select pg_drop_replication_slot('elsewhere')", [], 'third');
+  await scene.primary.query('drop database third with (force)');
   await scene
     .standby()
     .waitFor("select 1 from pg_replication_slots where slot_name = 'elsewhere'", (rows) => rows.length === 0);
