@@ -38,6 +38,10 @@ async function slotNamed(connection: PostgresConnection, name: string): Promise<
   return (await observe(connection)).slots.find((slot) => slot.name === name);
 }
 
+function isThere(slot: string): string {
+  return `select from pg_replication_slots where slot_name = '${slot}'`;
+}
+
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   describe(`a standby of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
     let primary: PostgresServer;
@@ -169,7 +173,6 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
     }, async () => {
       const names = ['slotcast_tmp_7', 'slotcast_tmp_8', 'direct', 'slotcast_tmp_9'] as const;
       const [killed, probe, direct, foreign] = names;
-      const isThere = (name: string) => `select from pg_replication_slots where slot_name = '${name}'`;
       await withConnection(optionsFor(primary), async (writer) => {
         await writer.run({ text: 'begin' });
         await writer.run({ text: `select pg_logical_emit_message(true, 'open', '')` });
