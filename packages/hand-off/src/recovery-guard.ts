@@ -9,9 +9,9 @@ import {
   connectPostgres,
   type PostgresConnection,
   type PostgresOptions,
+  RecoveryWatch,
   readWalEnd,
   type WatchedRecovery,
-  watchRecovery,
 } from '@slotcast/postgres';
 import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/runtime';
 import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
@@ -86,8 +86,9 @@ export class RecoveryGuard {
   async #watch(signal: AbortSignal, onSeen: () => void): Promise<never> {
     const connection = await connectPostgres({ ...this.#options.postgres, signal });
     try {
+      const watch = new RecoveryWatch(connection);
       for (;;) {
-        const seen = await watchRecovery(connection, signal);
+        const seen = await watch.look(signal);
         onSeen();
         if (seen.inRecovery) {
           this.#last = seen;

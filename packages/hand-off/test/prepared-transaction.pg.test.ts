@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type FencePass, lsn } from '@slotcast/domain';
 import { raiseFence } from '@slotcast/hand-off';
-import { connectPostgres, readWalEnd, type WatchedRecovery } from '@slotcast/postgres';
+import { connectPostgres, RecoveryWatch, readWalEnd, type WatchedRecovery } from '@slotcast/postgres';
 import type { PostgresMajor } from '@slotcast/testkit';
 import { Pair } from './promoted-servers.ts';
 
@@ -85,22 +85,61 @@ for (const major of [13, 18] satisfies PostgresMajor[]) {
       assert.equal((await raise(pair, baseline)).clean, false);
     });
 
-    test('is not clean when too many transactions came after it to look at each', {
+    test('is not clean when too many transactions came after it to look at each, unless they were looked at as they came', {
       timeout: TIMEOUT_MS,
     }, async () => {
       await using pair = await Pair.start(major);
       await prepare(pair, 'old');
-      await pair.primary.query(`
-        do $$ begin
-          for i in 1..10000 loop
-            begin insert into numbered values (i); exception when division_by_zero then null; end;
-          end loop;
-        end $$`);
-      await pair.primary.waitForReplay(pair.standby);
+      const connection = await pair.connect();
+      try {
+        const watch = new RecoveryWatch(connection);
+        for (const _half of [1, 2]) {
+          await watch.look(signal);
+          await pair.primary.query(`
+            do $$ begin
+              for i in 1..5000 loop
+                begin insert into numbered values (i); exception when division_by_zero then null; end;
+              end loop;
+            end $$`);
+          await pair.primary.waitForReplay(pair.standby);
+        }
+        assert.equal((await watch.look(signal)).openXids?.length, 1);
+      } finally {
+        await connection.close();
+      }
       const baseline = await pair.promote();
       assert.equal(baseline.openXids, undefined);
       assert.equal((await raise(pair, baseline)).clean, false);
     });
+  });
+
+  test(`a watch that goes on knows of every transaction that is open, old and new, on PostgreSQL ${major}`, {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    await using pair = await Pair.start(major);
+    const connection = await pair.connect();
+    try {
+      const watch = new RecoveryWatch(connection);
+      const openIds = async (): Promise<readonly string[] | undefined> => {
+        await pair.primary.waitForReplay(pair.standby);
+        const { openXids } = await watch.look(signal);
+        assert.deepEqual(openXids, (await new RecoveryWatch(connection).look(signal)).openXids);
+        return openXids;
+      };
+      assert.deepEqual(await openIds(), []);
+      await prepare(pair, 'first');
+      assert.equal((await openIds())?.length, 1);
+      await prepare(pair, 'second');
+      await pair.primary.query('insert into numbered values (2)');
+      const both = await openIds();
+      assert.equal(both?.length, 2);
+      await pair.primary.query(`commit prepared 'first'`);
+      assert.deepEqual(await openIds(), both?.slice(1));
+      await pair.primary.query(`rollback prepared 'second'`);
+      assert.deepEqual(await openIds(), []);
+    } finally {
+      await connection.close();
+    }
   });
 
   test(`a transaction that died with the primary leaves the fence clean on PostgreSQL ${major}, though others overtook it`, {

@@ -2,8 +2,8 @@ import {
   connectPostgres,
   type PostgresConnection,
   type PostgresOptions,
+  RecoveryWatch,
   type WatchedRecovery,
-  watchRecovery,
 } from '@slotcast/postgres';
 import {
   type PostgresMajor,
@@ -51,7 +51,7 @@ export class Pair {
     await this.primary.stop();
     const connection = await connectPostgres(optionsFor(this.standby));
     try {
-      const seen = await watchRecovery(connection);
+      const seen = await new RecoveryWatch(connection).look();
       await this.standby.promote();
       return seen;
     } finally {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type DivergencePolicy, emptyLine, FENCE_MARGIN_BYTES } from '@slotcast/domain';
 import { RecoveryGuard } from '@slotcast/hand-off';
-import { readWalEnd, watchRecovery } from '@slotcast/postgres';
+import { RecoveryWatch, readWalEnd } from '@slotcast/postgres';
 import { createLogger, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
 import { optionsFor, Pair } from './promoted-servers.ts';
@@ -35,7 +35,7 @@ class Watch {
 
   async untilLooking(): Promise<void> {
     await this.#pair.standby.waitFor(
-      `select from pg_stat_activity where application_name = 'guard' and query like '%pg_sleep%'`,
+      `select from pg_stat_activity where application_name = 'guard' and query like '%recursive look%'`,
       (rows) => rows.length === 1,
     );
   }
@@ -93,7 +93,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const { nextXid } = await pair.promote();
       const connection = await pair.connect();
       try {
-        const seen = await watchRecovery(connection);
+        const seen = await new RecoveryWatch(connection).look();
         assert.deepEqual([seen.inRecovery, seen.nextXid], [false, nextXid]);
         await using watch = new Watch(pair, 'fence');
         await watch.untilLooking();

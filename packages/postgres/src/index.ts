@@ -43,7 +43,7 @@ export {
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
 export { isInRecovery } from './recovery.ts';
-export { type WatchedRecovery, watchRecovery } from './recovery-watch.ts';
+export { RecoveryWatch, type WatchedRecovery } from './recovery-watch.ts';
 export { isPoolerError } from './refused-connection.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {
