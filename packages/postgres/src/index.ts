@@ -45,6 +45,7 @@ export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
 export { isInRecovery } from './recovery.ts';
 export { RecoveryWatch, type WatchedRecovery } from './recovery-watch.ts';
 export { isPoolerError } from './refused-connection.ts';
+export { ReplayedHistory } from './replayed-history.ts';
 export { flushWal, logStandbySnapshot } from './running-xacts.ts';
 export {
   checkDatabases,

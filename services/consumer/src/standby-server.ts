@@ -1,13 +1,13 @@
 import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory, UnreadableSlot } from '@slotcast/domain';
 import {
   connectPostgres,
-  identifySystem,
   observeStandby,
   outputPluginLibraries,
   type PostgresConnection,
   type PostgresOptions,
+  ReplayedHistory,
+  readServerIdentity,
   readStandbySettings,
-  readTimelineHistory,
   type StandbySettings,
 } from '@slotcast/postgres';
 import type { Clock } from '@slotcast/runtime';
@@ -39,30 +39,38 @@ export interface StandbyView {
 export class StandbyServer {
   readonly #connection: PostgresConnection;
   readonly #replication: PostgresConnection;
+  readonly #history: ReplayedHistory;
   readonly #clock: Clock;
-  #history: TimelineHistory | undefined;
   #settings: { readonly readAt: number; readonly value: ServerSettings } | undefined;
 
-  private constructor(connection: PostgresConnection, replication: PostgresConnection, clock: Clock) {
+  private constructor(
+    connection: PostgresConnection,
+    replication: PostgresConnection,
+    history: ReplayedHistory,
+    clock: Clock,
+  ) {
     this.#connection = connection;
     this.#replication = replication;
+    this.#history = history;
     this.#clock = clock;
   }
 
   static async connect(options: PostgresOptions, clock: Clock, signal: AbortSignal): Promise<StandbyServer> {
     const connection = await connectPostgres({ ...options, signal });
+    let replication: PostgresConnection | undefined;
     try {
-      const replication = await connectPostgres({ ...options, replication: true, signal });
-      return new StandbyServer(connection, replication, clock);
+      replication = await connectPostgres({ ...options, replication: true, signal });
+      const history = await ReplayedHistory.of(connection, replication, signal);
+      return new StandbyServer(connection, replication, history, clock);
     } catch (error) {
-      await connection.close();
+      await Promise.all([connection.close(), replication?.close()]);
       throw error;
     }
   }
 
   /** The history of the timeline that the server replayed when it was looked at last. */
   get history(): TimelineHistory | undefined {
-    return this.#history;
+    return this.#history.last;
   }
 
   get serverVersion(): number {
@@ -70,7 +78,7 @@ export class StandbyServer {
   }
 
   async systemIdentifier(signal: AbortSignal): Promise<SystemIdentifier> {
-    return (await identifySystem(this.#replication, signal)).systemIdentifier;
+    return (await readServerIdentity(this.#connection, signal)).systemIdentifier;
   }
 
   /** `undefined` once the server is no longer in recovery. */
@@ -79,16 +87,10 @@ export class StandbyServer {
     if (!seen.inRecovery) {
       return undefined;
     }
-    // Asked after the replay position: replay only moves on, so the position lies on the history of this timeline.
-    const { timeline } = await identifySystem(this.#replication, signal);
-    if (this.#history?.timeline !== timeline) {
-      // A server that was promoted in this moment shows its new timeline, too, on which the events that matter now do not lie.
-      if (!(await observeStandby(this.#connection, signal)).inRecovery) {
-        return undefined;
-      }
-      this.#history = await readTimelineHistory(this.#replication, timeline, signal);
-    }
-    return { ...seen, history: this.#history, settings: await this.#readSettings(signal) };
+    const history = await this.#history.at(seen.replayLsn, signal);
+    return history === undefined
+      ? undefined
+      : { ...seen, history, settings: await this.#readSettings(signal) };
   }
 
   async close(): Promise<void> {
