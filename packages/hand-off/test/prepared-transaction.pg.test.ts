@@ -93,7 +93,7 @@ for (const major of [13, 18] satisfies PostgresMajor[]) {
       const connection = await pair.connect();
       try {
         const watch = new RecoveryWatch(connection);
-        for (const _half of [1, 2]) {
+        for (let half = 0; half < 2; half += 1) {
           await watch.look(signal);
           await pair.primary.query(`
             do $$ begin
