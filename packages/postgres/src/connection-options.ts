@@ -1,22 +1,29 @@
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { userInfo } from 'node:os';
 import type { ClientConfig } from 'pg';
-import { parseIntoClientConfig } from 'pg-connection-string';
+import {
+  connectionParameters,
+  type Environment,
+  type ParameterProblem,
+  type ParameterValues,
+} from './connection-parameters.ts';
+import { ConnectionSettingsError } from './connection-settings-error.ts';
 import { startupOptions } from './fixed-settings.ts';
+import { readPassword } from './password-file.ts';
+import { tlsOptions } from './tls-options.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_IDLE_MS = 10_000;
+const DEFAULT_PORT = '5432';
 
-/** Where to connect, and as whom. What is left out comes from libpq's `PG*` variables and `PGPASSFILE`, as node-postgres reads them. */
+/** Where to connect, and as whom. What is left out comes from libpq's `PG*` variables and its password file. */
 export interface PostgresOptions {
-  /** A connection URI; its parts take precedence over the single fields below, except for `database`. */
+  /** A connection URI, in place of the next three fields. */
   readonly url?: string | undefined;
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly user?: string | undefined;
-  readonly password?: string | undefined;
   /** Takes precedence over the database of the URI. */
   readonly database?: string | undefined;
-  readonly ssl?: boolean | TlsOptions | undefined;
   /** `application_name` unless the URI or `PGAPPNAME` has one. */
   readonly applicationName: string;
   /** Opens a walsender session (`replication=database`), which takes replication commands. */
@@ -25,64 +32,87 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number | undefined;
   /** Major version of the server, for a client that fixes its settings by the startup packet alone. */
   readonly major?: number | undefined;
-  /** 10 s by default, or `PGCONNECT_TIMEOUT`. */
+  /** 10 s by default, or what the URI or `PGCONNECT_TIMEOUT` says. */
   readonly connectTimeoutMs?: number | undefined;
   /** Gives up connecting; it has no effect on the connection once made. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Everything in the URL and the `PG*` variables that stands in the way of a connection, files that cannot be read included. */
+export function connectionProblems(
+  url: string | undefined,
+  environment: Environment,
+): readonly ParameterProblem[] {
+  const { values, problems } = connectionParameters(url, environment);
+  return [...problems, ...tlsOptions(values).problems, ...placeProblems(values)];
+}
+
 /**
- * What node-postgres needs for these options. `search_path` is set by a startup option rather than a statement, so that
- * no name in any statement can ever be taken from another schema. Throws a TypeError when the URI is malformed.
+ * What node-postgres needs for these options. All that decides is set, as it would else look for variables of its own. Settings of the session are
+ * startup options rather than statements, so that the first statement has them. Throws a ConnectionSettingsError when
+ * the URL or a variable cannot be used, or a file not be read.
  */
 export function clientConfig(options: PostgresOptions): ClientConfig {
-  const { database, statementTimeoutMs, major } = options;
-  const given = { ...singleFields(options), ...(options.url === undefined ? {} : parseUrl(options.url)) };
-  const serverOptions = given.options ?? process.env['PGOPTIONS'];
+  const { applicationName, major, replication, statementTimeoutMs } = options;
+  const values = valuesOf(options);
+  const { ssl, problems } = tlsOptions(values);
+  const wrong = [...problems, ...placeProblems(values)];
+  if (wrong.length > 0) {
+    throw new ConnectionSettingsError(wrong);
+  }
+  const user = values.get('user') ?? userInfo().username;
+  const database = options.database ?? values.get('dbname') ?? user;
+  const host = values.get('host') ?? values.get('hostaddr') ?? '';
+  const port = values.get('port') ?? DEFAULT_PORT;
+  const idle = values.get('keepalives_idle');
   return {
-    ...given,
-    ...(database === undefined ? {} : { database }),
-    ...(options.replication === true ? { replication: 'database' } : {}),
-    options: startupOptions(serverOptions, { statementTimeoutMs, major }),
-    fallback_application_name: options.applicationName,
+    host: values.get('hostaddr') ?? host,
+    port: Number(port),
+    user,
+    database,
+    password:
+      values.get('password') ?? (() => readPassword(values.get('passfile'), { host, port, database, user })),
+    ssl,
+    sslnegotiation: ssl !== false && values.get('sslnegotiation') === 'direct' ? 'direct' : 'postgres',
+    ...(replication === true ? { replication: 'database' } : {}),
+    client_encoding: 'utf8',
+    options: startupOptions(values.get('options'), { statementTimeoutMs, major }),
+    application_name:
+      values.get('application_name') ?? values.get('fallback_application_name') ?? applicationName,
     connectionTimeoutMillis: connectTimeoutMs(options),
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEPALIVE_IDLE_MS,
+    keepAlive: values.get('keepalives') !== '0',
+    keepAliveInitialDelayMillis: idle === undefined ? KEEPALIVE_IDLE_MS : Number(idle) * 1000,
   };
 }
 
-function singleFields(options: PostgresOptions): ClientConfig {
-  const { host, port, user, password, ssl } = options;
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(port === undefined ? {} : { port }),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(ssl === undefined ? {} : { ssl }),
-  };
-}
-
-/** The parts that a URI really names: an empty one must not hide a `PG*` variable. */
-function parseUrl(url: string): ClientConfig {
-  if (!/^postgres(ql)?:\/\//.test(url)) {
-    throw new TypeError('the PostgreSQL URL does not begin with postgres:// or postgresql://');
-  }
-  try {
-    const parsed = parseIntoClientConfig(url);
-    return Object.fromEntries(Object.entries(parsed).filter(([, value]) => value !== ''));
-  } catch (cause) {
-    // The URL itself may hold a password and stays out of the message.
-    const said = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(`the PostgreSQL URL cannot be read: ${said}`, { cause });
-  }
-}
-
-/** How long making a connection may take. */
+/** How long making a connection may take. A 0, with which libpq waits for ever, is as good as none. */
 export function connectTimeoutMs(options: PostgresOptions): number {
-  return options.connectTimeoutMs ?? environmentTimeoutMs() ?? CONNECT_TIMEOUT_MS;
+  const seconds = Number(valuesOf(options).get('connect_timeout') ?? '0');
+  return options.connectTimeoutMs ?? (seconds > 0 ? seconds * 1000 : CONNECT_TIMEOUT_MS);
 }
 
-function environmentTimeoutMs(): number | undefined {
-  const seconds = Number(process.env['PGCONNECT_TIMEOUT'] ?? '');
-  return seconds > 0 ? seconds * 1000 : undefined;
+function valuesOf(options: PostgresOptions): ParameterValues {
+  const { host, port, user } = options;
+  const { values, problems } = connectionParameters(options.url, process.env);
+  if (problems.length > 0) {
+    throw new ConnectionSettingsError(problems);
+  }
+  const fields = Object.entries({ host, port: port?.toString(), user });
+  const given = options.url === undefined ? fields : [];
+  return new Map([
+    ...values,
+    ...given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
+  ]);
+}
+
+/** Nobody wants a server that nobody named: libpq would look for a socket, and node-postgres for this machine. */
+function placeProblems(values: ParameterValues): ParameterProblem[] {
+  return values.has('host') || values.has('hostaddr')
+    ? []
+    : [
+        {
+          variable: undefined,
+          text: 'names no host; give localhost, or host= with the directory of the Unix socket',
+        },
+      ];
 }

@@ -43,7 +43,7 @@ export interface PostgresConnection {
 
 /**
  * Connects, and fixes what the session runs with. Rejects with a PostgresConnectionError, also when a connection pooler is in between, a
- * TypeError on a malformed URL, or the signal's reason.
+ * ConnectionSettingsError, or the signal's reason.
  */
 export async function connectPostgres(options: PostgresOptions): Promise<PostgresConnection> {
   options.signal?.throwIfAborted();

@@ -9,7 +9,9 @@ export {
   PostgresConnectionError,
   StatementTimeoutError,
 } from './connection-error.ts';
-export { clientConfig, type PostgresOptions } from './connection-options.ts';
+export { clientConfig, connectionProblems, type PostgresOptions } from './connection-options.ts';
+export { connectionParameters } from './connection-parameters.ts';
+export { ConnectionSettingsError } from './connection-settings-error.ts';
 export { type DatabaseSession, DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
 export { setFailoverProperty } from './failover-property.ts';
@@ -23,6 +25,7 @@ export { emitMessage, type LogicalMessage } from './logical-message.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
 export { haveAborted, readOldestTransaction, readPreparedTransactions } from './open-transactions.ts';
+export { passwordFor } from './password-file.ts';
 export {
   type ClassifiedError,
   classifyPostgresError,

@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { ConnectionPoolerError, messageOf, PostgresConnectionError } from './connection-error.ts';
+import { PasswordMissingError } from './connection-settings-error.ts';
 import type { ErrorVerdict } from './postgres-error.ts';
 
 interface RefusalRow {
@@ -97,6 +98,10 @@ export function judgeRefusal(error: PostgresConnectionError): ErrorVerdict | und
   if (isPoolerError(error)) {
     return { class: 'fatal', remedy: DIRECTLY };
   }
+  if (cause instanceof PasswordMissingError) {
+    const remedy = 'Give a password in the URL, PGPASSWORD or PGPASSFILE.';
+    return { class: 'fatal', mayPass: true, remedy };
+  }
   if (!(cause instanceof DatabaseError)) {
     return judgeDriverError(messageOf(cause));
   }
@@ -121,8 +126,8 @@ export function judgeRefusal(error: PostgresConnectionError): ErrorVerdict | und
 /** The driver's own errors have no code. */
 function judgeDriverError(message: string): ErrorVerdict | undefined {
   if (message.startsWith('SASL')) {
-    // It comes when the server asks for a password and there is none.
-    return { class: 'fatal', mayPass: true, remedy: 'Give a password in the URL, PGPASSWORD or PGPASSFILE.' };
+    const remedy = 'Let pg_hba.conf ask for scram-sha-256, and check the password.';
+    return { class: 'fatal', mayPass: true, remedy };
   }
   if (message.startsWith('The server does not support SSL')) {
     const remedy = 'Turn ssl on on the server, or ask for no TLS: sslmode=disable in the URL, or PGSSLMODE.';

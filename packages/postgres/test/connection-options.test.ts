@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, describe, test } from 'node:test';
+import { afterEach, beforeEach, describe, test } from 'node:test';
 import { clientConfig } from '@slotcast/postgres';
 
 const TIMEOUT_MS = 5000;
@@ -12,16 +12,21 @@ function versionedOptions(major?: number): boolean[] {
 }
 
 describe('connection options', { timeout: TIMEOUT_MS }, () => {
+  beforeEach(() => {
+    process.env['PGHOST'] = '127.0.0.1';
+  });
   afterEach(() => {
+    delete process.env['PGHOST'];
+    delete process.env['PGUSER'];
     delete process.env['PGOPTIONS'];
     delete process.env['PGCONNECT_TIMEOUT'];
   });
 
-  test('an empty part of the URL does not hide what the environment says', () => {
+  test('what the URL leaves out comes from the environment', () => {
+    process.env['PGUSER'] = 'slotcast';
     const config = clientConfig({ url: 'postgres://db1.example', applicationName });
-    assert.equal(config.host, 'db1.example');
-    assert.deepEqual([config.user, config.password, config.port], [undefined, undefined, undefined]);
-    assert.ok(!('user' in config) && !('password' in config) && !('database' in config));
+    assert.deepEqual([config.host, config.port, config.user], ['db1.example', 5432, 'slotcast']);
+    assert.equal(config.database, 'slotcast');
   });
 
   test('the database that is asked for replaces the one of the URL, whatever its name', () => {
@@ -51,15 +56,5 @@ describe('connection options', { timeout: TIMEOUT_MS }, () => {
     process.env['PGCONNECT_TIMEOUT'] = '3';
     assert.equal(clientConfig({ applicationName }).connectionTimeoutMillis, 3000);
     assert.equal(clientConfig({ applicationName, connectTimeoutMs: 70 }).connectionTimeoutMillis, 70);
-  });
-
-  test('a URL that cannot be read is refused without repeating its password', () => {
-    for (const url of ['postgres://app:s3cret@db1:port/main', 'http://app:s3cret@db1/main', 's3cret']) {
-      assert.throws(
-        () => clientConfig({ url, applicationName }),
-        (error) => error instanceof TypeError && !error.message.includes('s3cret'),
-        url,
-      );
-    }
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -191,6 +191,28 @@ describe('a connection', { timeout: 120_000 }, () => {
     await waitForIdle(connection.processId);
   });
 
+  test('goes to the address or the socket of the URL, and to a database whatever its name', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const socket = await temporaryFolder('socket');
+    await chmod(socket, 0o777);
+    await server.setConfig({ unix_socket_directories: socket });
+    await server.query('create database "100% sure"');
+    const { port } = server;
+    for (const url of [
+      `postgresql://${ROLE}@no.such.host.invalid:${port}/100%25%20sure?hostaddr=127.0.0.1`,
+      `postgresql://${ROLE}@/100%25 sure?host=${socket}&port=${port}`,
+      `postgresql://${ROLE}@${encodeURIComponent(socket)}:${port}/100%25%20sure?sslmode=require`,
+    ]) {
+      await withConnection({ url, applicationName: 'slotcast-test' }, async (connection) => {
+        assert.equal(connection.database, '100% sure');
+        const cancelled = connection.run({ text: 'select pg_sleep(25)' }, { timeoutMs: 50 });
+        await assert.rejects(cancelled, StatementTimeoutError);
+        assert.equal(connection.broken, false, 'the request to cancel went to the same place');
+      });
+    }
+  });
+
   test('the password file named by PGPASSFILE is used', { timeout: TIMEOUT_MS }, async () => {
     await server.query(`create role lettered login password 'open sesame'`);
     const hba = join(server.dataFolder, 'pg_hba.conf');
@@ -209,7 +231,9 @@ describe('a connection', { timeout: 120_000 }, () => {
         ),
       { describe: 'the server asks for a password' },
     );
-    assert.equal(classifyPostgresError(withoutPassword).class, 'fatal');
+    const { class: kind, mayPass } = classifyPostgresError(withoutPassword);
+    assert.deepEqual([kind, mayPass], ['fatal', true]);
+    assert.match(String(withoutPassword), /the password file .* cannot be read/);
 
     const file = join(await temporaryFolder('pgpass'), 'pgpass');
     await writeFile(file, `127.0.0.1:${server.port}:*:lettered:open sesame\n`, { mode: 0o600 });
@@ -219,6 +243,10 @@ describe('a connection', { timeout: 120_000 }, () => {
     } finally {
       delete process.env['PGPASSFILE'];
     }
+    const url = `${server.url('postgres', 'lettered')}?passfile=${encodeURIComponent(file)}`;
+    await withConnection({ ...options, url }, async ({ user }) => assert.equal(user, 'lettered'));
+    await chmod(file, 0o640);
+    await assert.rejects(connectPostgres({ ...options, url }), /can be read by others/);
   });
 
   async function waitForIdle(processId: number): Promise<void> {

@@ -1,14 +1,5 @@
 import type { Service, Settings } from './config-table.ts';
 
-/** What node-postgres does not read, although libpq does: relying on it would connect to another server, or without the wanted TLS. */
-const unreadPostgresVariables = [
-  'PGSERVICE',
-  'PGHOSTADDR',
-  'PGSSLROOTCERT',
-  'PGSSLCERT',
-  'PGSSLKEY',
-] as const;
-
 const kafkaSslVariables = [
   'KAFKA_SSL_CA_LOCATION',
   'KAFKA_SSL_CERTIFICATE_LOCATION',
@@ -24,8 +15,6 @@ export interface ConfigFacts {
   readonly settings: { readonly [Field in keyof Settings]?: Settings[Field] | undefined };
   /** True for a variable that was given, well-formed or not. */
   readonly isSet: (name: string) => boolean;
-  /** True for a variable that is in the environment and not empty. */
-  readonly isInEnvironment: (name: string) => boolean;
   readonly service: Service;
 }
 
@@ -39,25 +28,13 @@ export function configRuleProblems(facts: ConfigFacts): string[] {
   ];
 }
 
-function postgresProblems({ settings, isSet, isInEnvironment, service }: ConfigFacts): string[] {
-  if (service === 'cli' || isSet('SLOTCAST_POSTGRES_URL')) {
+function postgresProblems({ isSet, service }: ConfigFacts): string[] {
+  if (service === 'cli' || ['SLOTCAST_POSTGRES_URL', 'PGHOST', 'PGHOSTADDR'].some(isSet)) {
     return [];
   }
-  const problems: string[] = [];
-  if (!isSet('PGHOST')) {
-    problems.push(
-      `SLOTCAST_POSTGRES_URL: missing, and PGHOST too; the ${service} needs one of them to find this node's server`,
-    );
-  }
-  if (settings.pgHost?.includes(',') === true) {
-    problems.push("PGHOST: several hosts are not supported; expected the host of this node's own server");
-  }
-  for (const name of unreadPostgresVariables.filter(isInEnvironment)) {
-    problems.push(
-      `${name}: is set in the environment but not supported; put host and TLS files into SLOTCAST_POSTGRES_URL (sslrootcert=, sslcert=, sslkey=)`,
-    );
-  }
-  return problems;
+  return [
+    `SLOTCAST_POSTGRES_URL: missing, and PGHOST too; the ${service} needs one of them to find this node's server`,
+  ];
 }
 
 function kafkaSslProblems({ settings, isSet }: ConfigFacts): string[] {

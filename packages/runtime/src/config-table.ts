@@ -8,6 +8,7 @@ import {
   integer,
   list,
   listenAddress,
+  matching,
   nodeName,
   oneOf,
   plainText,
@@ -64,16 +65,20 @@ export const configSchema = z.strictObject({
     help: 'Name of this server, unique in the cluster.',
   }),
   postgresUrl: setting(
-    url('a URL such as postgresql://user@host:5432/database', ['postgres:', 'postgresql:']).optional(),
+    matching('a URL such as postgresql://user@host:5432/database', /^postgres(ql)?:\/\//).optional(),
     {
       name: 'SLOTCAST_POSTGRES_URL',
       secret: 'url',
-      help: "URL of this node's own server, with TLS parameters as node-postgres reads them (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`). This or `PGHOST` is needed by publisher and consumer.",
+      help: "URL of this node's own server, with parameters as libpq has them (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, …). This or `PGHOST` is needed by publisher and consumer.",
     },
   ),
   pgHost: setting(plainText.optional(), {
     name: 'PGHOST',
     help: 'Host, or directory of the Unix socket. One host only.',
+  }),
+  pgHostAddr: setting(plainText.optional(), {
+    name: 'PGHOSTADDR',
+    help: 'Numeric address to connect to in place of looking the host up.',
   }),
   pgPort: setting(integer({ min: 1, max: 65_535 }).optional(), { name: 'PGPORT', help: 'Port.' }),
   pgUser: setting(plainText.optional(), { name: 'PGUSER', help: 'Role.' }),
@@ -92,7 +97,19 @@ export const configSchema = z.strictObject({
   }),
   pgSslmode: setting(oneOf(postgresSslModes).optional(), {
     name: 'PGSSLMODE',
-    help: 'TLS as node-postgres does it: every value but `disable` and `no-verify` verifies the certificate.',
+    help: 'TLS: every value but `disable` and `no-verify` verifies certificate and name, which is stricter than libpq.',
+  }),
+  pgSslrootcert: setting(plainText.optional(), {
+    name: 'PGSSLROOTCERT',
+    help: 'PEM file with the certificate authorities of the server.',
+  }),
+  pgSslcert: setting(plainText.optional(), {
+    name: 'PGSSLCERT',
+    help: 'PEM file with the client certificate; needs `PGSSLKEY`.',
+  }),
+  pgSslkey: setting(plainText.optional(), {
+    name: 'PGSSLKEY',
+    help: 'PEM file with the private key of the client certificate.',
   }),
   pgOptions: setting(plainText.optional(), {
     name: 'PGOPTIONS',

@@ -6,6 +6,8 @@ import { type ConfigRow, configSchema, configTable, type Service, type Settings 
 import { collectRawSettings, type Environment, type RawSetting, type RawSettings } from './raw-settings.ts';
 import { REDACTED, redactUrl } from './redact.ts';
 
+const POSTGRES_URL = 'SLOTCAST_POSTGRES_URL';
+
 /** The resolved configuration. Holds secrets: never log it whole, see `describeConfig`. */
 export interface Config extends Settings {
   readonly service: Service;
@@ -22,6 +24,17 @@ export interface LoadConfigOptions {
   readonly service: Service;
   /** The machine's name when absent. */
   readonly hostName?: string;
+  /** What stands in the way of a connection with this URL and these `PG*` variables; nothing is checked when absent. */
+  readonly postgresProblems?: (
+    url: string | undefined,
+    environment: Environment,
+  ) => readonly PostgresProblem[];
+}
+
+/** What is wrong with a variable, or with the URL where none is named. Without secrets. */
+export interface PostgresProblem {
+  readonly variable: string | undefined;
+  readonly text: string;
 }
 
 /** Reads the configuration. Throws a ConfigError that lists every problem at once. */
@@ -42,14 +55,36 @@ export function loadConfig(options: LoadConfigOptions): Config {
   const ruleProblems = configRuleProblems({
     settings: wellFormed,
     isSet: (name) => isGiven(raw.byName.get(name)),
-    isInEnvironment: (name) => (options.env[name] ?? '') !== '',
     service: options.service,
   });
-  const problems = [...raw.problems, ...issues.map((issue) => describeIssue(issue, raw)), ...ruleProblems];
+  const problems = [
+    ...raw.problems,
+    ...issues.map((issue) => describeIssue(issue, raw)),
+    ...ruleProblems,
+    ...postgresProblems(options, raw, badFields),
+  ];
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(problems);
   }
   return { ...parsed.data, service: options.service, raw: raw.byName, serviceLinks: raw.serviceLinks };
+}
+
+/** Only services talk to PostgreSQL. What is wrong by itself is not told twice. */
+function postgresProblems(
+  { env, service, postgresProblems: check }: LoadConfigOptions,
+  { byName }: RawSettings,
+  badFields: ReadonlySet<string>,
+): string[] {
+  const url = byName.get(POSTGRES_URL)?.text;
+  const named = url !== undefined || byName.has('PGHOST') || byName.has('PGHOSTADDR');
+  if (service === 'cli' || check === undefined || !named) {
+    return [];
+  }
+  const told = configTable.filter(({ field }) => badFields.has(field)).map(({ name }) => name);
+  return check(url, { ...env, ...postgresVariables(byName) })
+    .map(({ variable = POSTGRES_URL, text }) => ({ variable, text }))
+    .filter(({ variable }) => !told.includes(variable))
+    .map(({ variable, text }) => `${variable}: ${text}`);
 }
 
 function isGiven(setting: RawSetting | undefined): boolean {
@@ -110,12 +145,16 @@ function redact(row: ConfigRow, text: string): string {
 }
 
 /**
- * The PG* settings as environment variables. node-postgres and pgpass read them from the process's own environment, so those that came
- * from a file have to be put there before the first connection.
+ * The PG* settings as environment variables. Connections look for them in the process's own environment, so those that came
+ * from a file have to be put there before the first one.
  */
 export function postgresEnvironment(config: Config): Readonly<Record<string, string>> {
+  return postgresVariables(config.raw);
+}
+
+function postgresVariables(raw: ReadonlyMap<string, RawSetting>): Readonly<Record<string, string>> {
   const variables: Record<string, string> = {};
-  for (const [name, { text }] of config.raw) {
+  for (const [name, { text }] of raw) {
     if (name.startsWith('PG')) {
       variables[name] = text;
     }

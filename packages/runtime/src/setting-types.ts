@@ -19,7 +19,8 @@ function text<T>(expected: string, parse: (value: string) => T) {
   });
 }
 
-function matching(expected: string, pattern: RegExp) {
+/** Text that fits a pattern. */
+export function matching(expected: string, pattern: RegExp) {
   return text(expected, (value) => {
     if (!pattern.test(value)) {
       throw new RangeError(expected);

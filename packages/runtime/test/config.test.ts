@@ -253,7 +253,6 @@ describe('configuration', options, () => {
       ['SLOTCAST_ON_CONFLICT', 'ignore'],
       ['SLOTCAST_LOG_LEVEL', 'loud'],
       ['SLOTCAST_POSTGRES_URL', 'host=db1 password=x'],
-      ['SLOTCAST_POSTGRES_URL', 'postgresql://a,b/db'],
       ['SLOTCAST_SCHEMA_REGISTRY_URL', 'registry:8081'],
       ['KAFKA_BOOTSTRAP_SERVERS', 'broker'],
       ['KAFKA_BOOTSTRAP_SERVERS', ','],
@@ -312,13 +311,39 @@ describe('configuration', options, () => {
     );
   });
 
-  test('variables of libpq that node-postgres would ignore are refused', () => {
-    assert.match(problems({ ...minimal, PGSERVICE: 'prod' })[0] ?? '', /^PGSERVICE: is set .*not supported/);
-    assert.match(problems({ ...minimal, PGHOST: 'a,b' })[0] ?? '', /^PGHOST: several hosts/);
-    assert.deepEqual(
-      problems({ ...minimal, SLOTCAST_POSTGRES_URL: 'postgresql://a/b', PGSERVICE: 'prod' }),
-      [],
+  test('what stands in the way of a connection is told with the rest, and what is malformed once', () => {
+    const file = fileWith('pg.env', 'PGUSER=slotcast');
+    const asked: unknown[] = [];
+    const load = (env: Record<string, string | undefined>, service: Service = 'consumer') =>
+      loadConfig({
+        env,
+        service,
+        file,
+        hostName: 'db1',
+        postgresProblems: (url, environment) => {
+          asked.push([url, environment['PGUSER'], environment['PGSERVICE']]);
+          return [
+            { variable: undefined, text: 'names no host' },
+            { variable: 'PGSERVICE', text: 'service files are not read' },
+            { variable: 'PGPORT', text: 'expected one port' },
+          ];
+        },
+      });
+    const env = { ...minimal, SLOTCAST_POSTGRES_URL: 'postgresql://', PGSERVICE: 'prod', PGPORT: 'x' };
+    assert.throws(
+      () => load(env),
+      (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.deepEqual(
+          error.problems.map((line) => line.split(/[ :]/)[0]),
+          ['PGPORT', 'SLOTCAST_POSTGRES_URL', 'PGSERVICE'],
+        );
+        return true;
+      },
     );
+    assert.deepEqual(asked, [['postgresql://', 'slotcast', 'prod']]);
+    load({ ...minimal, PGHOST: undefined }, 'cli');
+    assert.equal(asked.length, 1);
   });
 
   test('the command line tools need no PostgreSQL', () => {

@@ -4,10 +4,10 @@ import {
   describeConfig,
   type ExitCode,
   exitCodes,
-  loadConfig,
   type Service,
 } from '@slotcast/runtime';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
+import { loadSettings } from './load-settings.ts';
 import { printable, printLine } from './output.ts';
 
 export interface ConfigOptions extends PrintOptions {
@@ -16,7 +16,7 @@ export interface ConfigOptions extends PrintOptions {
 
 /** `slotcast config`: what is in effect and where it came from, without secrets. Throws a ConfigError. */
 export async function runConfig(options: ConfigOptions): Promise<void> {
-  const config: Config = loadConfig({ env: process.env, file: options.config, service: options.service });
+  const config: Config = loadSettings(options, options.service);
   await untilInterrupted(() => print(describeConfig(config), options));
 }
 

@@ -1,9 +1,10 @@
-import { type Config, type ExitCode, exitCodes, loadConfig, postgresEnvironment } from '@slotcast/runtime';
+import { type Config, type ExitCode, exitCodes } from '@slotcast/runtime';
 import { checkReport } from './check-report.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { diagnose } from './doctor-checks.ts';
 import { examineKafka } from './examine-kafka.ts';
 import { examineServer } from './examine-server.ts';
+import { loadSettings } from './load-settings.ts';
 import { printLine } from './output.ts';
 
 /**
@@ -12,9 +13,7 @@ import { printLine } from './output.ts';
  */
 export async function runDoctor(options: PrintOptions): Promise<void> {
   // The services' settings are what is checked, so theirs are the requirements.
-  const config = loadConfig({ env: process.env, file: options.config, service: 'consumer' });
-  // node-postgres and pgpass read these from the environment only; here they may come from a file.
-  Object.assign(process.env, postgresEnvironment(config));
+  const config = loadSettings(options, 'consumer');
   await untilInterrupted(() => examine(config, options));
 }
 

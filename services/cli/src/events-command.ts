@@ -1,10 +1,11 @@
 import type { SlotName } from '@slotcast/domain';
 import { type EventLog, type LogRecord, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import { type Config, exitCodes, loadConfig, SlotcastError } from '@slotcast/runtime';
+import { type Config, exitCodes, SlotcastError } from '@slotcast/runtime';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { eventLine, type LoggedEvent } from './event-line.ts';
 import { EventTable } from './event-table.ts';
+import { loadSettings } from './load-settings.ts';
 import { printLine } from './output.ts';
 import { withEventLog } from './with-event-log.ts';
 
@@ -16,7 +17,7 @@ export interface EventsOptions extends PrintOptions {
 
 /** `slotcast events`: the records of the slots topic, up to its present end or, with `--follow`, until interrupted. */
 export async function runEvents(options: EventsOptions): Promise<void> {
-  const config = loadConfig({ env: process.env, file: options.config, service: 'cli' });
+  const config = loadSettings(options, 'cli');
   await untilInterrupted((signal) =>
     withEventLog(config, async (log) => {
       const topic = topicNames(config.topicPrefix, config.cluster).slots;

@@ -1,6 +1,7 @@
 import { LogUnavailableError, TopicRecreatedError } from '@slotcast/event-log';
 import { SchemaRegistryError } from '@slotcast/event-schema';
 import {
+  ConnectionSettingsError,
   classifyPostgresError,
   describePostgresError,
   isPoolerError,
@@ -18,6 +19,10 @@ export function explainError(error: unknown): unknown {
       mayPass: !lastingPreconditions.has(error.code),
       cause: error,
     });
+  }
+  if (error instanceof ConnectionSettingsError) {
+    const remedy = 'Correct the URL or the variable, or put the file there.';
+    return new SlotcastError('SC_CONFIG_INVALID', error.message, { remedy, mayPass: true, cause: error });
   }
   return isPostgresError(error) ? explainPostgresError(error) : explainLogError(error);
 }

@@ -13,8 +13,6 @@ import {
   type HttpServerOptions,
   kafkaOptions,
   type Logger,
-  loadConfig,
-  postgresEnvironment,
   runService,
   type Service as ServiceName,
   startHttpServer,
@@ -23,6 +21,7 @@ import {
 import type { GlobalOptions } from './command-scope.ts';
 import { consumerCommands } from './consumer-commands.ts';
 import { explainError } from './explain-error.ts';
+import { loadSettings } from './load-settings.ts';
 import { findTopicDifferences, topicError } from './topic-findings.ts';
 import { packageVersion } from './version.ts';
 
@@ -79,9 +78,7 @@ async function runNodeService(
   options: GlobalOptions,
   make: (parts: ServiceParts) => MadeService,
 ): Promise<void> {
-  const config = loadConfig({ env: process.env, file: options.config, service: name });
-  // node-postgres and pgpass read these from the environment only; here they may come from a file.
-  Object.assign(process.env, postgresEnvironment(config));
+  const config = loadSettings(options, name);
   const { cluster, node } = config;
   const build = { version: packageVersion(), node, cluster };
   const kafka = kafkaOptions(config);

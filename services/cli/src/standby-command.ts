@@ -6,11 +6,10 @@ import {
   createLogger,
   type ExitCode,
   kafkaOptions,
-  loadConfig,
-  postgresEnvironment,
 } from '@slotcast/runtime';
 import { type GlobalOptions, untilInterrupted } from './command-scope.ts';
 import { explainError } from './explain-error.ts';
+import { loadSettings } from './load-settings.ts';
 import { commonOptions } from './service-command.ts';
 import { packageVersion } from './version.ts';
 
@@ -30,8 +29,7 @@ export async function onStandby(
   options: GlobalOptions,
   use: (command: StandbyCommand) => Promise<ExitCode>,
 ): Promise<void> {
-  const config = loadConfig({ env: process.env, file: options.config, service: 'consumer' });
-  Object.assign(process.env, postgresEnvironment(config));
+  const config = loadSettings(options, 'consumer');
   // Standard output is for the answer; what a service would log is of no use here.
   const logger = createLogger({ level: 'silent', fields: {} });
   const build = { version: packageVersion(), node: config.node, cluster: config.cluster };

@@ -9,16 +9,10 @@ import {
 } from '@slotcast/domain';
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import {
-  type Config,
-  type ExitCode,
-  exitCodes,
-  loadConfig,
-  SlotcastError,
-  systemClock,
-} from '@slotcast/runtime';
+import { type Config, type ExitCode, exitCodes, SlotcastError, systemClock } from '@slotcast/runtime';
 import { ClusterRecords } from './cluster-records.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
+import { loadSettings } from './load-settings.ts';
 import type { StatusReport } from './status-json.ts';
 import { checkStatusQuestion } from './status-question.ts';
 import { statusScreen } from './status-screen.ts';
@@ -36,7 +30,7 @@ const WATCH_MS = 1000;
 
 /** `slotcast status`: from the topics alone, so that it answers when servers do not. Exit code 3 when slots are not ready. */
 export async function runStatus(options: StatusOptions): Promise<void> {
-  const config = loadConfig({ env: process.env, file: options.config, service: 'cli' });
+  const config = loadSettings(options, 'cli');
   await untilInterrupted((signal) =>
     withEventLog(config, async (log) => {
       const topics = topicNames(config.topicPrefix, config.cluster);

@@ -1,6 +1,7 @@
 import { type EventLog, requiredTopic, type TopicFinding } from '@slotcast/event-log';
-import { type Config, type ExitCode, exitCodes, loadConfig } from '@slotcast/runtime';
+import { type Config, type ExitCode, exitCodes } from '@slotcast/runtime';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
+import { loadSettings } from './load-settings.ts';
 import { printLine } from './output.ts';
 import { findTopicDifferences, topicsOf } from './topic-findings.ts';
 import { withEventLog } from './with-event-log.ts';
@@ -38,7 +39,7 @@ export async function runTopicCheck(options: PrintOptions): Promise<void> {
 }
 
 function readConfig(options: PrintOptions): Config {
-  return loadConfig({ env: process.env, file: options.config, service: 'cli' });
+  return loadSettings(options, 'cli');
 }
 
 async function reportsOf(
