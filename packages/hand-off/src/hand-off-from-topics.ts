@@ -21,7 +21,7 @@ import { NodeDirectory } from './node-directory.ts';
 import { SlotsFeed } from './slots-feed.ts';
 
 /** What a hand-off needs to read and write the topics itself. */
-export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 'drain'> {
+export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore'> {
   readonly log: EventLog;
   readonly codec: Codec;
   readonly cluster: string;
@@ -91,7 +91,7 @@ class TopicHandOff {
     this.#open.push(writer);
     await this.#catchUp(nodes, nodesTopic, takeNodes);
     const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);
-    const outcome = await handOff({ ...this.#options, ended, knowledge, drain });
+    const outcome = await handOff({ ...this.#options, slotsBefore: undefined, ended, knowledge, drain });
     if (outcome !== undefined) {
       const lineage = this.#feed.newestManifest?.lineage;
       await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });

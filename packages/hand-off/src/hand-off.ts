@@ -58,6 +58,8 @@ interface HandOffKnowledge {
 export interface HandOffOptions {
   readonly postgres: PostgresOptions;
   readonly knowledge: HandOffKnowledge;
+  /** The server's slots at the last look while it was in recovery; absent when this process did not look then. */
+  readonly slotsBefore: readonly LocalSlot[] | undefined;
   /** What this process saw of the end of recovery; absent when it did not run then. */
   readonly ended: EndedRecovery | undefined;
   readonly onDivergence: DivergencePolicy;
@@ -220,11 +222,13 @@ class HandOffRun {
     }
     const plan = planHandOff({
       published: line.published,
+      furthest: line.furthest,
       elsewhere: line.elsewhere,
       history,
       earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
       unreadable: seen.unreadable,
+      before: this.#options.slotsBefore,
       ownership: knowledge.ownership,
       lineage: line.lineage,
       wanted: this.#options.wanted,

@@ -159,7 +159,7 @@ export class SlotMover {
    * taken back: nobody would know of it, and it would hold back WAL. Where there is no room for a copy the slot goes without: its
    * consumer has to fail.
    */
-  async #quarantine({ slot, copy, database, plugin }: Quarantine): Promise<void> {
+  async #quarantine({ slot, copy, database, plugin, reason }: Quarantine): Promise<void> {
     const connection = await this.#sessions.get(database);
     const made = await this.#copy(connection, { source: slot, target: copy, plugin });
     try {
@@ -171,10 +171,10 @@ export class SlotMover {
       throw error;
     }
     this.#logger.error(
-      { slot, copy: made === 'no_room' ? undefined : copy },
+      { slot, copy: made === 'no_room' ? undefined : copy, reason },
       made === 'no_room'
-        ? 'dropped a slot: its consumer has confirmed WAL that this server never had, and max_replication_slots leaves no room to keep a copy'
-        : 'quarantined a slot: its consumer has confirmed WAL that this server never had',
+        ? 'dropped a slot that must not be used: max_replication_slots leaves no room to keep a copy'
+        : 'quarantined a slot',
     );
   }
 

@@ -51,7 +51,7 @@ function failoverOf(name: string): HandOffPlan['failovers'][number] {
 
 function quarantineOf(name: string): Quarantine {
   const copy = parseSlotName(`${name}_diverged`);
-  return { slot: parseSlotName(name), copy, database: postgres, plugin: 'pgoutput' };
+  return { slot: parseSlotName(name), copy, database: postgres, plugin: 'pgoutput', reason: 'tested' };
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {

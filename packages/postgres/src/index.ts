@@ -24,12 +24,14 @@ export {
 export { emitMessage, type LogicalMessage } from './logical-message.ts';
 export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
 export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
+export { readOldestWal } from './oldest-wal.ts';
 export { haveAborted, readOldestTransaction, readPreparedTransactions } from './open-transactions.ts';
 export { passwordFor } from './password-file.ts';
 export {
   type ClassifiedError,
   classifyPostgresError,
   describePostgresError,
+  isMissingWal,
   isPostgresError,
   type PostgresErrorClass,
   postgresErrorClasses,

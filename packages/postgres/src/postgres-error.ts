@@ -111,6 +111,13 @@ const errorTable: readonly ErrorRow[] = [
   },
   {
     state: '58P01',
+    routine: /^wal_segment_open$/,
+    class: 'blocked',
+    remedy:
+      'WAL that the slot needs is not in pg_wal any more: a copy on a standby is made again by itself; on a primary drop the slot and let its consumer start over.',
+  },
+  {
+    state: '58P01',
     class: 'blocked',
     remedy: 'Install the output plugin on this server too: it has to be there before a failover.',
   },
@@ -148,6 +155,12 @@ export function isPostgresError(
     error instanceof DatabaseGoneError ||
     error instanceof StatementTimeoutError
   );
+}
+
+/** True when a slot cannot be decoded because a WAL file that it needs is not in pg_wal (`wal_segment_open`). */
+export function isMissingWal(error: unknown): boolean {
+  const fromServer = serverError(error);
+  return fromServer?.code === '58P01' && fromServer.routine === 'wal_segment_open';
 }
 
 /** Says what an error of PostgreSQL or of the connection to it means for the caller, and what would mend it. */

@@ -1,4 +1,4 @@
-import { type Timeline, timeline } from '@slotcast/domain';
+import { type SlotLimits, type Timeline, timeline } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
 
 /** Settings of a standby that decide what slotcast can do there, and where it streams from. */
@@ -11,6 +11,7 @@ export interface StandbySettings {
   /** PostgreSQL's own slot synchronisation (17+). */
   readonly syncReplicationSlots: boolean;
   readonly replayPaused: boolean;
+  readonly slotLimits: SlotLimits;
   /** Absent when nothing is being streamed. */
   readonly walReceiver: WalReceiver | undefined;
 }
@@ -32,6 +33,11 @@ interface StandbySettingsRow {
   readonly max_replication_slots: number;
   readonly sync_replication_slots: boolean;
   readonly replay_paused: boolean;
+  /** Bytes, -1 for no limit. */
+  readonly slot_keep: string;
+  readonly keep: string;
+  /** Milliseconds, 0 for none; null before 18. */
+  readonly idle_timeout: number | null;
   readonly status: string | null;
   readonly sender_host: string | null;
   readonly sender_port: number | null;
@@ -51,6 +57,10 @@ export async function readStandbySettings(
            current_setting('max_replication_slots')::int as max_replication_slots,
            coalesce(current_setting('sync_replication_slots', true)::bool, false) as sync_replication_slots,
            case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end as replay_paused,
+           pg_size_bytes(current_setting('max_slot_wal_keep_size'))::text as slot_keep,
+           pg_size_bytes(current_setting('wal_keep_size'))::text as keep,
+           (extract(epoch from current_setting('idle_replication_slot_timeout', true)::interval) * 1000)::float8
+             as idle_timeout,
            r.status, r.sender_host, r.sender_port, nullif(r.slot_name, '') as slot_name, r.received_tli
       from (select) as server
       left join pg_stat_wal_receiver as r on true`;
@@ -68,7 +78,18 @@ export async function readStandbySettings(
     maxReplicationSlots: row.max_replication_slots,
     syncReplicationSlots: row.sync_replication_slots,
     replayPaused: row.replay_paused,
+    slotLimits: slotLimits(row),
     walReceiver: walReceiver(row),
+  };
+}
+
+/** WAL that `wal_keep_size` keeps is kept for slots as well (`KeepLogSeg`). */
+function slotLimits({ slot_keep, keep, idle_timeout }: StandbySettingsRow): SlotLimits {
+  const slotKeep = BigInt(slot_keep);
+  const most = slotKeep > BigInt(keep) ? slotKeep : BigInt(keep);
+  return {
+    keepBytes: slotKeep < 0n ? undefined : most,
+    idleTimeoutMs: idle_timeout === null || idle_timeout === 0 ? undefined : idle_timeout,
   };
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { isInvalidated, type LocalSlot, lsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import { isInvalidated, type LocalSlot, type Lsn, lsn, parseLsn, parseSlotName } from '@slotcast/domain';
 import {
   advanceSlot,
   advanceSlots,
@@ -12,11 +14,13 @@ import {
   endLeftSessions,
   flushWal,
   identifySystem,
+  isMissingWal,
   logStandbySnapshot,
   type ObservedStandby,
   observePrimary,
   observeStandby,
   type PostgresConnection,
+  readOldestWal,
   readServerIdentity,
   readStandbySettings,
   readTimelineHistory,
@@ -102,6 +106,7 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
         maxReplicationSlots: 50,
         syncReplicationSlots: false,
         replayPaused: false,
+        slotLimits: { keepBytes: undefined, idleTimeoutMs: undefined },
         walReceiver: {
           status: 'streaming',
           senderHost: '127.0.0.1',
@@ -116,6 +121,32 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
       const ofPrimary = await readStandbySettings(onPrimary);
       assert.equal(ofPrimary.walReceiver, undefined);
       assert.equal(ofPrimary.primarySlotName, undefined);
+    });
+
+    test('tells what can take a slot: limits for WAL and idleness, and the oldest WAL file', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const mebibyte = 1024n * 1024n;
+      await standby.setConfig({
+        max_slot_wal_keep_size: '32MB',
+        wal_keep_size: '64MB',
+        ...(major >= 18 ? { idle_replication_slot_timeout: '2min' } : {}),
+      });
+      await standby.waitFor<{ set: string }>(
+        "select current_setting('max_slot_wal_keep_size') as set",
+        ([row]) => row?.set === '32MB',
+      );
+      assert.deepEqual((await readStandbySettings(onStandby)).slotLimits, {
+        keepBytes: 64n * mebibyte,
+        idleTimeoutMs: major >= 18 ? 120_000 : undefined,
+      });
+      await standby.setConfig({
+        max_slot_wal_keep_size: '-1',
+        ...(major >= 18 ? { idle_replication_slot_timeout: '0' } : {}),
+      });
+      const oldest = await readOldestWal(onStandby);
+      const { replayLsn } = await observe(onStandby);
+      assert.ok(oldest !== undefined && oldest <= replayLsn && oldest % (16n * mebibyte) === 0n);
     });
 
     test('makes a temporary slot once running transactions are logged, and copies it to a real name', {
@@ -260,6 +291,28 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
       assert.notEqual((await slotNamed(onStandby, 'invoices'))?.confirmedFlushLsn, target);
     });
 
+    test('says that a slot cannot be decoded because its WAL is missing, even when it has not to move', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const invoices = await slotNamed(onStandby, 'invoices');
+      assert.ok(invoices?.confirmedFlushLsn !== undefined && invoices.restartLsn !== undefined);
+      // The server itself works on another file from now on.
+      await primary.query("select pg_logical_emit_message(true, 'test', ''), pg_switch_wal()");
+      await nudge();
+      await primary.waitForReplay(standby);
+      const [row] = await standby.query<{ folder: string }>(
+        "select current_setting('data_directory') as folder",
+      );
+      const file = join(row?.folder ?? '', 'pg_wal', walFile(invoices.restartLsn));
+      await rename(file, `${file}.away`);
+      try {
+        const stays = { name: invoices.name, target: invoices.confirmedFlushLsn };
+        await assert.rejects(advanceSlot(onStandby, stays), (error) => isMissingWal(error));
+      } finally {
+        await rename(`${file}.away`, file);
+      }
+    });
+
     test('keeps its log quiet when the role may, and says so when it may not', {
       timeout: TIMEOUT_MS,
     }, async () => {
@@ -310,6 +363,15 @@ describe('a standby of PostgreSQL 13', { timeout: 120_000 }, () => {
     await promoteAndCheckHistory(primary, standby);
   });
 });
+
+/** The WAL file of timeline 1 that holds a position, with segments of 16 MiB. */
+function walFile(position: Lsn): string {
+  return `00000001${eightDigits(position >> 32n)}${eightDigits((position & 0xffffffffn) >> 24n)}`;
+}
+
+function eightDigits(part: bigint): string {
+  return part.toString(16).toUpperCase().padStart(8, '0');
+}
 
 async function promoteAndCheckHistory(primary: PostgresServer, standby: PostgresServer): Promise<void> {
   await withConnection(optionsFor(standby, { replication: true }), async (replication) => {

@@ -1,7 +1,7 @@
 import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
+import { advanceSlot, copySlot, type DatabaseSessions } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
 import type { AdvanceAction, Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
@@ -128,6 +128,11 @@ export class ActionRunner {
         this.#count('create_two_phase', 1);
         creations.startDirect(action);
         return 0;
+      case 'keep':
+        await this.#try(action.slot, 'keep', 'keeping the slot from its idle timeout', () =>
+          this.#keep(action),
+        );
+        return 0;
       case 'copy':
         return this.#try(action.slot, 'copy', 'making the slot', () => this.#copy(action));
       case 'drop':
@@ -145,6 +150,11 @@ export class ActionRunner {
     const connection = await sessions.get(source.database);
     await copySlot(connection, { source: source.name, target: action.slot, plugin: action.plugin }, signal);
     logger.info({ slot: action.slot, database: action.database.name }, 'made the slot');
+  }
+
+  async #keep({ slot, database, position }: Of<'keep'>): Promise<void> {
+    const { sessions, signal } = this.#options;
+    await advanceSlot(await sessions.get(database), { name: slot, target: position }, { signal });
   }
 
   async #drop(action: Of<'drop'>): Promise<void> {

@@ -1,5 +1,12 @@
-import { judgeAdoption, type SlotName } from '@slotcast/domain';
+import { databaseOf, judgeAdoption, type LocalSlot, type SlotName } from '@slotcast/domain';
 import type { NodeDirectory } from '@slotcast/hand-off';
+import {
+  advanceSlot,
+  classifyPostgresError,
+  type DatabaseSessions,
+  describePostgresError,
+  isPostgresError,
+} from '@slotcast/postgres';
 import { type Clock, SlotcastError } from '@slotcast/runtime';
 import type { SessionRequest, SessionRound } from './session-request.ts';
 
@@ -18,14 +25,21 @@ export class Adoption implements SessionRequest {
   readonly result: Promise<AdoptedSlot>;
   readonly #slot: SlotName;
   readonly #directory: NodeDirectory;
+  readonly #sessions: DatabaseSessions;
   readonly #clock: Clock;
   #resolve: (adopted: AdoptedSlot) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
-  constructor(slot: SlotName, directory: NodeDirectory, clock: Clock) {
-    this.#slot = slot;
-    this.#directory = directory;
-    this.#clock = clock;
+  constructor(options: {
+    slot: SlotName;
+    directory: NodeDirectory;
+    sessions: DatabaseSessions;
+    clock: Clock;
+  }) {
+    this.#slot = options.slot;
+    this.#directory = options.directory;
+    this.#sessions = options.sessions;
+    this.#clock = options.clock;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -49,7 +63,7 @@ export class Adoption implements SessionRequest {
   }
 
   async #adopt({ view, settled, alarm, writer }: AdoptionRound): Promise<AdoptedSlot> {
-    const { manifest, desired } = settled;
+    const { manifest, desired, furthest } = settled;
     const slot = this.#slot;
     if (manifest === undefined) {
       throw new SlotcastError(
@@ -62,13 +76,15 @@ export class Adoption implements SessionRequest {
     }
     const local = view.slots.find((candidate) => candidate.name === slot && !candidate.temporary);
     const owned = this.#directory.ownership.get(slot);
-    const verdict = judgeAdoption({ slot, local, event: desired.get(slot), manifest, owned });
+    const known = { event: desired.get(slot), furthest: furthest.get(slot) };
+    const verdict = judgeAdoption({ slot, local, ...known, manifest, owned });
     if (verdict.kind === 'refuse') {
       throw new SlotcastError('SC_ADOPT_REFUSED', verdict.reason);
     }
     if (verdict.kind === 'owned') {
       return { slot, adopted: false };
     }
+    await this.#tryDecoding(local);
     const time = this.#clock.now();
     await this.#directory.write(writer, {
       slots: [
@@ -88,5 +104,23 @@ export class Adoption implements SessionRequest {
       time,
     });
     return { slot, adopted: true };
+  }
+
+  /** A move to where it stands reads all WAL that the slot needs up to there, and changes nothing. */
+  async #tryDecoding(local: LocalSlot | undefined): Promise<void> {
+    if (local?.confirmedFlushLsn === undefined) {
+      return;
+    }
+    const { name, confirmedFlushLsn } = local;
+    try {
+      await advanceSlot(await this.#sessions.get(databaseOf(local)), { name, target: confirmedFlushLsn });
+    } catch (error) {
+      if (!isPostgresError(error)) {
+        throw error;
+      }
+      const { remedy } = classifyPostgresError(error);
+      const reason = `${name} cannot be decoded from here: ${describePostgresError(error)}; ${remedy}`;
+      throw new SlotcastError('SC_ADOPT_REFUSED', reason);
+    }
   }
 }

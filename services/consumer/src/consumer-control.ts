@@ -47,7 +47,8 @@ export class SessionControl implements ConsumerControl {
 
   async adopt(slot: SlotName): Promise<AdoptedSlot> {
     const session = this.#sessionNow();
-    const adoption = new Adoption(slot, session.parts.directory, this.#options.clock);
+    const { clock } = this.#options;
+    const adoption = new Adoption({ slot, ...session.parts, clock });
     session.ask(adoption);
     return adoption.result;
   }

@@ -31,6 +31,7 @@ interface RunningProbe {
 export class Creations {
   readonly #sessions: DatabaseSessions;
   readonly #doorbell: Doorbell;
+  readonly #onMade: (slot: SlotName) => void;
   readonly #onFailure: (slot: SlotName, error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -42,11 +43,14 @@ export class Creations {
   constructor(options: {
     sessions: DatabaseSessions;
     doorbell: Doorbell;
+    /** Called when the slot, or the temporary one that it is to be copied from, is there. */
+    onMade: (slot: SlotName) => void;
     onFailure: (slot: SlotName, error: unknown) => void;
     signal: AbortSignal;
   }) {
     this.#sessions = options.sessions;
     this.#doorbell = options.doorbell;
+    this.#onMade = options.onMade;
     this.#onFailure = options.onFailure;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
@@ -163,6 +167,7 @@ export class Creations {
 
   #track(slot: SlotName, work: () => Promise<void>): void {
     const running = work()
+      .then(() => this.#onMade(slot))
       .catch((error: unknown) => {
         if (!this.#signal.aborted) {
           this.#onFailure(slot, error);

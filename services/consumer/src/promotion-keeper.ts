@@ -11,7 +11,8 @@ import {
 } from '@slotcast/hand-off';
 import { connectPostgres, identifySystem, type PostgresOptions } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
-import type { PromotedSession, StandbySession } from './standby-session.ts';
+import type { PromotedSession } from './promoted-session.ts';
+import type { StandbySession } from './standby-session.ts';
 
 export interface PromotionKeeperOptions {
   readonly node: string;
@@ -66,10 +67,10 @@ export class PromotionKeeper {
   async finish(session: PromotedSession): Promise<void> {
     const { node, instance, version, policy, clock, ...rest } = this.#options;
     const ended = await this.#awaitGuard(session.signal);
-    const { feed, directory, writer, systemIdentifier, serverVersion, drain, signal } = session;
+    const { feed, directory, writer, systemIdentifier, serverVersion, slotsBefore, drain, signal } = session;
     const knowledge = knowledgeOf(feed, directory);
     const { wanted } = policy;
-    const outcome = await handOff({ ...rest, clock, wanted, ended, knowledge, drain, signal });
+    const outcome = await handOff({ ...rest, clock, wanted, slotsBefore, ended, knowledge, drain, signal });
     if (outcome !== undefined) {
       const facts = { node, instance, version, systemIdentifier, serverVersion };
       const lineage = feed.newestManifest?.lineage;

@@ -1,5 +1,10 @@
-import type { SlotName } from '@slotcast/domain';
-import { classifyPostgresError, describePostgresError, isPostgresError } from '@slotcast/postgres';
+import type { Hold, SlotName } from '@slotcast/domain';
+import {
+  classifyPostgresError,
+  describePostgresError,
+  isMissingWal,
+  isPostgresError,
+} from '@slotcast/postgres';
 import { backoffMs, type Clock, errorFields, errorText, type Logger, repeatLevel } from '@slotcast/runtime';
 
 const BACKOFF = { initialMs: 500, maxMs: 30_000 } as const;
@@ -8,6 +13,7 @@ interface Failure {
   readonly count: number;
   readonly retryAt: number;
   readonly reason: string;
+  readonly cause: Hold['cause'];
 }
 
 /** Back-off per slot: one bad slot stops only itself. */
@@ -23,11 +29,15 @@ export class SlotFailures {
     this.#random = random;
   }
 
-  /** Slots that must be left alone for now, with the last error. */
-  held(): Map<SlotName, string> {
+  /** Slots whose last step failed, with the error; those whose pause is not over must be left alone. */
+  held(): Map<SlotName, Hold> {
     const now = this.#clock.monotonicMs();
-    const held = [...this.#failures].filter(([, failure]) => failure.retryAt > now);
-    return new Map(held.map(([slot, failure]) => [slot, failure.reason]));
+    return new Map(
+      [...this.#failures].map(([slot, { retryAt, reason, cause }]) => [
+        slot,
+        { reason, pausing: retryAt > now, cause },
+      ]),
+    );
   }
 
   /** When the first of them may be tried again, in monotonic milliseconds. */
@@ -44,7 +54,8 @@ export class SlotFailures {
       ? `${describePostgresError(error)}; ${classifyPostgresError(error).remedy}`
       : errorText(error);
     const reason = `${attempted} failed: ${said}`;
-    this.#failures.set(slot, { count, retryAt: this.#clock.monotonicMs() + retryInMs, reason });
+    const retryAt = this.#clock.monotonicMs() + retryInMs;
+    this.#failures.set(slot, { count, retryAt, reason, cause: causeOf(error) });
     const fields = { ...errorFields(error, this.#logger), error: said, failures: count, retryInMs };
     this.#logger[repeatLevel(count)]({ slot, attempted, ...fields }, 'a slot failed');
   }
@@ -52,4 +63,12 @@ export class SlotFailures {
   succeeded(slot: SlotName): void {
     this.#failures.delete(slot);
   }
+}
+
+function causeOf(error: unknown): Hold['cause'] {
+  if (isMissingWal(error)) {
+    return 'missing_wal';
+  }
+  const known = isPostgresError(error) ? classifyPostgresError(error).class : undefined;
+  return known === 'blocked' || known === 'fatal' ? 'person' : 'passing';
 }

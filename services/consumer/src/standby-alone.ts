@@ -103,7 +103,12 @@ class StandbyAlone {
     const { log, cluster, node, clock } = this.#options;
     const writer = await log.claim(nodeWriterId(cluster, node));
     try {
-      const adoption = new Adoption(slot, this.#directory, clock);
+      const adoption = new Adoption({
+        slot,
+        directory: this.#directory,
+        sessions: this.#sessions,
+        clock,
+      });
       await adoption.answer({ ...(await this.#look()), writer });
       return await adoption.result;
     } finally {

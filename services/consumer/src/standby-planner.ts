@@ -1,6 +1,8 @@
 import {
   findPin,
+  type Hold,
   type Manifest,
+  maxLsn,
   type OpenTransaction,
   type PinSources,
   type Plan,
@@ -21,8 +23,8 @@ export const emptyPlan: Plan = { verdicts: [], idleProbes: [] };
 /** Work under way that a plan has to know of. */
 export interface WorkUnderWay {
   readonly probes: ReadonlyMap<string, Probe>;
-  /** Slots that must be left alone for now; the text says why. */
-  readonly held: ReadonlyMap<SlotName, string>;
+  /** Slots that must be left alone for now, or whose last step failed. */
+  readonly held: ReadonlyMap<SlotName, Hold>;
 }
 
 /** Puts together what a plan for this standby depends on. */
@@ -65,9 +67,12 @@ export class StandbyPlanner {
     this.#noteUnproven(view);
     return plan({
       desired: settled.desired,
+      furthest: settled.furthest,
       manifest,
       waiting: settled.waiting,
       replayLsn: view.replayLsn,
+      endOfWal: view.receiveLsn === undefined ? view.replayLsn : maxLsn(view.receiveLsn, view.replayLsn),
+      limits: settings.slotLimits,
       local: view.slots,
       unreadable: view.unreadable,
       ownership: this.#directory.ownership,

@@ -1,4 +1,11 @@
-import type { LocalSlot, Lsn, SystemIdentifier, TimelineHistory, UnreadableSlot } from '@slotcast/domain';
+import type {
+  LocalSlot,
+  Lsn,
+  SlotLimits,
+  SystemIdentifier,
+  TimelineHistory,
+  UnreadableSlot,
+} from '@slotcast/domain';
 import {
   connectPostgres,
   observeStandby,
@@ -6,6 +13,7 @@ import {
   type PostgresConnection,
   type PostgresOptions,
   ReplayedHistory,
+  readOldestWal,
   readServerIdentity,
   readStandbySettings,
   type StandbySettings,
@@ -14,6 +22,8 @@ import type { Clock } from '@slotcast/runtime';
 
 /** How long settings and the WAL receiver's state may be old. */
 const SETTINGS_MS = 2000;
+/** The same for the list of WAL files, which may be long. */
+const WAL_FILES_MS = 30_000;
 
 /** What the server is set to, and what it streams from. */
 export interface ServerSettings extends StandbySettings {
@@ -22,6 +32,7 @@ export interface ServerSettings extends StandbySettings {
   /** Host and port that it streams from. */
   readonly upstream: string | undefined;
   readonly outputPluginLibraries: readonly string[] | undefined;
+  readonly slotLimits: SlotLimits;
 }
 
 /** One look at the standby. */
@@ -41,6 +52,7 @@ export class StandbyServer {
   readonly #replication: PostgresConnection;
   readonly #history: ReplayedHistory;
   readonly #clock: Clock;
+  #oldestWal: { readonly readAt: number; readonly value: Lsn | undefined } | undefined;
   #settings: { readonly readAt: number; readonly value: ServerSettings } | undefined;
 
   private constructor(
@@ -109,9 +121,18 @@ export class StandbyServer {
         upstream:
           walReceiver === undefined ? undefined : `${walReceiver.senderHost}:${walReceiver.senderPort}`,
         outputPluginLibraries: libraries,
+        slotLimits: { ...settings.slotLimits, oldestWalLsn: await this.#readOldestWal(signal) },
       };
       this.#settings = { readAt: now, value };
     }
     return this.#settings.value;
+  }
+
+  async #readOldestWal(signal: AbortSignal): Promise<Lsn | undefined> {
+    const now = this.#clock.monotonicMs();
+    if (this.#oldestWal === undefined || now - this.#oldestWal.readAt >= WAL_FILES_MS) {
+      this.#oldestWal = { readAt: now, value: await readOldestWal(this.#connection, signal) };
+    }
+    return this.#oldestWal.value;
   }
 }

@@ -1,6 +1,7 @@
 import {
   emptyLine,
   isNewTopic,
+  type LocalSlot,
   type Manifest,
   type NodeStatus,
   type PlanPolicy,
@@ -36,23 +37,13 @@ import { Advancer } from './advancer.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
+import type { PromotedSession } from './promoted-session.ts';
 import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 import { StatusWriter } from './status-writer.ts';
 import { TopicLineage } from './topic-lineage.ts';
-
-/** What a session leaves to the hand-off of its server's slots. */
-export interface PromotedSession {
-  readonly feed: SlotsFeed;
-  readonly directory: NodeDirectory;
-  readonly writer: LogWriter;
-  readonly systemIdentifier: SystemIdentifier;
-  readonly serverVersion: number;
-  readonly drain: () => Promise<void>;
-  readonly signal: AbortSignal;
-}
 
 export interface StandbySessionOptions {
   readonly node: string;
@@ -108,6 +99,7 @@ export class StandbySession {
   readonly #requests: SessionRequest[] = [];
   readonly #lineage: TopicLineage;
   #lastAlarm: string | undefined;
+  #lastSlots: readonly LocalSlot[] | undefined;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
   #waitMs = WAITING_MS;
@@ -132,6 +124,7 @@ export class StandbySession {
     this.#creations = new Creations({
       sessions: this.#sessions,
       doorbell: this.#doorbell,
+      onMade: (slot) => this.#failures.succeeded(slot),
       onFailure: (slot, error) => this.#failures.failed(slot, 'making the slot', error),
       signal,
     });
@@ -186,6 +179,7 @@ export class StandbySession {
         writer,
         systemIdentifier,
         serverVersion: this.#server.serverVersion,
+        slotsBefore: this.#lastSlots,
         drain: () => this.#drain(),
         signal: this.#signal,
       });
@@ -224,7 +218,12 @@ export class StandbySession {
 
   /** What requests look into. */
   get parts() {
-    return { feed: this.#feed, directory: this.#directory, taken: () => this.#taken };
+    return {
+      feed: this.#feed,
+      directory: this.#directory,
+      sessions: this.#sessions,
+      taken: () => this.#taken,
+    };
   }
 
   /** Waits until all that the slots topic has now is taken. */
@@ -275,6 +274,7 @@ export class StandbySession {
         return;
       }
       unreadable.take(view.unreadable);
+      this.#lastSlots = view.slots;
       const manifest = this.#feed.newestManifest;
       this.#lineage.check(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
@@ -285,7 +285,7 @@ export class StandbySession {
       const request = this.#requests.at(0);
       const outcome = await runner.run(next, view, settled.desired, { urgent: request !== undefined });
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
-      await reporter.write(planned, view, this.#creations.searching);
+      await reporter.write(planned, view, settled, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
       const round = { view, settled, alarm, plan: next, writer, outcome };
@@ -302,7 +302,11 @@ export class StandbySession {
   #underWay(): WorkUnderWay {
     const held = this.#failures.held();
     this.#creations.direct.forEach((slot) =>
-      held.set(slot, `is being made, and ${waitsForTransactions(this.#planner.oldestTransaction)}`),
+      held.set(slot, {
+        reason: `is being made, and ${waitsForTransactions(this.#planner.oldestTransaction)}`,
+        pausing: true,
+        cause: 'passing',
+      }),
     );
     return { probes: this.#creations.probes, held };
   }

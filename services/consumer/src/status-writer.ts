@@ -1,9 +1,15 @@
 import {
   isInvalidated,
+  type LocalSlot,
   type NodeSlotStatus,
   type NodeStatus,
+  type Ownership,
   type Plan,
+  rememberFurthest,
+  type SettledBacklog,
+  type SlotName,
   type SlotVerdict,
+  sameIncarnation,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
@@ -39,7 +45,12 @@ export class StatusWriter {
   }
 
   /** Writes what is due, in one transaction. Without a plan the records of the slots stay as they are, their ownership with them. */
-  async write(plan: Plan | undefined, view: StandbyView, wanted: boolean): Promise<void> {
+  async write(
+    plan: Plan | undefined,
+    view: StandbyView,
+    settled: SettledBacklog,
+    wanted: boolean,
+  ): Promise<void> {
     const time = this.#clock.now();
     // Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary.
     const lasting = view.slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
@@ -48,7 +59,10 @@ export class StatusWriter {
     const names = new Set(kept.map((entry) => entry.slot));
     const known = plan === undefined ? [] : [...this.#directory.written.keys()];
     const forget = known.filter((slot) => !names.has(slot));
-    const slots = kept.map((entry) => this.#slotStatus(entry, local.get(entry.slot), time));
+    const slots = kept.map((entry) => {
+      const here = local.get(entry.slot);
+      return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
+    });
     const due = slots.filter((status) => this.#isDue(status, time));
     const now = this.#clock.monotonicMs();
     const interval = wanted ? WISH_MS : NODE_MS;
@@ -78,9 +92,27 @@ export class StatusWriter {
     );
   }
 
+  /** What was published of a slot's subscriber is kept with the ownership, as compaction removes all events but the newest. */
+  #ownership(
+    slot: SlotName,
+    local: LocalSlot | undefined,
+    { replayLsn }: StandbyView,
+    { desired, furthest, manifest }: SettledBacklog,
+  ): Ownership | undefined {
+    const owned = this.#directory.ownership.get(slot);
+    const event = desired.get(slot);
+    if (owned === undefined || local === undefined || event === undefined) {
+      return owned;
+    }
+    const isOfEvent =
+      owned.lineage === manifest?.lineage && sameIncarnation(owned.incarnation, event.incarnation);
+    return isOfEvent ? rememberFurthest(owned, local, { furthest: furthest.get(slot), replayLsn }) : owned;
+  }
+
   #slotStatus(
     entry: SlotVerdict,
-    local: StandbyView['slots'][number] | undefined,
+    local: LocalSlot | undefined,
+    ownership: Ownership | undefined,
     time: number,
   ): NodeSlotStatus {
     return {
@@ -88,7 +120,7 @@ export class StatusWriter {
       node: this.#directory.node,
       slot: entry.slot,
       role: 'standby',
-      ownership: this.#directory.ownership.get(entry.slot),
+      ownership,
       state: entry.state,
       reason: entry.reason,
       restartLsn: local?.restartLsn,
@@ -104,6 +136,9 @@ export class StatusWriter {
     }
     const reworded = written.reason !== status.reason;
     if (reworded && withoutNumbers(written.reason) !== withoutNumbers(status.reason)) {
+      return true;
+    }
+    if (written.ownership?.highestLsn === undefined && status.ownership?.highestLsn !== undefined) {
       return true;
     }
     const moved =

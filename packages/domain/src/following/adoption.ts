@@ -1,8 +1,9 @@
-import { formatLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
+import { judgePlace } from './copy-place.ts';
 
 /** Whether a slot that slotcast did not make may become its own; a refusal says why and what to do instead. */
 export type AdoptionVerdict =
@@ -18,10 +19,12 @@ export function judgeAdoption(input: {
   readonly slot: SlotName;
   readonly local: LocalSlot | undefined;
   readonly event: SlotEvent | undefined;
+  /** The furthest that the subscriber of the event's incarnation was ever seen to have confirmed. */
+  readonly furthest: Lsn | undefined;
   readonly manifest: Manifest;
   readonly owned: Ownership | undefined;
 }): AdoptionVerdict {
-  const { slot, local, event, manifest, owned } = input;
+  const { slot, local, event, furthest, manifest, owned } = input;
   if (local === undefined || local.temporary) {
     return refuse(`there is no slot ${slot} on this server`);
   }
@@ -50,13 +53,19 @@ export function judgeAdoption(input: {
   if (confirmedFlushLsn === undefined) {
     return refuse(`${slot} is in the making on this server: try again when it is there`);
   }
-  if (state.confirmedFlushLsn === undefined || confirmedFlushLsn > state.confirmedFlushLsn) {
-    const there = state.confirmedFlushLsn === undefined ? 'nothing' : formatLsn(state.confirmedFlushLsn);
+  if (judgePlace(local, { furthest, recorded: undefined }).kind !== 'sound') {
+    const there = furthest === undefined ? 'nothing' : formatLsn(furthest);
     return refuse(
       `${slot} stands at ${formatLsn(confirmedFlushLsn)} here, and its consumer on the primary has confirmed ${there}: changes between would be skipped. Adopt it when the consumer has passed that position, or drop it`,
     );
   }
-  const ownership = { incarnation: event.incarnation, lineage: manifest.lineage, proven: true };
+  if (local.active) {
+    return refuse(
+      `another program uses ${slot} on this server: end that first (pg_replication_slots has its active_pid)`,
+    );
+  }
+  const { incarnation } = event;
+  const ownership = { incarnation, lineage: manifest.lineage, proven: true, highestLsn: confirmedFlushLsn };
   return { kind: 'adopt', ownership };
 }
 

@@ -2,6 +2,7 @@ import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { type FurthestConfirmed, furthestOn, noteConfirmed, sinceIncarnation } from './furthest-confirmed.ts';
 import type { WaitingEvents } from './slot-readiness.ts';
 
 /** What decides whether an event may be applied on this server: its line of descent and how far it has replayed. */
@@ -15,6 +16,8 @@ export interface EventBacklog {
   /** The last accepted record; offsets of the topic must agree with its order. */
   readonly last?: EventOrigin | undefined;
   readonly events: ReadonlyMap<SlotName, readonly SlotEvent[]>;
+  /** What all events of a slot said of its subscriber, those that were superseded since, too. */
+  readonly confirmed: ReadonlyMap<SlotName, readonly FurthestConfirmed[]>;
   readonly manifests: readonly Manifest[];
 }
 
@@ -28,6 +31,8 @@ export interface SettledBacklog {
   readonly backlog: EventBacklog;
   /** Per slot the newest applicable event. */
   readonly desired: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the incarnation that `desired` is about: the furthest that its subscriber was ever seen to have confirmed. */
+  readonly furthest: ReadonlyMap<SlotName, Lsn>;
   /** Newest applicable manifest. */
   readonly manifest?: Manifest | undefined;
   /** Events that wait for replay to reach them. */
@@ -42,7 +47,7 @@ export const MAX_WAITING_PER_SLOT = 512;
 
 const LSN_BITS = 63n;
 
-export const emptyBacklog: EventBacklog = { events: new Map(), manifests: [] };
+export const emptyBacklog: EventBacklog = { events: new Map(), confirmed: new Map(), manifests: [] };
 
 /**
  * Takes records in the order of their offsets. A record that does not follow the last one in event order is
@@ -53,6 +58,7 @@ export function ingest(
   records: readonly (SlotEvent | Manifest)[],
 ): { readonly backlog: EventBacklog; readonly rejected: readonly RejectedEvent[] } {
   const grown = new Map<SlotName, SlotEvent[]>();
+  const confirmed = new Map<SlotName, readonly FurthestConfirmed[]>();
   let manifests = [...backlog.manifests];
   const rejected: RejectedEvent[] = [];
   let last = backlog.last;
@@ -72,20 +78,38 @@ export function ingest(
       const list = grown.get(event.slot) ?? [...(backlog.events.get(event.slot) ?? [])];
       list.push(event);
       grown.set(event.slot, thinned(list));
+      const known = confirmed.get(event.slot) ?? backlog.confirmed.get(event.slot) ?? [];
+      confirmed.set(event.slot, noteConfirmed(known, event));
     }
   }
-  return { backlog: { last, events: new Map([...backlog.events, ...grown]), manifests }, rejected };
+  return {
+    backlog: {
+      last,
+      events: new Map([...backlog.events, ...grown]),
+      confirmed: new Map([...backlog.confirmed, ...confirmed]),
+      manifests,
+    },
+    rejected,
+  };
 }
 
 /** Finds the slot state at this point of replay, and forgets what it supersedes or what lies on a branch left behind. */
 export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklog {
   const events = new Map<SlotName, readonly SlotEvent[]>();
   const desired = new Map<SlotName, SlotEvent>();
+  const confirmed = new Map<SlotName, readonly FurthestConfirmed[]>();
+  const furthest = new Map<SlotName, Lsn>();
   const waiting = new Map<SlotName, WaitingEvents>();
   for (const [slot, list] of backlog.events) {
     const { newest, rest } = settleList(list, point);
+    let known = backlog.confirmed.get(slot) ?? [];
     if (newest !== undefined) {
       desired.set(slot, newest);
+      known = sinceIncarnation(known, newest.incarnation);
+      const position = furthestOn(known, newest.incarnation, point.history);
+      if (position !== undefined) {
+        furthest.set(slot, position);
+      }
     }
     const [oldest] = rest;
     const last = rest.at(-1);
@@ -95,6 +119,7 @@ export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklo
     const kept = newest === undefined ? rest : [newest, ...rest];
     if (kept.length > 0) {
       events.set(slot, kept);
+      confirmed.set(slot, known);
     }
   }
   const manifests = settleList(backlog.manifests, point);
@@ -102,9 +127,11 @@ export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklo
     backlog: {
       last: backlog.last,
       events,
+      confirmed,
       manifests: manifests.newest === undefined ? manifests.rest : [manifests.newest, ...manifests.rest],
     },
     desired,
+    furthest,
     manifest: manifests.newest,
     waiting,
   };

@@ -5,6 +5,8 @@ import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
 import type { PinFacts } from './pin-path.ts';
+import type { Hold } from './slot-hold.ts';
+import type { SlotLimits } from './slot-limits.ts';
 import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
 
 /** A temporary slot of one database that decodes, or will, from a consistent point on. */
@@ -29,18 +31,23 @@ export interface PlanPolicy {
 /** Everything that a plan depends on. */
 export interface PlanInput {
   readonly desired: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the incarnation that `desired` is about: the furthest that its subscriber was ever seen to have confirmed. */
+  readonly furthest: ReadonlyMap<SlotName, Lsn>;
   readonly manifest: Manifest;
   /** Events that replay has not reached; the measure of lag. */
   readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
   readonly replayLsn: Lsn;
+  /** All WAL that the server has, received or replayed. */
+  readonly endOfWal: Lsn;
+  readonly limits: SlotLimits;
   readonly local: readonly LocalSlot[];
   /** Slots here whose rows cannot be right. */
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   /** By `databaseKey`. */
   readonly probes: ReadonlyMap<string, Probe>;
-  /** Slots with a creation under way, or in back-off after an error; the text says why. */
-  readonly held: ReadonlyMap<SlotName, string>;
+  /** Slots with a creation under way, or whose last step failed. */
+  readonly held: ReadonlyMap<SlotName, Hold>;
   readonly unprovenSince: ReadonlyMap<SlotName, number>;
   readonly pin: PinFacts;
   /** As the primary's publisher told it last. */
@@ -68,4 +75,6 @@ export interface Subject {
 export interface LiveSubject extends Subject {
   readonly event: SlotEvent;
   readonly state: SlotState;
+  /** What its subscriber has confirmed; absent when it says more than its server had. */
+  readonly confirmed: Lsn | undefined;
 }

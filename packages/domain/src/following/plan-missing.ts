@@ -3,7 +3,6 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { waitsForTransactions } from '../vocabulary/open-transaction.ts';
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
-import type { SlotState } from '../vocabulary/slot-state.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { findObstacle } from './slot-obstacle.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
@@ -30,13 +29,15 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
   if (probe.consistentPoint === undefined) {
     return verdict(subject, 'catching_up', waitsForTransactions(input.oldestTransaction));
   }
-  if (state.confirmedFlushLsn === undefined || state.confirmedFlushLsn < probe.consistentPoint) {
-    return verdict(subject, 'catching_up', waitsForConsumer(state, probe.consistentPoint));
+  if (subject.confirmed === undefined || subject.confirmed < probe.consistentPoint) {
+    return verdict(subject, 'catching_up', waitsForConsumer(subject, probe.consistentPoint));
   }
   const claimed = {
     incarnation: event.incarnation,
     lineage: input.manifest.lineage,
     proven: !state.twoPhase,
+    // It was just confirmed; all that is known besides is added as the slot is followed.
+    highestLsn: probe.consistentPoint,
   };
   if (owned === undefined || !sameOwnership(owned, claimed)) {
     return verdict(subject, 'catching_up', 'ownership is being recorded', {
@@ -56,11 +57,16 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
 }
 
 function sameOwnership(a: Ownership, b: Ownership): boolean {
-  return sameIncarnation(a.incarnation, b.incarnation) && a.lineage === b.lineage && a.proven === b.proven;
+  return (
+    sameIncarnation(a.incarnation, b.incarnation) &&
+    a.lineage === b.lineage &&
+    a.proven === b.proven &&
+    a.highestLsn === b.highestLsn
+  );
 }
 
 /** What a slot that was made here at `position` waits for. */
-export function waitsForConsumer(state: SlotState, position: Lsn): string {
-  const now = state.confirmedFlushLsn === undefined ? 'nothing' : formatLsn(state.confirmedFlushLsn);
-  return `waits for the consumer of slot ${state.name} on the primary to confirm ${formatLsn(position)} (now ${now})`;
+export function waitsForConsumer({ name, confirmed }: LiveSubject, position: Lsn): string {
+  const now = confirmed === undefined ? 'nothing' : formatLsn(confirmed);
+  return `waits for the consumer of slot ${name} on the primary to confirm ${formatLsn(position)} (now ${now})`;
 }

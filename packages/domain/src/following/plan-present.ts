@@ -1,10 +1,13 @@
 import { lsn, minLsn } from '../vocabulary/lsn.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
-import { isInvalidated, type LocalSlot, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
+import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
+import { judgePlace } from './copy-place.ts';
 import { planConflict } from './plan-conflict.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
+import { planStranger } from './plan-stranger.ts';
 import { planUnproven } from './plan-unproven.ts';
+import { findLimit, lacksWal } from './slot-limits.ts';
 import { judgeReadiness } from './slot-readiness.ts';
 import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
 
@@ -44,27 +47,45 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
       reason: why,
     });
   }
+  if (input.held.get(name)?.cause === 'missing_wal' || lacksWal(local, input.limits)) {
+    const why = 'WAL that it needs is missing from pg_wal of this server';
+    return verdict(subject, 'catching_up', `is being remade: ${why}`, {
+      kind: 'drop',
+      slot: name,
+      reason: why,
+    });
+  }
   if (local.confirmedFlushLsn === undefined) {
     return verdict(subject, 'catching_up', 'is in the making by another session');
   }
   if (!owned.proven) {
     return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });
   }
+  const known = { furthest: input.furthest.get(name), recorded: owned.highestLsn };
+  const stranger = planStranger(subject, local, judgePlace(local, known));
+  if (stranger !== undefined) {
+    return stranger;
+  }
+  const next = nextAdvance(input, subject, local);
+  const limit = findLimit(local, input.limits, input.endOfWal);
+  if (limit !== undefined) {
+    return { ...verdict(subject, 'blocked', limit, next), atRisk: true };
+  }
   // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
   const { pin, heartbeatAgeMs, now, policy } = input;
   const waiting = input.waiting.get(name);
   const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits };
   const readiness = judgeReadiness(facts);
-  return verdict(subject, readiness.state, readiness.reason, nextAdvance(input, state, local));
+  return verdict(subject, readiness.state, readiness.reason, next);
 }
 
 /** The next target: never past replay, never backwards, never one that is reached, and no more WAL than one step. */
-function nextAdvance(input: PlanInput, state: SlotState, local: LocalSlot): SlotAction | undefined {
+function nextAdvance(input: PlanInput, { confirmed }: LiveSubject, local: LocalSlot): SlotAction | undefined {
   const from = local.confirmedFlushLsn;
-  if (from === undefined || state.confirmedFlushLsn === undefined) {
+  if (from === undefined || confirmed === undefined) {
     return undefined;
   }
-  const goal = minLsn(state.confirmedFlushLsn, input.replayLsn);
+  const goal = minLsn(confirmed, input.replayLsn);
   if (goal <= from) {
     return undefined;
   }

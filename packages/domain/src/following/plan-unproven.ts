@@ -10,8 +10,8 @@ export function planUnproven(
   subject: LiveSubject,
   made: { readonly owned: Ownership; readonly position: Lsn },
 ): SlotVerdict {
-  const { name, state } = subject;
-  if (state.confirmedFlushLsn !== undefined && state.confirmedFlushLsn >= made.position) {
+  const { name, confirmed } = subject;
+  if (confirmed !== undefined && confirmed >= made.position) {
     return verdict(subject, 'catching_up', 'has been passed by its consumer', {
       kind: 'own',
       slot: name,
@@ -26,5 +26,5 @@ export function planUnproven(
       reason: 'not passed by its consumer in time',
     });
   }
-  return verdict(subject, 'catching_up', waitsForConsumer(state, made.position));
+  return verdict(subject, 'catching_up', waitsForConsumer(subject, made.position));
 }

@@ -9,6 +9,8 @@ import { compareOrder, type EventBacklog, settle } from './event-backlog.ts';
 export interface PublishedLine {
   /** The newest event of each slot that is not known to be gone. */
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the incarnations that `published` is about: the furthest that their subscribers were ever seen to have confirmed. */
+  readonly furthest: ReadonlyMap<SlotName, Lsn>;
   readonly manifest: Manifest | undefined;
   /** The newest record of any kind. */
   readonly lastOrigin: EventOrigin | undefined;
@@ -31,6 +33,7 @@ export interface NewestRecords {
 /** Nothing is known of what was published. */
 export const emptyLine: PublishedLine = {
   published: new Map(),
+  furthest: new Map(),
   manifest: undefined,
   lastOrigin: undefined,
   elsewhere: new Map(),
@@ -45,7 +48,7 @@ export function publishedOn(
   history: TimelineHistory,
   newest: NewestRecords,
 ): PublishedLine {
-  const { desired, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
+  const { desired, furthest, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
   const published = liveEvents(desired, manifest);
   const origins: EventOrigin[] = [...desired.values(), ...(manifest === undefined ? [] : [manifest])];
   const lastOrigin = origins.reduce<EventOrigin | undefined>(
@@ -58,7 +61,7 @@ export function publishedOn(
       ([, event]) => branchOf(history, event) !== 'on_history',
     ),
   );
-  return { published, manifest, lastOrigin, elsewhere, lineage };
+  return { published, furthest, manifest, lastOrigin, elsewhere, lineage };
 }
 
 /**

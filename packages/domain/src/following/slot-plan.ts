@@ -1,6 +1,8 @@
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
+import { plausiblyConfirmed } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { keptAlive } from './plan-alive.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import { planMissing } from './plan-missing.ts';
@@ -8,6 +10,7 @@ import { planNative } from './plan-native.ts';
 import { planPresent } from './plan-present.ts';
 import { isMissing, listedSlots } from './published-line.ts';
 import { withinCapacity } from './slot-capacity.ts';
+import { withHold } from './slot-hold.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 export interface Plan {
@@ -36,7 +39,7 @@ export function plan(input: PlanInput): Plan {
       const why = unreadable.get(name);
       // It is here, whatever it is: neither absent nor anything to be judged, so that it stays as it is.
       const planned = why === undefined ? planSlot(input, subject) : verdict(subject, 'blocked', why);
-      verdicts.push(unlessHeld(input, subject, planned));
+      verdicts.push(withHold(input.held.get(name), subject, keptAlive(input, subject, planned)));
     }
   }
   const capacity = { max: input.maxReplicationSlots, used: input.local.length + unreadable.size };
@@ -52,12 +55,12 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event === undefined) {
     return planUnknown(input, subject);
   }
-  const { name, owned, listed } = subject;
+  const { listed } = subject;
   const isGone = isMissing({ manifest: input.manifest, listed }, event);
   if (event.op === 'drop' || event.state === undefined || isGone) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
-  const live = { name, event, local, owned, listed, state: event.state };
+  const live = { ...subject, event, state: event.state, confirmed: plausiblyConfirmed(event) };
   if (live.state.failover && input.syncReplicationSlots) {
     return planNative(subject);
   }
@@ -71,22 +74,6 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
     return planInvalidated(live);
   }
   return local === undefined ? planMissing(input, live) : planPresent(input, live, local);
-}
-
-/**
- * A held slot gets no step at all: giving up ownership, too, would leave a slot whose creation is under way without an owner.
- */
-function unlessHeld(input: PlanInput, subject: Subject, planned: SlotVerdict): SlotVerdict {
-  const held = input.held.get(subject.name);
-  if (held === undefined || planned.action === undefined) {
-    return planned;
-  }
-  const hinders =
-    planned.state === 'ready' ||
-    planned.state === 'lagging' ||
-    (planned.state === 'catching_up' && subject.local !== undefined);
-  const reason = planned.reason === '' ? held : `${planned.reason}; ${held}`;
-  return verdict(subject, hinders ? 'blocked' : planned.state, reason);
 }
 
 /**

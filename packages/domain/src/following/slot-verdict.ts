@@ -38,6 +38,13 @@ export type SlotAction =
       readonly target: Lsn;
       readonly goal: Lsn;
     }
+  /** Advance to where it stands: the server then does not take it for one that nobody needs any more. */
+  | {
+      readonly kind: 'keep';
+      readonly slot: SlotName;
+      readonly database: SlotDatabase;
+      readonly position: Lsn;
+    }
   | { readonly kind: 'drop'; readonly slot: SlotName; readonly reason: string };
 
 export type SlotActionKind = SlotAction['kind'];
@@ -49,6 +56,8 @@ export interface SlotVerdict {
   /** What is waited for and what would mend it; empty when ready. */
   readonly reason: string;
   readonly action?: SlotAction | undefined;
+  /** What stands here would not take over after a promotion, or not without a gap, whatever the state says. */
+  readonly atRisk?: boolean | undefined;
 }
 
 /** A verdict on the slot that `subject` names. */

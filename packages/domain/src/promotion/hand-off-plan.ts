@@ -3,29 +3,30 @@ import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
-import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
+import { plausiblyConfirmed, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { quarantineName } from './quarantine-name.ts';
-import {
-  type DivergencePolicy,
-  type EarlierFences,
-  type FencePass,
-  isFencedSince,
-  plausiblyConfirmed,
-} from './wal-fence.ts';
+import { findStray, type StrayCopy } from './stray-copy.ts';
+import { type DivergencePolicy, type EarlierFences, type FencePass, isFencedSince } from './wal-fence.ts';
+
+const AHEAD = 'its consumer has confirmed WAL that this server never had';
 
 /** Everything that the hand-off of a promoted server's slots depends on. */
 export interface HandOffInput {
   /** The newest event of each slot on the line of descent that was left at `switchLsn`; those beyond it count, too. */
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the incarnations that `published` is about: the furthest that their subscribers were ever seen to have confirmed. */
+  readonly furthest: ReadonlyMap<SlotName, Lsn>;
   /** The newest event of each slot whose newest event lies on another branch. */
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   /** Slots of the promoted server. */
   readonly local: readonly LocalSlot[];
   /** Slots of the promoted server whose rows cannot be right. */
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
+  /** The same at the last look while it was in recovery; absent when nobody looked then. */
+  readonly before: readonly LocalSlot[] | undefined;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   readonly lineage: string | undefined;
   readonly wanted: (slot: SlotState) => boolean;
@@ -47,6 +48,8 @@ export interface Quarantine {
   readonly copy: SlotName;
   readonly database: SlotDatabase;
   readonly plugin: string;
+  /** Why it must not be used under its own name. */
+  readonly reason: string;
 }
 
 /** What is to be done with the slots of a promoted server, and what has to be reported. */
@@ -74,7 +77,8 @@ export interface HandOffPlan {
  * dropped or lost is none of its business.
  */
 export function planHandOff(input: HandOffInput): HandOffPlan {
-  const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
+  const local = lastingSlots(input.local);
+  const before = input.before === undefined ? undefined : lastingSlots(input.before);
   const unproven = [...local.values()].filter(
     (slot) => input.ownership.get(slot.name)?.proven === false && !isMadeSince(slot, input.switchLsn),
   );
@@ -83,16 +87,22 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   const unreadable = new Map((input.unreadable ?? []).map(({ slot, reason }) => [slot, reason]));
   const subjects = events
     .filter(({ slot }) => !unreadable.has(slot))
-    .map((event) => subjectOf(input, event, local.get(event.slot), useless));
-  const ahead = subjects.flatMap((subject) => judgeAhead(input, subject, local));
+    .map((event) => subjectOf(input, event, { local, before }, useless));
+  const ahead = subjects
+    .filter(({ stray }) => stray === undefined)
+    .flatMap((subject) => judgeAhead(input, subject, local));
   const quarantined = new Set(
     ahead.filter(({ outcome }) => outcome === 'quarantined').map(({ slot }) => slot),
   );
   const kept = subjects.filter(({ name }) => !quarantined.has(name));
   return {
     advances: kept.flatMap(advanceOf),
-    quarantines: subjects.flatMap(({ name, here }) =>
-      quarantined.has(name) && here !== undefined ? [quarantineOf(here)] : [],
+    quarantines: subjects.flatMap(({ name, here, stray }) =>
+      stray?.quarantine !== undefined
+        ? [quarantineOf(stray.quarantine, stray.reason)]
+        : quarantined.has(name) && here !== undefined
+          ? [quarantineOf(here, AHEAD)]
+          : [],
     ),
     creations: [...input.ownership].flatMap(([name, { proven }]) => (proven ? [] : [name])),
     drops: unproven.map(({ name }) => ({
@@ -110,6 +120,10 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
       }),
     ],
   };
+}
+
+function lastingSlots(slots: readonly LocalSlot[]): ReadonlyMap<SlotName, LocalSlot> {
+  return new Map(slots.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
 }
 
 /** Owned slots that lost their `failover`; first those that nobody uses, because setting it waits for whoever uses the slot. */
@@ -130,6 +144,8 @@ interface Subject {
   readonly here: LocalSlot | undefined;
   /** True when the slot here is slotcast's, and of the incarnation that the event is about. */
   readonly owned: boolean;
+  /** The slot here is slotcast's, but does not stand where slotcast put it. */
+  readonly stray: StrayCopy | undefined;
   readonly marks: readonly ConfirmedMark[];
 }
 
@@ -152,17 +168,26 @@ function logicalEvents(input: HandOffInput): (SlotEvent & { readonly state: Slot
 function subjectOf(
   input: HandOffInput,
   event: SlotEvent & { readonly state: SlotState },
-  slot: LocalSlot | undefined,
+  slots: Parameters<typeof findStray>[1],
   useless: ReadonlySet<SlotName>,
 ): Subject {
+  const slot = slots.local.get(event.slot);
   const usable = slot?.type === 'logical' && !isInvalidated(slot) && !useless.has(slot.name);
   const ownership = input.ownership.get(event.slot);
   const owned =
     ownership?.proven === true &&
     ownership.lineage === input.lineage &&
     sameIncarnation(ownership.incarnation, event.incarnation);
-  const here = usable ? slot : undefined;
-  return { name: event.slot, event, state: event.state, here, owned, marks: marksOf(input, event.slot) };
+  const marks = marksOf(input, event.slot);
+  const shared = marks.map(({ confirmed, leftLsn }) => minLsn(confirmed, leftLsn));
+  const { switchLsn } = input;
+  const known = { furthest: input.furthest.get(event.slot), marks: shared, switchLsn };
+  const stray =
+    owned && ownership !== undefined
+      ? findStray(event.slot, slots, { ...known, owned: ownership })
+      : undefined;
+  const here = usable && stray === undefined ? slot : undefined;
+  return { name: event.slot, event, state: event.state, here, owned, stray, marks };
 }
 
 function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {
@@ -219,9 +244,9 @@ function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: 
   return owned ? 'quarantined' : 'unsafe';
 }
 
-function quarantineOf(slot: LocalSlot): Quarantine {
+function quarantineOf(slot: LocalSlot, reason: string): Quarantine {
   const { name, plugin = '' } = slot;
-  return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin };
+  return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason };
 }
 
 /** Up to what its consumer had confirmed, as far as this server has that WAL; never backwards. */
@@ -237,11 +262,12 @@ function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances
   return [{ slot: name, database: databaseOf(here), target, mayWait: here.failover }];
 }
 
-function judgeLost(input: HandOffInput, { name, state, here, event }: Subject): SlotLost[] {
-  if (here !== undefined || isInvalidated(state) || !input.wanted(state)) {
+function judgeLost(input: HandOffInput, { name, state, here, stray, event }: Subject): SlotLost[] {
+  if (stray === undefined && (here !== undefined || isInvalidated(state) || !input.wanted(state))) {
     return [];
   }
-  const told = input.earlier?.lost.find(({ slot }) => slot === name)?.reason ?? input.reasons.get(name);
+  const told =
+    input.earlier?.lost.find(({ slot }) => slot === name)?.reason ?? stray?.reason ?? input.reasons.get(name);
   const unknown = `no slot of that name was here; it was published last at ${formatLsn(event.lsn)}`;
   return [{ slot: name, reason: told === undefined || told === '' ? unknown : told }];
 }

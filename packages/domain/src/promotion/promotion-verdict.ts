@@ -2,11 +2,10 @@ import { isCanary } from '../canary/canary.ts';
 import type { SlotVerdict } from '../following/slot-verdict.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
-import type { SlotEvent } from '../vocabulary/slot-event.ts';
+import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
-import { plausiblyConfirmed } from './wal-fence.ts';
 
 export const promotionRisks = ['none', 'not_ready', 'diverged'] as const;
 /**
@@ -61,7 +60,12 @@ export function judgePromotion(input: {
       const event = input.published.get(slot);
       const publishedLsn = event === undefined ? undefined : plausiblyConfirmed(event);
       const aheadBytes = maxBytes(bytesBeyond(publishedLsn, input.endOfWal), strayedBytes(input, slot));
-      const risk = !canTakeOver(here, state) ? 'not_ready' : aheadBytes > 0n ? 'diverged' : 'none';
+      const risk =
+        !canTakeOver(here, state) || entry.atRisk === true
+          ? 'not_ready'
+          : aheadBytes > 0n
+            ? 'diverged'
+            : 'none';
       const why = risk === 'diverged' ? divergedReason(aheadBytes) : reason;
       return {
         slot,

@@ -1,7 +1,7 @@
 import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Promotion } from '../vocabulary/promotion-record.ts';
-import type { EventOrigin, SlotEvent } from '../vocabulary/slot-event.ts';
+import { type EventOrigin, plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { TimelineHistory, TimelineSwitch } from '../vocabulary/timeline-history.ts';
 
@@ -29,15 +29,6 @@ export interface FencePass {
   readonly reachedLsn: Lsn;
   /** True when no transaction had begun since the end of recovery, so that no commit at all lies before `reachedLsn`. */
   readonly clean: boolean;
-}
-
-/**
- * What the consumer of a slot had confirmed, by the newest event. Absent where the event says nothing, and where it says more than
- * the server that published it had: a known fault of clients, by which nothing may be judged.
- */
-export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
-  const confirmed = event.op === 'drop' ? undefined : event.state?.confirmedFlushLsn;
-  return confirmed !== undefined && confirmed <= event.lsn ? confirmed : undefined;
 }
 
 /**

@@ -62,3 +62,12 @@ export const MANIFEST_KEY = '@manifest';
 export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
   return a.epoch === b.epoch && a.seq === b.seq;
 }
+
+/**
+ * What the consumer of a slot had confirmed, by the newest event. Absent where the event says nothing, and where it says more than
+ * the server that published it had: a known fault of clients, by which nothing may be judged.
+ */
+export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
+  const confirmed = event.op === 'drop' ? undefined : event.state?.confirmedFlushLsn;
+  return confirmed !== undefined && confirmed <= event.lsn ? confirmed : undefined;
+}

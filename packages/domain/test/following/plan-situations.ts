@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  type Hold,
   type LocalSlot,
   type Ownership,
   type PlanInput,
@@ -31,23 +32,29 @@ export const pin = {
 
 /** The slots that exist here, by name, each at 0/2000 unless told; `a` on the primary stands at 0/2000 as well. */
 export function local(name: string, over: Partial<LocalSlot> = {}): LocalSlot {
-  return { ...logicalSlot(name), temporary: false, ...over };
+  return { ...logicalSlot(name), temporary: false, active: false, ...over };
 }
 
-/** What the primary has published of a slot. */
+/** What the primary has published of a slot, when all WAL up to 0/9000 was there. */
 export function live(name: string, over: Partial<SlotState> = {}, event: Partial<SlotEvent> = {}): SlotEvent {
-  return slotEvent(name, { seq: 1 }, { state: logicalSlot(name, over), ...event });
+  return slotEvent(name, { seq: 1, lsn: 0x9000 }, { state: logicalSlot(name, over), ...event });
 }
 
 export function owning(over: Partial<Ownership> = {}): Ownership {
-  return { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true, ...over };
+  return {
+    incarnation: { epoch: 1, seq: 1 },
+    lineage: 'first',
+    proven: true,
+    highestLsn: at(0x2000),
+    ...over,
+  };
 }
 
 /** What a plan is made of; the rest is an ordinary healthy standby. */
 export interface Situation extends Partial<Omit<PlanInput, 'desired' | 'ownership' | 'held' | 'policy'>> {
   readonly events?: readonly SlotEvent[];
   readonly owned?: Readonly<Record<string, Ownership>>;
-  readonly holds?: Readonly<Record<string, string>>;
+  readonly holds?: Readonly<Record<string, Hold>>;
   readonly policy?: Partial<PlanPolicy>;
 }
 
@@ -55,9 +62,16 @@ export function planned({ events = [], owned = {}, holds = {}, policy: chosen, .
   const names = events.filter((event) => event.op !== 'drop').map((event) => event.slot);
   return plan({
     desired: new Map(events.map((event) => [event.slot, event])),
+    furthest: new Map(
+      events.flatMap(({ slot, state }) =>
+        state?.confirmedFlushLsn === undefined ? [] : [[slot, state.confirmedFlushLsn]],
+      ),
+    ),
     manifest: manifest(names, { seq: 100 }),
     waiting: new Map(),
     replayLsn: at(0x9000),
+    endOfWal: at(0x9000),
+    limits: {},
     local: [],
     ownership: new Map(Object.entries(owned).map(([name, value]) => [parseSlotName(name), value])),
     probes: new Map(),

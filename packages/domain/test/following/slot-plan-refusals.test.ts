@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Hold } from '@slotcast/domain';
 import { at, slotEvent } from '../event-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 import {
@@ -14,6 +15,10 @@ import {
   type Situation,
   verdictOn,
 } from './plan-situations.ts';
+
+function paused(reason: string, cause: Hold['cause'] = 'passing'): Hold {
+  return { reason, pausing: true, cause };
+}
 
 function obstacle(over: Situation): string {
   const blocked = verdictOn({ events: [live('a')], ...over });
@@ -128,11 +133,11 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
   });
 
   test('a held slot takes no step, not even to give up ownership, and the others go on', () => {
-    const holds = { a: 'creation is under way' };
+    const holds = { a: paused('creation is under way') };
     const ahead = live('a', { confirmedFlushLsn: at(0x2100) });
     const dropped = live('a', {}, { op: 'drop' });
     const situations: [string, Situation][] = [
-      ['blocked', { events: [ahead], owned: mine, local: [local('a')] }],
+      ['lagging', { events: [ahead], owned: mine, local: [local('a')] }],
       ['catching_up', { events: [ahead], owned: mine, probes: probed }],
       ['absent', { events: [dropped], owned: mine, local: [local('a')] }],
       ['absent', { events: [dropped], owned: mine }],
@@ -144,14 +149,19 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
       const held = verdictOn({ ...situation, holds });
       assert.equal(outline(held), expected);
       assert.match(held.reason, /creation is under way/);
-      const other = slotEvent('b', { seq: 2 });
+      const other = slotEvent('b', { seq: 2, lsn: 0x9000 });
       const both = planned({ ...situation, holds, events: [...(situation.events ?? []), other] });
       assert.notEqual(both.verdicts.at(-1)?.action, undefined, expected);
     }
   });
 
   test('a hold without a step to hold back says nothing', () => {
-    const still = { events: [live('a')], owned: mine, local: [local('a')], holds: { a: 'failed before' } };
+    const still = {
+      events: [live('a')],
+      owned: mine,
+      local: [local('a')],
+      holds: { a: paused('failed before') },
+    };
     assert.equal(outline(verdictOn(still)), 'ready');
   });
 });

@@ -85,6 +85,12 @@ const anyOutside: fc.Arbitrary<Happening> = fc.oneof(
   },
   { weight: 1, arbitrary: onSlot('foreign', ({ standby }, name) => standby.addForeign(name)) },
   { weight: 1, arbitrary: onSlot('foreign goes', ({ standby }, name) => standby.removeForeign(name)) },
+  { weight: 1, arbitrary: onSlot('moved by hand', ({ standby }, name) => standby.moveByHand(name)) },
+  { weight: 1, arbitrary: onSlot('made by hand', ({ standby }, name) => standby.makeByHand(name)) },
+  {
+    weight: 3,
+    arbitrary: fc.constant(happening('records', ({ standby }) => standby.writeRecords())),
+  },
   { weight: 1, arbitrary: onSlot('invalidate here', ({ standby }, name) => standby.invalidate(name)) },
   {
     weight: 1,
@@ -253,6 +259,63 @@ describe('a standby that carries out its plans', { timeout: 120_000 }, () => {
       { numRuns: 200 },
     );
   });
+});
+
+describe('a copy that stands beyond the newest event', { timeout: 20_000 }, () => {
+  const [a] = names;
+
+  /** A ready copy; then the primary comes back after a crash with its own slot behind it, and compaction leaves only that. */
+  function afterCrash(recorded: boolean) {
+    assert.ok(a !== undefined);
+    const world = told([]);
+    const { primary, standby } = world;
+    primary.create(a, { databaseOid: SHOP });
+    moveOn(world);
+    if (recorded) {
+      standby.writeRecords();
+    }
+    const before = standby.slots.get(a);
+    primary.restart();
+    primary.write(1000);
+    standby.crash();
+    primary.compact(primary.flushLsn);
+    standby.replayAll();
+    standby.settle();
+    return { before, standby, slot: standby.slots.get(a) };
+  }
+
+  test('stays ready, and is left alone, when only a crash restart took the slot of the primary back', () => {
+    const { before, slot, standby } = afterCrash(true);
+    assert.ok(before !== undefined);
+    assert.equal(slot, before);
+    assert.match(standby.outline()[0] ?? '', /^a: ready/);
+  });
+
+  test('is made again when nothing is left that would tell it from one that was moved by hand', () => {
+    const { slot } = afterCrash(false);
+    assert.equal(slot, undefined);
+  });
+
+  for (const deed of ['moveByHand', 'makeByHand'] as const) {
+    test(`is never ready, is made again, and is ready then: ${deed}`, () => {
+      assert.ok(a !== undefined);
+      const world = told([]);
+      const { primary, standby } = world;
+      primary.create(a, { databaseOid: SHOP });
+      moveOn(world);
+      primary.write(1000);
+      standby.replayAll();
+      const confirmed = standby.slots.get(a)?.confirmedFlushLsn;
+      standby[deed](a);
+      const moved = standby.slots.get(a)?.confirmedFlushLsn;
+      assert.notEqual(moved, confirmed);
+      assert.match(standby.outline()[0] ?? '', /^a: catching_up drop .*somebody moved it or made it anew/);
+      standby.settle();
+      assert.equal(standby.slots.get(a), undefined);
+      moveOn(world);
+      assert.match(standby.outline()[0] ?? '', /^a: ready/);
+    });
+  }
 });
 
 function byText(a: string, b: string): number {

@@ -7,6 +7,7 @@ import {
   type LocalSlot,
   type Lsn,
   lsn,
+  maxLsn,
   minLsn,
   type Ownership,
   type Plan,
@@ -22,22 +23,15 @@ import { firstTimeline } from '../event-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
 import { pin, policy } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
-
-/** A creation that waits for replay to reach the point where decoding may start. */
-interface Creation {
-  readonly consistentPoint: Lsn;
-  readonly database: SlotDatabase;
-  readonly plugin: string;
-}
-
-/** What an operator may change on a standby at any time. */
-interface StandbySettings {
-  maxReplicationSlots: number;
-  syncReplicationSlots: boolean;
-  /** Whether the row of a slot in the making shows already; there is a moment when it does not. */
-  showsCreations: boolean;
-  readonly unwanted: Set<SlotName>;
-}
+import {
+  assertReadyIsSafe,
+  type Creation,
+  makingRow,
+  probeRow,
+  rememberedOwnership,
+  rowOf,
+  type StandbySettings,
+} from './standby-parts.ts';
 
 const ADVANCE_STEP_BYTES = 5000n;
 
@@ -49,6 +43,8 @@ export class StandbyModel {
   replayLsn: Lsn;
   readonly slots = new Map<SlotName, LocalSlot>();
   readonly foreign = new Set<SlotName>();
+  /** Copies that somebody moved or made by hand. */
+  readonly strayed = new Set<SlotName>();
   readonly ownership = new Map<SlotName, Ownership>();
   readonly settings: StandbySettings = {
     maxReplicationSlots: 100,
@@ -85,7 +81,10 @@ export class StandbyModel {
     const fits = this.#used() < this.settings.maxReplicationSlots;
     if (fits && !this.slots.has(name) && !this.ownership.has(name)) {
       this.foreign.add(name);
-      this.slots.set(name, { ...logicalSlot(name, { confirmedFlushLsn: this.replayLsn }), temporary: false });
+      this.slots.set(name, {
+        ...logicalSlot(name, { confirmedFlushLsn: this.replayLsn, active: false }),
+        temporary: false,
+      });
     }
   }
 
@@ -103,6 +102,28 @@ export class StandbyModel {
     }
   }
 
+  /** Somebody reads from a copy, and so moves it. */
+  moveByHand(name: SlotName): void {
+    const slot = this.slots.get(name);
+    if (slot?.confirmedFlushLsn !== undefined && !this.foreign.has(name)) {
+      this.strayed.add(name);
+      this.slots.set(name, { ...slot, confirmedFlushLsn: maxLsn(slot.confirmedFlushLsn, this.replayLsn) });
+    }
+  }
+
+  /** Somebody drops a copy and makes a slot of its name, while the consumer is down. */
+  makeByHand(name: SlotName): void {
+    this.crash();
+    this.moveByHand(name);
+  }
+
+  /** The consumer writes its records, with what has to outlive the events. */
+  writeRecords(): void {
+    for (const [name, ownership] of rememberedOwnership(this, this.desired())) {
+      this.ownership.set(name, ownership);
+    }
+  }
+
   crash(): void {
     this.#probes.clear();
     this.#creations.clear();
@@ -116,7 +137,9 @@ export class StandbyModel {
   run(budget: number): boolean {
     let left = budget;
     for (let idle = 0; idle < 2; ) {
-      const steps = this.#stepsOf(this.plan());
+      const planned = this.plan();
+      assertReadyIsSafe(this, planned, this.#primary);
+      const steps = this.#stepsOf(planned);
       idle = steps.length === 0 ? idle + 1 : 0;
       for (const step of steps) {
         if (left === 0) {
@@ -158,20 +181,28 @@ export class StandbyModel {
   /** Nothing, as long as replay has not reached a manifest. */
   plan(): Plan | undefined {
     this.#finishCreations();
-    const { desired, manifest, waiting } = this.desired();
+    const { desired, furthest, manifest, waiting } = this.desired();
     this.#desired = desired;
     if (manifest === undefined) {
       return undefined;
     }
     return plan({
       desired,
+      furthest,
       manifest,
       waiting,
       replayLsn: this.replayLsn,
+      endOfWal: this.replayLsn,
+      limits: {},
       local: this.#rows(),
       ownership: this.ownership,
       probes: new Map([...this.#probes].map(([database, probe]) => [database, this.#asSeen(probe)])),
-      held: new Map([...this.#creations.keys()].map((name) => [name, 'is being made'])),
+      held: new Map(
+        [...this.#creations.keys()].map((name) => [
+          name,
+          { reason: 'is being made', pausing: true, cause: 'passing' },
+        ]),
+      ),
       unprovenSince: this.#unprovenSince,
       pin,
       maxReplicationSlots: this.settings.maxReplicationSlots,
@@ -255,6 +286,9 @@ export class StandbyModel {
       case 'advance':
         this.#advance(action);
         break;
+      case 'keep':
+        assert.fail('there is no limit on idle slots');
+        break;
       case 'drop':
         this.#drop(action.slot);
         break;
@@ -264,8 +298,15 @@ export class StandbyModel {
   #make(name: SlotName, { database, plugin, consistentPoint }: Creation, twoPhase: boolean): void {
     assert.ok(!this.slots.has(name), `made ${name} where there was one`);
     assert.ok(this.ownership.has(name), `made ${name} before it was owned`);
-    const traits = { ...rowOf(database), plugin, twoPhase, confirmedFlushLsn: consistentPoint };
+    const traits = {
+      ...rowOf(database),
+      plugin,
+      twoPhase,
+      confirmedFlushLsn: consistentPoint,
+      active: false,
+    };
     this.slots.set(name, { ...logicalSlot(name, traits), temporary: false });
+    this.strayed.delete(name);
   }
 
   #advance(action: Extract<SlotAction, { kind: 'advance' }>): void {
@@ -322,15 +363,10 @@ export class StandbyModel {
   }
 
   #rows(): LocalSlot[] {
-    const probes = [...this.#probes.values()].map((probe, index) => {
-      const name = `slotcast_tmp_${index}`;
-      const seen = { confirmedFlushLsn: this.#asSeen(probe).consistentPoint, ...rowOf(probe.database) };
-      return { ...logicalSlot(name, seen), temporary: true };
-    });
-    const creations = [...this.#creations].map(([name, { database, plugin }]) => {
-      const making = { ...rowOf(database), plugin, twoPhase: true, confirmedFlushLsn: undefined };
-      return { ...logicalSlot(name, making), temporary: false };
-    });
+    const probes = [...this.#probes.values()].map((probe, index) =>
+      probeRow(index, probe.database, this.#asSeen(probe)),
+    );
+    const creations = [...this.#creations].map(([name, creation]) => makingRow(name, creation));
     return [...this.slots.values(), ...probes, ...(this.settings.showsCreations ? creations : [])];
   }
 
@@ -344,7 +380,8 @@ export class StandbyModel {
         );
         assert.ok(this.ownership.has(name), `${name} has no owner`);
         const seen = this.#primary.furthestSeen(name, this.replayLsn) ?? 0n;
-        assert.ok(confirmedFlushLsn <= seen || this.#isUnproven(name), `${name} is ahead of its consumer`);
+        const isKnown = this.#isUnproven(name) || this.strayed.has(name);
+        assert.ok(confirmedFlushLsn <= seen || isKnown, `${name} is ahead of its consumer`);
       }
     }
     assert.ok(this.#used() <= this.settings.maxReplicationSlots, 'more slots than the server takes');
@@ -353,8 +390,4 @@ export class StandbyModel {
   #used(): number {
     return this.slots.size + this.#probes.size + this.#creations.size;
   }
-}
-
-function rowOf({ name, oid }: SlotDatabase): Pick<LocalSlot, 'database' | 'databaseOid'> {
-  return { database: name, databaseOid: oid };
 }

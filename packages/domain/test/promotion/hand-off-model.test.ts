@@ -16,6 +16,7 @@ const anyOwnership: fc.Arbitrary<Ownership> = fc.record({
   incarnation: fc.constantFrom({ epoch: 1, seq: 1 }, { epoch: 1, seq: 1 }, { epoch: 1, seq: 9 }),
   lineage: fc.constantFrom('first', 'first', 'first', 'other'),
   proven: fc.constantFrom(true, true, true, false),
+  highestLsn: fc.constantFrom(undefined, at(0x2000), at(0x3000), at(0x5000)),
 });
 
 function anyEvent(name: string): fc.Arbitrary<SlotEvent> {

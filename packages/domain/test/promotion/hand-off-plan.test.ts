@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CANARY_SLOT, type HandOffPlan, type TimelineHistory, timeline } from '@slotcast/domain';
+import {
+  CANARY_SLOT,
+  type HandOffPlan,
+  parseSlotName,
+  type TimelineHistory,
+  timeline,
+} from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
 import { shop } from '../vocabulary-examples.ts';
@@ -76,14 +82,9 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
 
   test('never moves it backwards', () => {
     const here = local('a', { confirmedFlushLsn: at(0x3000) });
-    assert.deepEqual(
-      stepsOf(handOffOf({ events: [confirmed('a', 0x2800)], local: [here], owned: mine })),
-      [],
-    );
-    assert.deepEqual(
-      stepsOf(handOffOf({ events: [confirmed('a', 0x3000)], local: [here], owned: mine })),
-      [],
-    );
+    const owned = { a: owning({ highestLsn: at(0x3000) }) };
+    assert.deepEqual(stepsOf(handOffOf({ events: [confirmed('a', 0x2800)], local: [here], owned })), []);
+    assert.deepEqual(stepsOf(handOffOf({ events: [confirmed('a', 0x3000)], local: [here], owned })), []);
   });
 
   test('does not move it to a position that its server never had', () => {
@@ -144,7 +145,13 @@ describe('a consumer that is ahead of the promoted server', { timeout: 20_000 },
   });
 
   test('loses its slot to quarantine when the fence came too late, does not reach it, or is not wanted', () => {
-    const copy = { slot: 'a', copy: 'a_diverged', database: shop, plugin: 'pgoutput' };
+    const copy = {
+      slot: 'a',
+      copy: 'a_diverged',
+      database: shop,
+      plugin: 'pgoutput',
+      reason: 'its consumer has confirmed WAL that this server never had',
+    };
     for (const over of [
       { passes: unfenced },
       { passes: [] },
@@ -247,5 +254,53 @@ describe('a slot that is not here after a promotion', { timeout: 20_000 }, () =>
   test('is not lost when nobody wanted it here, or when it was invalidated or dropped on the primary', () => {
     assert.deepEqual(handOffOf({ events: [confirmed('a', 0x3000)], wanted: () => false }).lost, []);
     assert.deepEqual(handOffOf({ events: [live('a', { walStatus: 'lost' }), dropped('b')] }).lost, []);
+  });
+});
+
+describe('a slot that did not stand where slotcast put it before the promotion', { timeout: 20_000 }, () => {
+  const events = [confirmed('a', 0x2800)];
+  const owned = { a: owning({ highestLsn: at(0x2800) }) };
+  const stray = local('a', { confirmedFlushLsn: at(0x3000) });
+
+  test('is renamed, and reported as lost with its position and the published one', () => {
+    const plan = handOffOf({ events, local: [stray], owned });
+    assert.deepEqual([stepsOf(plan), plan.ahead], [['quarantine a'], []]);
+    assert.match(plan.lost[0]?.reason ?? '', /at 0\/3000 here.* 0\/2800: somebody.* kept as a_diverged/);
+  });
+
+  test('is reported in the same words when it was renamed already', () => {
+    const renamed = [local('a_diverged', { confirmedFlushLsn: at(0x3000) })];
+    const again = handOffOf({ events, local: renamed, before: [stray], owned });
+    const late = handOffOf({ events, local: renamed, before: undefined, owned });
+    const { lost } = handOffOf({ events, local: [stray], owned });
+    assert.deepEqual([again.lost, late.lost, stepsOf(again), stepsOf(late)], [lost, lost, [], []]);
+  });
+
+  test('is sound when a published position that came late covers it, or one on record', () => {
+    const furthest = new Map([[parseSlotName('a'), at(0x3000)]]);
+    assert.deepEqual(handOffOf({ events, local: [stray], owned, furthest }).lost, []);
+    const recorded = { a: owning({ highestLsn: at(0x3000) }) };
+    assert.deepEqual(handOffOf({ events, local: [stray], owned: recorded }).lost, []);
+  });
+
+  test('is not one that its consumer moved after the promotion', () => {
+    const before = [local('a', { confirmedFlushLsn: at(0x2800) })];
+    const plan = handOffOf({ events, local: [stray], before, owned });
+    assert.deepEqual([stepsOf(plan), plan.lost], [[], []]);
+  });
+
+  test('is reported and left alone when its consumer has come for it, when nobody looked before, or when nothing was recorded', () => {
+    const used = local('a', { confirmedFlushLsn: at(0x6100) });
+    const unrecorded = { a: owning({ highestLsn: undefined }) };
+    for (const situation of [
+      { events, local: [used], before: [stray], owned },
+      { events, local: [stray], before: undefined, owned },
+      { events, local: [stray], owned: unrecorded },
+    ]) {
+      const plan = handOffOf(situation);
+      assert.deepEqual(stepsOf(plan), []);
+      assert.match(plan.lost[0]?.reason ?? '', /left as it is/);
+    }
+    assert.deepEqual(handOffOf({ events, local: [used], before: undefined, owned }).lost, []);
   });
 });

@@ -28,10 +28,12 @@ function handOffInput(situation: HandOffSituation): HandOffInput {
   const { events = [], others = [], owned = {}, told = {}, ...over } = situation;
   return {
     published: new Map(events.map((event) => [event.slot, event])),
+    furthest: new Map(),
     elsewhere: new Map(others.map((event) => [event.slot, event])),
     history: { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: SWITCH }] },
     earlierFences: new Map(),
     local: [],
+    before: situation.local ?? [],
     ownership: new Map(Object.entries(owned).map(([name, value]) => [parseSlotName(name), value])),
     lineage: 'first',
     wanted: () => true,

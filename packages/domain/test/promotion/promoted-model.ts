@@ -30,7 +30,8 @@ export class PromotedModel {
   }
 
   plan(): HandOffPlan {
-    return handOffOf({ ...this.#situation, local: this.slots, earlier: this.#recorded });
+    const before = this.#situation.local ?? [];
+    return handOffOf({ ...this.#situation, before, local: this.slots, earlier: this.#recorded });
   }
 
   /** Carries out a plan, and records it unless a crash comes after `steps` statements. Returns what is reported. */

@@ -27,11 +27,12 @@ function judged(
     readonly here?: LocalSlot | null;
     readonly event?: SlotEvent | null;
     readonly reason?: string;
+    readonly atRisk?: boolean;
   } = {},
 ): readonly SlotPromotionVerdict[] {
-  const { here = local('a'), event = published(0x3000), reason = '' } = over;
+  const { here = local('a'), event = published(0x3000), reason = '', atRisk } = over;
   return judgePromotion({
-    verdicts: [{ slot: a, state, reason }],
+    verdicts: [{ slot: a, state, reason, atRisk }],
     local: here === null ? [] : [here],
     published: new Map(event === null ? [] : [[event.slot, event]]),
     elsewhere: new Map(),
@@ -121,6 +122,11 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     for (const state of readinessStates) {
       assert.equal(riskOf(state), expected[state], state);
     }
+  });
+
+  test('is loss when the plan says that what stands here is at risk, in whatever state', () => {
+    assert.equal(riskOf('blocked', { atRisk: true, reason: 'a limit' }), 'not_ready');
+    assert.equal(riskOf('blocked', { reason: 'a limit' }), 'none');
   });
 
   test('is loss in every state that matters when nothing usable is here', () => {

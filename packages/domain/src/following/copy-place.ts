@@ -1,0 +1,70 @@
+import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import type { LocalSlot } from '../vocabulary/slot-state.ts';
+
+/**
+ * Where a copy stands, against what its subscriber was ever seen to have confirmed. `sound`: not beyond it, so no change is skipped,
+ * whoever moved or made it. `strayed`: beyond it, although all that was published is on record: slotcast did not put it there.
+ * `unexplained`: beyond it, and what was published before is not on record, as for a server's own slots after it was the primary.
+ */
+export type CopyPlace =
+  | { readonly kind: 'sound' }
+  | { readonly kind: 'strayed' | 'unexplained'; readonly position: Lsn; readonly furthest: Lsn | undefined };
+
+/**
+ * Judges where a copy stands. `furthest`: the furthest confirmed position by the events that are known. `recorded`: the same as it was
+ * kept with the ownership, for the events that compaction has removed. restart_lsn counts, too: it is never beyond confirmed_flush_lsn
+ * on a slot that slotcast made.
+ */
+export function judgePlace(
+  local: LocalSlot,
+  known: { readonly furthest: Lsn | undefined; readonly recorded: Lsn | undefined },
+): CopyPlace {
+  const furthest = later(known.furthest, known.recorded);
+  const position = later(local.confirmedFlushLsn, local.restartLsn);
+  if (position === undefined || (furthest !== undefined && position <= furthest)) {
+    return { kind: 'sound' };
+  }
+  return { kind: known.recorded === undefined ? 'unexplained' : 'strayed', position, furthest };
+}
+
+/**
+ * The ownership of a copy with what has to outlive the events. Only where the copy is sound: the past of one that is not stays unknown.
+ * Nothing beyond replay, because this server may still leave its timeline at any later point, and follow another.
+ */
+export function rememberFurthest(
+  owned: Ownership,
+  local: LocalSlot,
+  known: { readonly furthest: Lsn | undefined; readonly replayLsn: Lsn },
+): Ownership {
+  const { furthest, replayLsn } = known;
+  const place = judgePlace(local, { furthest, recorded: owned.highestLsn });
+  if (furthest === undefined || place.kind !== 'sound') {
+    return owned;
+  }
+  const here = later(local.confirmedFlushLsn, replayLsn) ?? replayLsn;
+  const reached = minLsn(furthest, here);
+  return owned.highestLsn !== undefined && owned.highestLsn >= reached
+    ? owned
+    : { ...owned, highestLsn: reached };
+}
+
+/** Why such a copy is not to be used; empty for a sound one. */
+export function describePlace(place: CopyPlace): string {
+  switch (place.kind) {
+    case 'sound':
+      return '';
+    case 'strayed':
+      return `it stands at ${formatLsn(place.position)} here, and its consumer on the primary was never seen to confirm more than ${seen(place.furthest)}: somebody moved it or made it anew on this server, and the changes between would be skipped`;
+    case 'unexplained':
+      return `it stands at ${formatLsn(place.position)} here, and it is not on record that its consumer confirmed that (${seen(place.furthest)} was seen)`;
+  }
+}
+
+function seen(furthest: Lsn | undefined): string {
+  return furthest === undefined ? 'nothing' : formatLsn(furthest);
+}
+
+function later(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : maxLsn(a, b);
+}

@@ -1,0 +1,37 @@
+import type { ReadinessState } from '../vocabulary/node-status.ts';
+import type { Subject } from './plan-input.ts';
+import { type SlotVerdict, verdict } from './slot-verdict.ts';
+
+/** Why the next step of a slot is not taken now, or failed when it was taken last. */
+export interface Hold {
+  readonly reason: string;
+  /** No step may be taken: one is under way, or the pause after an error is not over. */
+  readonly pausing: boolean;
+  /** `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. */
+  readonly cause: 'passing' | 'person' | 'missing_wal';
+}
+
+/**
+ * A slot that pauses gets no step at all: giving up ownership, too, would leave a slot whose creation is under way without an owner. What
+ * a person has to fix shows as long as it fails, not only in the pauses.
+ */
+export function withHold(held: Hold | undefined, subject: Subject, planned: SlotVerdict): SlotVerdict {
+  if (held === undefined || planned.action === undefined || (!held.pausing && held.cause !== 'person')) {
+    return planned;
+  }
+  const reason = planned.reason === '' ? held.reason : `${planned.reason}; ${held.reason}`;
+  const next = held.pausing ? undefined : planned.action;
+  return {
+    ...verdict(subject, heldState(held, subject, planned.state), reason, next),
+    atRisk: planned.atRisk,
+  };
+}
+
+/** A slot that stands here and is not safe to use keeps the state that says so. */
+function heldState(held: Hold, subject: Subject, planned: ReadinessState): ReadinessState {
+  if (planned === 'ready' || planned === 'lagging') {
+    return held.cause === 'person' ? 'blocked' : 'lagging';
+  }
+  const isToBeMade = planned === 'catching_up' && subject.local === undefined;
+  return isToBeMade && held.cause === 'person' ? 'blocked' : planned;
+}

@@ -1,0 +1,60 @@
+import { describePlace, judgePlace } from '../following/copy-place.ts';
+import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { quarantineName } from './quarantine-name.ts';
+
+type Slots = ReadonlyMap<SlotName, LocalSlot>;
+
+/** A slot of slotcast's that somebody moved or made anew while its server was a standby. */
+export interface StrayCopy {
+  readonly reason: string;
+  /** The slot, where it is to be renamed. */
+  readonly quarantine: LocalSlot | undefined;
+}
+
+/**
+ * Finds out whether an owned slot of a promoted server stood beyond all that its subscriber was seen to have confirmed: the changes
+ * between would never arrive. What counts is where it stood in recovery, because since then its subscriber may have come and moved it. Where
+ * nobody looked then, or what was published is not on record, the subscriber may have confirmed that itself: such a slot is reported and
+ * left as it is.
+ */
+export function findStray(
+  name: SlotName,
+  slots: { readonly local: Slots; readonly before: Slots | undefined },
+  known: {
+    readonly owned: Ownership;
+    readonly furthest: Lsn | undefined;
+    /** What the hand-off itself moves the slot to. */
+    readonly marks: readonly Lsn[];
+    readonly switchLsn: Lsn;
+  },
+): StrayCopy | undefined {
+  const { owned, marks, switchLsn } = known;
+  const furthest = marks.reduce<Lsn | undefined>((most, mark) => maxLsn(most ?? mark, mark), known.furthest);
+  const here = slots.local.get(name);
+  const renamed = here === undefined ? slots.local.get(quarantineName(name)) : undefined;
+  const found = here ?? renamed;
+  const stood = slots.before === undefined ? found : slots.before.get(name);
+  if (found?.type !== 'logical' || isInvalidated(found) || stood === undefined) {
+    return undefined;
+  }
+  const place = judgePlace(stood, { furthest, recorded: owned.highestLsn });
+  if (place.kind === 'sound' || place.position > switchLsn) {
+    return undefined;
+  }
+  const isUntouched = here !== undefined && (here.confirmedFlushLsn ?? switchLsn) <= switchLsn;
+  const isKnown = slots.before !== undefined && place.kind === 'strayed';
+  const isRenamed = renamed !== undefined || (isKnown && isUntouched);
+  return {
+    reason: `${describePlace(place)}. ${adviceFor(name, isRenamed)}`,
+    quarantine: isRenamed ? here : undefined,
+  };
+}
+
+function adviceFor(name: SlotName, isRenamed: boolean): string {
+  return isRenamed
+    ? `It is kept as ${quarantineName(name)}: let its consumer start over with a new slot`
+    : 'It was left as it is, because its consumer may have confirmed that itself: see whether it misses changes';
+}

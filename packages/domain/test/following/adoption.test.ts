@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type AdoptionVerdict,
+  judgeAdoption,
+  type LocalSlot,
+  type Lsn,
+  parseSlotName,
+} from '@slotcast/domain';
+import { at, manifest } from '../event-examples.ts';
+import { live, local, owning } from './plan-situations.ts';
+
+/** A slot that slotcast did not make, at `position`, when the primary's stands at 0/2000. */
+function adopted(
+  position: number,
+  over: { furthest?: Lsn; slot?: Partial<LocalSlot> } = {},
+): AdoptionVerdict {
+  return judgeAdoption({
+    slot: parseSlotName('a'),
+    local: local('a', { confirmedFlushLsn: at(position), ...over.slot }),
+    event: live('a'),
+    furthest: over.furthest ?? at(0x2000),
+    manifest: manifest(['a'], { seq: 100 }),
+    owned: undefined,
+  });
+}
+
+function refusal(verdict: AdoptionVerdict): string {
+  return verdict.kind === 'refuse' ? verdict.reason : '';
+}
+
+describe('the adoption of a slot', { timeout: 20_000 }, () => {
+  test('records that its position was published', () => {
+    assert.deepEqual(adopted(0x1800), { kind: 'adopt', ownership: owning({ highestLsn: at(0x1800) }) });
+  });
+
+  test('is refused beyond what its consumer was ever seen to confirm, with both positions', () => {
+    assert.match(refusal(adopted(0x2001)), /stands at 0\/2001 here.* has confirmed 0\/2000/);
+  });
+
+  test('is not refused because a crash restart took the primary back', () => {
+    assert.equal(adopted(0x3000, { furthest: at(0x3000) }).kind, 'adopt');
+  });
+
+  test('is refused while another program uses it', () => {
+    assert.match(refusal(adopted(0x1800, { slot: { active: true } })), /another program uses a/);
+  });
+});

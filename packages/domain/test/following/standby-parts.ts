@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import {
+  type LocalSlot,
+  type Lsn,
+  type Ownership,
+  type Plan,
+  type Probe,
+  rememberFurthest,
+  type SettledBacklog,
+  type SlotDatabase,
+  type SlotName,
+  sameIncarnation,
+} from '@slotcast/domain';
+import { logicalSlot } from '../vocabulary-examples.ts';
+import type { PrimaryModel } from './primary-model.ts';
+
+/** A creation that waits for replay to reach the point where decoding may start. */
+export interface Creation {
+  readonly consistentPoint: Lsn;
+  readonly database: SlotDatabase;
+  readonly plugin: string;
+}
+
+/** What an operator may change on a standby at any time. */
+export interface StandbySettings {
+  maxReplicationSlots: number;
+  syncReplicationSlots: boolean;
+  /** Whether the row of a slot in the making shows already; there is a moment when it does not. */
+  showsCreations: boolean;
+  readonly unwanted: Set<SlotName>;
+}
+
+/** What outlives a crash of the consumer. */
+interface Lasting {
+  readonly replayLsn: Lsn;
+  readonly slots: ReadonlyMap<SlotName, LocalSlot>;
+  readonly ownership: ReadonlyMap<SlotName, Ownership>;
+}
+
+export function rowOf({ name, oid }: SlotDatabase): Pick<LocalSlot, 'database' | 'databaseOid'> {
+  return { database: name, databaseOid: oid };
+}
+
+/** A database's temporary slot. */
+export function probeRow(index: number, database: SlotDatabase, seen: Probe): LocalSlot {
+  const traits = { confirmedFlushLsn: seen.consistentPoint, ...rowOf(database) };
+  return { ...logicalSlot(`slotcast_tmp_${index}`, traits), temporary: true };
+}
+
+/** A two_phase slot that still looks for its starting point. */
+export function makingRow(name: SlotName, { database, plugin }: Creation): LocalSlot {
+  const making = { ...rowOf(database), plugin, twoPhase: true, confirmedFlushLsn: undefined };
+  return { ...logicalSlot(name, making), temporary: false };
+}
+
+/** Ownership as the consumer records it for the slots that the newest events are about. */
+export function rememberedOwnership(
+  standby: Lasting,
+  { desired, furthest, manifest }: SettledBacklog,
+): (readonly [SlotName, Ownership])[] {
+  return [...standby.ownership].flatMap(([name, owned]) => {
+    const event = desired.get(name);
+    const slot = standby.slots.get(name);
+    const isOfEvent =
+      owned.lineage === manifest?.lineage &&
+      event !== undefined &&
+      sameIncarnation(owned.incarnation, event.incarnation);
+    const known = { furthest: furthest.get(name), replayLsn: standby.replayLsn };
+    return isOfEvent && slot !== undefined ? [[name, rememberFurthest(owned, slot, known)] as const] : [];
+  });
+}
+
+/** A slot that is said to be able to take over never skips what its consumer has not confirmed. */
+export function assertReadyIsSafe(standby: Lasting, planned: Plan | undefined, primary: PrimaryModel): void {
+  for (const { slot, state } of planned?.verdicts ?? []) {
+    const here = standby.slots.get(slot)?.confirmedFlushLsn;
+    if ((state === 'ready' || state === 'lagging') && standby.ownership.has(slot) && here !== undefined) {
+      const furthest = primary.furthestSeen(slot, primary.flushLsn) ?? 0n;
+      assert.ok(here <= furthest, `${slot} is ${state} at ${here}, and its consumer confirmed ${furthest}`);
+    }
+  }
+}

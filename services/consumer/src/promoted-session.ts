@@ -1,0 +1,16 @@
+import type { LocalSlot, SystemIdentifier } from '@slotcast/domain';
+import type { LogWriter } from '@slotcast/event-log';
+import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
+
+/** What a session leaves to the hand-off of its server's slots. */
+export interface PromotedSession {
+  readonly feed: SlotsFeed;
+  readonly directory: NodeDirectory;
+  readonly writer: LogWriter;
+  readonly systemIdentifier: SystemIdentifier;
+  readonly serverVersion: number;
+  /** The server's slots at the last look while it was in recovery. */
+  readonly slotsBefore: readonly LocalSlot[] | undefined;
+  readonly drain: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
