@@ -1,13 +1,28 @@
 /** Nothing came back in time. */
-class DeadlineError extends Error {
+export class DeadlineError extends Error {
   override readonly name = 'DeadlineError';
 }
 
-/** Waits for a promise, but no longer than that: then throws a DeadlineError, and what the promise gives is ignored. */
-export async function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+/**
+ * Waits for a promise, but no longer than that: then throws a DeadlineError, and what the promise gives is ignored. `lastFailure` tells
+ * what was the matter until then, if anything is known.
+ */
+export async function withDeadline<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  lastFailure: () => Error | undefined = () => undefined,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineError(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(() => {
+      const cause = lastFailure();
+      const late = `no answer within ${Math.round(timeoutMs)} ms`;
+      reject(
+        cause === undefined
+          ? new DeadlineError(late)
+          : new DeadlineError(`${late}; the last connection that failed: ${cause.message}`, { cause }),
+      );
+    }, timeoutMs);
   });
   try {
     return await Promise.race([promise, deadline]);

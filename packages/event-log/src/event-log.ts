@@ -83,6 +83,12 @@ export interface EventLog {
    * then ask.
    */
   endOffset(topic: string): Promise<bigint>;
+  /**
+   * The offset behind all that is written, whether its transaction has ended or not: who has read to it has seen every record that anybody
+   * had committed before the call. A reader gets there only when the transactions that are open now have ended, which those of a
+   * writer that died do when their timeout is over: 10 s for one of this package.
+   */
+  writtenEnd(topic: string): Promise<bigint>;
   /** Starts reading at `from` or, with `beginning`, at the oldest record. */
   read(topic: string, from: bigint | 'beginning'): Promise<LogReader>;
   /** Fences every earlier writer of the same transactional id and aborts its open transaction. */

@@ -1,3 +1,4 @@
+export { BootstrapServers } from './bootstrap-servers.ts';
 export * from './event-log.ts';
 export type { KafkaLogger, KafkaLogLevel, KafkaLogOptions } from './kafka-client.ts';
 export { describeKafkaFailure, type KafkaFailure, type KafkaFailureType } from './kafka-error.ts';

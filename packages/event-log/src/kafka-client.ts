@@ -1,4 +1,8 @@
 import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
+import { BootstrapServers } from './bootstrap-servers.ts';
+import { toKafkajs } from './broker-address.ts';
+import { ClientSockets } from './client-sockets.ts';
+import { withDeadline } from './deadline.ts';
 import { applyKafkajsPatches } from './kafkajs-patches.ts';
 
 export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -30,28 +34,43 @@ export interface KafkaLogOptions {
 
 /** The settings and the connection factory that all parts of the adapter share. */
 export interface KafkaContext {
-  readonly client: Kafka;
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly logger: KafkaLogger;
   readonly operationTimeoutMs: number;
   readonly readerDeadlineMs: number;
+  /**
+   * A client for one purpose, whose connections end with it. kafkajs keeps an entry for every consumer group that a client has had, so
+   * that one client for all would grow for ever.
+   */
+  readonly newClient: () => KafkaClient;
   /** By topic, the end that this process itself has committed; see `endOffset`. */
   readonly committedEnds: Map<string, bigint>;
   /** By transactional id, the last claim that was begun; a later one must not overtake it. */
   readonly claims: Map<string, Promise<void>>;
 }
 
-const REQUEST_TIMEOUT_MS = 10_000;
+/** One kafkajs client with its connections. */
+export interface KafkaClient {
+  readonly kafka: Kafka;
+  readonly sockets: ClientSockets;
+}
 
-/** Makes the client; connects to nothing yet. */
+const DISCONNECT_TIMEOUT_MS = 15_000;
+/** For what a broker may need time for: an append to all replicas, the end of a transaction. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** kafkajs' own limit for a connection is only there for the case that the one of ClientSockets does not come. */
+const SPARE_MS = 500;
+
+/** Makes the context; connects to nothing yet. */
 export function createKafkaContext(options: KafkaLogOptions): KafkaContext {
   applyKafkajsPatches();
-  const { logger } = options;
-  const client = new Kafka({
-    clientId: options.clientId,
-    brokers: [...options.brokers],
-    connectionTimeout: options.connectionTimeoutMs ?? 3_000,
+  const { logger, clientId } = options;
+  const connectTimeoutMs = options.connectionTimeoutMs ?? 3_000;
+  const servers = new BootstrapServers(options.brokers);
+  const config: Omit<KafkaConfig, 'brokers'> = {
+    clientId,
+    connectionTimeout: connectTimeoutMs + SPARE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, multiplier: 2, factor: 0.2, retries: 8 },
     logLevel: logLevel.WARN,
@@ -62,27 +81,35 @@ export function createKafkaContext(options: KafkaLogOptions): KafkaContext {
     },
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
     ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
-  });
+  };
   return {
-    client,
     brokers: options.brokers,
-    clientId: options.clientId,
+    clientId,
     logger,
     operationTimeoutMs: options.operationTimeoutMs ?? 12_000,
     readerDeadlineMs: options.readerDeadlineMs ?? 600_000,
+    newClient: () => {
+      const sockets = new ClientSockets(servers, connectTimeoutMs);
+      // One at a time, as kafkajs asks again for each attempt; with none it gives up at once.
+      const brokers = (): string[] => (sockets.isUsable ? [toKafkajs(servers.next())] : []);
+      return { kafka: new Kafka({ ...config, brokers, socketFactory: sockets.create }), sockets };
+    },
     committedEnds: new Map(),
     claims: new Map(),
   };
 }
 
-/** Closes the connections of a client that nobody waits for any more. */
+/** Closes the connections of a client that nobody waits for any more: in order after `pending`, and in the end at all events. */
 export function disconnectLater(
   context: KafkaContext,
-  client: { disconnect(): Promise<void> },
+  { sockets }: KafkaClient,
+  part: { disconnect(): Promise<void> },
   pending: Promise<unknown> = Promise.resolve(),
 ): void {
-  const close = (): Promise<void> => client.disconnect();
-  pending.then(close, close).catch((error: unknown) => {
-    context.logger('debug', 'Kafka connection did not close in order', { error: String(error) });
-  });
+  const close = (): Promise<void> => part.disconnect();
+  withDeadline(pending.then(close, close), DISCONNECT_TIMEOUT_MS)
+    .catch((error: unknown) => {
+      context.logger('debug', 'Kafka connection did not close in order', { error: String(error) });
+    })
+    .finally(() => sockets.abandon(new Error('this client is closed')));
 }

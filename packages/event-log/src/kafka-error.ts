@@ -1,3 +1,6 @@
+import { DeadlineError } from './deadline.ts';
+import { LogUnavailableError } from './log-error.ts';
+
 /** What Kafka or kafkajs said about a failure, with the remedy for it. */
 export interface KafkaFailure {
   readonly type: KafkaFailureType;
@@ -6,7 +9,14 @@ export interface KafkaFailure {
   readonly remedy: string;
 }
 
-export type KafkaFailureType = 'fenced' | 'refused' | 'unknown_topic' | 'out_of_range' | 'unavailable';
+/** `refused` and `unsuitable` need a person: a permission, a password; another name or setting of a topic. */
+export type KafkaFailureType =
+  | 'fenced'
+  | 'refused'
+  | 'unsuitable'
+  | 'unknown_topic'
+  | 'out_of_range'
+  | 'unavailable';
 
 interface Row {
   readonly matches: RegExp;
@@ -14,7 +24,17 @@ interface Row {
   readonly remedy: string;
 }
 
-/** By error type of the Kafka protocol or name of the kafkajs error; the first row that matches counts. */
+/** There is no topic of the name, as far as the brokers know. */
+export class UnknownTopicError extends Error {
+  override readonly name = 'UnknownTopicError';
+}
+
+/** A transaction of another writer does not end. */
+export class HeldBackError extends Error {
+  override readonly name = 'HeldBackError';
+}
+
+/** By error type of the Kafka protocol, code of the system, or name of the error; the first row that matches counts. */
 const rows: readonly Row[] = [
   {
     matches: /^(INVALID_PRODUCER_EPOCH|PRODUCER_FENCED|47|90)$/,
@@ -30,25 +50,29 @@ const rows: readonly Row[] = [
   {
     matches: /^GROUP_AUTHORIZATION_FAILED$/,
     type: 'refused',
-    remedy: 'grant READ on consumer groups that begin with the client id',
+    remedy:
+      'grant this user Read, Describe and Delete on the consumer groups whose names begin with KAFKA_CLIENT_ID',
   },
   {
     matches: /^TRANSACTIONAL_ID_AUTHORIZATION_FAILED$/,
     type: 'refused',
-    remedy: 'grant WRITE and DESCRIBE on the transactional id',
+    remedy:
+      'grant this user Write and Describe on the transactional ids that begin with "slotcast.<SLOTCAST_CLUSTER>."',
   },
   {
     matches: /^TOPIC_AUTHORIZATION_FAILED$/,
     type: 'refused',
-    remedy: 'grant READ, WRITE, DESCRIBE and DESCRIBE_CONFIGS on the topic',
+    remedy:
+      'grant this user Read, Write, Describe and DescribeConfigs on the topic, and Create where "slotcast topic create" runs',
   },
   {
     matches: /^CLUSTER_AUTHORIZATION_FAILED$/,
     type: 'refused',
-    remedy: 'grant CREATE on the topic, or let an administrator create it',
+    remedy: 'grant this user Create on the topic, or let an administrator create it',
   },
   {
-    matches: /^(UNKNOWN_TOPIC_OR_PARTITION|KafkaJSMetadataNotLoaded|KafkaJSTopicMetadataNotLoaded)$/,
+    matches:
+      /^(UNKNOWN_TOPIC_OR_PARTITION|UnknownTopicError|KafkaJSMetadataNotLoaded|KafkaJSTopicMetadataNotLoaded)$/,
     type: 'unknown_topic',
     remedy: 'create the topic with "slotcast topic create"',
   },
@@ -56,6 +80,12 @@ const rows: readonly Row[] = [
     matches: /^(OFFSET_OUT_OF_RANGE|KafkaJSOffsetOutOfRange)$/,
     type: 'out_of_range',
     remedy: 'find out who deleted, recreated or truncated the topic',
+  },
+  {
+    matches: /^HeldBackError$/,
+    type: 'unavailable',
+    remedy:
+      'find the writer whose transaction is open (kafka-transactions.sh find-hanging), and stop it or abort the transaction',
   },
   {
     matches: /^(MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE)$/,
@@ -68,9 +98,16 @@ const rows: readonly Row[] = [
     remedy: 'bring the missing brokers back',
   },
   {
-    matches: /^(INVALID_TOPIC_EXCEPTION|INVALID_CONFIG|POLICY_VIOLATION)$/,
-    type: 'unavailable',
-    remedy: "check the topic's name and settings against what these brokers allow",
+    matches: /^(INVALID_CONFIG|POLICY_VIOLATION|44)$/,
+    type: 'unsuitable',
+    remedy:
+      'leave a setting that these brokers do not take to their default with "slotcast topic create --without <setting>", or change their policy',
+  },
+  {
+    matches: /^INVALID_TOPIC_EXCEPTION$/,
+    type: 'unsuitable',
+    remedy:
+      'choose another SLOTCAST_CLUSTER or SLOTCAST_TOPIC_PREFIX on every node: for Kafka names that differ only in "." and "_" are the same',
   },
   {
     matches: /^(ERR_SSL|ERR_TLS|EPROTO|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_)/,
@@ -82,6 +119,27 @@ const rows: readonly Row[] = [
     type: 'unavailable',
     remedy: 'ask for no more replicas than there are brokers',
   },
+  {
+    matches: /^(ENOTFOUND|EAI_AGAIN)$/,
+    type: 'unavailable',
+    remedy: 'check the names of hosts in KAFKA_BOOTSTRAP_SERVERS and in advertised.listeners of the brokers',
+  },
+  {
+    matches: /^ECONNREFUSED$/,
+    type: 'unavailable',
+    remedy:
+      'check that the brokers run, and that KAFKA_BOOTSTRAP_SERVERS and their advertised.listeners name them',
+  },
+  {
+    matches: /^ETIMEDOUT$/,
+    type: 'unavailable',
+    remedy: 'look at the broker that does not answer, and at firewalls in between',
+  },
+  {
+    matches: /^(ECONNRESET|KafkaJSConnectionClosedError)$/,
+    type: 'unavailable',
+    remedy: 'check that the brokers run, and that KAFKA_SECURITY_PROTOCOL says what their listener speaks',
+  },
 ];
 
 const UNAVAILABLE_REMEDY =
@@ -90,19 +148,29 @@ const UNAVAILABLE_REMEDY =
 /** Classifies an error of kafkajs by the innermost cause that the table knows. */
 export function describeKafkaFailure(error: unknown): KafkaFailure {
   const chain = causesOf(error);
+  // What was going on when the time was over is no more than a hint, which is in the text.
+  const late = chain.find((cause) => cause instanceof DeadlineError);
   for (const cause of chain) {
     const row = rows.find(({ matches }) => labelsOf(cause).some((label) => matches.test(label)));
     if (row !== undefined) {
-      return { type: row.type, text: textOf(cause), remedy: row.remedy };
+      return { type: row.type, text: textOf(late ?? cause), remedy: row.remedy };
     }
   }
-  return { type: 'unavailable', text: textOf(chain[0]), remedy: UNAVAILABLE_REMEDY };
+  return { type: 'unavailable', text: textOf(late ?? chain[0]), remedy: UNAVAILABLE_REMEDY };
 }
 
-/** One sentence for people: what was tried, on what, what Kafka said, what to do. */
+/** For people: what was tried, on what, what Kafka said. */
 export function failureMessage(attempt: string, brokers: readonly string[], error: unknown): string {
-  const { text, remedy } = describeKafkaFailure(error);
-  return `could not ${attempt} at ${brokers.join(',')}: ${text}; ${remedy}`;
+  return `could not ${attempt} at ${brokers.join(',')}: ${describeKafkaFailure(error).text}`;
+}
+
+/** The error of this package for a call that failed. What to do about it tells `describeKafkaFailure`. */
+export function unavailable(
+  attempt: string,
+  brokers: readonly string[],
+  error: unknown,
+): LogUnavailableError {
+  return new LogUnavailableError(failureMessage(attempt, brokers, error), { cause: error });
 }
 
 /** An error and everything that it was caused by, the innermost first. */

@@ -5,11 +5,14 @@ import {
   describeTopic,
   type TopicOffsets,
   topicOffsets,
+  untilKnown,
+  writtenOffsets,
 } from './kafka-admin.ts';
 import { createKafkaContext, type KafkaContext, type KafkaLogOptions } from './kafka-client.ts';
+import { UnknownTopicError, unavailable } from './kafka-error.ts';
 import { describeChange, KafkaReader } from './kafka-reader.ts';
 import { claimKafkaWriter } from './kafka-writer.ts';
-import { LogUnavailableError, TopicRecreatedError } from './log-error.ts';
+import { TopicRecreatedError } from './log-error.ts';
 
 /**
  * A commit is acknowledged some milliseconds before its control record is written and the last stable offset moves. An
@@ -29,6 +32,7 @@ export function createKafkaLog(options: KafkaLogOptions): EventLog {
 class KafkaLog implements EventLog {
   readonly #context: KafkaContext;
   readonly #open = new Set<LogReader | LogWriter>();
+  readonly #forget = (ended: LogReader | LogWriter): boolean => this.#open.delete(ended);
   /** Known from the first answer; another one later means other brokers at the same addresses. */
   #clusterId: string | undefined;
 
@@ -66,6 +70,11 @@ class KafkaLog implements EventLog {
     }
   }
 
+  async writtenEnd(topic: string): Promise<bigint> {
+    const { high } = await this.#existing(topic, writtenOffsets);
+    return high;
+  }
+
   async read(topic: string, from: bigint | 'beginning'): Promise<LogReader> {
     const offsets = await this.#offsetsOf(topic);
     const clusterId = this.#clusterId ?? offsets.clusterId;
@@ -75,13 +84,13 @@ class KafkaLog implements EventLog {
     if (change !== undefined) {
       throw new TopicRecreatedError(change);
     }
-    const reader = new KafkaReader(this.#context, { topic, position, clusterId });
+    const reader = new KafkaReader(this.#context, { topic, position, clusterId }, this.#forget);
     this.#open.add(reader);
     return reader;
   }
 
   async claim(transactionalId: string): Promise<LogWriter> {
-    const writer = await claimKafkaWriter(this.#context, transactionalId);
+    const writer = await claimKafkaWriter(this.#context, transactionalId, this.#forget);
     this.#open.add(writer);
     return writer;
   }
@@ -92,13 +101,15 @@ class KafkaLog implements EventLog {
     await Promise.all(open.map((part) => part.close()));
   }
 
-  async #offsetsOf(topic: string): Promise<TopicOffsets> {
-    const offsets = await topicOffsets(this.#context, topic);
+  #offsetsOf(topic: string): Promise<TopicOffsets> {
+    return this.#existing(topic, topicOffsets);
+  }
+
+  async #existing(topic: string, ask: typeof topicOffsets): Promise<TopicOffsets> {
+    const offsets = await untilKnown(() => ask(this.#context, topic));
     if (offsets === undefined) {
-      const brokers = this.#context.brokers.join(',');
-      throw new LogUnavailableError(
-        `topic ${topic} does not exist at ${brokers}: create it with "slotcast topic create"`,
-      );
+      const missing = new UnknownTopicError('it does not exist');
+      throw unavailable(`find topic ${topic}`, this.#context.brokers, missing);
     }
     return offsets;
   }

@@ -4,7 +4,7 @@ import { withDeadline } from './deadline.ts';
 import type { LogBatch, LogReader, LogRecord } from './event-log.ts';
 import { deleteGroup, type TopicOffsets, topicOffsets } from './kafka-admin.ts';
 import type { KafkaContext, KafkaLogLevel } from './kafka-client.ts';
-import { describeKafkaFailure, failureMessage } from './kafka-error.ts';
+import { describeKafkaFailure, failureMessage, unavailable } from './kafka-error.ts';
 import { KafkaSession } from './kafka-session.ts';
 import { LogUnavailableError, TopicRecreatedError } from './log-error.ts';
 import { WakeUp } from './wake-up.ts';
@@ -47,12 +47,13 @@ export class KafkaReader implements LogReader {
   /** Resolves with false when what the current session fetches must not be taken. */
   #verifying: Promise<boolean> | undefined;
 
-  constructor(context: KafkaContext, start: KafkaReaderStart) {
+  /** `onEnd` is called when the reader reads no more. */
+  constructor(context: KafkaContext, start: KafkaReaderStart, onEnd: (reader: LogReader) => void) {
     this.#context = context;
     this.#start = start;
     this.#position = start.position;
     this.#fetched = start.position;
-    this.#finished = this.#keepReading();
+    this.#finished = this.#keepReading().finally(() => onEnd(this));
   }
 
   get position(): bigint {
@@ -211,17 +212,17 @@ export class KafkaReader implements LogReader {
       return error;
     }
     const { type } = describeKafkaFailure(error);
+    const { brokers, readerDeadlineMs } = this.#context;
     const attempt = `read topic ${this.#start.topic} from offset ${this.#fetched}`;
-    const message = failureMessage(attempt, this.#context.brokers, error);
     if (type === 'out_of_range') {
-      return new TopicRecreatedError(message, { cause: error });
+      return new TopicRecreatedError(failureMessage(attempt, brokers, error), { cause: error });
     }
     if (type === 'refused') {
-      return new LogUnavailableError(message, { cause: error });
+      return unavailable(attempt, brokers, error);
     }
     const silentMs = Math.round(performance.now() - this.#answeredAt);
-    return silentMs > this.#context.readerDeadlineMs
-      ? new LogUnavailableError(`${message} (given up after ${silentMs} ms)`, { cause: error })
+    return silentMs > readerDeadlineMs
+      ? unavailable(`${attempt} for ${silentMs} ms`, brokers, error)
       : undefined;
   }
 
@@ -253,6 +254,8 @@ export class KafkaReader implements LogReader {
         group: session.groupId,
         error: asError(error).message,
       });
+    } finally {
+      session.abandon();
     }
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload, IHeaders, KafkaMessage } from 'kafkajs';
 import type { LogBatch, LogRecord } from './event-log.ts';
-import type { KafkaContext } from './kafka-client.ts';
+import type { KafkaClient, KafkaContext } from './kafka-client.ts';
 
 /** What a session tells the reader that owns it. */
 export interface SessionListener {
@@ -31,6 +31,7 @@ export class KafkaSession {
   readonly groupId: string;
   /** Resolves with the reason when the session has failed. */
   readonly failed: Promise<Error>;
+  readonly #client: KafkaClient;
   readonly #consumer: Consumer;
   readonly #topic: string;
   readonly #listener: SessionListener;
@@ -49,7 +50,8 @@ export class KafkaSession {
     this.failed = new Promise((resolve) => {
       this.#resolveFailed = resolve;
     });
-    this.#consumer = context.client.consumer({
+    this.#client = context.newClient();
+    this.#consumer = this.#client.kafka.consumer({
       groupId: this.groupId,
       allowAutoTopicCreation: false,
       minBytes: 1,
@@ -107,6 +109,12 @@ export class KafkaSession {
     // A consumer that is told to disconnect while it starts would go on starting, and run for ever.
     await this.#started;
     await this.#consumer.disconnect();
+    this.abandon();
+  }
+
+  /** Ends its connections without a word to the brokers. */
+  abandon(): void {
+    this.#client.sockets.abandon(new Error('this session is over'));
   }
 
   #onJoin(): void {

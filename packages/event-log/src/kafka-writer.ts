@@ -1,9 +1,10 @@
 import { type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
+import { asError } from './as-error.ts';
 import { withDeadline } from './deadline.ts';
 import type { LogWriter, NewRecord } from './event-log.ts';
-import { disconnectLater, type KafkaContext } from './kafka-client.ts';
-import { describeKafkaFailure, failureMessage } from './kafka-error.ts';
-import { LogUnavailableError, OutcomeUnknownError, WriterFencedError } from './log-error.ts';
+import { disconnectLater, type KafkaClient, type KafkaContext } from './kafka-client.ts';
+import { describeKafkaFailure, failureMessage, unavailable } from './kafka-error.ts';
+import { OutcomeUnknownError, WriterFencedError } from './log-error.ts';
 
 /** How long the transaction of a writer that died may keep readers from going on. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
@@ -22,9 +23,14 @@ const RECORD_OVERHEAD_BYTES = 32;
  */
 const producerRetry = { initialRetryTime: 5, maxRetryTime: 50, multiplier: 1.2, factor: 0.1, retries: 50 };
 
-/** Fences every earlier writer of the transactional id. Throws a LogUnavailableError. */
-export async function claimKafkaWriter(context: KafkaContext, transactionalId: string): Promise<LogWriter> {
-  const producer = context.client.producer({
+/** Fences every earlier writer of the transactional id. `onEnd` is called when the writer can write no more. Throws a LogUnavailableError. */
+export async function claimKafkaWriter(
+  context: KafkaContext,
+  transactionalId: string,
+  onEnd: (writer: LogWriter) => void,
+): Promise<LogWriter> {
+  const client = context.newClient();
+  const producer = client.kafka.producer({
     transactionalId,
     transactionTimeout: TRANSACTION_TIMEOUT_MS,
     maxInFlightRequests: 1,
@@ -32,21 +38,37 @@ export async function claimKafkaWriter(context: KafkaContext, transactionalId: s
     createPartitioner: Partitioners.DefaultPartitioner,
     retry: producerRetry,
   });
-  // A claim that was given up may still be under way, and would fence this one if it came through after it.
+  // A claim that is still under way would fence this one if it came through after it.
   const earlier = context.claims.get(transactionalId) ?? Promise.resolve();
-  const fencing = earlier.then(() => fencePredecessors(producer));
-  context.claims.set(
-    transactionalId,
-    fencing.catch(() => undefined),
-  );
+  const claiming = claimInTime(context, client, { producer, earlier });
+  const claim = claiming.catch(() => undefined);
+  context.claims.set(transactionalId, claim);
   try {
-    await withDeadline(fencing, context.operationTimeoutMs);
+    await claiming;
   } catch (error) {
-    disconnectLater(context, producer, fencing);
-    const attempt = `claim the transactional id ${transactionalId}`;
-    throw new LogUnavailableError(failureMessage(attempt, context.brokers, error), { cause: error });
+    throw unavailable(`claim the transactional id ${transactionalId}`, context.brokers, error);
+  } finally {
+    if (context.claims.get(transactionalId) === claim) {
+      context.claims.delete(transactionalId);
+    }
   }
-  return new KafkaWriter(context, producer, transactionalId);
+  return new KafkaWriter(context, { client, producer, transactionalId, onEnd });
+}
+
+/** A claim that is given up loses its connections at once, so that it cannot come through any more. */
+async function claimInTime(
+  context: KafkaContext,
+  client: KafkaClient,
+  { producer, earlier }: { readonly producer: Producer; readonly earlier: Promise<void> },
+): Promise<void> {
+  const fencing = earlier.then(() => fencePredecessors(producer));
+  try {
+    await withDeadline(fencing, context.operationTimeoutMs, () => client.sockets.lastFailure);
+  } catch (error) {
+    client.sockets.abandon(asError(error));
+    disconnectLater(context, client, producer, fencing);
+    throw error;
+  }
 }
 
 /** The producer id is only asked for, and earlier ones fenced, at the begin of the first transaction. */
@@ -56,17 +78,22 @@ async function fencePredecessors(producer: Producer): Promise<void> {
   await transaction.abort();
 }
 
+interface KafkaWriterParts {
+  readonly client: KafkaClient;
+  readonly producer: Producer;
+  readonly transactionalId: string;
+  readonly onEnd: (writer: LogWriter) => void;
+}
+
 class KafkaWriter implements LogWriter {
   readonly #context: KafkaContext;
-  readonly #producer: Producer;
-  readonly #transactionalId: string;
+  readonly #parts: KafkaWriterParts;
   #tail: Promise<void> = Promise.resolve();
   #broken: Error | undefined;
 
-  constructor(context: KafkaContext, producer: Producer, transactionalId: string) {
+  constructor(context: KafkaContext, parts: KafkaWriterParts) {
     this.#context = context;
-    this.#producer = producer;
-    this.#transactionalId = transactionalId;
+    this.#parts = parts;
   }
 
   append(records: readonly NewRecord[]): Promise<void> {
@@ -78,10 +105,13 @@ class KafkaWriter implements LogWriter {
   async close(): Promise<void> {
     await this.#tail;
     if (this.#broken === undefined) {
-      this.#broken = new OutcomeUnknownError(
-        `the writer ${this.#transactionalId} is closed: claim a new one before appending`,
+      const { transactionalId, client, producer } = this.#parts;
+      const reason = new OutcomeUnknownError(
+        `the writer ${transactionalId} is closed: claim a new one before appending`,
       );
-      await this.#producer.disconnect();
+      this.#end(reason);
+      await producer.disconnect();
+      client.sockets.abandon(reason);
     }
   }
 
@@ -92,19 +122,27 @@ class KafkaWriter implements LogWriter {
     if (records.length === 0) {
       return;
     }
+    const { client, producer } = this.#parts;
     const transacting = this.#transact(records);
     try {
-      await withDeadline(transacting, Math.min(this.#context.operationTimeoutMs, APPEND_TIMEOUT_MS));
+      const timeoutMs = Math.min(this.#context.operationTimeoutMs, APPEND_TIMEOUT_MS);
+      await withDeadline(transacting, timeoutMs, () => client.sockets.lastFailure);
     } catch (error) {
-      this.#broken = this.#explain(records, error);
+      const explained = this.#explain(records, error);
       // Its next send would carry the sequence number of the failed one, and the broker could drop it as a repetition.
-      disconnectLater(this.#context, this.#producer, transacting);
-      throw this.#broken;
+      this.#end(explained);
+      disconnectLater(this.#context, client, producer, transacting);
+      throw explained;
     }
   }
 
+  #end(reason: Error): void {
+    this.#broken = reason;
+    this.#parts.onEnd(this);
+  }
+
   async #transact(records: readonly NewRecord[]): Promise<void> {
-    const transaction = await this.#producer.transaction();
+    const transaction = await this.#parts.producer.transaction();
     const ends = new Map<string, bigint>();
     for (const chunk of chunksOf(records)) {
       const topicMessages = messagesByTopic(chunk);
@@ -122,7 +160,7 @@ class KafkaWriter implements LogWriter {
 
   #explain(records: readonly NewRecord[], cause: unknown): Error {
     const topics = [...new Set(records.map(({ topic }) => topic))].join(', ');
-    const attempt = `append ${records.length} records to ${topics} as ${this.#transactionalId}`;
+    const attempt = `append ${records.length} records to ${topics} as ${this.#parts.transactionalId}`;
     const message = failureMessage(attempt, this.#context.brokers, cause);
     return describeKafkaFailure(cause).type === 'fenced'
       ? new WriterFencedError(message, { cause })

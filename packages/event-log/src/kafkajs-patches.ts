@@ -1,8 +1,11 @@
 /**
- * Mends four defects of kafkajs 2.2.4 that no option reaches. Import this before a client is made. The version is
+ * Mends defects of kafkajs 2.2.4 that no option reaches. Import this before a client is made. The version is
  * pinned and checked, because what is replaced here is private.
  */
 import { createRequire } from 'node:module';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import kafkajs, { type Kafka } from 'kafkajs';
+import { noAnswer } from './broker-connection-error.ts';
 
 const PATCHED_VERSION = '2.2.4';
 const require = createRequire(import.meta.url);
@@ -15,6 +18,22 @@ interface RecordBatch {
   readonly maxTimestamp: string;
   readonly records: unknown[];
 }
+
+/** The first request on the first connection to a broker. */
+const API_VERSIONS = 18;
+/** What a broker answers from memory, by its number in the protocol. The others may have to wait for disks, replicas or members. */
+const quickRequests: ReadonlySet<unknown> = new Set([
+  2, // ListOffsets
+  3, // Metadata
+  10, // FindCoordinator
+  12, // Heartbeat
+  17, // SaslHandshake
+  API_VERSIONS,
+  32, // DescribeConfigs
+]);
+const READ_UNCOMMITTED = 0;
+/** For the quick ones. A broker that stands still accepts connections all the same. */
+const QUICK_REQUEST_MS = 2_500;
 
 let applied = false;
 
@@ -33,6 +52,10 @@ export function applyKafkajsPatches(): void {
   stopIdleTimer();
   refuseOffsetReset();
   quickenClaims();
+  limitQuickRequests();
+  closeSilentConnections();
+  askEveryBroker();
+  tellWhyTopicsAreRefused();
   applied = true;
 }
 
@@ -104,6 +127,122 @@ function quickenClaims(): void {
   };
 }
 
+/** kafkajs takes the longer of its general limit and that of a request, so that there is no short one for the first question to a broker. */
+function limitQuickRequests(): void {
+  const prototype = prototypeOf('kafkajs/src/network/requestQueue');
+  const create = asMethod(prototype['createSocketRequest'], 'createSocketRequest');
+  prototype['createSocketRequest'] = function (this: unknown, pushed: unknown): unknown {
+    const request = create.call(this, pushed);
+    if (isObject(request) && quickRequests.has(property(property(pushed, 'entry'), 'apiKey'))) {
+      request['requestTimeout'] = Math.min(Number(request['requestTimeout']), QUICK_REQUEST_MS);
+    }
+    return request;
+  };
+}
+
+/**
+ * kafkajs keeps a connection on which a request was not answered in time, and puts the next ones on it. A broker answers in order, so
+ * nothing will come on it. As a broken connection it makes kafkajs turn to another broker, and so it is with one that was closed
+ * before its first answer, after which kafkajs would try the same broker again and again.
+ */
+function closeSilentConnections(): void {
+  const prototype = prototypeOf('kafkajs/src/network/connection');
+  const send = asMethod(prototype['send'], 'send');
+  prototype['send'] = async function (this: unknown, sent: unknown): Promise<unknown> {
+    try {
+      return await send.call(this, sent);
+    } catch (error) {
+      const request = property(sent, 'request');
+      const broker = String(property(this, 'broker'));
+      const kind = property(error, 'name');
+      if (kind === 'KafkaJSConnectionClosedError' && property(request, 'apiKey') === API_VERSIONS) {
+        throw new kafkajs.KafkaJSConnectionError(`${broker} closed the connection without an answer`, {
+          broker,
+          code: 'ECONNRESET',
+        });
+      }
+      if (kind !== 'KafkaJSRequestTimeoutError') {
+        throw error;
+      }
+      const what = `accepted the connection but did not answer the request ${String(property(request, 'apiName'))} in time`;
+      const socket = property(this, 'socket');
+      asMethod(property(socket, 'destroy'), 'destroy').call(socket, noAnswer(what));
+      // The socket tells of it a moment later, and the next attempt must know.
+      await nextTurn();
+      throw new kafkajs.KafkaJSConnectionError(`${broker} ${what}`, { broker, code: 'ETIMEDOUT' });
+    }
+  };
+}
+
+/**
+ * A question to any broker ends for kafkajs at the first one that cannot be reached; and when none could answer it is silent about why, so
+ * that a missing permission looks like a missing coordinator. Those that are connected come first.
+ */
+function askEveryBroker(): void {
+  const prototype = prototypeOf('kafkajs/src/cluster/brokerPool');
+  const original = asMethod(prototype['withBroker'], 'withBroker');
+  const find = asMethod(prototype['findBroker'], 'findBroker');
+  prototype['withBroker'] = async function (this: unknown, ask: unknown): Promise<unknown> {
+    const brokers = Object.entries(asObject(property(this, 'brokers'), 'brokers'));
+    if (brokers.length === 0) {
+      return original.call(this, ask);
+    }
+    let failure: unknown;
+    for (const [nodeId] of brokers.toSorted(
+      ([, a], [, b]) => Number(isConnected(b)) - Number(isConnected(a)),
+    )) {
+      try {
+        const broker = await find.call(this, { nodeId });
+        return await asMethod(ask, 'callback').call(undefined, { nodeId, broker });
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  };
+}
+
+function isConnected(broker: unknown): boolean {
+  return asMethod(property(broker, 'isConnected'), 'isConnected').call(broker) === true;
+}
+
+/** A broker says which setting, policy or name it refuses. kafkajs reads that, and throws it away. */
+function tellWhyTopicsAreRefused(): void {
+  for (const version of [1, 2, 3]) {
+    const path = `kafkajs/src/protocol/requests/createTopics/v${version}/response`;
+    const response = asObject(require(path), path);
+    const parse = asMethod(response['parse'], `${path} parse`);
+    response['parse'] = async (answer: unknown): Promise<unknown> => {
+      try {
+        return await parse(answer);
+      } catch (error) {
+        const reasons = arrayOf(property(answer, 'topicErrors'));
+        for (const single of arrayOf(property(error, 'errors'))) {
+          const reason = reasons.find((one) => property(one, 'topic') === property(single, 'topic'));
+          const text = property(reason, 'errorMessage');
+          if (isObject(single) && typeof text === 'string' && text !== '') {
+            single['message'] = text;
+          }
+        }
+        throw error;
+      }
+    };
+  }
+}
+
+/** Has the questions of a client count what is written and not decided yet: kafkajs offers that to consumers only. */
+export function readUncommitted(client: Kafka): void {
+  const key = Object.getOwnPropertySymbols(client).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  );
+  const create = key && Reflect.get(client, key);
+  if (key === undefined || !isMethod(create)) {
+    throw new TypeError('kafkajs has no function createCluster');
+  }
+  const isolation = { isolationLevel: READ_UNCOMMITTED };
+  Reflect.set(client, key, (options: object) => create({ ...options, ...isolation }));
+}
+
 function prototypeOf(path: string): Record<string, unknown> {
   const prototype = property(require(path), 'prototype');
   if (!isObject(prototype)) {
@@ -117,6 +256,17 @@ function asMethod(value: unknown, name: string): Method {
     throw new TypeError(`kafkajs has no function ${name}`);
   }
   return value;
+}
+
+function asObject(value: unknown, name: string): Record<string, unknown> {
+  if (!isObject(value)) {
+    throw new TypeError(`kafkajs has no object ${name}`);
+  }
+  return value;
+}
+
+function arrayOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function isMethod(value: unknown): value is Method {

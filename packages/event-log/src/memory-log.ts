@@ -77,6 +77,10 @@ export class MemoryLog implements EventLog {
     return this.#existing(topic, `ask for the end of topic ${topic}`).end;
   }
 
+  async writtenEnd(topic: string): Promise<bigint> {
+    return this.#existing(topic, `ask for the end of topic ${topic}`).writtenEnd;
+  }
+
   async read(topic: string, from: bigint | 'beginning'): Promise<LogReader> {
     const started = this.#existing(topic, `read topic ${topic}`);
     const position = from === 'beginning' ? 0n : from;

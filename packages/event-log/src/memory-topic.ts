@@ -33,6 +33,11 @@ export class MemoryTopic {
     return this.#entries.find(({ transaction }) => transaction.state === 'open')?.offset ?? this.#end;
   }
 
+  /** Behind the last record, whatever becomes of its transaction. */
+  get writtenEnd(): bigint {
+    return this.#end;
+  }
+
   append(record: NewRecord, transaction: MemoryTransaction, timestamp: number): void {
     const offset = this.#end;
     this.#end += 1n;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { replayTopic, WriterFencedError } from '@slotcast/event-log';
+import { LogUnavailableError, readToWrittenEnd, replayTopic, WriterFencedError } from '@slotcast/event-log';
+import { waitUntil } from '@slotcast/testkit';
+import { collectGarbage } from './collect-garbage.ts';
 import { type ContractCases, never, readAll, record, shown, text } from './contract-context.ts';
 
 /** How records are appended and read. */
@@ -206,4 +208,55 @@ export const recordCases: ContractCases = {
       assert.deepEqual(shown(await readAll(log, reader, topic)), ['a=after']);
       await reader.close();
     },
+
+  'who reads to the written end has seen what was committed behind the open transaction of another writer':
+    async ({ harness, log, newTopic, newId }) => {
+      const topic = await newTopic();
+      const id = newId();
+      const other = await log.claim(newId());
+      await other.append([record(topic, 'a', 'before')]);
+      await harness.leaveOpen(id, [record(topic, 'b', 'open')]);
+      await other.append([record(topic, 'a', 'behind')]);
+      const reader = await log.read(topic, 'beginning');
+      const read: string[] = [];
+      const settle = (patienceMs: number): Promise<void> =>
+        readToWrittenEnd({
+          log,
+          topic,
+          reader,
+          onRecords: async (records) => {
+            read.push(...shown(records));
+          },
+          signal: never,
+          patienceMs,
+        });
+      await assert.rejects(settle(1_000), LogUnavailableError);
+      assert.deepEqual(read, ['a=before']);
+      const settled = settle(20_000);
+      await log.claim(id);
+      await settled;
+      assert.deepEqual(read, ['a=before', 'a=behind']);
+      assert.ok(reader.position <= (await log.writtenEnd(topic)));
+      assert.equal(await log.writtenEnd(topic), await log.endOffset(topic));
+      await reader.close();
+    },
+
+  'readers and writers are forgotten when they are closed': async ({ log, newTopic, newId }) => {
+    const topic = await newTopic();
+    const useOnce = async (): Promise<readonly WeakRef<object>[]> => {
+      const [reader, writer] = [await log.read(topic, 'beginning'), await log.claim(newId())];
+      await writer.append([record(topic, 'a', '1')]);
+      await reader.next(AbortSignal.timeout(20_000));
+      await Promise.all([reader.close(), writer.close()]);
+      return [new WeakRef(reader), new WeakRef(writer)];
+    };
+    const used = [...(await useOnce()), ...(await useOnce())];
+    await waitUntil(
+      () => {
+        collectGarbage();
+        return used.every((reference) => reference.deref() === undefined);
+      },
+      { describe: 'what is closed to be collected as garbage', timeoutMs: 10_000 },
+    );
+  },
 };
