@@ -209,5 +209,7 @@ function textOf(error: unknown): string {
     return String(error);
   }
   const detail = labelsOf(error).slice(1);
-  return detail.length === 0 ? error.message : `${error.message} (${detail.join(', ')})`;
+  const broker = 'broker' in error && typeof error.broker === 'string' ? error.broker : '';
+  const message = error.message.includes(broker) ? error.message : `${broker}: ${error.message}`;
+  return detail.length === 0 ? message : `${message} (${detail.join(', ')})`;
 }

@@ -78,13 +78,26 @@ export function requiredTopicConfig(policy: TopicPolicy = {}): ReadonlyMap<strin
   ]);
 }
 
-/** All that is needed to create one of the topics. */
-export function requiredTopic(topic: string, policy: TopicPolicy = {}): NewTopic {
+/** What a topic cannot be used without. */
+const INDISPENSABLE = 'cleanup.policy';
+
+/** The settings that can be left to the brokers' own values when they refuse them: a check warns of the difference. */
+export function optionalTopicSettings(): readonly string[] {
+  return [...requiredTopicConfig().keys()].filter((setting) => setting !== INDISPENSABLE);
+}
+
+/** All that is needed to create one of the topics, without the optional settings that are to be left to the brokers. */
+export function requiredTopic(
+  topic: string,
+  policy: TopicPolicy = {},
+  without: readonly string[] = [],
+): NewTopic {
+  const left = optionalTopicSettings().filter((setting) => without.includes(setting));
   return {
     topic,
     partitions: 1,
     replicationFactor: replicationFactor(policy),
-    config: requiredTopicConfig(policy),
+    config: new Map([...requiredTopicConfig(policy)].filter(([setting]) => !left.includes(setting))),
   };
 }
 
@@ -141,7 +154,7 @@ function checkSettings(description: TopicDescription, topic: string, policy: Top
     if (actual === required || (minimums.has(setting) && Number(actual) >= Number(required))) {
       return [];
     }
-    const fatal = setting === 'cleanup.policy';
+    const fatal = setting === INDISPENSABLE;
     return finding(fatal ? 'fatal' : 'warning', {
       topic,
       setting,

@@ -40,6 +40,14 @@ describe('a failure of Kafka', () => {
       'unavailable',
       /^bring the missing brokers back$/,
     ],
+    ['a policy', protocolError('POLICY_VIOLATION', 44), 'unsuitable', /--without <setting>/],
+    ['a name that is taken', protocolError('INVALID_TOPIC_EXCEPTION', 17), 'unsuitable', /SLOTCAST_CLUSTER/],
+    [
+      'a host that nobody knows',
+      Object.assign(new Error('no'), { code: 'ENOTFOUND' }),
+      'unavailable',
+      /names of hosts/,
+    ],
     [
       'a refused connection',
       Object.assign(new Error('no'), { code: 'ECONNREFUSED' }),

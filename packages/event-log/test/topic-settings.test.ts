@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   checkTopic,
+  optionalTopicSettings,
   replicationFactor,
   requiredTopic,
   requiredTopicConfig,
@@ -59,6 +60,26 @@ describe('the topics of a cluster', () => {
   test('keep every state for the history window', TIMEOUT, () => {
     assert.equal(requiredTopicConfig().get('min.compaction.lag.ms'), '3600000');
     assert.equal(requiredTopicConfig({ historyWindowMs: 5_000 }).get('min.compaction.lag.ms'), '5000');
+  });
+});
+
+describe('a topic that is created without a setting', () => {
+  test('has all others, and a check warns of the difference', TIMEOUT, () => {
+    const topic = requiredTopic(TOPIC, {}, ['segment.bytes']);
+    assert.deepEqual(
+      new Set(requiredTopicConfig().keys()),
+      new Set([...topic.config.keys(), 'segment.bytes']),
+    );
+    const findings = checkTopic(described({}, { 'segment.bytes': '1073741824' }), TOPIC);
+    assert.deepEqual(
+      findings.map(({ severity, setting }) => [severity, setting]),
+      [['warning', 'segment.bytes']],
+    );
+  });
+
+  test('has its cleanup.policy all the same', TIMEOUT, () => {
+    assert.equal(optionalTopicSettings().includes('cleanup.policy'), false);
+    assert.equal(requiredTopic(TOPIC, {}, ['cleanup.policy']).config.get('cleanup.policy'), 'compact');
   });
 });
 

@@ -25,6 +25,13 @@ export const errorCodes = {
     remedy:
       'Check that the brokers run, that KAFKA_BOOTSTRAP_SERVERS and their advertised.listeners are reachable from here, and that KAFKA_SECURITY_PROTOCOL and the credentials fit the listener.',
   },
+  SC_KAFKA_DENIED: {
+    exit: 'precondition',
+    meaning:
+      'The Kafka brokers refused this user: password, mechanism, or a permission (ACL) that is missing.',
+    remedy:
+      'Correct what the message names. The permissions that slotcast needs are in the documentation of the deployment.',
+  },
   SC_REGISTRY_FAILED: {
     exit: 'failed',
     meaning: 'The schema registry could not be asked, or refused.',
@@ -44,6 +51,13 @@ export const errorCodes = {
     exit: 'precondition',
     meaning: "A topic's cleanup.policy is not exactly `compact`, so slot states would be deleted by age.",
     remedy: 'Set cleanup.policy=compact on the topic; `slotcast topic check` shows all differences.',
+  },
+  SC_TOPIC_REFUSED: {
+    exit: 'precondition',
+    meaning:
+      'The Kafka brokers do not take a topic as slotcast makes it: its name, a setting, or a policy of theirs.',
+    remedy:
+      'Leave the setting that they name to its default with `slotcast topic create --without <setting>`, or have the topics made by an administrator; `slotcast topic check` compares.',
   },
   SC_TOPIC_RECREATED: {
     exit: 'precondition',

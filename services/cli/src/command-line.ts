@@ -7,6 +7,7 @@ import type { EventsOptions } from './events-command.ts';
 import { outputFormats } from './output.ts';
 import type { PrepareOptions } from './prepare-command.ts';
 import type { StatusOptions } from './status-command.ts';
+import type { TopicCreateOptions } from './topic-command.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -53,10 +54,18 @@ function addTopic(program: Command): void {
   const topic = subcommand(program, 'topic').description('make or check the topics of the cluster');
   subcommand(topic, 'create')
     .description('create the topics that do not exist yet, and check those that do')
+    .addOption(
+      new Option(
+        '--without <setting>',
+        'leave this setting to the brokers, which do not take it; can be given several times',
+      )
+        .default([], 'none')
+        .argParser(anotherSetting),
+    )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { runTopicCreate } = await import('./topic-command.ts');
-      await runTopicCreate(command.optsWithGlobals<PrintOptions>());
+      await runTopicCreate(command.optsWithGlobals<TopicCreateOptions>());
     });
   subcommand(topic, 'check')
     .description('compare the topics with what slotcast needs; exit code 3 when one would lose data')
@@ -203,4 +212,9 @@ function requirement(text: string): Requirement {
     throw new InvalidArgumentError('Expected `all` or a number of standbys.');
   }
   return Number(text);
+}
+
+/** Commander hands over what the option was given before. */
+function anotherSetting(text: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, text];
 }

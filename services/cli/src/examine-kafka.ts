@@ -37,10 +37,7 @@ export async function examineKafka(config: Config): Promise<KafkaExamination> {
   try {
     const connection = await attempt('kafka_connection', () => checkConnection(log, config));
     if (connection.outcome === 'failed') {
-      return {
-        checks: [{ ...connection, remedy: errorCodes.SC_KAFKA_UNREACHABLE.remedy }],
-        contents: undefined,
-      };
+      return { checks: [connection], contents: undefined };
     }
     const topics = await checkTopics(log, config);
     const claim = await attempt('transactional_id', () => checkClaim(log, config));

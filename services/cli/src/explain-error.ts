@@ -1,4 +1,10 @@
-import { LogUnavailableError, TopicRecreatedError } from '@slotcast/event-log';
+import {
+  describeKafkaFailure,
+  type KafkaFailureType,
+  LogUnavailableError,
+  OutcomeUnknownError,
+  TopicRecreatedError,
+} from '@slotcast/event-log';
 import { SchemaRegistryError } from '@slotcast/event-schema';
 import {
   ConnectionSettingsError,
@@ -32,13 +38,28 @@ export function explainLogError(error: unknown): unknown {
   if (error instanceof TopicRecreatedError) {
     return new SlotcastError('SC_TOPIC_RECREATED', error.message, { cause: error });
   }
-  if (error instanceof LogUnavailableError) {
-    return new SlotcastError('SC_KAFKA_UNREACHABLE', error.message, { cause: error });
+  if (error instanceof LogUnavailableError || error instanceof OutcomeUnknownError) {
+    return explainKafkaError(error);
   }
   if (error instanceof SchemaRegistryError) {
     return new SlotcastError('SC_REGISTRY_FAILED', error.message, { cause: error });
   }
   return error;
+}
+
+/** The others are failures of Kafka that pass by themselves, or with its administrator. */
+const kafkaCodes: ReadonlyMap<KafkaFailureType, ErrorCode> = new Map([
+  ['refused', 'SC_KAFKA_DENIED'],
+  ['unsuitable', 'SC_TOPIC_REFUSED'],
+  ['unknown_topic', 'SC_TOPIC_MISSING'],
+]);
+
+/** A permission or a password is set in a moment, and a broker that has just started does not know all topics. */
+function explainKafkaError(error: Error): SlotcastError {
+  const { type, remedy } = describeKafkaFailure(error);
+  const code = kafkaCodes.get(type) ?? 'SC_KAFKA_UNREACHABLE';
+  const sentence = `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`;
+  return new SlotcastError(code, error.message, { remedy: sentence, mayPass: true, cause: error });
 }
 
 const preconditionCodes: ReadonlyMap<string, ErrorCode> = new Map([

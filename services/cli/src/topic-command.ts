@@ -1,5 +1,5 @@
-import { type EventLog, requiredTopic, type TopicFinding } from '@slotcast/event-log';
-import { type Config, type ExitCode, exitCodes } from '@slotcast/runtime';
+import { type EventLog, optionalTopicSettings, requiredTopic, type TopicFinding } from '@slotcast/event-log';
+import { type Config, type ExitCode, exitCodes, SlotcastError } from '@slotcast/runtime';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { loadSettings } from './load-settings.ts';
 import { printLine } from './output.ts';
@@ -13,15 +13,21 @@ interface TopicReport {
   readonly findings: readonly TopicFinding[];
 }
 
+export interface TopicCreateOptions extends PrintOptions {
+  /** Settings that are left to the brokers. */
+  readonly without: readonly string[];
+}
+
 /** `slotcast topic create`: makes the topics that are missing; those that exist are checked and left as they are. */
-export async function runTopicCreate(options: PrintOptions): Promise<void> {
+export async function runTopicCreate(options: TopicCreateOptions): Promise<void> {
   const config = readConfig(options);
+  refuseUnknownSettings(options.without);
   await untilInterrupted(() =>
     withEventLog(config, async (log) => {
       const brokers = await log.brokerCount();
       const created = new Set<string>();
       for (const topic of topicsOf(config)) {
-        if (await log.createTopic(requiredTopic(topic, { brokers }))) {
+        if (await log.createTopic(requiredTopic(topic, { brokers }, options.without))) {
           created.add(topic);
         }
       }
@@ -36,6 +42,16 @@ export async function runTopicCheck(options: PrintOptions): Promise<void> {
   await untilInterrupted(() =>
     withEventLog(config, async (log) => report(options, await reportsOf(log, config, new Set()))),
   );
+}
+
+function refuseUnknownSettings(without: readonly string[]): void {
+  const optional = optionalTopicSettings();
+  const unknown = without.filter((setting) => !optional.includes(setting));
+  if (unknown.length > 0) {
+    throw new SlotcastError('SC_USAGE', `--without ${unknown.join(', ')}: cannot be left out`, {
+      remedy: `What can be left out: ${optional.join(', ')}.`,
+    });
+  }
 }
 
 function readConfig(options: PrintOptions): Config {

@@ -22,7 +22,9 @@ export async function findTopicDifferences(log: EventLog, config: Config): Promi
 
 /** The error for a difference with which a service must not start. */
 export function topicError(finding: TopicFinding): SlotcastError {
-  return new SlotcastError(codeOf(finding), finding.message);
+  const code = codeOf(finding);
+  // A broker in its first seconds may not know of a topic that the others know.
+  return new SlotcastError(code, finding.message, { mayPass: code === 'SC_TOPIC_MISSING' });
 }
 
 function codeOf({ setting }: TopicFinding): ErrorCode {

@@ -100,7 +100,7 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     const { code, stdout, stderr } = await runCli(['topic', 'check'], { env: settings });
     assert.equal(code, 1);
     assert.equal(stdout, '');
-    assert.match(stderr, /127\.0\.0\.1:1/);
+    assert.match(stderr, /ECONNREFUSED 127\.0\.0\.1:1/);
     assert.match(stderr, /advertised\.listeners/);
     assert.match(stderr, /\[SC_KAFKA_UNREACHABLE\]/);
   });

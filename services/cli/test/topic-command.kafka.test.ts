@@ -67,4 +67,26 @@ describe('slotcast topic', { timeout: 120_000 }, () => {
     assert.equal(code, 0);
     assert.match(stdout, /slots: usable, with differences\n {2}warning: .*segment\.ms=60000/);
   });
+
+  test('create leaves settings to the brokers that it is told to leave out, and warns of them', async () => {
+    const env = settingsFor(uniqueTopicPrefix());
+    const without = ['--without', 'segment.bytes', '--without', 'max.compaction.lag.ms'];
+    const { code, stdout, stderr } = await runCli(['topic', 'create', ...without], { env });
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /slots: created\n {2}warning: .*max\.compaction\.lag\.ms=.*\n {2}warning: .*segment\.bytes=1073741824/,
+    );
+    const refused = await runCli(['topic', 'create', '--without', 'cleanup.policy'], { env });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /cleanup\.policy.*\n.*segment\.bytes/);
+  });
+
+  test('create names the topic with which a name collides, and exits 78', async () => {
+    const prefix = uniqueTopicPrefix();
+    await makeTopic(`${prefix.replaceAll('_', '.')}.orders.slots`, {});
+    const { code, stderr } = await runCli(['topic', 'create'], { env: settingsFor(prefix) });
+    assert.equal(code, 78);
+    assert.match(stderr, /collides with existing topic.*\n.*SLOTCAST_TOPIC_PREFIX.*\[SC_TOPIC_REFUSED\]/);
+  });
 });
