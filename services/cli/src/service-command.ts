@@ -27,8 +27,6 @@ import { packageVersion } from './version.ts';
 
 /** WAL that one advance may decode: a second or so of work, after which progress is saved and a stop is seen. */
 const ADVANCE_STEP_BYTES = 16n * 1024n * 1024n;
-/** A two_phase slot that stands under its real name without being safe is dropped after this. */
-const UNPROVEN_TIMEOUT_MS = 10_000;
 
 /** What a service does, and what it says of itself. */
 interface RunningService {
@@ -173,7 +171,6 @@ function planPolicy(config: Config): PlanPolicy {
       heartbeatStaleMs: config.lagMaxMs,
     },
     advanceStepBytes: ADVANCE_STEP_BYTES,
-    unprovenTimeoutMs: UNPROVEN_TIMEOUT_MS,
   };
 }
 

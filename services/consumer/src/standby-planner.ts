@@ -1,17 +1,22 @@
 import {
+  type ConfirmationRhythm,
   findPin,
   type Hold,
   type Manifest,
   maxLsn,
+  noteRhythms,
+  noteUnproven,
   type OpenTransaction,
   type PinSources,
   type Plan,
   type PlanPolicy,
   type Probe,
   plan,
+  preparedOnPrimary,
   type SettledBacklog,
   type SlotEvent,
   type SlotName,
+  type UnprovenSlot,
 } from '@slotcast/domain';
 import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
@@ -34,7 +39,8 @@ export class StandbyPlanner {
   readonly #clock: Clock;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
-  readonly #unprovenSince = new Map<SlotName, number>();
+  #unproven: ReadonlyMap<SlotName, UnprovenSlot> = new Map();
+  #rhythms: ReadonlyMap<SlotName, ConfirmationRhythm> = new Map();
 
   constructor(options: {
     node: string;
@@ -64,7 +70,12 @@ export class StandbyPlanner {
 
   #plan(view: StandbyView, settled: SettledBacklog, manifest: Manifest, work: WorkUnderWay): Plan {
     const { settings } = view;
-    this.#noteUnproven(view);
+    const { ownership, nodes } = this.#directory;
+    const prepared = preparedOnPrimary(nodes, manifest, view.history);
+    const newest = newestEvents(settled);
+    const now = this.#clock.now();
+    this.#rhythms = noteRhythms(this.#rhythms, newest);
+    this.#unproven = noteUnproven(this.#unproven, { local: view.slots, ownership, prepared, now });
     return plan({
       desired: settled.desired,
       furthest: settled.furthest,
@@ -75,41 +86,31 @@ export class StandbyPlanner {
       limits: settings.slotLimits,
       local: view.slots,
       unreadable: view.unreadable,
-      ownership: this.#directory.ownership,
+      ownership,
       probes: work.probes,
       held: work.held,
-      unprovenSince: this.#unprovenSince,
-      pin: findPin({ node: this.#node, ...settings }, this.#pinSources(settled)),
+      unproven: this.#unproven,
+      prepared,
+      rhythms: this.#rhythms,
+      pin: findPin({ node: this.#node, ...settings }, this.#pinSources(newest)),
       oldestTransaction: this.oldestTransaction,
       maxReplicationSlots: settings.maxReplicationSlots,
       syncReplicationSlots: settings.syncReplicationSlots,
       serverPlugins: settings.outputPluginLibraries,
       heartbeatAgeMs: this.#feed.heartbeatAgeMs(),
       policy: this.#policy,
-      now: this.#clock.now(),
+      now,
     });
   }
 
   /** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
-  #pinSources(settled: SettledBacklog): PinSources {
+  #pinSources(slots: ReadonlyMap<SlotName, SlotEvent>): PinSources {
     return {
-      slots: newestEvents(settled),
+      slots,
       nodes: this.#directory.nodes,
       primary: this.#feed.newestManifest?.node,
       now: this.#clock.now(),
     };
-  }
-
-  /** Remembers since when each two_phase slot stands here unsafe; a restart starts the time anew. */
-  #noteUnproven(view: StandbyView): void {
-    const unproven = view.slots.filter((slot) => this.#directory.ownership.get(slot.name)?.proven === false);
-    const names = new Set(unproven.map((slot) => slot.name));
-    [...this.#unprovenSince.keys()]
-      .filter((name) => !names.has(name))
-      .forEach((name) => this.#unprovenSince.delete(name));
-    unproven
-      .filter((slot) => slot.confirmedFlushLsn !== undefined && !this.#unprovenSince.has(slot.name))
-      .forEach((slot) => this.#unprovenSince.set(slot.name, this.#clock.now()));
   }
 }
 

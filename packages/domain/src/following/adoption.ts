@@ -65,7 +65,10 @@ export function judgeAdoption(input: {
     );
   }
   const { incarnation } = event;
-  const ownership = { incarnation, lineage: manifest.lineage, proven: true, highestLsn: confirmedFlushLsn };
+  const { lineage } = manifest;
+  // Like one that was just made, one with two_phase is safe only when nothing is open that was prepared before it.
+  const proven = !local.twoPhase;
+  const ownership = { incarnation, lineage, proven, highestLsn: confirmedFlushLsn };
   return { kind: 'adopt', ownership };
 }
 

@@ -4,10 +4,12 @@ import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
+import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
 import type { PinFacts } from './pin-path.ts';
 import type { Hold } from './slot-hold.ts';
 import type { SlotLimits } from './slot-limits.ts';
 import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
+import type { PreparedOnPrimary, UnprovenSlot } from './two-phase-proof.ts';
 
 /** A temporary slot of one database that decodes, or will, from a consistent point on. */
 export interface Probe {
@@ -24,8 +26,6 @@ export interface PlanPolicy {
   readonly limits: ReadinessLimits;
   /** WAL that one advance may decode, so that progress is kept and a stop is prompt. */
   readonly advanceStepBytes: bigint;
-  /** How long a two_phase slot may stand under its real name before the primary's consumer has passed it. */
-  readonly unprovenTimeoutMs: number;
 }
 
 /** Everything that a plan depends on. */
@@ -48,7 +48,12 @@ export interface PlanInput {
   readonly probes: ReadonlyMap<string, Probe>;
   /** Slots with a creation under way, or whose last step failed. */
   readonly held: ReadonlyMap<SlotName, Hold>;
-  readonly unprovenSince: ReadonlyMap<SlotName, number>;
+  /** Slots here that are not safe yet. */
+  readonly unproven: ReadonlyMap<SlotName, UnprovenSlot>;
+  /** What is prepared on the primary; absent when its publisher does not tell. */
+  readonly prepared?: PreparedOnPrimary | undefined;
+  /** How often the subscribers of slots with two_phase confirm. */
+  readonly rhythms: ReadonlyMap<SlotName, ConfirmationRhythm>;
   readonly pin: PinFacts;
   /** As the primary's publisher told it last. */
   readonly oldestTransaction?: OpenTransaction | undefined;

@@ -107,7 +107,7 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
     creations: [...input.ownership].flatMap(([name, { proven }]) => (proven ? [] : [name])),
     drops: unproven.map(({ name }) => ({
       slot: name,
-      reason: 'it has two_phase, and its consumer had not passed it when the server was promoted',
+      reason: 'it has two_phase, and was not known to be safe yet when the server was promoted',
     })),
     failovers: withoutFailover(kept),
     ahead,

@@ -21,7 +21,6 @@ export const policy: PlanPolicy = {
   allowedPlugins: ['pgoutput', 'test_decoding'],
   limits: { maxLagBytes: 1_000_000n, maxLagMs: 10_000, heartbeatStaleMs: 30_000 },
   advanceStepBytes: 1000n,
-  unprovenTimeoutMs: 5000,
 };
 
 export const pin = {
@@ -76,7 +75,8 @@ export function planned({ events = [], owned = {}, holds = {}, policy: chosen, .
     ownership: new Map(Object.entries(owned).map(([name, value]) => [parseSlotName(name), value])),
     probes: new Map(),
     held: new Map(Object.entries(holds).map(([name, value]) => [parseSlotName(name), value])),
-    unprovenSince: new Map(),
+    unproven: new Map(),
+    rhythms: new Map(),
     pin,
     maxReplicationSlots: 10,
     syncReplicationSlots: false,

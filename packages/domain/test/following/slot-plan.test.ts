@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseSlotName, type SlotAction, timeline } from '@slotcast/domain';
+import { type Lsn, parseSlotName, type SlotAction, timeline } from '@slotcast/domain';
 import { at, manifest, slotEvent } from '../event-examples.ts';
 import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import {
@@ -110,6 +110,14 @@ describe('making a slot', { timeout: 20_000 }, () => {
   });
 });
 
+/** A slot `a` that is not safe yet, while nothing is prepared on the primary. */
+function standingSince(since: number, position: Lsn) {
+  return {
+    unproven: new Map([[parseSlotName('a'), { position, since, preparedBefore: new Set<number>() }]]),
+    prepared: { flushLsn: at(0x9000), transactions: [] },
+  };
+}
+
 describe('a two_phase slot', { timeout: 20_000 }, () => {
   const twoPhase = { twoPhase: true };
   const unproven = { a: owning({ proven: false }) };
@@ -132,17 +140,44 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
   });
 
   test('is proven as the consumer passes its own consistent point, and advanced only then', () => {
-    const made = { ...stands, local: [local('a', { ...twoPhase, confirmedFlushLsn: at(0x2000) })] };
+    const made = {
+      ...stands,
+      local: [local('a', { ...twoPhase, confirmedFlushLsn: at(0x2000) })],
+      ...standingSince(0, at(0x2000)),
+    };
     assert.deepEqual(verdictOn(made).action, { kind: 'own', slot: 'a', ownership: owning() });
     assert.equal(outline(verdictOn({ ...made, owned: mine })), 'ready');
   });
 
   test('that the consumer does not pass in time is dropped, and never ready before', () => {
-    const since = new Map([[parseSlotName('a'), 1000]]);
     const made = { ...stands, local: [local('a', { ...twoPhase, confirmedFlushLsn: at(0x2001) })] };
-    assert.equal(outline(verdictOn({ ...made, now: 99_999 })), 'catching_up');
-    assert.equal(outline(verdictOn({ ...made, unprovenSince: since, now: 5999 })), 'catching_up');
-    assert.equal(outline(verdictOn({ ...made, unprovenSince: since, now: 6000 })), 'catching_up drop');
+    assert.equal(outline(verdictOn({ ...made, now: 999_999 })), 'catching_up');
+    const known = { ...made, ...standingSince(1000, at(0x2001)) };
+    assert.equal(outline(verdictOn({ ...known, now: 600_999 })), 'catching_up');
+    assert.equal(outline(verdictOn({ ...known, now: 601_000 })), 'catching_up drop');
+    const rhythms = new Map([
+      [parseSlotName('a'), { confirmedFlushLsn: at(0x2000), time: 0, longestMs: 60_000 }],
+    ]);
+    assert.equal(outline(verdictOn({ ...known, rhythms, now: 120_999 })), 'catching_up');
+    assert.equal(outline(verdictOn({ ...known, rhythms, now: 121_000 })), 'catching_up drop');
+  });
+
+  test('is not proven while a transaction is open that was prepared before it starts', () => {
+    const held = { xid: 7, gid: 'held' };
+    const stood = {
+      ...stands,
+      local: [local('a', twoPhase)],
+      unproven: new Map([
+        [parseSlotName('a'), { position: at(0x2000), since: 0, preparedBefore: new Set([7]) }],
+      ]),
+      now: 9_999_999,
+    };
+    const waits = verdictOn({ ...stood, prepared: { flushLsn: at(0x3000), transactions: [held] } });
+    assert.equal(outline(waits), 'catching_up');
+    assert.match(waits.reason, /roll back 7, prepared as 'held'/);
+    const ended = verdictOn({ ...stood, prepared: { flushLsn: at(0x3000), transactions: [] } });
+    assert.deepEqual(ended.action, { kind: 'own', slot: 'a', ownership: owning() });
+    assert.match(verdictOn(stood).reason, /waits for the publisher to tell/);
   });
 
   test('releases the temporary slot while it stands, so that a next attempt waits for a new one to be passed', () => {

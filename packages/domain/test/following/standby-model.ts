@@ -9,6 +9,7 @@ import {
   lsn,
   maxLsn,
   minLsn,
+  noteUnproven,
   type Ownership,
   type Plan,
   type Probe,
@@ -18,6 +19,8 @@ import {
   type SlotDatabase,
   type SlotName,
   settle,
+  UNPROVEN_MAX_MS,
+  type UnprovenSlot,
 } from '@slotcast/domain';
 import { firstTimeline } from '../event-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
@@ -58,7 +61,7 @@ export class StandbyModel {
   #lastOffset = -1;
   #probes = new Map<string, Creation>();
   #creations = new Map<SlotName, Creation>();
-  #unprovenSince = new Map<SlotName, number>();
+  #unproven: ReadonlyMap<SlotName, UnprovenSlot> = new Map();
   /** Positions at which two_phase slots stood in vain; another try makes sense once the consumer has moved that far. */
   #failedAt = new Map<SlotName, Lsn>();
   #desired: SettledBacklog['desired'] = new Map();
@@ -127,7 +130,7 @@ export class StandbyModel {
   crash(): void {
     this.#probes.clear();
     this.#creations.clear();
-    this.#unprovenSince.clear();
+    this.#unproven = new Map();
     this.#failedAt.clear();
     this.#backlog = emptyBacklog;
     this.#lastOffset = -1;
@@ -149,7 +152,7 @@ export class StandbyModel {
         step();
         this.#check();
       }
-      this.#now += idle > 0 ? policy.unprovenTimeoutMs : 1000;
+      this.#now += idle > 0 ? UNPROVEN_MAX_MS : 1000;
     }
     return true;
   }
@@ -186,6 +189,14 @@ export class StandbyModel {
     if (manifest === undefined) {
       return undefined;
     }
+    const local = this.#rows();
+    const prepared = { flushLsn: this.#primary.flushLsn, transactions: [] };
+    this.#unproven = noteUnproven(this.#unproven, {
+      local,
+      ownership: this.ownership,
+      prepared,
+      now: this.#now,
+    });
     return plan({
       desired,
       furthest,
@@ -194,7 +205,7 @@ export class StandbyModel {
       replayLsn: this.replayLsn,
       endOfWal: this.replayLsn,
       limits: {},
-      local: this.#rows(),
+      local,
       ownership: this.ownership,
       probes: new Map([...this.#probes].map(([database, probe]) => [database, this.#asSeen(probe)])),
       held: new Map(
@@ -203,7 +214,9 @@ export class StandbyModel {
           { reason: 'is being made', pausing: true, cause: 'passing' },
         ]),
       ),
-      unprovenSince: this.#unprovenSince,
+      unproven: this.#unproven,
+      prepared,
+      rhythms: new Map(),
       pin,
       maxReplicationSlots: this.settings.maxReplicationSlots,
       syncReplicationSlots: this.settings.syncReplicationSlots,
@@ -328,23 +341,13 @@ export class StandbyModel {
     this.slots.delete(name);
   }
 
-  /** Creations end as replay reaches their consistent point; timers start as an unproven slot is first seen. */
+  /** Creations end as replay reaches their consistent point. */
   #finishCreations(): void {
     for (const [name, creation] of this.#creations) {
       if (creation.consistentPoint <= this.replayLsn) {
         this.#creations.delete(name);
         this.#make(name, creation, true);
         this.#check();
-      }
-    }
-    for (const name of this.#unprovenSince.keys()) {
-      if (!this.#isUnproven(name)) {
-        this.#unprovenSince.delete(name);
-      }
-    }
-    for (const name of this.slots.keys()) {
-      if (this.#isUnproven(name) && !this.#unprovenSince.has(name)) {
-        this.#unprovenSince.set(name, this.#now);
       }
     }
   }
