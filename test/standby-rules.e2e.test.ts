@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { chmod, copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectPostgres } from '@slotcast/postgres';
-import { confirmFalsely, type PostgresServer, waitUntil } from '@slotcast/testkit';
+import { confirmFalsely, type PostgresServer, temporaryFolder, waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
 const timeout = 120_000;
@@ -72,6 +74,40 @@ test('a two_phase slot is made with two_phase, and is ready only after its consu
     .standby()
     .query<{ two_phase: boolean }>("select two_phase from pg_replication_slots where slot_name = 'twophase'");
   assert.equal(row?.two_phase, true);
+});
+
+test('a copy whose plugin was removed from the standby is blocked, though it still moves', {
+  timeout,
+}, async () => {
+  const folder = await temporaryFolder('plugins');
+  await chmod(folder, 0o755);
+  const library = join(folder, 'my_plugin.so');
+  try {
+    const settings = { dynamic_library_path: `$libdir:${folder}` };
+    await using scene = await Scene.start({ major: 18, settings });
+    await scene.standby().setConfig(settings);
+    const [config] = await scene.primary.query<{ folder: string }>(
+      "select setting as folder from pg_config where name = 'PKGLIBDIR'",
+    );
+    await copyFile(join(config?.folder ?? '', 'test_decoding.so'), library);
+    await chmod(library, 0o755);
+    const plugins = { SLOTCAST_PLUGINS: 'my_plugin' };
+    await (await scene.service('publisher', scene.primary)).ready();
+    const consumer = await (await scene.service('consumer', scene.standby(), plugins)).ready();
+    await scene.createSlot('app1', { plugin: 'my_plugin' });
+    await scene.untilReady('app1');
+    // The library is tried once a minute, and at the start.
+    await consumer.stop();
+    await rm(library);
+    await scene.service('consumer', scene.standby(), plugins);
+    await scene.records.waitForState('s1', 'app1', 'blocked', {
+      reason: /its plugin "my_plugin" cannot be loaded .*could not access file "my_plugin".*install it/,
+    });
+    await scene.confirm('app1');
+    await scene.untilEqual('app1');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('slots of two databases are made and moved, stay ready when their names are swapped, and go with their database without harm', {

@@ -27,6 +27,7 @@ export { type ObservedStandby, observeStandby, type StandbyObservation } from '.
 export { readOldestWal } from './oldest-wal.ts';
 export { haveAborted, readOldestTransaction, readPreparedTransactions } from './open-transactions.ts';
 export { passwordFor } from './password-file.ts';
+export { findLoadFailure } from './plugin-load.ts';
 export {
   type ClassifiedError,
   classifyPostgresError,

@@ -143,7 +143,7 @@ class StandbyAlone {
 
   async #round(): Promise<Omit<SessionRound, 'writer'>> {
     const { view, settled, alarm } = await this.#look();
-    const work = { probes: new Map(), held: new Map() };
+    const work = { probes: new Map(), held: new Map(), unloadable: new Map() };
     const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#advancer.run(advances, { urgent: true }));

@@ -30,6 +30,8 @@ export interface WorkUnderWay {
   readonly probes: ReadonlyMap<string, Probe>;
   /** Slots that must be left alone for now, or whose last step failed. */
   readonly held: ReadonlyMap<SlotName, Hold>;
+  /** Plugins that the server was seen not to load, with what it said. */
+  readonly unloadable: ReadonlyMap<string, string>;
 }
 
 /** Puts together what a plan for this standby depends on. */
@@ -89,6 +91,7 @@ export class StandbyPlanner {
       ownership,
       probes: work.probes,
       held: work.held,
+      unloadable: work.unloadable,
       unproven: this.#unproven,
       prepared,
       rhythms: this.#rhythms,

@@ -37,6 +37,7 @@ import { Advancer } from './advancer.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
+import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
@@ -94,6 +95,7 @@ export class StandbySession {
   readonly #sessions: DatabaseSessions;
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
+  readonly #plugins: PluginWatch;
   readonly #advancer: Advancer;
   readonly #planner: StandbyPlanner;
   readonly #requests: SessionRequest[] = [];
@@ -128,6 +130,8 @@ export class StandbySession {
       onFailure: (slot, error) => this.#failures.failed(slot, 'making the slot', error),
       signal,
     });
+    const parts = { sessions: this.#sessions, doorbell: this.#doorbell, signal };
+    this.#plugins = new PluginWatch({ ...options, ...parts });
     this.#advancer = new Advancer({
       sessions: this.#sessions,
       failures: this.#failures,
@@ -172,7 +176,7 @@ export class StandbySession {
         }),
         this.#work(systemIdentifier, writer),
       ]);
-      await this.#creations.close();
+      await Promise.all([this.#creations.close(), this.#plugins.close()]);
       await this.#options.onPromoted({
         feed: this.#feed,
         directory: this.#directory,
@@ -189,6 +193,7 @@ export class StandbySession {
       await Promise.allSettled([
         ...readers.map((reader) => reader.close()),
         this.#creations.close(),
+        this.#plugins.close(),
         this.#sessions.close(),
         writer?.close(),
       ]);
@@ -276,6 +281,7 @@ export class StandbySession {
       unreadable.take(view.unreadable);
       this.#lastSlots = view.slots;
       const manifest = this.#feed.newestManifest;
+      this.#plugins.look(view.slots);
       this.#lineage.check(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
       const alarm = this.#alarm(view, manifest);
@@ -308,7 +314,7 @@ export class StandbySession {
         cause: 'passing',
       }),
     );
-    return { probes: this.#creations.probes, held };
+    return { probes: this.#creations.probes, held, unloadable: this.#plugins.unloadable };
   }
 
   /** Why nothing may be concluded from the topic now; it is logged when it changes. */

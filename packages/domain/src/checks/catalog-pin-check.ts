@@ -1,6 +1,6 @@
 import { judgePin } from '../following/catalog-pin.ts';
 import { findPin } from '../following/pin-path.ts';
-import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type Check, failed, info, ok } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
 
@@ -25,7 +25,10 @@ export function checkCatalogPin(
     return [info('catalog_pin', 'not known: no publisher has written anything yet')];
   }
   const pin = findPin(self, { slots, nodes, primary: manifest.node, now });
-  const needing = self.slots.filter((slot) => slot.type === 'logical' && !slot.temporary && !slot.synced);
+  // A slot that was invalidated shows its catalog_xmin still, and needs nothing any more.
+  const needing = self.slots.filter(
+    (slot) => slot.type === 'logical' && !slot.temporary && !slot.synced && !isInvalidated(slot),
+  );
   const needed = needing.flatMap(({ catalogXmin }) => (catalogXmin === undefined ? [] : [catalogXmin]));
   // Without a slot yet, the way up must be there all the same.
   for (const catalogXmin of needed.length === 0 ? [undefined] : needed) {

@@ -61,6 +61,8 @@ export interface PlanInput {
   readonly syncReplicationSlots: boolean;
   /** Plugins that the server itself allows (`output_plugin_libraries`); absent where it has no such setting. */
   readonly serverPlugins?: readonly string[] | undefined;
+  /** Plugins that the server was seen not to load, with what it said. */
+  readonly unloadable: ReadonlyMap<string, string>;
   readonly heartbeatAgeMs: number;
   readonly policy: PlanPolicy;
   readonly now: number;

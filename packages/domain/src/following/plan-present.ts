@@ -8,6 +8,7 @@ import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { planStranger } from './plan-stranger.ts';
 import { planUnproven } from './plan-unproven.ts';
 import { findLimit, lacksWal } from './slot-limits.ts';
+import { findPluginFault } from './slot-obstacle.ts';
 import { judgeReadiness } from './slot-readiness.ts';
 import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
 
@@ -74,7 +75,8 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
   const { pin, heartbeatAgeMs, now, policy } = input;
   const waiting = input.waiting.get(name);
-  const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits };
+  const pluginFault = findPluginFault(local.plugin ?? '', input);
+  const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits, pluginFault };
   const readiness = judgeReadiness(facts);
   return verdict(subject, readiness.state, readiness.reason, next);
 }

@@ -10,16 +10,36 @@ export function findObstacle(
     readonly allowedPlugins: readonly string[];
     /** `output_plugin_libraries`, where the server has it. */
     readonly serverPlugins: readonly string[] | undefined;
+    /** Plugins that the server was seen not to load, with what it said. */
+    readonly unloadable: ReadonlyMap<string, string>;
   },
 ): string | undefined {
   if (!isAllowedPlugin(plugin, server.allowedPlugins)) {
     return `its plugin ${JSON.stringify(plugin)} is not allowed here: add it to SLOTCAST_PLUGINS if this server may load it`;
   }
-  if (!isLoadable(plugin, server.serverPlugins)) {
-    return `its plugin ${JSON.stringify(plugin)} is not in output_plugin_libraries of this server: add it there`;
+  const fault = findPluginFault(plugin, server);
+  if (fault !== undefined) {
+    return fault;
   }
   const pin = judgePin(server.pin, undefined);
   return pin.kind === 'blocked' ? pin.reason : undefined;
+}
+
+/** Why the server cannot decode with this plugin, with the remedy. */
+export function findPluginFault(
+  plugin: string,
+  server: {
+    readonly serverPlugins?: readonly string[] | undefined;
+    readonly unloadable: ReadonlyMap<string, string>;
+  },
+): string | undefined {
+  if (!isLoadable(plugin, server.serverPlugins)) {
+    return `its plugin ${JSON.stringify(plugin)} is not in output_plugin_libraries of this server: add it there`;
+  }
+  const said = server.unloadable.get(plugin);
+  return said === undefined
+    ? undefined
+    : `its plugin ${JSON.stringify(plugin)} cannot be loaded by this server any more (${said}): install it here again`;
 }
 
 /** A plugin's name is a library that the server loads: no paths, and only names that were allowed. */

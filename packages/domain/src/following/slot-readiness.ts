@@ -24,6 +24,8 @@ export interface ReadinessInput {
   readonly waiting: WaitingEvents | undefined;
   readonly local: LocalSlot;
   readonly pin: PinFacts;
+  /** Why the server cannot decode with the slot's plugin. An advance does without it, a subscriber does not. */
+  readonly pluginFault?: string | undefined;
   readonly heartbeatAgeMs: number;
   readonly limits: ReadinessLimits;
   readonly now: number;
@@ -37,6 +39,9 @@ export function judgeReadiness(input: ReadinessInput): {
   const pin = judgePin(input.pin, input.local.catalogXmin);
   if (pin.kind === 'blocked') {
     return { state: 'blocked', reason: pin.reason };
+  }
+  if (input.pluginFault !== undefined) {
+    return { state: 'blocked', reason: input.pluginFault };
   }
   if (input.heartbeatAgeMs > input.limits.heartbeatStaleMs) {
     const seconds = Math.round(input.heartbeatAgeMs / 1000);

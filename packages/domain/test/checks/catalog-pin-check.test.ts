@@ -38,8 +38,9 @@ describe('the pin of a standby', { timeout: 5000 }, () => {
     assert.match(behind?.message ?? '', /catalog_xmin 751, needed 750/);
   });
 
-  test('need not be held for temporary slots, nor for those of PostgreSQL itself', () => {
-    const slots = [local('a', { temporary: true }), local('b', { synced: true })];
+  test('need not be held for temporary or invalidated slots, nor for those of PostgreSQL itself', () => {
+    const lost = local('c', { walStatus: 'lost', catalogXmin: 700 });
+    const slots = [local('a', { temporary: true }), local('b', { synced: true }), lost];
     assert.equal(judge(onPrimary(), slots)[0]?.outcome, 'ok');
   });
 

@@ -34,6 +34,18 @@ describe('the adoption of a slot', { timeout: 20_000 }, () => {
     assert.deepEqual(adopted(0x1800), { kind: 'adopt', ownership: owning({ highestLsn: at(0x1800) }) });
   });
 
+  test('leaves it open whether one with two_phase is safe, as one that was just made', () => {
+    const verdict = judgeAdoption({
+      slot: parseSlotName('a'),
+      local: local('a', { twoPhase: true, active: false }),
+      event: live('a', { twoPhase: true }),
+      furthest: at(0x2000),
+      manifest: manifest(['a'], { seq: 100 }),
+      owned: undefined,
+    });
+    assert.equal(verdict.kind === 'adopt' && verdict.ownership.proven, false);
+  });
+
   test('is refused beyond what its consumer was ever seen to confirm, with both positions', () => {
     assert.match(refusal(adopted(0x2001)), /stands at 0\/2001 here.* has confirmed 0\/2000/);
   });

@@ -74,6 +74,7 @@ export function planned({ events = [], owned = {}, holds = {}, policy: chosen, .
     local: [],
     ownership: new Map(Object.entries(owned).map(([name, value]) => [parseSlotName(name), value])),
     probes: new Map(),
+    unloadable: new Map(),
     held: new Map(Object.entries(holds).map(([name, value]) => [parseSlotName(name), value])),
     unproven: new Map(),
     rhythms: new Map(),

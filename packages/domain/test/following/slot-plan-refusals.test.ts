@@ -118,6 +118,19 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
     );
   });
 
+  test('a plugin that the server does not load or allow any more blocks, also a slot that is here', () => {
+    const unloadable = new Map([['pgoutput', 'could not access file "pgoutput"']]);
+    assert.match(obstacle({ unloadable }), /cannot be loaded .*could not access file "pgoutput"/);
+    const present = {
+      events: [live('a', { confirmedFlushLsn: at(0x2100) })],
+      local: [local('a')],
+      owned: mine,
+    };
+    assert.equal(outline(verdictOn({ ...present, unloadable })), 'blocked advance');
+    assert.equal(outline(verdictOn({ ...present, serverPlugins: ['wal2json'] })), 'blocked advance');
+    assert.equal(outline(verdictOn({ ...present, serverPlugins: ['pgoutput'] })), 'ready advance');
+  });
+
   test('hot_standby_feedback off and a missing physical slot block, and no temporary slot is kept', () => {
     assert.match(obstacle({ pin: { ...pin, hotStandbyFeedback: false } }), /hot_standby_feedback/);
     assert.match(obstacle({ pin: { hotStandbyFeedback: true, links: [] } }), /primary_slot_name/);

@@ -52,6 +52,11 @@ describe('readiness of a safe slot', { timeout: 20_000 }, () => {
     assert.match(late.reason, /needed 699/);
   });
 
+  test('without a plugin that can be loaded it is blocked', () => {
+    const blocked = judged({ pluginFault: 'its plugin "x" cannot be loaded', heartbeatAgeMs: 99_000 });
+    assert.deepEqual(blocked, { state: 'blocked', reason: 'its plugin "x" cannot be loaded' });
+  });
+
   test('a publisher that fell silent makes it lagging: nobody knows where the primary is', () => {
     assert.equal(judged({ heartbeatAgeMs: 30_000 }).state, 'ready');
     const silent = judged({ heartbeatAgeMs: 30_001 });

@@ -208,6 +208,7 @@ export class StandbyModel {
       local,
       ownership: this.ownership,
       probes: new Map([...this.#probes].map(([database, probe]) => [database, this.#asSeen(probe)])),
+      unloadable: new Map(),
       held: new Map(
         [...this.#creations.keys()].map((name) => [
           name,
