@@ -24,13 +24,14 @@ import {
   connectPostgres,
   DatabaseSessions,
   flushWal,
-  identifySystem,
+  isInRecovery,
   observePrimary,
   type PostgresConnection,
   type PostgresOptions,
-  readTimelineHistory,
+  readWalEnd,
 } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
+import { type HistorySources, readOwnHistory } from './own-history.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { raiseFence } from './wal-fence.ts';
@@ -62,6 +63,8 @@ export interface HandOffOptions {
   readonly slotsBefore: readonly LocalSlot[] | undefined;
   /** What this process saw of the end of recovery; absent when it did not run then. */
   readonly ended: EndedRecovery | undefined;
+  /** A walsender session with the server that is open already: there may be no other one left. */
+  readonly walsender?: PostgresConnection | undefined;
   readonly onDivergence: DivergencePolicy;
   readonly wanted: (slot: SlotState) => boolean;
   /** Brings `knowledge` up to the present end of the topics. Rejects when Kafka does not answer. */
@@ -86,10 +89,8 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
   const { postgres, logger, signal } = options;
   const connection = await connectPostgres({ ...postgres, signal });
   const sessions = new DatabaseSessions(postgres, () => undefined, signal);
-  let replication: PostgresConnection | undefined;
   try {
-    replication = await connectPostgres({ ...postgres, replication: true, signal });
-    const point = await readSwitch(replication, signal);
+    const point = await readSwitch(connection, options);
     if (point === undefined) {
       return undefined;
     }
@@ -97,7 +98,7 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
     const mover = new SlotMover({ sessions, clock, logger, signal });
     return await new HandOffRun({ ...options, ...point, connection, mover }).run();
   } finally {
-    await Promise.allSettled([connection.close(), replication?.close(), sessions.close()]);
+    await Promise.allSettled([connection.close(), sessions.close()]);
   }
 }
 
@@ -109,13 +110,17 @@ interface SwitchPoint {
   readonly switchLsn: Lsn;
 }
 
-/** `undefined` on a server that was never promoted. */
+/** `undefined` on a server that is in recovery, or was never promoted. */
 async function readSwitch(
-  replication: PostgresConnection,
-  signal: AbortSignal,
+  connection: PostgresConnection,
+  sources: HistorySources,
 ): Promise<SwitchPoint | undefined> {
-  const { timeline } = await identifySystem(replication, signal);
-  const history = await readTimelineHistory(replication, timeline, signal);
+  const { signal } = sources;
+  if (await isInRecovery(connection, signal)) {
+    return undefined;
+  }
+  const { timeline } = await readWalEnd(connection, signal);
+  const history = await readOwnHistory(timeline, sources);
   const left = lastSwitch(history);
   const before = historyBefore(history);
   return left === undefined || before === undefined
@@ -133,17 +138,15 @@ interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
  * process that may have to wait before it does the rest.
  */
 export async function raiseFenceEarly(
-  options: Pick<HandOffOptions, 'postgres' | 'knowledge' | 'ended' | 'onDivergence' | 'signal'>,
+  options: HistorySources & Pick<HandOffOptions, 'knowledge' | 'onDivergence'>,
 ): Promise<EndedRecovery | undefined> {
   const { postgres, knowledge, ended, onDivergence, signal } = options;
   if (onDivergence !== 'fence' || ended === undefined) {
     return ended;
   }
   const connection = await connectPostgres({ ...postgres, signal });
-  let replication: PostgresConnection | undefined;
   try {
-    replication = await connectPostgres({ ...postgres, replication: true, signal });
-    const point = await readSwitch(replication, signal);
+    const point = await readSwitch(connection, options);
     if (point === undefined) {
       return ended;
     }
@@ -152,7 +155,7 @@ export async function raiseFenceEarly(
     const pass = await raiseFence({ connection, targets, baseline: ended.baseline, signal });
     return { ...ended, passes: [...ended.passes, pass] };
   } finally {
-    await Promise.allSettled([connection.close(), replication?.close()]);
+    await connection.close();
   }
 }
 

@@ -4,6 +4,7 @@ import {
   fenceTargets,
   formatLsn,
   type PublishedLine,
+  type TimelineHistory,
 } from '@slotcast/domain';
 import {
   connectPostgres,
@@ -14,6 +15,7 @@ import {
   type WatchedRecovery,
 } from '@slotcast/postgres';
 import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/runtime';
+import { DescentWatch } from './descent-watch.ts';
 import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
 
 const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
@@ -25,6 +27,8 @@ export interface EndedRecovery {
   /** The transactions when recovery ended, as far as this process saw it. */
   readonly baseline: RecoveryBaseline;
   readonly passes: readonly FencePass[];
+  /** The server's line of descent since then, as far as this process could follow it. */
+  readonly history?: TimelineHistory | undefined;
 }
 
 export interface RecoveryGuardOptions {
@@ -85,6 +89,8 @@ export class RecoveryGuard {
 
   async #watch(signal: AbortSignal, onSeen: () => void): Promise<never> {
     const connection = await connectPostgres({ ...this.#options.postgres, signal });
+    // Of this session only: after a restart the server may be another one.
+    const descent = new DescentWatch({ ...this.#options, signal });
     try {
       const watch = new RecoveryWatch(connection);
       for (;;) {
@@ -93,23 +99,29 @@ export class RecoveryGuard {
         if (seen.inRecovery) {
           this.#last = seen;
           this.#ended = undefined;
+          descent.look(seen.streamedTimeline);
         } else {
-          await this.#onPrimary(connection, signal);
+          await this.#onPrimary(connection, descent, signal);
         }
       }
     } finally {
-      await connection.close();
+      await Promise.all([connection.close(), descent.close()]);
     }
   }
 
-  async #onPrimary(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
+  async #onPrimary(
+    connection: PostgresConnection,
+    descent: DescentWatch,
+    signal: AbortSignal,
+  ): Promise<void> {
     const last = this.#last;
     if (last !== undefined) {
       this.#isFencing = true;
       try {
         const passes = await this.#fence(connection, last, signal);
+        const history = await descent.promoted(connection);
         this.#last = undefined;
-        this.#ended = { baseline: last, passes };
+        this.#ended = { baseline: last, passes, history };
       } finally {
         this.#isFencing = false;
       }

@@ -1,4 +1,4 @@
-import type { Lsn } from '@slotcast/domain';
+import { type Lsn, type Timeline, timeline } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
 import { supports } from './server-version.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
@@ -9,6 +9,8 @@ export interface WalEnd {
   readonly flushLsn: Lsn;
   /** The next transaction id, 32 bits. To be compared for equality only. */
   readonly nextXid: number;
+  /** The timeline that is written. */
+  readonly timeline: Timeline;
   /** Where the last recovery of this server's process ended; absent when it began without one. */
   readonly replayedLsn: Lsn | undefined;
 }
@@ -17,6 +19,8 @@ interface WalEndRow {
   readonly insert_lsn: string;
   readonly flush_lsn: string;
   readonly next_xid: number;
+  /** Its first 8 hexadecimal digits are the timeline. */
+  readonly wal_file: string;
   readonly replayed_lsn: string | null;
 }
 
@@ -26,6 +30,7 @@ export async function readWalEnd(connection: PostgresConnection, signal?: AbortS
     select pg_current_wal_insert_lsn()::text as insert_lsn,
            pg_current_wal_flush_lsn()::text as flush_lsn,
            pg_last_wal_replay_lsn()::text as replayed_lsn,
+           pg_walfile_name(pg_current_wal_lsn()) as wal_file,
            age('3'::xid) as next_xid`;
   const [row] = await connection.run<WalEndRow>({ name: 'slotcast_wal_end', text }, { signal });
   if (row === undefined) {
@@ -35,6 +40,7 @@ export async function readWalEnd(connection: PostgresConnection, signal?: AbortS
     insertLsn: requiredLsn(row.insert_lsn, 'pg_current_wal_insert_lsn()'),
     flushLsn: requiredLsn(row.flush_lsn, 'pg_current_wal_flush_lsn()'),
     nextXid: row.next_xid,
+    timeline: timeline(Number.parseInt(row.wal_file.slice(0, 8), 16)),
     replayedLsn: optionalLsn(row.replayed_lsn),
   };
 }

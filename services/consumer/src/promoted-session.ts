@@ -1,6 +1,7 @@
 import type { LocalSlot, SystemIdentifier } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
+import type { PostgresConnection } from '@slotcast/postgres';
 
 /** What a session leaves to the hand-off of its server's slots. */
 export interface PromotedSession {
@@ -11,6 +12,8 @@ export interface PromotedSession {
   readonly serverVersion: number;
   /** The server's slots at the last look while it was in recovery. */
   readonly slotsBefore: readonly LocalSlot[] | undefined;
+  /** A walsender session with the server, open since before the promotion. */
+  readonly walsender: PostgresConnection;
   readonly drain: () => Promise<void>;
   readonly signal: AbortSignal;
 }

@@ -9,7 +9,7 @@ import {
   RecoveryGuard,
   recordHandOff,
 } from '@slotcast/hand-off';
-import { connectPostgres, identifySystem, type PostgresOptions } from '@slotcast/postgres';
+import { connectPostgres, type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
 import type { PromotedSession } from './promoted-session.ts';
 import type { StandbySession } from './standby-session.ts';
@@ -67,10 +67,12 @@ export class PromotionKeeper {
   async finish(session: PromotedSession): Promise<void> {
     const { node, instance, version, policy, clock, ...rest } = this.#options;
     const ended = await this.#awaitGuard(session.signal);
-    const { feed, directory, writer, systemIdentifier, serverVersion, slotsBefore, drain, signal } = session;
+    const { feed, directory, systemIdentifier, serverVersion, writer } = session;
+    const { slotsBefore, walsender, drain, signal } = session;
     const knowledge = knowledgeOf(feed, directory);
     const { wanted } = policy;
-    const outcome = await handOff({ ...rest, clock, wanted, slotsBefore, ended, knowledge, drain, signal });
+    const sources = { ended, walsender, slotsBefore, knowledge };
+    const outcome = await handOff({ ...rest, ...sources, clock, wanted, drain, signal });
     if (outcome !== undefined) {
       const facts = { node, instance, version, systemIdentifier, serverVersion };
       const lineage = feed.newestManifest?.lineage;
@@ -86,10 +88,10 @@ export class PromotionKeeper {
       return;
     }
     const { node, instance, version, policy } = this.#options;
-    const replication = await connectPostgres({ ...this.#options.postgres, replication: true, signal });
+    const connection = await connectPostgres({ ...this.#options.postgres, signal });
     try {
-      const { serverVersion } = replication;
-      const { systemIdentifier, timeline } = await identifySystem(replication, signal);
+      const { systemIdentifier, serverVersion } = await readServerIdentity(connection, signal);
+      const { timeline } = await readWalEnd(connection, signal);
       const facts = { node, instance, version, systemIdentifier, timeline, serverVersion };
       const { wanted } = policy;
       await handOffFromTopics({
@@ -103,7 +105,7 @@ export class PromotionKeeper {
       });
       this.#done = ended;
     } finally {
-      await replication.close();
+      await connection.close();
     }
   }
 

@@ -85,6 +85,11 @@ export class StandbyServer {
     return this.#history.last;
   }
 
+  /** The walsender session, which outlives the promotion of the server. */
+  get walsender(): PostgresConnection {
+    return this.#replication;
+  }
+
   get serverVersion(): number {
     return this.#connection.serverVersion;
   }

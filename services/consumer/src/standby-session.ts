@@ -184,6 +184,7 @@ export class StandbySession {
         systemIdentifier,
         serverVersion: this.#server.serverVersion,
         slotsBefore: this.#lastSlots,
+        walsender: this.#server.walsender,
         drain: () => this.#drain(),
         signal: this.#signal,
       });

@@ -7,7 +7,7 @@ import {
 } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { handOffFromTopics, RecoveryGuard } from '@slotcast/hand-off';
+import { type EndedRecovery, handOffFromTopics, RecoveryGuard } from '@slotcast/hand-off';
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
 import type { PublisherIdentity } from './claim-topic.ts';
@@ -39,6 +39,11 @@ export class PromotionWatch {
     this.#guard = new RecoveryGuard({ ...options, line: () => emptyLine, onEnd: () => undefined });
   }
 
+  /** The end of the recovery that the server was in last, when it was seen. */
+  get ended(): EndedRecovery | undefined {
+    return this.#guard.ended;
+  }
+
   /** Watches until the signal is aborted. */
   watch(signal: AbortSignal): Promise<void> {
     return this.#guard.run(signal);
@@ -61,7 +66,7 @@ export class PromotionWatch {
       ...this.#options,
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion },
       wanted: this.#options.policy.wanted,
-      ended: this.#guard.ended,
+      ended: this.ended,
       needed: manifest !== undefined && manifest.timeline < timeline,
       patienceMs: PATIENCE_MS,
       signal,

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
+import { readOwnHistory } from '@slotcast/hand-off';
 import {
   checkPreconditions,
   connectPostgres,
-  identifySystem,
   isInRecovery,
   type ObservedPrimary,
   observePrimary,
@@ -13,7 +13,7 @@ import {
   type PostgresOptions,
   PreconditionError,
   readPreconditions,
-  readTimelineHistory,
+  readServerIdentity,
 } from '@slotcast/postgres';
 import {
   type Clock,
@@ -120,7 +120,7 @@ class Publisher {
     try {
       await this.#checkServer(connection, signal);
       const seen = await this.#awaitPrimary(connection, progressed, signal);
-      const server = await this.#identify(seen, signal);
+      const server = await this.#identify(connection, seen, signal);
       await this.#serve(connection, server, progressed, signal);
     } finally {
       await connection.close();
@@ -162,15 +162,15 @@ class Publisher {
     }
   }
 
-  async #identify(seen: ObservedPrimary, signal: AbortSignal): Promise<PrimaryIdentity> {
-    const replication = await connectPostgres({ ...this.#options.postgres, replication: true, signal });
-    try {
-      const { systemIdentifier } = await identifySystem(replication, signal);
-      const history = await readTimelineHistory(replication, seen.timeline, signal);
-      return { systemIdentifier, history, serverVersion: replication.serverVersion };
-    } finally {
-      await replication.close();
-    }
+  async #identify(
+    connection: PostgresConnection,
+    seen: ObservedPrimary,
+    signal: AbortSignal,
+  ): Promise<PrimaryIdentity> {
+    const { systemIdentifier, serverVersion } = await readServerIdentity(connection, signal);
+    const { ended } = this.#promotions;
+    const history = await readOwnHistory(seen.timeline, { ...this.#options, ended, signal });
+    return { systemIdentifier, history, serverVersion };
   }
 
   async #serve(

@@ -77,6 +77,23 @@ export function descendsFrom(history: TimelineHistory, past: TimelineHistory): b
   return left !== -1 && sameHistory(before, past);
 }
 
+/**
+ * The history of a server that was seen replaying `before`, and then left recovery for a new timeline at `switchLsn`. A promotion takes
+ * a number above all that the server knows of, so the next one leaves no other that it could have gone to in between. `undefined` for any
+ * other number: nothing is known of the way there.
+ */
+export function promotedHistory(
+  before: TimelineHistory,
+  at: { readonly timeline: Timeline; readonly switchLsn: Lsn },
+): TimelineHistory | undefined {
+  return at.timeline === before.timeline + 1
+    ? {
+        timeline: at.timeline,
+        ancestors: [...before.ancestors, { timeline: before.timeline, switchLsn: at.switchLsn }],
+      }
+    : undefined;
+}
+
 /** A history in one line for messages, such as `1@0/3000000 → 2`. */
 export function describeHistory(history: TimelineHistory): string {
   const past = history.ancestors.map((ancestor) => `${ancestor.timeline}@${formatLsn(ancestor.switchLsn)}`);

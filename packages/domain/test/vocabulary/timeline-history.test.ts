@@ -10,6 +10,7 @@ import {
   lsn,
   parseLsn,
   parseTimelineHistory,
+  promotedHistory,
   sameHistory,
   type TimelineHistory,
   timeline,
@@ -163,4 +164,16 @@ test('a timeline was left at its switch point; one that was never followed, wher
   assert.equal(leftAt(history, timeline(3)), 0x5000n);
   assert.equal(leftAt(history, timeline(5)), 0x5000n);
   assert.equal(leftAt(parseTimelineHistory(timeline(2), ''), timeline(1)), 1n);
+});
+
+test('the history after a promotion is known from the one before only if no timeline can lie in between', () => {
+  const before = parseTimelineHistory(timeline(3), FILE);
+  const switchLsn = parseLsn('0/7000000');
+  assert.deepEqual(
+    promotedHistory(before, { timeline: timeline(4), switchLsn }),
+    parseTimelineHistory(timeline(4), `${FILE}3\t0/7000000\tno recovery target specified\n`),
+  );
+  for (const other of [3, 5]) {
+    assert.equal(promotedHistory(before, { timeline: timeline(other), switchLsn }), undefined);
+  }
 });

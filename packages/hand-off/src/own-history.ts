@@ -1,0 +1,57 @@
+import type { Timeline, TimelineHistory } from '@slotcast/domain';
+import {
+  connectPostgres,
+  type PostgresConnection,
+  type PostgresOptions,
+  readTimelineHistory,
+} from '@slotcast/postgres';
+import { errorText, type Logger } from '@slotcast/runtime';
+import type { EndedRecovery } from './recovery-guard.ts';
+
+/** Who can tell the line of descent of a primary. */
+export interface HistorySources {
+  readonly postgres: PostgresOptions;
+  /** A walsender session that is open already. */
+  readonly walsender?: PostgresConnection | undefined;
+  /** What this process saw of the end of recovery. */
+  readonly ended: EndedRecovery | undefined;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The line of descent of a primary on `timeline`. The server tells it in a walsender session only, and right after a promotion, when
+ * consumers and standbys have taken all of max_wal_senders, there may be none left: then what this process saw itself will do.
+ */
+export async function readOwnHistory(timeline: Timeline, sources: HistorySources): Promise<TimelineHistory> {
+  if (timeline === 1) {
+    return { timeline, ancestors: [] };
+  }
+  try {
+    return await askHistory(timeline, sources);
+  } catch (error) {
+    sources.signal.throwIfAborted();
+    const seen = sources.ended?.history;
+    if (seen?.timeline !== timeline) {
+      throw error;
+    }
+    sources.logger.warn(
+      { timeline, error: errorText(error) },
+      'the server did not tell its timeline history: going on with what was seen of its promotion',
+    );
+    return seen;
+  }
+}
+
+async function askHistory(timeline: Timeline, sources: HistorySources): Promise<TimelineHistory> {
+  const { postgres, walsender, signal } = sources;
+  if (walsender !== undefined && !walsender.broken) {
+    return await readTimelineHistory(walsender, timeline, signal);
+  }
+  const own = await connectPostgres({ ...postgres, replication: true, signal });
+  try {
+    return await readTimelineHistory(own, timeline, signal);
+  } finally {
+    await own.close();
+  }
+}

@@ -1,0 +1,33 @@
+import { type Lsn, type Ownership, parseSlotName, type SlotEvent, timeline } from '@slotcast/domain';
+
+const incarnation = { epoch: 1, seq: 1 };
+
+export const owned: Ownership = { incarnation, lineage: 'first', proven: true };
+
+/** The newest event of a slot whose consumer had confirmed up to there, published on timeline 1. */
+export function confirmedAt(name: string, confirmedFlushLsn: Lsn): SlotEvent {
+  const slot = parseSlotName(name);
+  return {
+    kind: 'slot',
+    op: 'update',
+    slot,
+    incarnation,
+    state: {
+      name: slot,
+      type: 'logical',
+      plugin: 'pgoutput',
+      database: 'postgres',
+      twoPhase: false,
+      failover: false,
+      synced: false,
+      confirmedFlushLsn,
+      active: false,
+    },
+    lsn: confirmedFlushLsn,
+    timeline: timeline(1),
+    epoch: 1,
+    seq: 2,
+    node: 'primary',
+    time: 0,
+  };
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { emptyLine, type Lsn, lsn, type SlotState, type TimelineHistory, timeline } from '@slotcast/domain';
+import { type EndedRecovery, handOff, RecoveryGuard, readOwnHistory } from '@slotcast/hand-off';
+import {
+  connectPostgres,
+  isPostgresError,
+  logStandbySnapshot,
+  observePrimary,
+  type PostgresConnection,
+  readTimelineHistory,
+} from '@slotcast/postgres';
+import { createLogger, systemClock } from '@slotcast/runtime';
+import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
+import { optionsFor, Pair } from './promoted-servers.ts';
+import { confirmedAt, owned } from './published-slots.ts';
+
+const TIMEOUT_MS = 60_000;
+/** Of the server: one for the standby on the primary, and some. */
+const SETTINGS = { max_wal_senders: '3', log_connections: 'on' };
+const TOO_MANY = { code: '53300' };
+const { signal } = new AbortController();
+const logger = createLogger({ level: 'silent', fields: {} });
+
+/** Watches the promotion of a standby whose primary died in the middle of a record. */
+async function watchPromotion(pair: Pair): Promise<EndedRecovery> {
+  const guard = new RecoveryGuard({
+    postgres: optionsFor(pair.standby, { applicationName: 'guard' }),
+    onDivergence: 'quarantine',
+    line: () => emptyLine,
+    onEnd: () => undefined,
+    clock: systemClock,
+    logger,
+  });
+  const stop = new AbortController();
+  const watching = guard.run(stop.signal);
+  try {
+    const asked = /replication connection authorized: .*application_name=guard/;
+    await waitUntil(async () => asked.test(await pair.standby.log()), { describe: 'the guard to ask' });
+    await pair.standby.waitFor(
+      `select from pg_stat_activity where application_name = 'guard' and backend_type = 'walsender'`,
+      (rows) => rows.length === 0,
+    );
+    await dieWithinRecord(pair);
+    await pair.standby.promote();
+    return await waitUntil(() => guard.ended, { describe: 'the guard to see the end of recovery' });
+  } finally {
+    stop.abort();
+    await watching;
+  }
+}
+
+async function dieWithinRecord({ primary }: Pair): Promise<void> {
+  const before = await primary.currentLsn();
+  const writer = await connectPostgres({ url: primary.url(), applicationName: 'writer' });
+  const text = `do $$ begin loop perform pg_logical_emit_message(false, 'test', repeat('x', 500000)); end loop; end $$`;
+  const died = assert.rejects(writer.run({ text }));
+  await primary.waitFor(
+    `select from (select) as server where pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '${before}') > 5000000`,
+    (rows) => rows.length === 1,
+  );
+  await primary.kill();
+  await died;
+}
+
+/** A slot of the standby, as the consumer would have made it. */
+async function createSlots(pair: Pair, names: readonly string[]): Promise<void> {
+  const connection = await connectPostgres(optionsFor(pair.primary));
+  try {
+    for (const name of names) {
+      const created = pair.standby.query(`select pg_create_logical_replication_slot('${name}', 'pgoutput')`);
+      await pair.standby.waitFor(
+        `select from pg_replication_slots where slot_name = '${name}'`,
+        (rows) => rows.length === 1,
+      );
+      await logStandbySnapshot(connection);
+      await pair.primary.query("select pg_logical_emit_message(true, 'test', '')");
+      await created;
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Takes every walsender session that the server has left. */
+async function takeAll(pair: Pair): Promise<PostgresConnection[]> {
+  const taken: PostgresConnection[] = [];
+  for (;;) {
+    try {
+      taken.push(await connectPostgres(optionsFor(pair.standby, { replication: true })));
+    } catch (error) {
+      assert.ok(isPostgresError(error) && 'code' in error && error.code === TOO_MANY.code);
+      return taken;
+    }
+  }
+}
+
+for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
+  describe(`a promoted PostgreSQL ${major} whose walsenders are all taken`, { timeout: 120_000 }, () => {
+    let pair: Pair;
+    /** Open since before the promotion. */
+    let walsender: PostgresConnection;
+    let ended: EndedRecovery;
+    /** As the server itself tells it. */
+    let told: TimelineHistory;
+    let switchLsn: Lsn;
+    let crowd: PostgresConnection[] = [];
+
+    before(async () => {
+      pair = await Pair.start(major, SETTINGS);
+      await createSlots(pair, ['moves', 'ahead']);
+      walsender = await connectPostgres(optionsFor(pair.standby, { replication: true }));
+      ended = await watchPromotion(pair);
+      told = await readTimelineHistory(walsender, timeline(2), signal);
+      switchLsn = told.ancestors[0]?.switchLsn ?? assert.fail('no switch point');
+      crowd = await takeAll(pair);
+    });
+
+    after(async () => {
+      await Promise.all([walsender, ...crowd].map((each) => each?.close()));
+      await pair?.[Symbol.asyncDispose]();
+    });
+
+    /** The slots of consumers that are at the switch point and beyond it, on a server that cannot make the second one safe. */
+    async function handOver(sources: { ended?: EndedRecovery; walsender?: PostgresConnection }) {
+      const events = [confirmedAt('moves', switchLsn), confirmedAt('ahead', lsn(switchLsn + 100n))];
+      return await handOff({
+        postgres: optionsFor(pair.standby),
+        knowledge: {
+          node: 's1',
+          publishedOn: (history) => {
+            assert.deepEqual(history, { timeline: 1, ancestors: [] });
+            return {
+              ...emptyLine,
+              published: new Map(events.map((event) => [event.slot, event])),
+              lineage: owned.lineage,
+            };
+          },
+          ownership: new Map(events.map(({ slot }) => [slot, owned])),
+          reasons: new Map(),
+          promotions: [],
+          earlier: undefined,
+        },
+        slotsBefore: undefined,
+        ended: sources.ended,
+        walsender: sources.walsender,
+        onDivergence: 'quarantine',
+        wanted: () => true,
+        drain: () => Promise.resolve(),
+        clock: systemClock,
+        logger,
+        signal,
+      });
+    }
+
+    async function slots(): Promise<ReadonlyMap<string, SlotState>> {
+      const connection = await pair.connect();
+      try {
+        const seen = await observePrimary(connection);
+        assert.ok(!seen.inRecovery);
+        return new Map(seen.slots.map((slot) => [slot.name, slot]));
+      } finally {
+        await connection.close();
+      }
+    }
+
+    test('was left where the watch saw it, though the last record of its primary was not whole', () => {
+      assert.deepEqual(ended.history, told);
+    });
+
+    test('is not touched when nobody can tell its line of descent', { timeout: TIMEOUT_MS }, async () => {
+      const earlier = await slots();
+      await assert.rejects(handOver({}), TOO_MANY);
+      assert.deepEqual(await slots(), earlier);
+    });
+
+    test('has its slots moved and quarantined by what was seen of its promotion', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const outcome = await handOver({ ended });
+      assert.equal(outcome?.promotion.switchLsn, switchLsn);
+      assert.equal((await slots()).get('moves')?.confirmedFlushLsn, switchLsn);
+      assert.deepEqual(
+        outcome.promotion.ahead.map((entry) => [entry.slot, entry.outcome]),
+        [['ahead', 'quarantined']],
+      );
+      assert.equal((await slots()).has('ahead'), false);
+    });
+
+    test('tells its line of descent in a session that has been open since before', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const sources = { postgres: optionsFor(pair.standby), ended: undefined, logger, signal };
+      assert.deepEqual(await readOwnHistory(told.timeline, { ...sources, walsender }), told);
+      assert.equal((await handOver({ walsender }))?.promotion.complete, true);
+    });
+  });
+}
