@@ -189,10 +189,18 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.equal((await slotNamed('there'))?.confirmedFlushLsn, target);
     });
 
-    test('a slot that is to be dropped is gone', { timeout: TIMEOUT_MS }, async () => {
+    test('slots that are to be dropped are gone, those of another database and of a renamed one, too', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
       await create('unsafe');
-      await mover.run(planOf({ drops: [{ slot: parseSlotName('unsafe'), reason: 'not proven' }] }));
+      await server.query(`select pg_create_logical_replication_slot('unsafe_there', 'pgoutput')`, [], 'shop');
+      await sessions.close();
+      await server.query('alter database shop rename to store');
+      const names = ['unsafe', 'unsafe_there'].map(parseSlotName);
+      const drops = names.map((slot) => ({ slot, reason: 'not proven' }));
+      assert.deepEqual(await mover.run(planOf({ drops })), new Map());
       assert.equal(await slotNamed('unsafe'), undefined);
+      assert.equal(await slotNamed('unsafe_there'), undefined);
     });
 
     test('a slot goes without a copy where max_replication_slots leaves no room for one', {

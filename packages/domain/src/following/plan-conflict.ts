@@ -17,6 +17,6 @@ export function planConflict(input: PlanInput, subject: LiveSubject, local: Loca
     });
   }
   const reason =
-    'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
+    'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it in its own database, or set SLOTCAST_ON_CONFLICT=replace to have it replaced';
   return verdict(subject, 'conflict', reason);
 }
