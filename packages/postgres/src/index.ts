@@ -12,6 +12,7 @@ export {
 export { clientConfig, connectionProblems, type PostgresOptions } from './connection-options.ts';
 export { connectionParameters } from './connection-parameters.ts';
 export { ConnectionSettingsError } from './connection-settings-error.ts';
+export { type DatabaseAttempt, tryDatabases } from './database-attempts.ts';
 export { type DatabaseSession, DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
 export { setFailoverProperty } from './failover-property.ts';
@@ -60,8 +61,6 @@ export {
   checkStreaming,
 } from './server-checks.ts';
 export {
-  type ClosedDatabase,
-  readClosedDatabases,
   readServerFacts,
   readWalSenders,
   type ServerFacts,

@@ -12,9 +12,11 @@ import {
   usePhysicalSlot,
   warning,
 } from '@slotcast/domain';
+import type { DatabaseAttempt } from './database-attempts.ts';
+import { classifyPostgresError, describePostgresError } from './postgres-error.ts';
 import { checkPreconditions, type Finding, type FindingCode } from './precondition-check.ts';
 import type { PreconditionFacts } from './preconditions.ts';
-import type { ClosedDatabase, ServerFacts } from './server-facts.ts';
+import type { ServerFacts } from './server-facts.ts';
 import { supports } from './server-version.ts';
 import type { WalReceiver } from './standby-settings.ts';
 
@@ -151,21 +153,52 @@ export function checkStreaming(
   return failed('streaming', 'receives no WAL: nothing is being streamed', remedy);
 }
 
-/** Judges whether the role can get to the slots in these databases, as each is only touched from its own database. */
-export function checkDatabases(
-  names: ReadonlySet<string>,
-  closed: readonly ClosedDatabase[],
-  role: string,
-): readonly Check[] {
-  const found = closed
-    .filter(({ name }) => names.has(name))
-    .map(({ name, quotedName }) =>
-      failed(
-        'database_connect',
-        `the role ${role} may not connect to database ${name}, which has slots`,
-        `/* on the primary */ GRANT CONNECT ON DATABASE ${quotedName} TO ${role};`,
-      ),
-    );
-  const good = names.size === 0 ? 'no database has slots' : `${role} may connect to ${[...names].join(', ')}`;
+/** Judges whether the role gets to the slots in these databases, as each is only touched from its own database. */
+export function checkDatabases(attempts: readonly DatabaseAttempt[], role: string): readonly Check[] {
+  const found = attempts.flatMap((attempt) => judgeAttempt(attempt, role));
+  const names = attempts.map(({ database }) => database).join(', ');
+  const good = names === '' ? 'no database has slots' : `lets ${role} in to ${names}`;
   return orOk(found, 'database_connect', good);
+}
+
+function judgeAttempt(attempt: DatabaseAttempt, role: string): Check[] {
+  const check = 'database_connect';
+  const { database } = attempt;
+  if (attempt.outcome === 'connected') {
+    return [];
+  }
+  if (attempt.outcome === 'not_tried') {
+    const message = `there was no time to connect to database ${database}, which has slots`;
+    return [warning(check, message, 'see what keeps the server busy, and ask again')];
+  }
+  const { class: kind, code, remedy } = classifyPostgresError(attempt.error);
+  const said = describePostgresError(attempt.error);
+  switch (kind) {
+    case 'stale':
+      return [warning(check, `database ${database}, which has slots, is not here: ${said}`, remedy)];
+    case 'retry':
+    case 'cancelled':
+      return [warning(check, `database ${database}, which has slots, is not to be had now: ${said}`, remedy)];
+    case 'blocked':
+    case 'fatal':
+    case 'unexpected': {
+      const message = `${role} does not get in to database ${database}, which has slots: ${said}`;
+      return [
+        failed(check, message, databaseRemedy(code, `"${database.replaceAll('"', '""')}"`, role) ?? remedy),
+      ];
+    }
+  }
+}
+
+/** The statement or the line that lets the role in. */
+function databaseRemedy(sqlState: string | undefined, database: string, role: string): string | undefined {
+  if (sqlState === '42501') {
+    return `/* on the primary */ GRANT CONNECT ON DATABASE ${database} TO ${role};`;
+  }
+  if (sqlState === '55000') {
+    return `/* on the primary */ ALTER DATABASE ${database} ALLOW_CONNECTIONS true;`;
+  }
+  return sqlState === '28000'
+    ? `in the server's pg_hba.conf: host  ${database}  ${role}  <address that slotcast comes from>/32  scram-sha-256; then: SELECT pg_reload_conf();`
+    : undefined;
 }

@@ -83,29 +83,3 @@ export async function readWalSenders(
     slot: slot ?? undefined,
   }));
 }
-
-/** A database that does not let the role in. */
-export interface ClosedDatabase {
-  readonly name: string;
-  /** As a statement takes it. */
-  readonly quotedName: string;
-}
-
-interface ClosedDatabaseRow {
-  readonly name: string;
-  readonly quoted_name: string;
-}
-
-/** Reads for which databases the role lacks CONNECT. */
-export async function readClosedDatabases(
-  connection: PostgresConnection,
-  signal?: AbortSignal,
-): Promise<readonly ClosedDatabase[]> {
-  const text = `
-    select datname as name, quote_ident(datname) as quoted_name
-      from pg_database
-     where not has_database_privilege(oid, 'CONNECT')
-     order by datname`;
-  const rows = await connection.run<ClosedDatabaseRow>({ text }, { signal });
-  return rows.map(({ name, quoted_name }) => ({ name, quotedName: quoted_name }));
-}

@@ -6,9 +6,12 @@ import {
   checkServerExtras,
   checkServerPreconditions,
   checkStreaming,
+  type DatabaseAttempt,
+  PostgresConnectionError,
   type PreconditionFacts,
   type ServerFacts,
 } from '@slotcast/postgres';
+import { DatabaseError } from 'pg';
 import { met } from './precondition-examples.ts';
 
 const server: ServerFacts = {
@@ -131,15 +134,34 @@ describe('the stream of a standby', { timeout: 5000 }, () => {
   });
 });
 
-test('only databases with slots must let the role in', { timeout: 5000 }, () => {
-  const closed = [
-    { name: 'My Shop', quotedName: '"My Shop"' },
-    { name: 'private', quotedName: 'private' },
-  ];
-  const checks = checkDatabases(new Set(['My Shop', 'open']), closed, 'slotcast');
-  assert.deepEqual(
-    checks.map(({ remedy }) => remedy),
-    ['/* on the primary */ GRANT CONNECT ON DATABASE "My Shop" TO slotcast;'],
+function refused(fields: Partial<DatabaseError>): DatabaseAttempt {
+  const cause = Object.assign(new DatabaseError('refused', 0, 'error'), fields);
+  const state = { connecting: true, configuredDatabase: false };
+  const error = new PostgresConnectionError('could not connect', cause, state);
+  return { database: 'My Shop', outcome: 'refused', error };
+}
+
+function judged(attempt: DatabaseAttempt): string {
+  return checkDatabases([attempt, { database: 'open', outcome: 'connected' }], 'slotcast')
+    .map(({ outcome, remedy }) => `${outcome}: ${remedy}`)
+    .join();
+}
+
+test('a database that does not let the role in tells how it would, and one that is away only warns', {
+  timeout: 5000,
+}, () => {
+  const routine = 'CheckMyDatabase';
+  assert.equal(
+    judged(refused({ code: '42501', routine })),
+    'failed: /* on the primary */ GRANT CONNECT ON DATABASE "My Shop" TO slotcast;',
   );
-  assert.deepEqual(bad(checkDatabases(new Set(['open']), closed, 'slotcast')), []);
+  assert.equal(
+    judged(refused({ code: '55000', routine })),
+    'failed: /* on the primary */ ALTER DATABASE "My Shop" ALLOW_CONNECTIONS true;',
+  );
+  assert.match(judged(refused({ code: '28000' })), /^failed: .*pg_hba\.conf: host {2}"My Shop" {2}slotcast/);
+  assert.match(judged(refused({ code: '53300' })), /^warning: /);
+  assert.match(judged(refused({ code: '3D000' })), /^warning: /);
+  assert.match(judged({ database: 'My Shop', outcome: 'not_tried' }), /^warning: /);
+  assert.match(judged({ database: 'shop', outcome: 'connected' }), /^ok: /);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { readClosedDatabases, readServerFacts, readWalSenders } from '@slotcast/postgres';
+import { checkDatabases, readServerFacts, readWalSenders, tryDatabases } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
@@ -64,15 +64,25 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       });
     });
 
-    test('list the databases that do not let the role in', { timeout: TIMEOUT_MS }, async () => {
-      await primary.query('create database "My Shop"');
+    test('are told of each database whether it lets the role in', { timeout: TIMEOUT_MS }, async () => {
+      for (const database of ['My Shop', 'open', 'closed', 'full']) {
+        await primary.query(`create database "${database}"`);
+      }
       await primary.query('revoke connect on database "My Shop" from public');
-      await withConnection(optionsFor(primary), async (connection) => {
-        const closed = await readClosedDatabases(connection);
-        assert.deepEqual(closed, [{ name: 'My Shop', quotedName: '"My Shop"' }]);
-        await primary.query(`grant connect on database "My Shop" to ${ROLE}`);
-        assert.deepEqual(await readClosedDatabases(connection), []);
-      });
+      await primary.query('alter database closed with allow_connections false');
+      await primary.query('alter database "full" with connection limit 0');
+      const names = ['open', 'My Shop', 'closed', 'full', 'gone'];
+      const attempts = await tryDatabases(optionsFor(primary), names, { concurrency: 2, timeoutMs: 20_000 });
+      assert.deepEqual(
+        attempts.map(({ database }) => database),
+        names,
+      );
+      assert.deepEqual(
+        checkDatabases(attempts, ROLE).map(
+          ({ outcome, message }) => `${outcome} ${/\[(\w+)\]/.exec(message)?.[1]}`,
+        ),
+        ['failed 42501', 'failed 55000', 'warning 53300', 'warning 3D000'],
+      );
     });
   });
 }

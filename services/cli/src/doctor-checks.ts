@@ -25,6 +25,7 @@ import {
   checkServerExtras,
   checkServerPreconditions,
   checkStreaming,
+  type DatabaseAttempt,
 } from '@slotcast/postgres';
 import type { Config } from '@slotcast/runtime';
 import type { KafkaExamination } from './examine-kafka.ts';
@@ -39,6 +40,7 @@ export function diagnose(
   config: Config,
   server: ServerExamination,
   kafka: KafkaExamination,
+  databases: readonly DatabaseAttempt[],
 ): readonly Check[] {
   const { view } = server;
   const { contents } = kafka;
@@ -51,7 +53,7 @@ export function diagnose(
     // The topics of another cluster tell nothing about this server.
     const own = system?.outcome === 'failed' ? undefined : contents;
     checks.push(
-      ...serverChecks(config, view, own),
+      ...serverChecks(config, view, own, databases),
       ...(system === undefined ? [] : [system]),
       ...(own === undefined ? [] : clusterChecks(config, view, own)),
     );
@@ -60,15 +62,46 @@ export function diagnose(
   return checks.toSorted((a, b) => order.indexOf(a.check) - order.indexOf(b.check));
 }
 
-function serverChecks(config: Config, view: ServerView, contents: TopicContents | undefined): Check[] {
+/** The databases whose slots are to follow, and so have to be reached. */
+export function wantedDatabases(
+  config: Config,
+  { view }: ServerExamination,
+  { contents }: KafkaExamination,
+): readonly string[] {
+  if (view === undefined) {
+    return [];
+  }
+  const system = contents && checkSystem(view.systemIdentifier, contents.manifest);
+  return databasesOf(wantedSlots(config, view, system?.outcome === 'failed' ? undefined : contents));
+}
+
+function wantedSlots(
+  config: Config,
+  view: ServerView,
+  contents: TopicContents | undefined,
+): readonly SlotState[] {
+  return carriedSlots(view, contents).filter(
+    (slot) => slot.type === 'logical' && matchesFilters(config.slots, slot),
+  );
+}
+
+function databasesOf(slots: readonly SlotState[]): readonly string[] {
+  return [...new Set(slots.flatMap(({ database }) => (database === undefined ? [] : [database])))].toSorted();
+}
+
+function serverChecks(
+  config: Config,
+  view: ServerView,
+  contents: TopicContents | undefined,
+  attempts: readonly DatabaseAttempt[],
+): Check[] {
   const { preconditions, facts, settings } = view;
   const { role, inRecovery, hasMonitor } = preconditions;
   const slots = carriedSlots(view, contents).filter(({ type }) => type === 'logical');
-  const wanted = slots.filter((slot) => matchesFilters(config.slots, slot));
-  const databases = new Set(wanted.flatMap(({ database }) => (database === undefined ? [] : [database])));
+  const wanted = wantedSlots(config, view, contents);
   const size: ClusterSize = {
     logicalSlots: slots.length,
-    databases: databases.size,
+    databases: databasesOf(wanted).length,
     standbys: countStandbys(view, contents),
   };
   const busy = view.walSenders.filter(({ application }) => !OWN_APPLICATION.test(application)).length;
@@ -77,7 +110,7 @@ function serverChecks(config: Config, view: ServerView, contents: TopicContents 
   return [
     ...checkServerPreconditions(preconditions, config.node),
     ...checkServerExtras(preconditions, facts, view.slots),
-    ...checkDatabases(databases, view.closedDatabases, role),
+    ...checkDatabases(attempts, role),
     // Without pg_monitor the receiver cannot be seen.
     ...(inRecovery && hasMonitor ? [checkStreaming(settings.primarySlotName, settings.walReceiver)] : []),
     checkReplicationSlots({ max, used, inRecovery }, size),

@@ -1,9 +1,9 @@
 import { type Config, type ExitCode, exitCodes } from '@slotcast/runtime';
 import { checkReport } from './check-report.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
-import { diagnose } from './doctor-checks.ts';
+import { diagnose, wantedDatabases } from './doctor-checks.ts';
 import { examineKafka } from './examine-kafka.ts';
-import { examineServer } from './examine-server.ts';
+import { examineDatabases, examineServer } from './examine-server.ts';
 import { loadSettings } from './load-settings.ts';
 import { printLine } from './output.ts';
 
@@ -19,7 +19,8 @@ export async function runDoctor(options: PrintOptions): Promise<void> {
 
 async function examine(config: Config, options: PrintOptions): Promise<ExitCode> {
   const [server, kafka] = await Promise.all([examineServer(config), examineKafka(config)]);
-  const checks = diagnose(config, server, kafka);
+  const databases = await examineDatabases(config, wantedDatabases(config, server, kafka));
+  const checks = diagnose(config, server, kafka, databases);
   if (options.output === 'json') {
     await printLine(JSON.stringify(checks, undefined, 2));
   } else {

@@ -9,9 +9,9 @@ import {
   type UnreadableSlot,
 } from '@slotcast/domain';
 import {
-  type ClosedDatabase,
   classifyPostgresError,
   connectPostgres,
+  type DatabaseAttempt,
   identifySystem,
   isPostgresError,
   observePrimary,
@@ -19,7 +19,6 @@ import {
   type PostgresConnection,
   type PostgresOptions,
   type PreconditionFacts,
-  readClosedDatabases,
   readPreconditions,
   readServerFacts,
   readServerIdentity,
@@ -28,6 +27,7 @@ import {
   readWalSenders,
   type ServerFacts,
   type StandbySettings,
+  tryDatabases,
   type WalSender,
 } from '@slotcast/postgres';
 import { type Config, errorCodes, SlotcastError } from '@slotcast/runtime';
@@ -36,6 +36,8 @@ import { explainError } from './explain-error.ts';
 /** A person waits for the answer. */
 const CONNECT_TIMEOUT_MS = 5000;
 const LOOK_TIMEOUT_MS = 20_000;
+/** Connections are few on some servers, and the services need theirs. */
+const DATABASES_AT_ONCE = 3;
 /** SQLSTATE invalid_authorization_specification: no line of pg_hba.conf fits, or there is no such role. */
 const INVALID_AUTHORIZATION = '28000';
 
@@ -49,7 +51,6 @@ export interface ServerView {
   readonly slots: readonly LocalSlot[];
   readonly unreadable: readonly UnreadableSlot[];
   readonly walSenders: readonly WalSender[];
-  readonly closedDatabases: readonly ClosedDatabase[];
   readonly settings: StandbySettings;
   readonly systemIdentifier: SystemIdentifier;
   /** Absent when there was no walsender session to ask. */
@@ -65,11 +66,7 @@ export interface ServerExamination {
 
 /** Looks at this node's server. What the server refuses is a failed check, and no error. */
 export async function examineServer(config: Config): Promise<ServerExamination> {
-  const options: PostgresOptions = {
-    url: config.postgresUrl,
-    applicationName: 'slotcast-doctor',
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-  };
+  const options = doctorOptions(config);
   try {
     return await withServer(options, async (connection, signal) => {
       // A promotion that happens in between shows as a server that is a primary already.
@@ -83,6 +80,23 @@ export async function examineServer(config: Config): Promise<ServerExamination> 
   } catch (error) {
     return { checks: [refused('postgres_connection', error)], view: undefined };
   }
+}
+
+/** Connects to each of these databases, as the consumer would. */
+export function examineDatabases(
+  config: Config,
+  databases: readonly string[],
+): Promise<readonly DatabaseAttempt[]> {
+  const limits = { concurrency: DATABASES_AT_ONCE, timeoutMs: LOOK_TIMEOUT_MS };
+  return tryDatabases(doctorOptions(config), databases, limits);
+}
+
+function doctorOptions(config: Config): PostgresOptions {
+  return {
+    url: config.postgresUrl,
+    applicationName: 'slotcast-doctor',
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  };
 }
 
 async function askWalsender(
@@ -115,7 +129,6 @@ async function look(
     clockAheadMs,
     ...(await readSlots(connection, signal)),
     walSenders: await readWalSenders(connection, signal),
-    closedDatabases: await readClosedDatabases(connection, signal),
     settings: await readStandbySettings(connection, signal),
     systemIdentifier,
     history,

@@ -60,8 +60,8 @@ export const checkTable = {
   },
   database_connect: {
     area: 'server',
-    asks: 'The role may connect to each database that has logical slots.',
-    outcomes: 'failed',
+    asks: 'The server lets the role in to each database that has logical slots: a session is opened there.',
+    outcomes: 'warning, failed',
   },
   hot_standby_feedback: {
     area: 'server',
