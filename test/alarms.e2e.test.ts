@@ -66,7 +66,7 @@ test('of two standbys that were promoted independently one publishes, the other 
   await waitUntil(async () => (await first.get('/readyz'))?.body.includes('publishing') === true, {
     describe: 'the publisher of s1',
   });
-  const stayed = await runCommand(['prepare-promotion', '--timeout', '1s'], {
+  const stayed = await runCommand(['prepare-promotion', '--timeout', '3s'], {
     ...scene.environment(scene.standby('s3')),
     SLOTCAST_HTTP_LISTEN: 'off',
   });
@@ -97,6 +97,7 @@ test('of two standbys that were promoted independently one publishes, the other 
   const status = await command(['status']);
   assert.equal(status.code, 3, status.stderr);
   assert.match(status.stdout, /^Split brain: timeline 2 was born on node s1, and node s2 /);
+  assert.match(status.stdout, /s3 is unfit: it has a consumer that does nothing to its slots/);
   const prepared = await command(['prepare-promotion', '--timeout', '1s']);
   assert.equal(prepared.code, 3, prepared.stderr);
   assert.match(prepared.stdout, /^unsafe: split brain: .*s1.*s2/);

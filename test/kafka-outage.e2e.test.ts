@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type KafkaServer, startKafka, waitUntil } from '@slotcast/testkit';
+import { runCommand } from './support/command.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
 const timeout = 120_000;
+
+/** Asks the consumer, which has to answer within the time that it is given. */
+async function cannotTell(scene: Scene, consumer: ServiceProcess): Promise<void> {
+  const { code, stderr } = await runCommand(['prepare-promotion', '--timeout', '1s'], {
+    ...scene.environment(scene.standby()),
+    SLOTCAST_HTTP_LISTEN: consumer.listen,
+  });
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /SC_KAFKA_UNREACHABLE/);
+}
 
 describe('while Kafka is away', { timeout: 240_000 }, () => {
   let kafka: KafkaServer;
@@ -34,6 +45,7 @@ describe('while Kafka is away', { timeout: 240_000 }, () => {
       assert.equal((await service.get('/readyz'))?.status, 503);
       assert.ok(service.process.isRunning);
     }
+    await cannotTell(scene, consumer);
     assert.equal(await position(scene.standby(), 'app1'), undefined);
     await kafka.start();
     await publisher.ready();
@@ -46,6 +58,7 @@ describe('while Kafka is away', { timeout: 240_000 }, () => {
     timeout,
   }, async () => {
     await kafka.kill();
+    await cannotTell(scene, consumer);
     const before = await position(scene.standby(), 'app1');
     const moved = await scene.confirm('app1');
     assert.notEqual(moved, before);

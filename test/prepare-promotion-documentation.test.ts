@@ -22,6 +22,8 @@ const prepared: PreparedPromotion = {
   endOfWal: parseLsn('0/3000000'),
   publisherSilentMs: 12_000,
   drained: true,
+  unknown: 'the publisher is silent',
+  filter: 'it selects nothing',
   alarm: 'split brain',
   slots: [
     {

@@ -33,7 +33,36 @@ function read(result: CommandResult): { prepared: Prepared; risks: Record<string
   return { prepared, risks };
 }
 
-const PREPARE = ['prepare-promotion', '--timeout', '3s', '--output', 'json'];
+/** Gives a command to the consumer over HTTP, as a program of its own would. */
+function command(scene: Scene, listen: string, path: string, init: RequestInit = {}): Promise<Response> {
+  const of = `node=${scene.standby().name}&cluster=${scene.cluster}`;
+  return fetch(`http://${listen}/${path}&${of}`, {
+    method: 'POST',
+    headers: { 'x-slotcast-command': '1' },
+    ...init,
+  });
+}
+
+async function refusesWhatIsWrong(scene: Scene, listen: string): Promise<void> {
+  for (const timeout of ['abc', '', '-1', '0', '1e3', 'Infinity', '999999999']) {
+    const refused = await command(scene, listen, `prepare-promotion?timeout_ms=${timeout}`);
+    assert.equal(refused.status, 400, timeout);
+    assert.match(await refused.text(), /SC_USAGE.*timeout_ms/);
+  }
+  const refused = await command(scene, listen, 'adopt?slot=No!');
+  assert.equal(refused.status, 400);
+}
+
+/** A request is answered while others wait, and while one of them was given up. */
+async function answersBesides(scene: Scene, listen: string, waiting: Promise<unknown>): Promise<void> {
+  const impatient = AbortSignal.timeout(100);
+  const givenUp = command(scene, listen, 'prepare-promotion?timeout_ms=200000', { signal: impatient });
+  await assert.rejects(givenUp);
+  const adopting = command(scene, listen, 'adopt?slot=app9').then((response) => response.text());
+  assert.match(String(await Promise.race([adopting, waiting])), /SC_ADOPT_REFUSED/);
+}
+
+const PREPARE = ['prepare-promotion', '--timeout', '10s', '--output', 'json'];
 
 for (const consumerRuns of [true, false]) {
   describe(`prepare-promotion ${consumerRuns ? 'through the running consumer' : 'where no consumer runs'}`, () => {
@@ -67,7 +96,12 @@ for (const consumerRuns of [true, false]) {
           `select pg_last_wal_receive_lsn() >= '${beyond}'::pg_lsn as there`,
           ([row]) => row?.there === true,
         );
-      const unreplayed = await prepare();
+      const waiting = prepare();
+      if (consumerRuns) {
+        await refusesWhatIsWrong(scene, listen);
+        await answersBesides(scene, listen, waiting);
+      }
+      const unreplayed = await waiting;
       assert.equal(unreplayed.code, 0, 'WAL that is here is replayed by a promotion');
       const { replay_lsn, end_of_wal } = read(unreplayed).prepared;
       assert.ok(parseLsn(replay_lsn) < parseLsn(end_of_wal));
@@ -100,7 +134,7 @@ test('a consumer that has confirmed WAL which the standby does not have makes a 
   assert.equal(result.code, 3, result.stderr);
   assert.deepEqual(read(result).risks, { app1: 'diverged' });
   assert.ok(parseLsn(confirmed) > parseLsn((await position(standby, 'app1')) ?? ''));
-  const text = await beside(scene, standby, listen, ['prepare-promotion', '--timeout', '1s']);
+  const text = await beside(scene, standby, listen, ['prepare-promotion', '--timeout', '3s']);
   assert.match(text.stdout, /^unsafe: .*\n(.*\n)*DIVERGED +app1 /);
 });
 

@@ -189,6 +189,11 @@ export const configSchema = z.strictObject({
     emptyIsValue: true,
     help: 'Which slots follow a failover, as in pg_failover_slots: `name:`, `name_like:`, `plugin:`, a bare name; also `database:` (by its present name), `type:`, and a leading `!` to exclude. Empty: none.',
   }),
+  slotsConfirm: setting(z.string().optional(), {
+    name: 'SLOTCAST_SLOTS_CONFIRM',
+    emptyIsValue: true,
+    help: 'Repeats the text of `SLOTCAST_SLOTS`, to say that it is meant to select no slot, or to have more copies dropped than kept. Until then it drops none.',
+  }),
   plugins: setting(
     list(
       'names of output plugins without path separators, with commas between',

@@ -30,8 +30,26 @@ export class Deadline implements Disposable {
     return this.#expired;
   }
 
+  /** What the promise comes to, unless the signal is aborted before; then its reason, and what comes late is dropped. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this;
+    return new Promise<T>((resolve, reject) => {
+      const giveUp = (): void => reject(asError(signal.reason));
+      signal.addEventListener('abort', giveUp, { once: true });
+      if (signal.aborted) {
+        giveUp();
+      }
+      const settle = (): void => signal.removeEventListener('abort', giveUp);
+      promise.then(resolve, reject).then(settle, settle);
+    });
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#outer.removeEventListener('abort', this.#passOn);
   }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -2,12 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { ErrorCode } from './error-codes.ts';
 import type { HealthCheck, HealthSource } from './health.ts';
 import { formatListen, type ListenAddress } from './listen-address.ts';
 import { errorText, SlotcastError } from './slotcast-error.ts';
 
-/** A command that is given over HTTP; resolves with what is sent back as JSON. */
-export type HttpCommand = (query: URLSearchParams) => Promise<object>;
+/** A command that is given over HTTP; resolves with what is sent back as JSON. Its signal is aborted when the client is gone. */
+export type HttpCommand = (query: URLSearchParams, signal: AbortSignal) => Promise<object>;
 
 export interface HttpServerOptions {
   readonly listen: ListenAddress | 'off';
@@ -47,7 +48,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     return { address: undefined, close: () => Promise.resolve() };
   }
   const server = createServer((request, response) => {
-    answer(request, options).then(
+    const gone = new AbortController();
+    response.once('close', () => gone.abort(new Error('the client is gone')));
+    answer(request, options, gone.signal).then(
       (result) => send(response, request, result),
       (error: unknown) =>
         send(response, request, { status: 500, type: PLAIN, body: `${errorText(error)}\n` }),
@@ -61,10 +64,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   };
 }
 
-async function answer(request: IncomingMessage, options: HttpServerOptions): Promise<Answer> {
+async function answer(
+  request: IncomingMessage,
+  options: HttpServerOptions,
+  signal: AbortSignal,
+): Promise<Answer> {
   const command = options.commands?.get(pathOf(request));
   if (command !== undefined && request.method === 'POST') {
-    return runCommand(request, command, options.token);
+    return runCommand(request, { command, token: options.token, signal });
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { status: 405, type: PLAIN, body: 'only GET and HEAD\n' };
@@ -89,8 +96,15 @@ function pathOf(request: IncomingMessage): string {
 
 async function runCommand(
   request: IncomingMessage,
-  command: HttpCommand,
-  token: string | undefined,
+  {
+    command,
+    token,
+    signal,
+  }: {
+    readonly command: HttpCommand;
+    readonly token: string | undefined;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Answer> {
   try {
     if (!mayCommand(request, token)) {
@@ -100,15 +114,20 @@ async function runCommand(
       );
     }
     const query = new URL(request.url ?? '', 'http://localhost').searchParams;
-    return json(200, await command(query));
+    return json(200, await command(query, signal));
   } catch (error) {
-    if (error instanceof SlotcastError) {
-      const { code, message, remedy } = error;
-      return json(code === 'SC_CONTROL_DENIED' ? 403 : 409, { error: { code, message, remedy } });
-    }
-    throw error;
+    const known =
+      error instanceof SlotcastError ? error : new SlotcastError('SC_UNEXPECTED', errorText(error));
+    const { code, message, remedy } = known;
+    return json(statuses[code] ?? 409, { error: { code, message, remedy } });
   }
 }
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  SC_USAGE: 400,
+  SC_CONTROL_DENIED: 403,
+  SC_UNEXPECTED: 500,
+};
 
 /** From this machine only a program that says so by the header: a web page in a browser cannot send it here. */
 function mayCommand(request: IncomingMessage, token: string | undefined): boolean {

@@ -16,6 +16,7 @@ export * from './doorbell.ts';
 export * from './error-codes.ts';
 export { errorFields } from './error-fields.ts';
 export * from './exit-code.ts';
+export * from './filter-text.ts';
 export * from './health.ts';
 export * from './http-server.ts';
 export * from './kafka-options.ts';

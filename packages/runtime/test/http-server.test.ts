@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, test } from 'node:test';
 import {
+  COMMAND_HEADER,
   createPublisherMetrics,
+  Doorbell,
   formatListen,
   type HealthCheck,
   type HttpServer,
@@ -136,6 +138,66 @@ describe('the HTTP endpoint', { timeout: 10_000 }, () => {
         error.message.includes(`127.0.0.1:${first.address?.port}`),
     );
     await first.close();
+  });
+
+  test('answers a command with the code of its error, and with a code when it has none', async () => {
+    const server = await startHttpServer({
+      listen: { host: '127.0.0.1', port: 0 },
+      health: { alive: () => true, checks: () => [] },
+      registry: metrics.registry,
+      commands: new Map([
+        ['/odd', () => Promise.reject(new SlotcastError('SC_USAGE', 'odd'))],
+        ['/away', () => Promise.reject(new SlotcastError('SC_KAFKA_UNREACHABLE', 'away'))],
+        ['/broken', () => Promise.reject(new TypeError('broken'))],
+      ]),
+    });
+    const ask = async (path: string) => {
+      const { status, body } = await fetchFrom(server, path, {
+        method: 'POST',
+        headers: { [COMMAND_HEADER]: '1' },
+      });
+      const answer: unknown = JSON.parse(body);
+      assert.ok(typeof answer === 'object' && answer !== null && 'error' in answer);
+      const { error } = answer;
+      assert.ok(typeof error === 'object' && error !== null && 'code' in error && 'message' in error);
+      return [status, error.code, error.message];
+    };
+    assert.deepEqual(await ask('/odd'), [400, 'SC_USAGE', 'odd']);
+    assert.deepEqual(await ask('/away'), [409, 'SC_KAFKA_UNREACHABLE', 'away']);
+    assert.deepEqual(await ask('/broken'), [500, 'SC_UNEXPECTED', 'broken']);
+    await server.close();
+  });
+
+  test('takes a command back when its client goes away', async () => {
+    const asked = new Doorbell();
+    let given: AbortSignal | undefined;
+    const server = await startHttpServer({
+      listen: { host: '127.0.0.1', port: 0 },
+      health: { alive: () => true, checks: () => [] },
+      registry: metrics.registry,
+      commands: new Map([
+        [
+          '/wait',
+          async (_query, signal) => {
+            given = signal;
+            asked.ring();
+            await once(signal, 'abort');
+            return {};
+          },
+        ],
+      ]),
+    });
+    const client = new AbortController();
+    const headers = { [COMMAND_HEADER]: '1' };
+    const lost = fetchFrom(server, '/wait', { method: 'POST', headers, signal: client.signal });
+    await asked.wait(5000, new AbortController().signal);
+    client.abort();
+    await assert.rejects(lost);
+    assert.ok(given !== undefined);
+    if (!given.aborted) {
+      await once(given, 'abort');
+    }
+    await server.close();
   });
 
   test('does not listen when off', async () => {

@@ -3,6 +3,7 @@ import {
   type Config,
   type ErrorCode,
   errorCodes,
+  errorText,
   formatListen,
   type ListenAddress,
   SlotcastError,
@@ -49,6 +50,13 @@ export async function askConsumer(question: ConsumerQuestion): Promise<object | 
     }
     if (isRefused(error)) {
       return undefined;
+    }
+    if (error instanceof TypeError && error.cause !== undefined) {
+      // Whatever fetch says: the connection broke, or there is no way to the address.
+      const cause = errorText(error.cause ?? error);
+      throw new SlotcastError('SC_NOT_FOLLOWING', `the consumer at ${place} cannot be asked: ${cause}`, {
+        cause: error,
+      });
     }
     throw error;
   }

@@ -5,6 +5,7 @@ import type { GlobalOptions, PrintOptions } from './command-scope.ts';
 import type { ConfigOptions } from './config-command.ts';
 import type { EventsOptions } from './events-command.ts';
 import { outputFormats } from './output.ts';
+import { isPatience, PATIENCE } from './patience.ts';
 import type { PrepareOptions } from './prepare-command.ts';
 import type { StatusOptions } from './status-command.ts';
 import type { TopicCreateOptions } from './topic-command.ts';
@@ -184,10 +185,12 @@ function slotName(text: string): SlotName {
 
 function timeoutMs(text: string): number {
   const match = /^([0-9]{1,6})(ms|s|min)?$/.exec(text);
-  if (match === null) {
-    throw new InvalidArgumentError('Expected a time such as 10s, 500ms or 1min.');
+  const ms =
+    match === null ? Number.NaN : Number(match[1]) * { ms: 1, s: 1000, min: 60_000 }[unitOf(match[2])];
+  if (!isPatience(ms)) {
+    throw new InvalidArgumentError(`Expected ${PATIENCE}, such as 10s, 500ms or 1min.`);
   }
-  return Number(match[1]) * { ms: 1, s: 1000, min: 60_000 }[unitOf(match[2])];
+  return ms;
 }
 
 function unitOf(text: string | undefined): 'ms' | 's' | 'min' {

@@ -1,6 +1,8 @@
 import type { ConsumerControl } from '@slotcast/consumer';
-import { parseSlotName, preparedPromotionJson } from '@slotcast/domain';
+import { isSlotName, preparedPromotionJson, type SlotName } from '@slotcast/domain';
 import { type Config, type HttpCommand, SlotcastError } from '@slotcast/runtime';
+import { explainError } from './explain-error.ts';
+import { isPatience, PATIENCE } from './patience.ts';
 
 /** Paths of the commands that a running consumer takes. */
 export const PREPARE_PATH = '/prepare-promotion';
@@ -13,20 +15,48 @@ export function consumerCommands(
 ): ReadonlyMap<string, HttpCommand> {
   const checked =
     (command: HttpCommand): HttpCommand =>
-    async (query) => {
+    async (query, signal) => {
       if (query.get('node') !== node || query.get('cluster') !== cluster) {
         throw new SlotcastError(
           'SC_OTHER_NODE',
           `the consumer here is that of node ${node} of cluster ${cluster}, not of node ${query.get('node')} of cluster ${query.get('cluster')}`,
         );
       }
-      return command(query);
+      try {
+        return await command(query, signal);
+      } catch (error) {
+        // The errors of Kafka and PostgreSQL keep their code on the way to whoever asked.
+        throw explainError(error);
+      }
     };
-  const prepare: HttpCommand = async (query) =>
-    preparedPromotionJson(await control.prepare(Number(query.get('timeout_ms') ?? '10000')));
-  const adopt: HttpCommand = async (query) => control.adopt(parseSlotName(query.get('slot') ?? ''));
+  const prepare: HttpCommand = async (query, signal) =>
+    preparedPromotionJson(await control.prepare(timeoutOf(query), signal));
+  const adopt: HttpCommand = async (query, signal) => control.adopt(slotOf(query), signal);
   return new Map([
     [PREPARE_PATH, checked(prepare)],
     [ADOPT_PATH, checked(adopt)],
   ]);
+}
+
+function timeoutOf(query: URLSearchParams): number {
+  const text = query.get('timeout_ms') ?? '10000';
+  const ms = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!isPatience(ms)) {
+    throw misuse(`timeout_ms=${text}: expected ${PATIENCE}, in milliseconds`);
+  }
+  return ms;
+}
+
+function slotOf(query: URLSearchParams): SlotName {
+  const text = query.get('slot') ?? '';
+  if (!isSlotName(text)) {
+    throw misuse(`slot=${text}: a slot name has 1 to 63 of a-z, 0-9 and _`);
+  }
+  return text;
+}
+
+function misuse(message: string): SlotcastError {
+  return new SlotcastError('SC_USAGE', message, {
+    remedy: 'Ask with the `slotcast` command of the same version.',
+  });
 }

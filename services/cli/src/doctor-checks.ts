@@ -9,6 +9,7 @@ import {
   checkPublisher,
   checkReplicationSlots,
   checkServerClock,
+  checkSlotFilter,
   checkSlotRows,
   checkStandbySlots,
   checkSystem,
@@ -27,7 +28,7 @@ import {
   checkStreaming,
   type DatabaseAttempt,
 } from '@slotcast/postgres';
-import type { Config } from '@slotcast/runtime';
+import { type Config, filterText } from '@slotcast/runtime';
 import type { KafkaExamination } from './examine-kafka.ts';
 import type { ServerExamination, ServerView } from './examine-server.ts';
 import { packageVersion } from './version.ts';
@@ -117,6 +118,10 @@ function serverChecks(
     checkWalSenders({ max: facts.maxWalSenders, busy }, size),
     ...checkPlugins(wanted, plugins),
     ...checkSlotRows(view.unreadable),
+    checkSlotFilter(slots, {
+      filter: filterText(config),
+      wanted: (slot) => matchesFilters(config.slots, slot),
+    }),
     checkServerClock(view.clockAheadMs),
   ];
 }

@@ -3,6 +3,7 @@ export { type EventLine, eventLine, type LoggedEvent } from './event-line.ts';
 export { EventTable } from './event-table.ts';
 export { printable } from './output.ts';
 export { paintFor, plain } from './paint.ts';
+export { isUnsafe, type PreparedAnswer, preparedText } from './prepared-text.ts';
 export { bytesText, durationText } from './quantity.ts';
 export { type StatusReport, statusObject } from './status-json.ts';
 export { statusText } from './status-text.ts';

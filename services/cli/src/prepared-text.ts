@@ -1,11 +1,8 @@
-import { type PreparedPromotionJson, promotionRisks, readinessStates } from '@slotcast/domain';
+import { LATE_MS, type PreparedPromotionJson, promotionRisks, readinessStates } from '@slotcast/domain';
 import { SlotcastError, textTable } from '@slotcast/runtime';
 import { z } from 'zod';
 import { printable } from './output.ts';
 import { counted, durationText } from './quantity.ts';
-
-/** A shorter silence says nothing: a living publisher writes every five seconds. */
-const SILENT_MS = 10_000;
 
 /** What `slotcast prepare-promotion` prints as JSON; a consumer of another version may add fields. */
 const preparedSchema = z.object({
@@ -16,6 +13,8 @@ const preparedSchema = z.object({
   end_of_wal: z.string(),
   publisher_silent_ms: z.number().nullable(),
   drained: z.boolean(),
+  cannot_tell: z.string().nullable(),
+  filter: z.string().nullable(),
   alarm: z.string().nullable(),
   slots: z.array(
     z.object({
@@ -46,8 +45,8 @@ export function readPrepared(answer: object | PreparedPromotionJson): PreparedAn
 }
 
 /** True when the answer is no; else, if it is not safe, nobody knows. */
-export function isUnsafe({ alarm, slots }: PreparedAnswer): boolean {
-  return alarm !== null || slots.some(({ risk }) => risk !== 'none');
+export function isUnsafe({ alarm, filter, slots }: PreparedAnswer): boolean {
+  return alarm !== null || filter !== null || slots.some(({ risk }) => risk !== 'none');
 }
 
 /** The answer for people: the verdict first, then each slot at risk with the reason. */
@@ -68,21 +67,32 @@ function verdictLine(prepared: PreparedAnswer, risky: number, forced: boolean): 
   if (prepared.alarm !== null) {
     return `unsafe: ${prepared.alarm}${forcedText}`;
   }
-  if (risky === 0) {
-    return `cannot tell: the time was over before node ${prepared.node} had read all that the topic has${forcedText}`;
+  if (risky > 0) {
+    return `unsafe: a promotion of node ${prepared.node} would not be safe for ${counted(risky, 'slot')} of ${prepared.slots.length}${forcedText}`;
   }
-  return `unsafe: a promotion of node ${prepared.node} would not be safe for ${counted(risky, 'slot')} of ${prepared.slots.length}${forcedText}`;
+  if (prepared.filter !== null) {
+    return `unsafe: ${printable(prepared.filter)}${forcedText}`;
+  }
+  return `cannot tell: ${prepared.cannot_tell ?? 'the answer of the consumer does not say why'}${forcedText}`;
 }
 
 function circumstances(prepared: PreparedAnswer): string[] {
-  const { timeline, replay_lsn, end_of_wal, publisher_silent_ms } = prepared;
+  const { timeline, replay_lsn, end_of_wal, publisher_silent_ms, slots } = prepared;
+  const isRisky = slots.some(({ risk }) => risk !== 'none');
   const lines = [`timeline ${timeline}, replayed up to ${replay_lsn} of ${end_of_wal}`];
-  if (publisher_silent_ms !== null && publisher_silent_ms < SILENT_MS) {
+  if (publisher_silent_ms !== null && publisher_silent_ms <= LATE_MS) {
     lines.push(
       'the publisher was heard of a moment ago: if the primary still runs, stop it first for a planned switchover, and ask again',
     );
   } else if (publisher_silent_ms !== null) {
     lines.push(`the publisher was last heard of ${durationText(publisher_silent_ms)} ago`);
+  }
+  // The first line has the gravest reason only.
+  if (prepared.filter !== null && isRisky) {
+    lines.push(printable(prepared.filter));
+  }
+  if (prepared.cannot_tell !== null && isUnsafe(prepared)) {
+    lines.push(`besides, not all is known: ${prepared.cannot_tell}`);
   }
   return lines;
 }

@@ -8,6 +8,7 @@ import {
   createConsumerMetrics,
   createLogger,
   createPublisherMetrics,
+  filterText,
   formatListen,
   type HealthSource,
   type HttpServerOptions,
@@ -162,6 +163,7 @@ function topicVerifier(log: EventLog, config: Config, logger: Logger): () => Pro
 function planPolicy(config: Config): PlanPolicy {
   return {
     wanted: (slot) => wantsSlot(config.slots, slot),
+    filter: filterText(config),
     dropExtraSlots: config.dropExtraSlots,
     onConflict: config.onConflict,
     allowedPlugins: config.plugins,

@@ -9,7 +9,14 @@ import {
 } from '@slotcast/domain';
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import { type Config, type ExitCode, exitCodes, SlotcastError, systemClock } from '@slotcast/runtime';
+import {
+  type Config,
+  type ExitCode,
+  exitCodes,
+  filterText,
+  SlotcastError,
+  systemClock,
+} from '@slotcast/runtime';
 import { ClusterRecords } from './cluster-records.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { loadSettings } from './load-settings.ts';
@@ -117,6 +124,7 @@ function viewOf(
   return clusterView({
     facts,
     wanted: (slot) => matchesFilters(config.slots, slot),
+    filter: filterText(config),
     heartbeatStaleMs: config.lagMaxMs,
     now: systemClock.now(),
     ...only,

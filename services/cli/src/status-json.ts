@@ -30,6 +30,7 @@ export function statusObject({ cluster, view, requirement, malformed }: StatusRe
     require: String(requirement),
     satisfied: isSatisfied(view, requirement),
     split_brain: view.splitBrain ?? null,
+    filter: view.filterDoubt ?? null,
     publisher: {
       node: publisher.node,
       epoch: publisher.epoch,
@@ -37,6 +38,7 @@ export function statusObject({ cluster, view, requirement, malformed }: StatusRe
       lsn: formatLsn(publisher.lsn),
       heartbeat_age_ms: publisher.heartbeatAgeMs,
       silent: publisher.silent,
+      late: publisher.late,
     },
     nodes: view.nodes.map((node) => nodeObject(node, view.time)),
     slots: view.slots.map((slot) => slotObject(slot, !unmet.has(slot.name))),
@@ -105,6 +107,7 @@ function copyObject(copy: CopyView): object {
     state: copy.state ?? null,
     reason: copy.reason,
     ready: copy.ready,
+    usable: copy.usable,
     restart_lsn: lsnText(copy.restartLsn),
     confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
     lag_bytes: copy.lag === undefined ? null : Number(copy.lag.bytes),

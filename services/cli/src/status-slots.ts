@@ -97,22 +97,25 @@ function styleOf(node: NodeView, copy: CopyView | undefined): Style {
 
 /** Why copies are not ready, each reason once with all the slots that it holds for. A standby that was not heard of has one reason for all. */
 export function copyReasons(view: ClusterView): string[] {
-  return standbysOf(view.nodes)
-    .filter(({ unfit }) => unfit === undefined)
-    .flatMap((node) =>
-      node.stale && view.slots.length > 0
-        ? [
-            `${printable(node.name)}: not heard of for ${durationText(node.ageMs)}; does slotcast consumer run beside it?`,
-          ]
-        : reasonsOn(node, view.slots),
-    );
+  return (
+    standbysOf(view.nodes)
+      // What is recorded of slots that a consumer does not stand by is told where it is said that the node is unfit.
+      .filter(({ status }) => status?.alarm === undefined)
+      .flatMap((node) =>
+        node.stale && view.slots.length > 0
+          ? [
+              `${printable(node.name)}: not heard of for ${durationText(node.ageMs)}; does slotcast consumer run beside it?`,
+            ]
+          : reasonsOn(node, view.slots),
+      )
+  );
 }
 
 function reasonsOn(node: NodeView, slots: readonly SlotView[]): string[] {
   const slotsByReason = new Map<string, string[]>();
   for (const slot of slots) {
     const copy = copyOn(slot, node);
-    if (copy !== undefined && !copy.ready) {
+    if (copy !== undefined && !copy.ready && copy.reason !== '') {
       const why = `${copy.state ?? 'unknown'}: ${printable(copy.reason)}`;
       slotsByReason.set(why, [...(slotsByReason.get(why) ?? []), slot.name]);
     }

@@ -1,4 +1,4 @@
-import { standbysOf, unmetSlots } from '@slotcast/domain';
+import { lostSlots, type NodeView, standbysOf, unmetSlots } from '@slotcast/domain';
 import { printable } from './output.ts';
 import type { Paint } from './paint.ts';
 import { counted, durationText, namesText } from './quantity.ts';
@@ -6,12 +6,41 @@ import type { StatusReport } from './status-json.ts';
 
 /** The answer in one sentence, then what a reader has to know before trusting the rest. */
 export function verdictLines(report: StatusReport, paint: Paint): string[] {
-  const unmet = unmetSlots(report.view, report.requirement).map(({ name }) => name);
-  const verdict =
-    unmet.length === 0 ? paint('good', goodVerdict(report)) : paint('bad', badVerdict(report, unmet));
-  const { splitBrain } = report.view;
-  const alarm = splitBrain === undefined ? [] : [paint('bad', `${sentence(splitBrain)}.`)];
-  return [...alarm, verdict, ...warnings(report, unmet).map((text) => paint('warning', text))];
+  const { view, requirement } = report;
+  const unmet = unmetSlots(view, requirement).map(({ name }) => name);
+  const alarms = [view.splitBrain, view.filterDoubt]
+    .filter((text) => text !== undefined)
+    .map((text) => paint('bad', `${sentence(text)}.`));
+  return [
+    ...alarms,
+    ...verdictLine(report, unmet, paint),
+    ...warnings(report, unmet).map((text) => paint('warning', text)),
+  ];
+}
+
+function verdictLine(report: StatusReport, unmet: readonly string[], paint: Paint): string[] {
+  const { view, requirement } = report;
+  if (view.slots.length === 0 && view.filterDoubt !== undefined) {
+    return [];
+  }
+  if (unmet.length === 0) {
+    return [paint('good', goodVerdict(report))];
+  }
+  const text =
+    view.publisher.silent && lostSlots(view, requirement).length === 0
+      ? silentVerdict(report)
+      : badVerdict(report, unmet);
+  return [paint('bad', text)];
+}
+
+/** Nothing is lost as far as anybody knows, which is as far as the publisher told. */
+function silentVerdict({ view, requirement }: StatusReport): string {
+  const [only] = view.slots;
+  const what =
+    view.slots.length === 1 && only !== undefined
+      ? `Slot ${only.name}`
+      : `Each of ${view.slots.length} wanted slots`;
+  return `${what} can be taken over by ${standbysText(view, requirement)}, by what was published until ${durationText(view.publisher.heartbeatAgeMs)} ago; what happened since is not known.`;
 }
 
 function sentence(text: string): string {
@@ -70,9 +99,15 @@ function warnings({ view, malformed }: StatusReport, unmet: readonly string[]): 
       `No standby has written its status for ${durationText(ageMs)}: what is said of standbys was so then. Does slotcast consumer run beside them?`,
     );
   }
-  if (publisher.silent) {
+  if (publisher.silent || publisher.late) {
     texts.push(
       `The publisher beside ${printable(publisher.node)} has been silent for ${durationText(publisher.heartbeatAgeMs)}: is the primary down?`,
+    );
+  }
+  const cutOff = standbys.filter((node) => isCutOff(node)).map(({ name }) => printable(name));
+  if (cutOff.length > 0) {
+    texts.push(
+      `${namesText(cutOff)} ${cutOff.length === 1 ? 'streams' : 'stream'} from no server, and so ${cutOff.length === 1 ? 'receives' : 'receive'} no WAL.`,
     );
   }
   for (const { name, status } of view.nodes.filter(({ role }) => role === 'promoted')) {
@@ -83,7 +118,8 @@ function warnings({ view, malformed }: StatusReport, unmet: readonly string[]): 
   const late = view.slots.filter(
     ({ name, copies }) => unmet.includes(name) && copies.some(({ usable }) => usable),
   );
-  if (late.length > 0) {
+  // Otherwise the answer itself says so.
+  if (late.length > 0 && !(publisher.silent && late.length === view.slots.length)) {
     const which = late.length === unmet.length ? 'Each of them' : `${late.length} of them`;
     texts.push(
       `${late.length === 1 && unmet.length === 1 ? 'It' : which} could still be taken over, as far as was last heard: see "to promote" below.`,
@@ -93,4 +129,9 @@ function warnings({ view, malformed }: StatusReport, unmet: readonly string[]): 
     texts.push(`${counted(malformed, 'record')} of the topics could not be read and counted for nothing.`);
   }
   return texts;
+}
+
+/** By a record that is recent: what streamed long ago says nothing. */
+function isCutOff({ stale, status }: NodeView): boolean {
+  return !stale && status !== undefined && status.upstream === undefined;
 }

@@ -37,6 +37,7 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     ['an offset that is none', ['events', '--from', '-1'], /Expected `beginning` or an offset/],
     ['a slot name that is none', ['events', '--slot', 'No!'], /1 to 63 of a-z/],
     ['a number of standbys that is none', ['status', '--require', '0'], /Expected `all` or a number/],
+    ['a time without an end', ['prepare-promotion', '--timeout', '999999min'], /a time from 100ms to 4min/],
     ['a flag without its value', ['--config'], /argument missing/],
   ];
   for (const [what, args, message] of misuses) {

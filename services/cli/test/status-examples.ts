@@ -121,7 +121,8 @@ export function factsOf(
 }
 
 export function reportOf(facts: ClusterFacts, over: Partial<StatusReport> = {}): StatusReport {
-  const view = clusterView({ facts, wanted: () => true, heartbeatStaleMs: 60_000, now: NOW });
+  const filter = { text: 'name_like:%', confirmed: false };
+  const view = clusterView({ facts, wanted: () => true, filter, heartbeatStaleMs: 60_000, now: NOW });
   return { cluster: 'orders', view, requirement: 1, malformed: 0, ...over };
 }
 

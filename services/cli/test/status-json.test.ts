@@ -51,6 +51,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
       lsn: '0/3100000',
       heartbeat_age_ms: 1000,
       silent: false,
+      late: false,
     });
     assert.deepEqual(slots[1], {
       slot: 'orders_cdc',
@@ -65,6 +66,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           state: 'ready',
           reason: '',
           ready: true,
+          usable: true,
           restart_lsn: '0/2000000',
           confirmed_flush_lsn: '0/2FF0000',
           lag_bytes: 0x18000,
@@ -75,6 +77,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           state: null,
           reason: 'db3 has not said anything of it as a standby',
           ready: false,
+          usable: false,
           restart_lsn: null,
           confirmed_flush_lsn: null,
           lag_bytes: null,

@@ -54,6 +54,30 @@ describe('the first line', options, () => {
     );
   });
 
+  test('says what can be taken over as far as is known when the publisher has been silent for too long', () => {
+    const lagging = both.map(({ record, writtenAt }) => ({
+      record: { ...record, state: 'lagging', reason: 'the publisher has said nothing for 64 s' } as const,
+      writtenAt,
+    }));
+    const silent = factsOf([standby('db2', 0)], lagging, { manifestAgeMs: 64_000 });
+    const shown = text(reportOf(silent), 300);
+    assert.match(
+      shown,
+      /^Each of 2 wanted slots can be taken over by standby db2, by what was published until 1 min 4 s ago; what happened since is not known\.\n/,
+    );
+    assert.doesNotMatch(shown, /None of/);
+    const lost = factsOf([standby('db2', 0)], lagging.slice(0, 1), { manifestAgeMs: 64_000 });
+    assert.match(firstLine(reportOf(lost)), /^None of 2 wanted slots is ready on standby db2/);
+  });
+
+  test('names a filter that selects none of the slots', () => {
+    const filterDoubt = 'SLOTCAST_SLOTS=ordres selects none';
+    const { view } = reportOf(well);
+    const doubted = reportOf(well, { view: { ...view, slots: [], filterDoubt } });
+    assert.equal(firstLine(doubted), 'SLOTCAST_SLOTS=ordres selects none.');
+    assert.doesNotMatch(text(doubted), /nothing to take over/);
+  });
+
   test('says so when no slot is wanted', () => {
     assert.match(firstLine(reportOf(factsOf([], [], { names: [] }))), /^There is nothing to take over/);
   });
@@ -73,6 +97,16 @@ describe('the report', options, () => {
     assert.match(shown, /^No standby has written its status for 1 min 35 s: what is said/m);
     assert.match(shown, /^audit_cdc .* was ready {2}was ready$/m);
     assert.match(shown, /^Each of them could still be taken over/m);
+  });
+
+  test('tells of a publisher that missed two heartbeats, and of standbys without WAL, while all is ready', () => {
+    const cutOff = [standby('db2', 0, { upstream: undefined }), standby('db3', 0, { upstream: undefined })];
+    const late = text(reportOf(factsOf(cutOff, both, { manifestAgeMs: 20_000 })));
+    assert.match(late, /^Every wanted slot can be taken over/);
+    assert.match(late, /^The publisher beside db1 has been silent for 20 s: is the primary down\?$/m);
+    assert.match(late, /^db2, db3 stream from no server, and so receive no WAL\.$/m);
+    const usual = text(reportOf(factsOf([standby('db2', 0)], both, { manifestAgeMs: 12_000 })));
+    assert.doesNotMatch(usual, /silent|stream/);
   });
 
   test('says that the publisher is silent', () => {

@@ -23,6 +23,7 @@ type AdoptionRound = Pick<SessionRound, 'view' | 'settled' | 'alarm' | 'writer'>
 /** Makes a slot on this standby that slotcast did not make its own, if that is safe. */
 export class Adoption implements SessionRequest {
   readonly result: Promise<AdoptedSlot>;
+  readonly signal: AbortSignal;
   readonly #slot: SlotName;
   readonly #directory: NodeDirectory;
   readonly #sessions: DatabaseSessions;
@@ -35,11 +36,13 @@ export class Adoption implements SessionRequest {
     directory: NodeDirectory;
     sessions: DatabaseSessions;
     clock: Clock;
+    signal: AbortSignal;
   }) {
     this.#slot = options.slot;
     this.#directory = options.directory;
     this.#sessions = options.sessions;
     this.#clock = options.clock;
+    this.signal = options.signal;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

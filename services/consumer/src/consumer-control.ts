@@ -4,13 +4,14 @@ import { type Clock, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import { Preparation } from './preparation.ts';
 import type { StandbySession } from './standby-session.ts';
+import { type Late, within } from './within.ts';
 
-/** What a consumer can be asked for while it runs. */
+/** What a consumer can be asked for while it runs. Its caller's signal takes a request back. */
 export interface ConsumerControl {
-  /** Drains the topic once more and judges a promotion of this standby. Rejects with a SlotcastError. */
-  prepare(timeoutMs: number): Promise<PreparedPromotion>;
-  /** Makes a slot that slotcast did not make its own. Rejects with a SlotcastError. */
-  adopt(slot: SlotName): Promise<AdoptedSlot>;
+  /** Drains the topic once more and judges a promotion of this standby. Answers in time, or rejects with an error that says why not. */
+  prepare(timeoutMs: number, signal: AbortSignal): Promise<PreparedPromotion>;
+  /** Makes a slot that slotcast did not make its own. */
+  adopt(slot: SlotName, signal: AbortSignal): Promise<AdoptedSlot>;
 }
 
 interface SessionControlOptions {
@@ -21,11 +22,16 @@ interface SessionControlOptions {
   readonly clock: Clock;
 }
 
+/** What the session may take longer than a preparation: one round in which it looks at the time. */
+const ROUND_MS = 1000;
+const ADOPTION_MS = 10_000;
+
 /** Hands requests to the session that follows the topics now. */
 export class SessionControl implements ConsumerControl {
   readonly #options: SessionControlOptions;
   readonly #isAsleep: () => boolean;
   #session: StandbySession | undefined;
+  #failure: unknown;
 
   constructor(options: SessionControlOptions, isAsleep: () => boolean) {
     this.#options = options;
@@ -37,31 +43,56 @@ export class SessionControl implements ConsumerControl {
     this.#session = session;
   }
 
-  async prepare(timeoutMs: number): Promise<PreparedPromotion> {
-    const session = this.#sessionNow();
-    const end = await this.#options.log.endOffset(this.#options.slotsTopic);
-    const preparation = new Preparation({ ...this.#options, ...session.parts, end, timeoutMs });
-    session.ask(preparation);
-    return preparation.result;
+  /** Remembers why there is no session, which is what a request gets for an answer. */
+  failed(error: unknown): void {
+    this.#failure = error;
   }
 
-  async adopt(slot: SlotName): Promise<AdoptedSlot> {
+  async prepare(timeoutMs: number, signal: AbortSignal): Promise<PreparedPromotion> {
+    const { clock, log, slotsTopic } = this.#options;
+    const session = this.#sessionNow();
+    const started = clock.monotonicMs();
+    const end = await within(log.endOffset(slotsTopic), timeoutMs, signal, {
+      code: 'SC_KAFKA_UNREACHABLE',
+      message: `Kafka did not say within ${timeoutMs} ms where topic ${slotsTopic} ends`,
+    });
+    const leftMs = Math.max(0, timeoutMs - (clock.monotonicMs() - started));
+    const preparation = new Preparation({
+      ...this.#options,
+      ...session.parts,
+      end,
+      timeoutMs: leftMs,
+      signal,
+    });
+    session.ask(preparation);
+    return await within(preparation.result, leftMs + ROUND_MS, signal, this.#busy());
+  }
+
+  async adopt(slot: SlotName, signal: AbortSignal): Promise<AdoptedSlot> {
     const session = this.#sessionNow();
     const { clock } = this.#options;
-    const adoption = new Adoption({ slot, ...session.parts, clock });
+    const adoption = new Adoption({ slot, ...session.parts, clock, signal });
     session.ask(adoption);
-    return adoption.result;
+    return await within(adoption.result, ADOPTION_MS, signal, this.#busy());
   }
 
   #sessionNow(): StandbySession {
     if (this.#session !== undefined) {
       return this.#session;
     }
-    throw this.#isAsleep()
-      ? new SlotcastError('SC_NOT_A_STANDBY', `the server of node ${this.#options.node} is a primary`)
-      : new SlotcastError(
-          'SC_NOT_FOLLOWING',
-          `the consumer of node ${this.#options.node} is not following yet`,
-        );
+    const { node } = this.#options;
+    if (this.#isAsleep()) {
+      throw new SlotcastError('SC_NOT_A_STANDBY', `the server of node ${node} is a primary`);
+    }
+    throw this.#failure instanceof Error
+      ? this.#failure
+      : new SlotcastError('SC_NOT_FOLLOWING', `the consumer of node ${node} is not following yet`);
+  }
+
+  #busy(): Late {
+    const message =
+      `the consumer of node ${this.#options.node} did not come round to it in time: ` +
+      'it still reads the topics, or waits for Kafka or its server';
+    return { code: 'SC_NOT_FOLLOWING', message };
   }
 }

@@ -25,6 +25,8 @@ export class ConsumerStatus implements HealthSource {
   #heartbeatAgeMs = Number.POSITIVE_INFINITY;
   /** Why nothing may be concluded from the topic. */
   #alarm: string | undefined;
+  /** Why the slot filter has to be confirmed. */
+  #filterDoubt: string | undefined;
   #aliveAt: number;
   readonly #shown = new Map<SlotName, ReadinessState>();
   readonly #shownLag = new Map<SlotName, bigint>();
@@ -67,6 +69,7 @@ export class ConsumerStatus implements HealthSource {
   }): void {
     const { plan, view, settled, feed, alarm } = round;
     this.#alarm = alarm;
+    this.#filterDoubt = plan.filterDoubt;
     this.enter('following');
     this.#heartbeatAgeMs = feed.heartbeatAgeMs();
     this.#metrics.publisherHeartbeatAgeSeconds.set(this.#heartbeatAgeMs / 1000);
@@ -97,6 +100,8 @@ export class ConsumerStatus implements HealthSource {
     if (this.#phase === 'following') {
       checks.push(this.#heartbeatCheck());
       checks.push({ name: 'topic', ok: this.#alarm === undefined, detail: this.#alarm ?? 'one primary' });
+      const doubt = this.#filterDoubt;
+      checks.push({ name: 'filter', ok: doubt === undefined, detail: doubt ?? 'selects slots' });
     }
     return checks;
   }

@@ -94,16 +94,23 @@ class Consumer {
   }
 
   #keepWorking(signal: AbortSignal): Promise<void> {
-    const { logger, clock, explainError } = this.#options;
+    const { logger, clock } = this.#options;
     return supervise({
       attempt: (progressed) => this.#attempt(progressed, signal),
-      explain: explainError,
+      explain: (thrown) => this.#explain(thrown),
       onFailure: (message) => this.status.failed(message),
       clock,
       random: Math.random,
       logger,
       signal,
     });
+  }
+
+  /** Whoever asks this consumer for something meanwhile is told the same. */
+  #explain(thrown: unknown): unknown {
+    const error = this.#options.explainError(thrown);
+    this.control.failed(error);
+    return error;
   }
 
   async #attempt(progressed: () => void, signal: AbortSignal): Promise<void> {

@@ -1,10 +1,15 @@
 import {
+  awaitsWord,
+  findSilence,
   judgePromotion,
   type Lsn,
   laterTimeline,
   maxLsn,
+  mayReplayMore,
   type PlanPolicy,
   type PreparedPromotion,
+  type PublishedLine,
+  type PublisherWord,
 } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/runtime';
@@ -24,19 +29,27 @@ export interface PreparationOptions {
   readonly end: bigint;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
+
+type PreparationRound = Omit<SessionRound, 'writer'>;
 
 /** The last drain before a promotion: waits until all that the topic has is applied, or the time is over, and then judges. */
 export class Preparation implements SessionRequest {
   readonly result: Promise<PreparedPromotion>;
+  readonly signal: AbortSignal;
   readonly #options: PreparationOptions;
   readonly #deadline: number;
+  /** Where the WAL here ended at the first look. */
+  #askedEnd: Lsn | undefined;
   #replay: { readonly lsn: Lsn; readonly since: number } | undefined;
   #resolve: (prepared: PreparedPromotion) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
   constructor(options: PreparationOptions) {
     this.#options = options;
+    this.signal = options.signal;
     this.#deadline = options.clock.monotonicMs() + options.timeoutMs;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -44,10 +57,12 @@ export class Preparation implements SessionRequest {
     });
   }
 
-  answer(round: Omit<SessionRound, 'writer'>): Promise<boolean> {
-    const done = this.#isDone(round) || this.#options.clock.monotonicMs() >= this.#deadline;
+  answer(round: PreparationRound): Promise<boolean> {
+    const line = this.#options.feed.publishedOn(round.view.history);
+    const word = this.#wordOf(line, round.view);
+    const done = this.#isDone(round, word) || this.#options.clock.monotonicMs() >= this.#deadline;
     if (done) {
-      this.#judge(round);
+      this.#judge(round, line, word);
     }
     return Promise.resolve(done);
   }
@@ -57,17 +72,17 @@ export class Preparation implements SessionRequest {
   }
 
   /** True when waiting longer would change nothing. */
-  #isDone({ view, settled, plan, outcome }: Omit<SessionRound, 'writer'>): boolean {
-    const { feed } = this.#options;
+  #isDone({ view, settled, plan, outcome }: PreparationRound, word: PublisherWord | undefined): boolean {
     const moves = plan.verdicts.some(({ action }) => action?.kind === 'advance' || action?.kind === 'copy');
-    const later = laterTimeline(feed.newestManifest, view.history);
+    const later = laterTimeline(this.#options.feed.newestManifest, view.history);
     return (
       this.#isRead() &&
       later === undefined &&
       this.#isReplayed(view) &&
       settled.manifest !== undefined &&
       !moves &&
-      !outcome.stepped
+      !outcome.stepped &&
+      !(word !== undefined && awaitsWord(word))
     );
   }
 
@@ -84,31 +99,60 @@ export class Preparation implements SessionRequest {
     return receiveLsn === undefined || replayLsn >= receiveLsn || now - this.#replay.since >= REPLAY_STALL_MS;
   }
 
+  /** `undefined` as long as nothing of this line was published. */
+  #wordOf({ lastOrigin }: PublishedLine, view: StandbyView): PublisherWord | undefined {
+    const { feed, policy } = this.#options;
+    const endOfWal = endOf(view);
+    this.#askedEnd ??= endOfWal;
+    return (
+      lastOrigin && {
+        publisher: lastOrigin.node,
+        silentMs: feed.heartbeatAgeMs(),
+        staleMs: policy.limits.heartbeatStaleMs,
+        wordLsn: lastOrigin.lsn,
+        askedEnd: this.#askedEnd,
+        endOfWal,
+      }
+    );
+  }
+
   /**
    * Replay that is not finished and positions that are not applied are no risk: a promotion does both. They are waited for so that fewer
    * changes come twice, and slots in the making get finished.
    */
-  #judge({ view, plan, alarm: known }: Omit<SessionRound, 'writer'>): void {
+  #judge(
+    { view, plan, alarm: known }: PreparationRound,
+    { published, elsewhere, manifest }: PublishedLine,
+    word: PublisherWord | undefined,
+  ): void {
     const { node, policy, feed } = this.#options;
-    const { published, elsewhere, manifest } = feed.publishedOn(view.history);
-    if (manifest === undefined) {
+    if (manifest === undefined || word === undefined) {
       this.#reject(new SlotcastError('SC_NO_MANIFEST', 'no publisher has written to the slots topic yet'));
       return;
     }
-    const endOfWal = view.receiveLsn === undefined ? view.replayLsn : maxLsn(view.receiveLsn, view.replayLsn);
-    const alarm = known ?? laterTimeline(feed.newestManifest, view.history);
-    const { wanted } = policy;
-    const { verdicts } = plan;
-    const facts = { verdicts, local: view.slots, published, elsewhere, history: view.history };
+    const { history, slots: local } = view;
+    const { endOfWal } = word;
+    const alarm = known ?? laterTimeline(feed.newestManifest, history);
+    const facts = { verdicts: plan.verdicts, local, published, elsewhere, history, endOfWal };
+    const more = mayReplayMore({ ...view, upstream: view.settings.upstream });
+    const drained = this.#isRead();
+    const late = 'the time was over before all that the topic has was read';
     this.#resolve({
       node,
-      timeline: view.history.timeline,
+      timeline: history.timeline,
       replayLsn: view.replayLsn,
       endOfWal,
-      publisherSilentMs: feed.heartbeatAgeMs(),
-      drained: this.#isRead(),
+      publisherSilentMs: word.silentMs,
+      drained,
+      unknown: drained ? findSilence(word) : late,
+      filter: plan.filterDoubt,
       alarm,
-      slots: alarm === undefined ? judgePromotion({ ...facts, wanted, endOfWal }) : [],
+      slots:
+        alarm === undefined ? judgePromotion({ ...facts, wanted: policy.wanted, mayReplayMore: more }) : [],
     });
   }
+}
+
+function endOf({ receiveLsn, replayLsn }: StandbyView): Lsn {
+  return receiveLsn === undefined ? replayLsn : maxLsn(receiveLsn, replayLsn);
 }

@@ -16,6 +16,8 @@ export interface SessionRound {
 
 /** Something that is asked of the session from outside. */
 export interface SessionRequest {
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
   /** Called after each round until it resolves with true. */
   answer(round: SessionRound): Promise<boolean>;
   /** Called when the session ends before it could answer. */

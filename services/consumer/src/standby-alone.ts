@@ -2,7 +2,7 @@ import { type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/dom
 import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
 import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
 import { DatabaseSessions } from '@slotcast/postgres';
-import { SlotcastError } from '@slotcast/runtime';
+import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import { Advancer } from './advancer.ts';
 import type { ConsumerOptions } from './consumer.ts';
@@ -11,17 +11,32 @@ import type { SessionRound } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner } from './standby-planner.ts';
 import { StandbyServer } from './standby-server.ts';
+import { within } from './within.ts';
 
 /** Between two looks while replay is waited for. */
 const LOOK_MS = 20;
 
-/** The last drain before a promotion where no consumer runs: only slots that are slotcast's are moved, none is made or dropped. */
+/** Between a preparation's end and the judgement there is one more look. */
+const ROUND_MS = 1000;
+/** What an adoption may take, from the first connection on. */
+const ADOPTION_MS = 60_000;
+
+/**
+ * The last drain before a promotion where no consumer runs: only slots that are slotcast's are moved, none is made or dropped. Answers in time, or
+ * rejects with an error that says what did not.
+ */
 export function prepareAlone(
   options: ConsumerOptions,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<PreparedPromotion> {
-  return withStandby(options, signal, (standby) => standby.prepare(timeoutMs));
+  const deadline = options.clock.monotonicMs() + timeoutMs;
+  return within(
+    withStandby({ ...options, deadline, signal }, (standby) => standby.prepare(deadline)),
+    timeoutMs + ROUND_MS,
+    signal,
+    { code: 'SC_POSTGRES_UNREACHABLE', message: 'the PostgreSQL server of this node did not answer in time' },
+  );
 }
 
 /** The adoption of a slot where no consumer runs. */
@@ -30,19 +45,31 @@ export function adoptAlone(
   slot: SlotName,
   signal: AbortSignal,
 ): Promise<AdoptedSlot> {
-  return withStandby(options, signal, (standby) => standby.adopt(slot));
+  const deadline = options.clock.monotonicMs() + ADOPTION_MS;
+  return withStandby({ ...options, deadline, signal }, (standby) => standby.adopt(slot));
 }
 
-async function withStandby<T>(
-  options: ConsumerOptions,
-  signal: AbortSignal,
-  use: (standby: StandbyAlone) => Promise<T>,
-): Promise<T> {
-  await options.verifyTopics();
-  const server = await StandbyServer.connect(options.postgres, options.clock, signal);
+interface AloneOptions extends ConsumerOptions {
+  /** When the standby has to be known, in monotonic milliseconds. */
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+}
+
+async function withStandby<T>(options: AloneOptions, use: (standby: StandbyAlone) => Promise<T>): Promise<T> {
+  const { clock, deadline, signal, postgres } = options;
+  const inTime = <S>(promise: Promise<S>, code: ErrorCode, what: string): Promise<S> => {
+    const message = `there was no time left for ${what}: it did not answer, or not soon enough`;
+    return within(promise, Math.max(0, deadline - clock.monotonicMs()), signal, { code, message });
+  };
+  await inTime(options.verifyTopics(), 'SC_KAFKA_UNREACHABLE', 'the topics');
+  const server = await inTime(
+    StandbyServer.connect(postgres, clock, signal),
+    'SC_POSTGRES_UNREACHABLE',
+    'the PostgreSQL server of this node',
+  );
   const standby = new StandbyAlone(options, server, signal);
   try {
-    await standby.replay();
+    await inTime(standby.replay(), 'SC_KAFKA_UNREACHABLE', 'reading the topics');
     return await use(standby);
   } finally {
     await standby.close();
@@ -58,8 +85,8 @@ class StandbyAlone {
   readonly #planner: StandbyPlanner;
   readonly #sessions: DatabaseSessions;
   readonly #advancer: Advancer;
+  readonly #failures: SlotFailures;
   readonly #readers: LogReader[] = [];
-  #end = 0n;
 
   constructor(options: ConsumerOptions, server: StandbyServer, signal: AbortSignal) {
     this.#options = options;
@@ -71,14 +98,15 @@ class StandbyAlone {
     this.#directory = new NodeDirectory({ ...options, topic: nodesTopic, onMalformed });
     this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(options.postgres, () => undefined, signal);
-    const failures = new SlotFailures(clock, logger, Math.random);
-    this.#advancer = new Advancer({ ...options, sessions: this.#sessions, failures, duty: 1, signal });
+    this.#failures = new SlotFailures(clock, logger, Math.random);
+    const parts = { sessions: this.#sessions, failures: this.#failures };
+    this.#advancer = new Advancer({ ...options, ...parts, duty: 1, signal });
   }
 
   async replay(): Promise<void> {
     const { slotsTopic, nodesTopic } = this.#options;
-    await this.#read(nodesTopic, (records) => this.#directory.take(records, false));
-    this.#end = await this.#read(slotsTopic, (records) => this.#feed.take(records, false));
+    await this.#read(nodesTopic, this.#takeNodes);
+    await this.#read(slotsTopic, this.#takeSlots);
   }
 
   async close(): Promise<void> {
@@ -89,10 +117,31 @@ class StandbyAlone {
     ]);
   }
 
-  async prepare(timeoutMs: number): Promise<PreparedPromotion> {
-    const feed = this.#feed;
-    const end = this.#end;
-    const preparation = new Preparation({ ...this.#options, feed, taken: () => end, end, timeoutMs });
+  async prepare(deadline: number): Promise<PreparedPromotion> {
+    const { clock } = this.#options;
+    const [nodes, slots] = this.#readers;
+    if (nodes === undefined || slots === undefined) {
+      throw new Error('the topics were not read yet');
+    }
+    const timeoutMs = Math.max(0, deadline - clock.monotonicMs());
+    const done = new AbortController();
+    const signal = AbortSignal.any([this.#signal, done.signal]);
+    const taken = (): bigint => slots.position;
+    const read = { feed: this.#feed, taken, end: slots.position };
+    const preparation = new Preparation({ ...this.#options, ...read, timeoutMs, signal });
+    try {
+      // A publisher that is alive may have a word to say yet.
+      return await Promise.race([
+        follow(nodes, (records) => this.#takeNodes(records, true), signal),
+        follow(slots, (records) => this.#takeSlots(records, true), signal),
+        this.#prepare(preparation),
+      ]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #prepare(preparation: Preparation): Promise<PreparedPromotion> {
     while (!(await preparation.answer(await this.#round()))) {
       await this.#options.clock.sleep(LOOK_MS, this.#signal);
     }
@@ -108,6 +157,7 @@ class StandbyAlone {
         directory: this.#directory,
         sessions: this.#sessions,
         clock,
+        signal: this.#signal,
       });
       await adoption.answer({ ...(await this.#look()), writer });
       return await adoption.result;
@@ -116,11 +166,14 @@ class StandbyAlone {
     }
   }
 
-  async #read(topic: string, onRecords: (records: readonly LogRecord[]) => Promise<void>): Promise<bigint> {
+  readonly #takeNodes: Take = (records, live = false) => this.#directory.take(records, live);
+
+  readonly #takeSlots: Take = (records, live = false) => this.#feed.take(records, live);
+
+  async #read(topic: string, take: Take): Promise<void> {
     const { log } = this.#options;
-    const reader = await replayTopic({ log, topic, onRecords, signal: this.#signal });
-    this.#readers.push(reader);
-    return reader.position;
+    const onRecords = (records: readonly LogRecord[]): Promise<void> => take(records);
+    this.#readers.push(await replayTopic({ log, topic, onRecords, signal: this.#signal }));
   }
 
   async #look(): Promise<Pick<SessionRound, 'view' | 'settled' | 'alarm'>> {
@@ -143,12 +196,21 @@ class StandbyAlone {
 
   async #round(): Promise<Omit<SessionRound, 'writer'>> {
     const { view, settled, alarm } = await this.#look();
-    const work = { probes: new Map(), held: new Map(), unloadable: new Map() };
+    const work = { probes: new Map(), held: this.#failures.held(), unloadable: new Map() };
     const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#advancer.run(advances, { urgent: true }));
     const advanced = advances.filter((action) => moved.has(action.slot));
     const advancesLeft = advanced.length < advances.length;
     return { view, settled, alarm, plan, outcome: { stepped: false, advancesLeft, advanced } };
+  }
+}
+
+type Take = (records: readonly LogRecord[], live?: boolean) => Promise<void>;
+
+async function follow(reader: LogReader, take: Take, signal: AbortSignal): Promise<never> {
+  for (;;) {
+    const { records } = await reader.next(signal);
+    await take(records);
   }
 }

@@ -1,15 +1,12 @@
 import {
   emptyLine,
-  isNewTopic,
   type LocalSlot,
-  type Manifest,
   type NodeStatus,
   type PlanPolicy,
   type PublishedLine,
   physicalSlotPins,
   restPause,
   type SystemIdentifier,
-  topicAlarm,
   usualDuration,
   waitsForTransactions,
 } from '@slotcast/domain';
@@ -37,8 +34,10 @@ import { Advancer } from './advancer.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
+import { Doubts } from './doubts.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
+import { RequestQueue } from './request-queue.ts';
 import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
@@ -98,10 +97,10 @@ export class StandbySession {
   readonly #plugins: PluginWatch;
   readonly #advancer: Advancer;
   readonly #planner: StandbyPlanner;
-  readonly #requests: SessionRequest[] = [];
+  readonly #requests = new RequestQueue();
   readonly #lineage: TopicLineage;
-  #lastAlarm: string | undefined;
   #lastSlots: readonly LocalSlot[] | undefined;
+  readonly #doubts: Doubts;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
   #waitMs = WAITING_MS;
@@ -112,6 +111,7 @@ export class StandbySession {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
     this.#options = options;
     this.#lineage = new TopicLineage(options.slotsTopic, logger);
+    this.#doubts = new Doubts(logger);
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
@@ -188,9 +188,12 @@ export class StandbySession {
         drain: () => this.#drain(),
         signal: this.#signal,
       });
+    } catch (error) {
+      this.#requests.fail(error);
+      throw error;
     } finally {
       this.#stop.abort();
-      this.#requests.forEach((request) => request.fail(sessionEnded()));
+      this.#requests.fail(sessionEnded());
       await Promise.allSettled([
         ...readers.map((reader) => reader.close()),
         this.#creations.close(),
@@ -218,7 +221,7 @@ export class StandbySession {
       request.fail(sessionEnded());
       return;
     }
-    this.#requests.push(request);
+    this.#requests.add(request);
     this.#doorbell.ring();
   }
 
@@ -285,20 +288,17 @@ export class StandbySession {
       this.#plugins.look(view.slots);
       this.#lineage.check(manifest, systemIdentifier);
       const settled = this.#feed.settle(view);
-      const alarm = this.#alarm(view, manifest);
+      const alarm = this.#doubts.alarm(manifest, view, this.#directory.nodes);
       const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
+      this.#doubts.planned(planned, alarm, manifest);
       const next = planned ?? emptyPlan;
       this.#round.usualMs = usualDuration(this.#round.usualMs, clock.monotonicMs() - started);
-      const request = this.#requests.at(0);
-      const outcome = await runner.run(next, view, settled.desired, { urgent: request !== undefined });
+      const outcome = await runner.run(next, view, settled.desired, { urgent: this.#requests.isWaiting });
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
       await reporter.write(planned, view, settled, this.#creations.searching);
       this.#options.progressed();
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
-      const round = { view, settled, alarm, plan: next, writer, outcome };
-      if (request !== undefined && (await request.answer(round))) {
-        this.#requests.shift();
-      }
+      await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
       if (!outcome.stepped) {
         const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
         await this.#pause({ ...rest, atMostMs: reporter.untilDue() });
@@ -318,18 +318,6 @@ export class StandbySession {
     return { probes: this.#creations.probes, held, unloadable: this.#plugins.unloadable };
   }
 
-  /** Why nothing may be concluded from the topic now; it is logged when it changes. */
-  #alarm(view: StandbyView, manifest: Manifest | undefined): string | undefined {
-    const { nodes } = this.#directory;
-    const alarm = topicAlarm(manifest, view.history, nodes);
-    if (alarm !== this.#lastAlarm && alarm !== undefined) {
-      const level = isNewTopic(manifest, nodes) ? 'info' : 'error';
-      this.#options.logger[level]({ alarm }, 'nothing is done to the slots until this is mended');
-    }
-    this.#lastAlarm = alarm;
-    return alarm;
-  }
-
   /** Waits for news: a record, replay that moves on, budget for advances; not so short that looking itself becomes a load. */
   async #pause(rest: {
     lookMs: number;
@@ -339,7 +327,7 @@ export class StandbySession {
   }): Promise<void> {
     const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
     await this.#options.clock.sleep(shortest, this.#signal);
-    let wanted = this.#requests.length > 0 ? REQUESTED_MS : restPause(this.#round);
+    let wanted = this.#requests.isWaiting ? REQUESTED_MS : restPause(this.#round);
     if (rest.waiting) {
       wanted = Math.min(wanted, this.#waitMs);
       this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
@@ -382,6 +370,7 @@ export class StandbySession {
       unreadableSlots: view.unreadable,
       lineage: this.#lineage.current,
       canary: this.#canary.last,
+      alarm: this.#doubts.unsure,
     });
     return new StatusWriter({ directory: this.#directory, writer, clock: this.#options.clock, describe });
   }

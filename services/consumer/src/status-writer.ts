@@ -31,6 +31,8 @@ export class StatusWriter {
   readonly #describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
   #nodeAt = Number.NEGATIVE_INFINITY;
   #wanted = false;
+  #alarm: string | undefined;
+  #upstream: string | undefined;
 
   constructor(options: {
     directory: NodeDirectory;
@@ -66,8 +68,11 @@ export class StatusWriter {
     const due = slots.filter((status) => this.#isDue(status, time));
     const now = this.#clock.monotonicMs();
     const interval = wanted ? WISH_MS : NODE_MS;
-    const nodeDue = wanted !== this.#wanted || now - this.#nodeAt >= interval;
-    const node = nodeDue ? { ...this.#describe(view), wantsStandbySnapshot: wanted, time } : undefined;
+    const described = this.#describe(view);
+    const isNews =
+      wanted !== this.#wanted || described.alarm !== this.#alarm || described.upstream !== this.#upstream;
+    const nodeDue = isNews || now - this.#nodeAt >= interval;
+    const node = nodeDue ? { ...described, wantsStandbySnapshot: wanted, time } : undefined;
     await this.#directory.write(this.#writer, {
       slots: due,
       forget,
@@ -77,6 +82,8 @@ export class StatusWriter {
     if (nodeDue) {
       this.#nodeAt = now;
       this.#wanted = wanted;
+      this.#alarm = described.alarm;
+      this.#upstream = described.upstream;
     }
   }
 
@@ -115,6 +122,8 @@ export class StatusWriter {
     ownership: Ownership | undefined,
     time: number,
   ): NodeSlotStatus {
+    // Positions say that the copy would outlive a promotion: one that is blocked for more than want of a pin has none.
+    const lasting = entry.state === 'blocked' && entry.unpinned !== true ? undefined : local;
     return {
       kind: 'node_slot',
       node: this.#directory.node,
@@ -123,8 +132,8 @@ export class StatusWriter {
       ownership,
       state: entry.state,
       reason: entry.reason,
-      restartLsn: local?.restartLsn,
-      confirmedFlushLsn: local?.confirmedFlushLsn,
+      restartLsn: lasting?.restartLsn,
+      confirmedFlushLsn: lasting?.confirmedFlushLsn,
       time,
     };
   }

@@ -98,6 +98,11 @@ export const checkTable = {
     asks: 'The row of each slot can be right: one whose client has confirmed what the server never had is left alone.',
     outcomes: 'failed',
   },
+  slot_filter: {
+    area: 'server',
+    asks: "`SLOTCAST_SLOTS` selects some of the primary's logical slots, where there are any, or `SLOTCAST_SLOTS_CONFIRM` repeats it.",
+    outcomes: 'failed',
+  },
   slot_synchronisation: {
     area: 'server',
     asks: "What PostgreSQL's own slot synchronisation does (17 and later): `sync_replication_slots`, `synchronized_standby_slots`.",

@@ -1,7 +1,6 @@
+import { HEARTBEAT_MS } from '../vocabulary/heartbeat.ts';
 import { type Check, info, ok, warning } from './check.ts';
 
-/** The publisher writes a manifest at least this often, so that a consumer can tell silence from death. */
-export const HEARTBEAT_MS = 5000;
 /** Clocks that differ by more make heartbeats look stale and lags wrong. */
 const MAX_DIFFERENCE_MS = 5000;
 

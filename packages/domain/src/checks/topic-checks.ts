@@ -1,10 +1,11 @@
 import { type ClaimingServer, type ClaimRefusalCode, judgeClaim } from '../publishing/claim.ts';
+import { HEARTBEAT_MS } from '../vocabulary/heartbeat.ts';
 import type { SystemIdentifier } from '../vocabulary/identity.ts';
 import type { NodeSlotStatus, NodeStatus } from '../vocabulary/node-status.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { type Check, failed, info, ok, orOk, warning } from './check.ts';
-import { HEARTBEAT_MS, type Heartbeat, isRecent } from './clock-check.ts';
+import { type Heartbeat, isRecent } from './clock-check.ts';
 
 /** What both topics say at their end. */
 export interface TopicContents {

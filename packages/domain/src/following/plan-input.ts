@@ -5,6 +5,7 @@ import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
+import type { FilterText } from './filter-doubt.ts';
 import type { PinFacts } from './pin-path.ts';
 import type { Hold } from './slot-hold.ts';
 import type { SlotLimits } from './slot-limits.ts';
@@ -20,6 +21,8 @@ export interface Probe {
 /** What an operator chose, and what the server allows. */
 export interface PlanPolicy {
   readonly wanted: (slot: SlotState) => boolean;
+  /** What `wanted` was made of. */
+  readonly filter: FilterText;
   readonly dropExtraSlots: boolean;
   readonly onConflict: 'report' | 'replace';
   readonly allowedPlugins: readonly string[];

@@ -78,7 +78,8 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   const pluginFault = findPluginFault(local.plugin ?? '', input);
   const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits, pluginFault };
   const readiness = judgeReadiness(facts);
-  return verdict(subject, readiness.state, readiness.reason, next);
+  const planned = verdict(subject, readiness.state, readiness.reason, next);
+  return readiness.unpinned === true ? { ...planned, unpinned: true } : planned;
 }
 
 /** The next target: never past replay, never backwards, never one that is reached, and no more WAL than one step. */

@@ -2,6 +2,7 @@ import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { plausiblyConfirmed } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { type FilterDoubt, findFilterDoubt } from './filter-doubt.ts';
 import { keptAlive } from './plan-alive.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
@@ -17,13 +18,17 @@ export interface Plan {
   readonly verdicts: readonly SlotVerdict[];
   /** Databases whose probe no slot needs any more, by `databaseKey`. */
   readonly idleProbes: readonly string[];
+  /** Why the filter is not believed before it is confirmed. */
+  readonly filterDoubt?: string | undefined;
 }
 
 /**
  * The next step of every slot. Each verdict has at most one action; the caller carries it out, looks again and plans
  * again, so a crash between any two steps ends in the same place.
  */
-export function plan(input: PlanInput): Plan {
+export function plan(given: PlanInput): Plan {
+  const doubt = findFilterDoubt(given);
+  const input = doubt === undefined ? given : retaining(given, doubt);
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
   const listed = listedSlots(input.manifest);
@@ -44,7 +49,26 @@ export function plan(input: PlanInput): Plan {
   }
   const capacity = { max: input.maxReplicationSlots, used: input.local.length + unreadable.size };
   const possible = withinCapacity(capacity, verdicts);
-  return { verdicts: possible, idleProbes: findIdleProbes(input, possible, local) };
+  const idleProbes = findIdleProbes(input, possible, local);
+  return doubt === undefined
+    ? { verdicts: possible, idleProbes }
+    : { verdicts: possible.map((entry) => doubted(entry, doubt)), idleProbes, filterDoubt: doubt.reason };
+}
+
+/** Until the filter is confirmed, copies that it does not select are followed as before. */
+function retaining(input: PlanInput, { retained }: FilterDoubt): PlanInput {
+  const { policy } = input;
+  return {
+    ...input,
+    policy: { ...policy, wanted: (slot) => policy.wanted(slot) || retained.has(slot.name) },
+  };
+}
+
+function doubted(entry: SlotVerdict, { reason, retained }: FilterDoubt): SlotVerdict {
+  if (!retained.has(entry.slot)) {
+    return entry;
+  }
+  return { ...entry, reason: entry.reason === '' ? reason : `${entry.reason}; ${reason}` };
 }
 
 function planSlot(input: PlanInput, subject: Subject): SlotVerdict {

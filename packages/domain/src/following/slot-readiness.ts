@@ -35,10 +35,12 @@ export interface ReadinessInput {
 export function judgeReadiness(input: ReadinessInput): {
   readonly state: ReadinessState;
   readonly reason: string;
+  /** Nothing but the pin is wrong. */
+  readonly unpinned?: true;
 } {
   const pin = judgePin(input.pin, input.local.catalogXmin);
   if (pin.kind === 'blocked') {
-    return { state: 'blocked', reason: pin.reason };
+    return { state: 'blocked', reason: pin.reason, unpinned: true };
   }
   if (input.pluginFault !== undefined) {
     return { state: 'blocked', reason: input.pluginFault };

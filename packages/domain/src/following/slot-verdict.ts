@@ -58,6 +58,8 @@ export interface SlotVerdict {
   readonly action?: SlotAction | undefined;
   /** What stands here would not take over after a promotion, or not without a gap, whatever the state says. */
   readonly atRisk?: boolean | undefined;
+  /** A sound copy that is `blocked` for want of a pin, and for nothing else. */
+  readonly unpinned?: boolean | undefined;
 }
 
 /** A verdict on the slot that `subject` names. */

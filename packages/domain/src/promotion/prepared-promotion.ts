@@ -13,6 +13,10 @@ export interface PreparedPromotion {
   readonly publisherSilentMs: number;
   /** False when the time was over before all that the topic has was read: then it cannot be told what a promotion would mean. */
   readonly drained: boolean;
+  /** Why it cannot be told what a promotion would mean, beyond the slots that are at risk for sure; `undefined` when it can. */
+  readonly unknown: string | undefined;
+  /** Why SLOTCAST_SLOTS alone makes a promotion unsafe. */
+  readonly filter: string | undefined;
   /** Why nothing can be concluded from the topic, and what to do; then no slot is judged. */
   readonly alarm: string | undefined;
   readonly slots: readonly SlotPromotionVerdict[];
@@ -20,7 +24,9 @@ export interface PreparedPromotion {
 
 /** True when a promotion now loses no slot and leaves no consumer behind, by all that the topic has. */
 export function isPrepared(prepared: PreparedPromotion): boolean {
-  return prepared.alarm === undefined && prepared.drained && isSafePromotion(prepared.slots);
+  const { alarm, filter, unknown, drained, slots } = prepared;
+  const isKnown = alarm === undefined && unknown === undefined && drained;
+  return isKnown && filter === undefined && isSafePromotion(slots);
 }
 
 /** The shape of `slotcast prepare-promotion --output json`: positions as text, times in milliseconds, absent values null. */
@@ -34,6 +40,8 @@ export function preparedPromotionJson(prepared: PreparedPromotion) {
     end_of_wal: formatLsn(prepared.endOfWal),
     publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
     drained: prepared.drained,
+    cannot_tell: prepared.unknown ?? null,
+    filter: prepared.filter ?? null,
     alarm: prepared.alarm ?? null,
     slots: prepared.slots.map((slot) => ({
       slot: slot.slot,

@@ -1,4 +1,5 @@
 import { isCanary } from '../canary/canary.ts';
+import { couldTakeOver } from '../following/copy-risk.ts';
 import type { SlotVerdict } from '../following/slot-verdict.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
@@ -29,15 +30,12 @@ export interface SlotPromotionVerdict {
   readonly aheadBytes: bigint;
 }
 
-/** These states say that the name is not to be used, whatever stands under it. */
-const unusable: readonly ReadinessState[] = ['catching_up', 'conflict'];
 /** Nothing is lost here that is not lost on the primary already, or was never wanted here. */
 const noMatter: readonly ReadinessState[] = ['absent', 'invalidated'];
 
 /**
  * Judges what a promotion of this standby would lose. `endOfWal`: all WAL that the server really has, received or replayed; it will be
- * replayed before recovery ends. A slot that exists under its real name, is valid and has a confirmed_flush_lsn can take over;
- * that it lags costs repeated changes only. The canary has no consumer that could miss anything, and would always be a little ahead: it is
+ * replayed before recovery ends. That a slot lags costs repeated changes only. The canary has no consumer that could miss anything, and would always be a little ahead: it is
  * left out.
  */
 export function judgePromotion(input: {
@@ -50,6 +48,8 @@ export function judgePromotion(input: {
   readonly history: TimelineHistory;
   readonly wanted: (slot: SlotState) => boolean;
   readonly endOfWal: Lsn;
+  /** More WAL may be replayed before the promotion is done. */
+  readonly mayReplayMore: boolean;
 }): SlotPromotionVerdict[] {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   return [...input.verdicts, ...notReached(input)]
@@ -60,12 +60,10 @@ export function judgePromotion(input: {
       const event = input.published.get(slot);
       const publishedLsn = event === undefined ? undefined : plausiblyConfirmed(event);
       const aheadBytes = maxBytes(bytesBeyond(publishedLsn, input.endOfWal), strayedBytes(input, slot));
-      const risk =
-        !canTakeOver(here, state) || entry.atRisk === true
-          ? 'not_ready'
-          : aheadBytes > 0n
-            ? 'diverged'
-            : 'none';
+      const copy = { state, isSound: isSound(here), unpinned: entry.unpinned === true };
+      const survives =
+        entry.atRisk !== true && couldTakeOver({ ...copy, mayReplayMore: input.mayReplayMore });
+      const risk = !survives ? 'not_ready' : aheadBytes > 0n ? 'diverged' : 'none';
       const why = risk === 'diverged' ? divergedReason(aheadBytes) : reason;
       return {
         slot,
@@ -117,13 +115,8 @@ function notReached(input: Parameters<typeof judgePromotion>[0]): SlotVerdict[] 
     }));
 }
 
-function canTakeOver(here: LocalSlot | undefined, state: ReadinessState): boolean {
-  return (
-    here?.type === 'logical' &&
-    here.confirmedFlushLsn !== undefined &&
-    !isInvalidated(here) &&
-    !unusable.includes(state)
-  );
+function isSound(here: LocalSlot | undefined): boolean {
+  return here?.type === 'logical' && here.confirmedFlushLsn !== undefined && !isInvalidated(here);
 }
 
 function divergedReason(aheadBytes: bigint): string {

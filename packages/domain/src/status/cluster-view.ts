@@ -1,5 +1,7 @@
 import { CANARY_SLOT } from '../canary/canary.ts';
+import { doubtFilter, type FilterText } from '../following/filter-doubt.ts';
 import { splitBrain } from '../following/topic-alarm.ts';
+import { LATE_MS } from '../vocabulary/heartbeat.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
@@ -19,6 +21,8 @@ export interface PublisherView {
   /** Age of the newest manifest. */
   readonly heartbeatAgeMs: number;
   readonly silent: boolean;
+  /** It has missed two heartbeats: it, or its server, may be dead. */
+  readonly late: boolean;
 }
 
 /** A cluster as its topics show it at one moment. */
@@ -27,6 +31,8 @@ export interface ClusterView {
   readonly publisher: PublisherView;
   /** Two servers are the primary of one timeline, and what to do. */
   readonly splitBrain?: string | undefined;
+  /** Why what is wanted may not be what was meant. */
+  readonly filterDoubt?: string | undefined;
   readonly nodes: readonly NodeView[];
   /** The wanted slots, by name. */
   readonly slots: readonly SlotView[];
@@ -37,6 +43,8 @@ export interface ClusterViewInput {
   readonly facts: ClusterFacts;
   /** Which live slots are meant to follow a failover. */
   readonly wanted: (slot: FilterableSlot) => boolean;
+  /** What `wanted` was made of. */
+  readonly filter: FilterText;
   /** Age of the newest manifest from which on the publisher counts as silent. */
   readonly heartbeatStaleMs: number;
   /** Looks at this node alone. */
@@ -55,13 +63,15 @@ export function clusterView(input: ClusterViewInput): ClusterView {
   const now = Math.max(input.now, newestWrite(facts));
   const nodes = nodeViews(facts, now).filter(({ name }) => node === undefined || name === node);
   const standbys = standbysOf(nodes);
-  const slots = wantedSlots(facts, input.wanted)
+  const { live, wanted } = wantedSlots(facts, input.wanted);
+  const slots = wanted
     .filter(({ name }) => slot === undefined || name === slot)
     .map((listed) => slotView({ facts, listed, standbys, now }));
   return {
     time: now,
     publisher: publisherView(facts, input.heartbeatStaleMs, now),
     splitBrain: splitBrain(facts.manifest.record, nodeRecords(facts)),
+    filterDoubt: doubtFilter({ filter: input.filter, live, wanted: wanted.length, drops: 0, keeps: 0 }),
     nodes,
     slots,
     candidates: rankCandidates(facts, standbys, slots),
@@ -75,26 +85,39 @@ export function standbysOf(nodes: readonly NodeView[]): NodeView[] {
 /** On how many standbys each slot has to be ready: on all that are known, or on so many. */
 export type Requirement = 'all' | number;
 
-/** True when each wanted slot is ready on enough standbys, and there is one primary for them to follow. */
+/** True when each wanted slot is ready on enough standbys, there is one primary for them to follow, and it is plain what is wanted. */
 export function isSatisfied(view: ClusterView, requirement: Requirement): boolean {
-  return view.splitBrain === undefined && unmetSlots(view, requirement).length === 0;
+  const { splitBrain: twoPrimaries, filterDoubt } = view;
+  return (
+    twoPrimaries === undefined && filterDoubt === undefined && unmetSlots(view, requirement).length === 0
+  );
 }
 
 /** The slots that are ready on too few standbys. None of them: the requirement is met. */
 export function unmetSlots(view: ClusterView, requirement: Requirement): SlotView[] {
-  // Without a standby nothing is ready anywhere: `all` of none must not pass.
-  const needed = requirement === 'all' ? Math.max(1, standbysOf(view.nodes).length) : requirement;
+  const needed = neededCopies(view, requirement);
   return view.slots.filter(({ copies }) => copies.filter(({ ready }) => ready).length < needed);
 }
 
-/** The live slots that have to follow a failover. One of which no event can be read counts as logical: it must not be overlooked. */
+/** The slots that too few standbys could take over, as far as is known, though perhaps not by what is so now. */
+export function lostSlots(view: ClusterView, requirement: Requirement): SlotView[] {
+  const needed = neededCopies(view, requirement);
+  return view.slots.filter(({ copies }) => copies.filter(({ usable }) => usable).length < needed);
+}
+
+/** Without a standby nothing is ready anywhere: `all` of none must not pass. */
+function neededCopies(view: ClusterView, requirement: Requirement): number {
+  return requirement === 'all' ? Math.max(1, standbysOf(view.nodes).length) : requirement;
+}
+
+/** The live slots that could follow a failover, and those that have to. One of which no event can be read counts as logical: it must not be overlooked. */
 function wantedSlots(facts: ClusterFacts, wanted: (slot: FilterableSlot) => boolean) {
-  return facts.manifest.record.slots
-    .filter(({ name }) => {
-      const state = facts.slots.get(name)?.record.state ?? { name, type: 'logical' };
-      return state.type === 'logical' && !isOwnWorkingSlot(name) && name !== CANARY_SLOT && wanted(state);
-    })
+  const stateOf = (name: SlotName): FilterableSlot =>
+    facts.slots.get(name)?.record.state ?? { name, type: 'logical' };
+  const live = facts.manifest.record.slots
+    .filter(({ name }) => stateOf(name).type === 'logical' && !isOwnWorkingSlot(name) && name !== CANARY_SLOT)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return { live: live.map(({ name }) => name), wanted: live.filter(({ name }) => wanted(stateOf(name))) };
 }
 
 function nodeRecords(facts: ClusterFacts): NodeStatus[] {
@@ -111,6 +134,7 @@ function publisherView(facts: ClusterFacts, heartbeatStaleMs: number, now: numbe
     lsn: manifest.lsn,
     heartbeatAgeMs,
     silent: heartbeatAgeMs > heartbeatStaleMs,
+    late: heartbeatAgeMs > LATE_MS,
   };
 }
 

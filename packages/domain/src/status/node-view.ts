@@ -81,11 +81,17 @@ function heardAt(facts: ClusterFacts, name: string, own: Written<NodeStatus> | u
 }
 
 function findUnfitness(status: NodeStatus, manifest: Manifest): string | undefined {
+  if (status.alarm !== undefined) {
+    return `has a consumer that does nothing to its slots, and does not stand by what is recorded of them: ${status.alarm}`;
+  }
   if (status.systemIdentifier !== manifest.systemIdentifier) {
     return (
       `has system identifier ${status.systemIdentifier}, the primary ${manifest.systemIdentifier}: ` +
       'it is no standby of this cluster'
     );
+  }
+  if (status.timeline < manifest.timeline) {
+    return `follows timeline ${status.timeline}, and the primary is on timeline ${manifest.timeline}: it lacks what was committed since`;
   }
   const end = endOfWal(status);
   const point = end === undefined ? undefined : { timeline: status.timeline, lsn: end };

@@ -1,3 +1,4 @@
+import { couldTakeOver, mayReplayMore } from '../following/copy-risk.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeSlotStatus, ReadinessState } from '../vocabulary/node-status.ts';
@@ -22,9 +23,9 @@ export interface CopyView {
   readonly state: ReadinessState | undefined;
   /** Why it is not ready; empty when it is. */
   readonly reason: string;
-  /** As of the node's last record, the slot could take over, though perhaps from behind. */
+  /** By the last record of a node that is fit, the slot could take over, though perhaps from behind. */
   readonly usable: boolean;
-  /** It can take over now: ready by a record that is not stale, on a standby that is fit. */
+  /** It can take over now: not lagging, by a record that is not stale, on a standby that is fit. */
   readonly ready: boolean;
   readonly restartLsn?: Lsn | undefined;
   readonly confirmedFlushLsn?: Lsn | undefined;
@@ -68,23 +69,32 @@ interface Copy {
 
 function copyView(copy: Copy): CopyView {
   const { node, written } = copy;
-  // What a node wrote of its slots as a primary says nothing of what it has as a standby.
-  const record = written?.record.role === 'standby' ? written.record : undefined;
-  const { state, reason } =
-    record === undefined
-      ? { state: undefined, reason: `${node.name} has not said anything of it as a standby` }
-      : judgeRecord(copy, record);
-  const usable = isUsable(state, record);
+  const record = standsBy(node, written?.record);
+  const { state, reason } = record === undefined ? sayNothing(node) : judgeRecord(copy, record);
+  const usable = node.unfit === undefined && isUsable(node, state, record);
   return {
     node: node.name,
     state,
     reason,
     usable,
-    ready: usable && state !== 'lagging' && !node.stale && node.unfit === undefined,
+    ready: usable && state !== 'lagging' && !node.stale,
     restartLsn: record?.restartLsn,
     confirmedFlushLsn: record?.confirmedFlushLsn,
     lag: measureLag(copy, record?.confirmedFlushLsn),
   };
+}
+
+/** What a node wrote of its slots as a primary says nothing of what it has as a standby; nor does what its consumer no longer stands by. */
+function standsBy(node: NodeView, record: NodeSlotStatus | undefined): NodeSlotStatus | undefined {
+  return record?.role === 'standby' && node.status?.alarm === undefined ? record : undefined;
+}
+
+function sayNothing({ name, status }: NodeView): { readonly state: undefined; readonly reason: string } {
+  const reason =
+    status?.alarm === undefined
+      ? `${name} has not said anything of it as a standby`
+      : `${name} does not stand by what is recorded of it: ${status.alarm}`;
+  return { state: undefined, reason };
 }
 
 /** A copy of another slot is no copy of this one, even if the node has not noticed yet. */
@@ -100,7 +110,8 @@ function judgeRecord(
       reason: `lost on the primary (${published.invalidationReason ?? 'wal_removed'})`,
     };
   }
-  if (state !== 'ready' && state !== 'lagging') {
+  const isOffered = state === 'ready' || state === 'lagging' || state === 'blocked';
+  if (!isOffered || record.confirmedFlushLsn === undefined) {
     return { state, reason };
   }
   if (ownership === undefined || !sameIncarnation(ownership.incarnation, listed.incarnation)) {
@@ -112,12 +123,20 @@ function judgeRecord(
   return { state, reason };
 }
 
-/** A native copy with a position is one that PostgreSQL's own slot synchronisation has finished. */
-function isUsable(state: ReadinessState | undefined, record: NodeSlotStatus | undefined): boolean {
+/** Only a copy that outlives a promotion has positions on record; with `blocked` that is one that lacks its pin, and nothing else. */
+function isUsable(
+  { status }: NodeView,
+  state: ReadinessState | undefined,
+  record: NodeSlotStatus | undefined,
+): boolean {
   return (
-    state === 'ready' ||
-    state === 'lagging' ||
-    (state === 'native' && record?.confirmedFlushLsn !== undefined)
+    state !== undefined &&
+    couldTakeOver({
+      state,
+      isSound: record?.confirmedFlushLsn !== undefined,
+      unpinned: true,
+      mayReplayMore: status === undefined || mayReplayMore(status),
+    })
   );
 }
 

@@ -16,6 +16,7 @@ import { logicalSlot } from '../vocabulary-examples.ts';
 
 export const policy: PlanPolicy = {
   wanted: () => true,
+  filter: { text: 'name_like:%', confirmed: false },
   dropExtraSlots: true,
   onConflict: 'report',
   allowedPlugins: ['pgoutput', 'test_decoding'],

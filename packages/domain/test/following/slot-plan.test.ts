@@ -354,7 +354,10 @@ describe('a slot that is gone on the primary', { timeout: 20_000 }, () => {
   });
 
   test('or that the filter does not select is absent, and a copy of it is dropped', () => {
-    const unwanted = { events: [live('a')], policy: { wanted: () => false } };
+    const unwanted = {
+      events: [live('a')],
+      policy: { wanted: () => false, filter: { text: 'b', confirmed: true } },
+    };
     assert.equal(outline(verdictOn(unwanted)), 'absent');
     assert.equal(outline(verdictOn({ ...unwanted, owned: mine, local: [local('a')] })), 'absent drop');
     assert.match(verdictOn(unwanted).reason, /SLOTCAST_SLOTS/);

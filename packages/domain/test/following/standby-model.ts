@@ -226,6 +226,7 @@ export class StandbyModel {
         ...policy,
         advanceStepBytes: ADVANCE_STEP_BYTES,
         wanted: (slot) => !this.settings.unwanted.has(slot.name),
+        filter: { text: 'as meant', confirmed: true },
       },
       now: this.#now,
     });

@@ -28,17 +28,20 @@ function judged(
     readonly event?: SlotEvent | null;
     readonly reason?: string;
     readonly atRisk?: boolean;
+    readonly unpinned?: boolean;
+    readonly mayReplayMore?: boolean;
   } = {},
 ): readonly SlotPromotionVerdict[] {
-  const { here = local('a'), event = published(0x3000), reason = '', atRisk } = over;
+  const { here = local('a'), event = published(0x3000), reason = '', atRisk, unpinned } = over;
   return judgePromotion({
-    verdicts: [{ slot: a, state, reason, atRisk }],
+    verdicts: [{ slot: a, state, reason, atRisk, unpinned }],
     local: here === null ? [] : [here],
     published: new Map(event === null ? [] : [[event.slot, event]]),
     elsewhere: new Map(),
     history: firstTimeline,
     wanted: () => true,
     endOfWal: END,
+    mayReplayMore: over.mayReplayMore ?? true,
   });
 }
 
@@ -62,6 +65,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
         history: firstTimeline,
         wanted: () => wanted,
         endOfWal: END,
+        mayReplayMore: true,
       });
     assert.deepEqual(
       judge(true).map(({ slot, risk }) => [slot, risk]),
@@ -82,6 +86,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
         history,
         wanted: () => true,
         endOfWal: END,
+        mayReplayMore: true,
       });
     };
     assert.deepEqual(
@@ -103,6 +108,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
       history: firstTimeline,
       wanted: () => true,
       endOfWal: END,
+      mayReplayMore: true,
     });
     assert.deepEqual(slots, []);
   });
@@ -113,11 +119,11 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
       catching_up: 'not_ready',
       ready: 'none',
       lagging: 'none',
-      blocked: 'none',
+      blocked: 'not_ready',
       conflict: 'not_ready',
       native: 'none',
       invalidated: undefined,
-      diverged: 'none',
+      diverged: 'not_ready',
     };
     for (const state of readinessStates) {
       assert.equal(riskOf(state), expected[state], state);
@@ -125,8 +131,19 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
   });
 
   test('is loss when the plan says that what stands here is at risk, in whatever state', () => {
-    assert.equal(riskOf('blocked', { atRisk: true, reason: 'a limit' }), 'not_ready');
-    assert.equal(riskOf('blocked', { reason: 'a limit' }), 'none');
+    assert.equal(riskOf('ready', { atRisk: true, reason: 'a limit' }), 'not_ready');
+  });
+
+  test('is nothing without a pin once no WAL is left that could take its copy, and loss before', () => {
+    const unpinned = { unpinned: true, reason: 'hot_standby_feedback is off' };
+    assert.equal(riskOf('blocked', { ...unpinned, mayReplayMore: false }), 'none');
+    const [atRisk] = judged('blocked', { ...unpinned, mayReplayMore: true });
+    assert.deepEqual([atRisk?.risk, atRisk?.reason], ['not_ready', unpinned.reason]);
+    assert.equal(
+      riskOf('blocked', { mayReplayMore: false }),
+      'not_ready',
+      'it is blocked for something else',
+    );
   });
 
   test('is loss in every state that matters when nothing usable is here', () => {

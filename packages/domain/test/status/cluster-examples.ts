@@ -71,7 +71,8 @@ export function viewOf(
   facts: ClusterFacts,
   over: Partial<Parameters<typeof clusterView>[0]> = {},
 ): ClusterView {
-  return clusterView({ facts, wanted: () => true, heartbeatStaleMs: 10_000, now: NOW, ...over });
+  const filter = { text: 'name_like:%', confirmed: false };
+  return clusterView({ facts, wanted: () => true, filter, heartbeatStaleMs: 10_000, now: NOW, ...over });
 }
 
 function knownSlot(name: string, sketch: SlotSketch): KnownSlot {
@@ -99,6 +100,7 @@ function writtenNode(name: string, { ageMs = 0, status = {} }: StandbySketch): W
     serverVersion: 180_004,
     replayLsn: at(900),
     receiveLsn: at(900),
+    upstream: 'alpha:5432',
     physicalSlots: [],
     wantsStandbySnapshot: false,
     time: NOW - ageMs,

@@ -4,7 +4,10 @@ import {
   type ClusterView,
   type CopyView,
   isSatisfied,
+  LATE_MS,
   NODE_STALE_MS,
+  type NodeSlotStatus,
+  type NodeStatus,
   parseSlotName,
   parseSystemIdentifier,
   timeline,
@@ -26,6 +29,12 @@ function copy(sketch: ClusterSketch, node = 's1'): CopyView {
   const found = view.slots[0]?.copies.find((each) => each.node === node);
   assert.ok(found);
   return found;
+}
+
+function blockedCopy(status: Partial<NodeStatus>, over: Partial<NodeSlotStatus> = {}) {
+  const app = { state: 'blocked', reason: 'hot_standby_feedback is off', ...over } as const;
+  const { ready, usable } = copy({ slots: { app: {} }, standbys: { s1: { status, slots: { app } } } });
+  return { ready, usable };
 }
 
 function unmetNames(view: ClusterView, requirement: number | 'all'): string[] {
@@ -79,6 +88,67 @@ describe('a cluster', options, () => {
   });
 });
 
+describe('a cluster whose filter selects none of its slots', options, () => {
+  const facts = clusterFacts({ slots: { app: {}, web: {} }, standbys: { s1: {} } });
+  const none = { wanted: () => false };
+
+  test('is not satisfied before that is confirmed, and names the filter', () => {
+    const filter = { text: 'ordres', confirmed: false };
+    const view = viewOf(facts, { ...none, filter });
+    assert.match(view.filterDoubt ?? '', /^SLOTCAST_SLOTS=ordres selects none .*2: app, web/);
+    assert.equal(isSatisfied(view, 1), false);
+    assert.equal(isSatisfied(viewOf(facts, { ...none, filter: { ...filter, confirmed: true } }), 1), true);
+  });
+
+  test('is satisfied where the primary has no slot', () => {
+    const view = viewOf(clusterFacts({ standbys: { s1: {} } }), none);
+    assert.deepEqual([view.filterDoubt, isSatisfied(view, 1)], [undefined, true]);
+  });
+});
+
+function publisherHeard(manifestAgeMs: number) {
+  const { late, silent } = viewOf(clusterFacts({ manifestAgeMs }), { heartbeatStaleMs: 60_000 }).publisher;
+  return { late, silent };
+}
+
+describe('a publisher', options, () => {
+  test('is late after two heartbeats that did not come, long before it counts as silent', () => {
+    assert.deepEqual(publisherHeard(LATE_MS), { late: false, silent: false });
+    assert.deepEqual(publisherHeard(20_000), { late: true, silent: false });
+    assert.deepEqual(publisherHeard(60_001), { late: true, silent: true });
+  });
+});
+
+describe('a standby whose consumer is in alarm', options, () => {
+  const alarm = 'it streams from another primary';
+  const view = viewOf(
+    clusterFacts({
+      slots: { app: {} },
+      standbys: {
+        s1: { status: { alarm, receiveLsn: at(999) }, slots: { app: {} } },
+        s2: { slots: { app: {} } },
+      },
+    }),
+  );
+
+  test('is unfit, and no candidate, however much WAL it has', () => {
+    const [, s1] = view.nodes;
+    assert.match(s1?.unfit ?? '', /does not stand by .*another primary/);
+    assert.deepEqual(
+      view.candidates.map(({ node }) => node),
+      ['s2'],
+    );
+  });
+
+  test('has no copy that counts, whatever is recorded of its slots', () => {
+    const [found] = view.slots[0]?.copies ?? [];
+    assert.deepEqual([found?.state, found?.usable, found?.ready], [undefined, false, false]);
+    assert.match(found?.reason ?? '', /does not stand by .*another primary/);
+    assert.deepEqual(unmetNames(view, 1), []);
+    assert.deepEqual(unmetNames(view, 2), ['app']);
+  });
+});
+
 describe('a copy', options, () => {
   test('is ready when its standby says so and was heard of lately', () => {
     const { ready, state, lag } = copy({ slots: { app: {} }, standbys: { s1: { slots: { app: {} } } } });
@@ -107,6 +177,16 @@ describe('a copy', options, () => {
       assert.deepEqual([found.ready, found.usable], [false, false]);
     });
   }
+
+  test('that is blocked for want of a pin is judged as a promotion would find it: by the WAL that could still take it', () => {
+    const survived = { ready: true, usable: true };
+    const atRisk = { ready: false, usable: false };
+    assert.deepEqual(blockedCopy({ upstream: undefined }), survived);
+    assert.deepEqual(blockedCopy({}), atRisk, 'more WAL comes');
+    assert.deepEqual(blockedCopy({ upstream: undefined, receiveLsn: at(901) }), atRisk, 'WAL is left');
+    assert.deepEqual(blockedCopy({ upstream: undefined }, { confirmedFlushLsn: undefined }), atRisk);
+    assert.deepEqual(blockedCopy({ upstream: undefined }, { ownership: undefined }), atRisk);
+  });
 
   test("of PostgreSQL's own is ready once it has a position", () => {
     assert.equal(copy(nativeCopy({})).ready, true);

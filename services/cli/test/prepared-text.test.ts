@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isUnsafe, type PreparedAnswer, preparedText } from 'slotcast';
+
+const slot = {
+  slot: 'app1',
+  risk: 'none',
+  state: 'ready',
+  reason: '',
+  confirmed_flush_lsn: '0/2000000',
+  published_lsn: '0/2000000',
+  ahead_bytes: 0,
+} as const;
+
+function answer(over: Partial<PreparedAnswer> = {}): PreparedAnswer {
+  return {
+    safe: false,
+    node: 'db2',
+    timeline: 1,
+    replay_lsn: '0/3000000',
+    end_of_wal: '0/3000000',
+    publisher_silent_ms: 20_000,
+    drained: true,
+    cannot_tell: null,
+    filter: null,
+    alarm: null,
+    slots: [slot],
+    ...over,
+  };
+}
+
+function firstLine(prepared: PreparedAnswer): string | undefined {
+  return preparedText(prepared, false).split('\n')[0];
+}
+
+describe('the answer of prepare-promotion', { timeout: 5000 }, () => {
+  const unknown = { cannot_tell: '120 bytes of WAL were received after the last word' };
+  const risky: Partial<PreparedAnswer> = { slots: [{ ...slot, risk: 'not_ready' }] };
+
+  test('begins with the verdict, and an answer that is not known is no "no"', () => {
+    assert.equal(firstLine(answer({ safe: true })), 'safe: node db2 can be promoted, with 1 slot');
+    assert.match(firstLine(answer(unknown)) ?? '', /^cannot tell: 120 bytes of WAL/);
+    assert.equal(isUnsafe(answer(unknown)), false);
+  });
+
+  test('is "no" for a slot at risk, and says besides what is not known', () => {
+    const both = answer({ ...unknown, ...risky });
+    assert.match(firstLine(both) ?? '', /^unsafe: a promotion of node db2 would not be safe for 1 slot of 1/);
+    assert.match(preparedText(both, false), /^besides, not all is known: 120 bytes/m);
+    assert.equal(isUnsafe(both), true);
+  });
+
+  test('is "no" for a filter in doubt, which it names', () => {
+    const filter = 'SLOTCAST_SLOTS=ordres selects none';
+    const doubted = answer({ ...unknown, filter });
+    assert.equal(firstLine(doubted), `unsafe: ${filter}`);
+    assert.equal(isUnsafe(doubted), true);
+    assert.match(preparedText(answer({ filter, ...risky }), false), /^SLOTCAST_SLOTS=ordres selects none$/m);
+  });
+});
