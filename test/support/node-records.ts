@@ -12,6 +12,7 @@ import { waitUntil } from '@slotcast/testkit';
 /** Follows a nodes topic as an operator's tool would. */
 export class NodeRecords {
   readonly #slots = new Map<string, NodeSlotStatus>();
+  readonly #everSaid: NodeSlotStatus[] = [];
   readonly #nodes = new Map<string, NodeStatus>();
   readonly #stop = new AbortController();
   #following: Promise<void> = Promise.resolve();
@@ -56,6 +57,27 @@ export class NodeRecords {
     );
   }
 
+  /** Waits until the node has said this of the slot at some time after `since`, even if it says something else by now. */
+  async waitUntilSaid(
+    node: string,
+    slot: string,
+    state: ReadinessState,
+    { reason, since }: { readonly reason: RegExp; readonly since: number },
+  ): Promise<void> {
+    await waitUntil(
+      () =>
+        this.#everSaid.some(
+          (status) =>
+            status.node === node &&
+            status.slot === slot &&
+            status.state === state &&
+            status.time >= since &&
+            reason.test(status.reason),
+        ),
+      { describe: () => `${node}/${slot} ${state} ${reason} (last: ${this.slot(node, slot)?.reason})` },
+    );
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#following;
@@ -95,6 +117,7 @@ export class NodeRecords {
         this.#nodes.set(status.node, status);
       } else if (status.kind === 'node_slot') {
         this.#slots.set(`${status.node}/${status.slot}`, status);
+        this.#everSaid.push(status);
       } else if (status.kind === 'node_tombstone' && status.slot !== undefined) {
         this.#slots.delete(`${status.node}/${status.slot}`);
       }
