@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseLsn } from '@slotcast/domain';
 import { freePort, type PostgresServer } from '@slotcast/testkit';
@@ -188,6 +190,11 @@ for (const consumerRuns of [true, false]) {
     assert.equal(missing.code, 3);
     assert.match(missing.stderr, /there is no slot app9/);
     await scene.records.waitForState('s1', 'app1', 'conflict');
+    await withoutNeededWal(scene, 'app1', async () => {
+      const lacking = await adopt('app1');
+      assert.equal(lacking.code, 3, lacking.stdout);
+      assert.match(lacking.stderr, /app1 cannot be decoded from here.*58P01/);
+    });
     const adopted = await adopt('app1');
     assert.equal(adopted.code, 0, adopted.stderr);
     if (!consumerRuns) {
@@ -196,6 +203,28 @@ for (const consumerRuns of [true, false]) {
     await scene.untilReady('app1');
     await scene.untilEqual('app1');
   });
+}
+
+/** Hides the WAL file where decoding would begin from the standby, which works on a later one. */
+async function withoutNeededWal(scene: Scene, slot: string, work: () => Promise<void>): Promise<void> {
+  const standby = scene.standby();
+  await scene.switchWal(1);
+  await scene.primary.waitForReplay(standby);
+  const [needed] = await standby.query<{ lsn: string; folder: string }>(
+    "select restart_lsn::text as lsn, current_setting('data_directory') as folder from pg_replication_slots where slot_name = $1",
+    [slot],
+  );
+  const [segment] = await scene.primary.query<{ name: string }>('select pg_walfile_name($1) as name', [
+    needed?.lsn,
+  ]);
+  assert.ok(needed !== undefined && segment !== undefined);
+  const file = join(needed.folder, 'pg_wal', segment.name);
+  await rename(file, `${file}.away`);
+  try {
+    await work();
+  } finally {
+    await rename(`${file}.away`, file);
+  }
 }
 
 function listenOf(service: ServiceProcess | undefined): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { parseLsn } from '@slotcast/domain';
+import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
@@ -48,6 +49,8 @@ describe('a copy that slotcast did not put where it stands', { timeout: 180_000 
     await scene.records.waitUntilSaid('s1', 'app1', 'catching_up', { reason: STRAYED, since });
     await scene.untilReady('app1', { since: Date.now() });
     await scene.untilEqual('app1');
+    const { ownership, confirmedFlushLsn } = scene.records.slot('s1', 'app1') ?? {};
+    assert.ok((ownership?.highestLsn ?? 0n) >= (confirmedFlushLsn ?? 1n), 'what was published is on record');
   });
 
   test('is made again when it was dropped and made by hand while the consumer was down', {
@@ -61,6 +64,27 @@ describe('a copy that slotcast did not put where it stands', { timeout: 180_000 
     await scene.records.waitUntilSaid('s1', 'app1', 'catching_up', { reason: STRAYED, since });
     await scene.untilReady('app1', { since: Date.now() });
     await scene.untilEqual('app1');
+  });
+
+  test('is renewed in time before the server takes it for idle', { timeout }, async () => {
+    const standby = scene.standby();
+    const since = async (): Promise<number> => {
+      const [row] = await standby.query<{ since: number }>(
+        "select extract(epoch from inactive_since)::float8 as since from pg_replication_slots where slot_name = 'app1'",
+      );
+      return row?.since ?? 0;
+    };
+    await standby.setConfig({ idle_replication_slot_timeout: '3s' });
+    const began = await since();
+    await waitUntil(async () => (await since()) > began + 3, { describe: 'the slot to be renewed' });
+    await scene.primary.query('checkpoint');
+    await scene.primary.waitForReplay(standby);
+    await standby.query('checkpoint');
+    const [slot] = await standby.query<{ wal_status: string }>(
+      "select wal_status from pg_replication_slots where slot_name = 'app1'",
+    );
+    assert.equal(slot?.wal_status, 'reserved');
+    await standby.setConfig({ idle_replication_slot_timeout: '0' });
   });
 
   test('is what it was when only a crash restart took the slot of the primary back', {
