@@ -69,8 +69,11 @@ export class SlotMover {
         failed.set(slot, failure);
       }
     };
-    if (plan.creations.length > 0) {
-      await endCreations(await this.#sessions.main(), plan.creations, this.#signal);
+    for (const slot of plan.creations) {
+      // A session of another role cannot be ended; that is no reason to leave the other slots as they are.
+      await attempt(slot, 'end the making', async () => {
+        await endCreations(await this.#sessions.main(), [slot], this.#signal);
+      });
     }
     for (const quarantine of plan.quarantines) {
       await attempt(quarantine.slot, 'quarantine', () => this.#quarantine(quarantine));
