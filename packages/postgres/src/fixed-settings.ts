@@ -32,6 +32,12 @@ const fixedSettings: Readonly<Record<string, string>> = {
   jit: 'off',
 };
 
+/**
+ * A database of encoding SQL_ASCII refuses to show text that is not of the client's encoding, and names of databases and of prepared transactions
+ * are whatever bytes they were made with: one such name would fail a whole statement. Without a conversion it is only not legible.
+ */
+const VALUE_HERE = `case when name = 'client_encoding' and pg_catalog.getdatabaseencoding() = 'SQL_ASCII' then 'SQL_ASCII' else value end`;
+
 /** How often the server looks whether the client of a long statement is still there. */
 const CLIENT_CHECK_INTERVAL = '1s';
 
@@ -69,7 +75,7 @@ export function fixSettingsText(
   const rows = Object.entries(settings).map(([name, value]) => `('${name}', '${value}')`);
   return `
     select pg_catalog.pg_backend_pid() as process_id,
-           (select pg_catalog.count(pg_catalog.set_config(name, value, false))
+           (select pg_catalog.count(pg_catalog.set_config(name, ${VALUE_HERE}, false))
               from (values ${rows.join(', ')}) as fixed (name, value)
              where pg_catalog.pg_backend_pid() = ${processId}
                -- A server on Windows cannot do it, and refuses every value but 0.
