@@ -45,7 +45,7 @@ describe('names that are allowed but odd', { timeout: 120_000 }, () => {
       await flushWal(main);
       const seen = await observePrimary(main);
       assert.ok(!seen.inRecovery);
-      assert.deepEqual(seen.slots.map(({ database }) => database).toSorted(), ODD_NAMES.toSorted());
+      assert.deepEqual(new Set(seen.slots.map(({ database }) => database)), new Set(ODD_NAMES));
       for (const { name, database = '', databaseOid } of seen.slots) {
         for (const oid of [databaseOid, undefined]) {
           await advanceSlots(await sessions.get({ name: database, oid }), [{ name, target: seen.flushLsn }]);
