@@ -60,7 +60,7 @@ export function clientConfig(options: PostgresOptions): ClientConfig {
   if (wrong.length > 0) {
     throw new ConnectionSettingsError(wrong);
   }
-  const user = values.get('user') ?? userInfo().username;
+  const user = values.get('user') ?? ownUser() ?? '';
   const database = options.database ?? values.get('dbname') ?? user;
   const host = values.get('host') ?? values.get('hostaddr') ?? '';
   const port = values.get('port') ?? DEFAULT_PORT;
@@ -107,12 +107,21 @@ function valuesOf(options: PostgresOptions): ParameterValues {
 
 /** Nobody wants a server that nobody named: libpq would look for a socket, and node-postgres for this machine. */
 function placeProblems(values: ParameterValues): ParameterProblem[] {
-  return values.has('host') || values.has('hostaddr')
-    ? []
-    : [
-        {
-          variable: undefined,
-          text: 'names no host; give localhost, or host= with the directory of the Unix socket',
-        },
-      ];
+  const texts: string[] = [];
+  if (!values.has('host') && !values.has('hostaddr')) {
+    texts.push('names no host; give localhost, or host= with the directory of the Unix socket');
+  }
+  if (!values.has('user') && ownUser() === undefined) {
+    texts.push('names no user, and the user of this process has no name');
+  }
+  return texts.map((text) => ({ variable: undefined, text }));
+}
+
+/** As libpq does, the user of the process; in a container it may have no entry in the list of users. */
+function ownUser(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }

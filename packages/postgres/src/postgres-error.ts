@@ -87,7 +87,12 @@ const errorTable: readonly ErrorRow[] = [
   { state: '08', class: 'retry', remedy: TRY_AGAIN },
   { state: '40', class: 'retry', remedy: TRY_AGAIN },
   { state: '53400', class: 'blocked', remedy: RAISE_SLOTS },
-  { state: '53300', class: 'retry', remedy: 'Raise max_connections or max_wal_senders, or end connections.' },
+  {
+    state: '53300',
+    class: 'retry',
+    remedy:
+      'Raise max_connections, max_wal_senders or the CONNECTION LIMIT of role or database, or end connections.',
+  },
   { state: '53', class: 'retry', remedy: 'Give the server more of what it lacks: disk, memory.' },
   {
     state: '42501',

@@ -1,6 +1,7 @@
 export { checkReport } from './check-report.ts';
 export { type EventLine, eventLine, type LoggedEvent } from './event-line.ts';
 export { EventTable } from './event-table.ts';
+export { explainError } from './explain-error.ts';
 export { printable } from './output.ts';
 export { paintFor, plain } from './paint.ts';
 export { isUnsafe, type PreparedAnswer, preparedText } from './prepared-text.ts';

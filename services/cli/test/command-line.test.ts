@@ -70,6 +70,18 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     });
   }
 
+  test('what a connection to PostgreSQL cannot have is refused with the rest, also a file that is missing', async () => {
+    const url = 'postgresql://u:hunter2@db1/x?sslrootcert=/nosuch/ca.pem&target_session_attrs=primary';
+    const env = { ...settings, SLOTCAST_POSTGRES_URL: url, PGREQUIREAUTH: 'scram-sha-256', PGPORT: 'x' };
+    const { code, stderr } = await runCli(['config', '--service', 'consumer'], { env });
+    assert.equal(code, 78);
+    assert.match(stderr, /^ {2}SLOTCAST_POSTGRES_URL: target_session_attrs cannot be taken/m);
+    assert.match(stderr, /^ {2}SLOTCAST_POSTGRES_URL: sslrootcert cannot be read: .*\/nosuch\/ca\.pem/m);
+    assert.match(stderr, /^ {2}PGREQUIREAUTH: slotcast cannot ensure it/m);
+    assert.equal(stderr.match(/PGPORT: /g)?.length, 1);
+    assert.doesNotMatch(stderr, /hunter2/);
+  });
+
   test('shows the settings in effect with their origin', async () => {
     const file = join(folder, 'settings.env');
     writeFileSync(file, 'SLOTCAST_LOG_LEVEL=debug\nKAFKA_CLIENT_ID=me\n');
