@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { topicNames } from '@slotcast/event-log';
 import { type PostgresServer, startPrimary, uniqueTopicPrefix, waitUntil } from '@slotcast/testkit';
+import { doctor, remedyOf } from './support/doctor.ts';
 import { type Refusal, refusal, traces } from './support/refusal.ts';
 import { position, ROLE, Scene } from './support/scene.ts';
 import type { ServiceName, ServiceProcess } from './support/service-process.ts';
@@ -179,6 +180,29 @@ describe('a service that cannot work ends, says why, and changes nothing', { tim
     await younger.stop();
   });
 
+  test('under the name of a node that is at work beside another server, which goes on', {
+    timeout,
+  }, async () => {
+    const healthy = await (await scene.service('consumer', scene.standby())).ready();
+    const [other, promoted] = [await scene.addStandby('s2'), await scene.addStandby('s3')];
+    await promoted.promote();
+    const { name: primary } = scene.primary;
+    const newcomers = await Promise.all([
+      scene.service('consumer', other, { SLOTCAST_NODE: 's1' }),
+      scene.service('consumer', other, { SLOTCAST_NODE: primary }),
+      scene.service('publisher', promoted, { SLOTCAST_NODE: primary }),
+    ]);
+    for (const newcomer of newcomers) {
+      assert.deepEqual(await refusal(newcomer), refused('SC_DUPLICATE_NODE'));
+    }
+    assert.match(remedyOf(await doctor(scene, other, { SLOTCAST_NODE: 's1' }), 'node_name'), /SLOTCAST_NODE/);
+    assert.deepEqual(await slotNames(other), []);
+    await scene.confirm('app1');
+    await scene.untilEqual('app1');
+    assert.equal(healthy.process.isRunning, true);
+    await healthy.stop();
+  });
+
   test('as a consumer whose topic is deleted and made again under it', { timeout }, async () => {
     const consumer = await (await scene.service('consumer', scene.standby())).ready();
     const earlier = await position(scene.standby(), 'app1');
@@ -272,6 +296,11 @@ async function untilUnready(service: ServiceProcess, reason: RegExp): Promise<vo
     },
     { describe: `/readyz to say ${reason}` },
   );
+}
+
+async function slotNames(server: PostgresServer): Promise<readonly string[]> {
+  const rows = await server.query<{ slot_name: string }>('select slot_name from pg_replication_slots');
+  return rows.map((row) => row.slot_name);
 }
 
 /** Waits until a publisher holds the topic, and the topic says so. */

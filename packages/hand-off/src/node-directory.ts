@@ -13,6 +13,9 @@ export class NodeDirectory {
   readonly #nodes = new Map<string, NodeStatus>();
   readonly #ownership = new Map<SlotName, Ownership>();
   readonly #written = new Map<SlotName, NodeSlotStatus>();
+  /** When this node's record, and the newest of all, were appended, by the clock of the brokers. */
+  #ownAt = 0;
+  #newestAt = 0;
 
   constructor(options: {
     node: string;
@@ -37,6 +40,11 @@ export class NodeDirectory {
     return this.#nodes.get(this.#node);
   }
 
+  /** How much later than this node's record the newest of all was appended, in milliseconds. */
+  get ownSilenceMs(): number {
+    return this.#newestAt - this.#ownAt;
+  }
+
   get nodes(): ReadonlyMap<string, NodeStatus> {
     return this.#nodes;
   }
@@ -58,6 +66,7 @@ export class NodeDirectory {
   async take(records: readonly LogRecord[], live: boolean): Promise<void> {
     for (const record of records) {
       const status = await this.#codec.decodeNodesRecord(record);
+      this.#newestAt = Math.max(this.#newestAt, record.timestamp);
       if (live && status.kind !== 'malformed' && status.node === this.#node) {
         continue;
       }
@@ -76,6 +85,7 @@ export class NodeDirectory {
           break;
         case 'node':
           this.#nodes.set(status.node, status);
+          this.#ownAt = status.node === this.#node ? record.timestamp : this.#ownAt;
           break;
         case 'node_slot':
           this.#remember(status);

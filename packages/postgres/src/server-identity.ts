@@ -15,21 +15,28 @@ export interface ServerIdentity {
   readonly systemIdentifier: SystemIdentifier;
   /** `server_version_num`, such as 160014. */
   readonly serverVersion: number;
+  /**
+   * When it was started, in milliseconds since 1970. The same until the next start, also when sessions crash or the clock is set. To be compared
+   * for equality: it tells servers apart, and one server before and after a start.
+   */
+  readonly serverStartedAt: number;
 }
 
 interface ServerIdentityRow {
   readonly system_identifier: string;
   readonly server_version: number;
+  readonly server_started_at: number;
 }
 
-/** Reads the system identifier from the control file; any role may (checked on 13 to 18). */
+/** Reads the system identifier from the control file, and what the server is; any role may (checked on 13 to 18). */
 export async function readServerIdentity(
   connection: PostgresConnection,
   signal?: AbortSignal,
 ): Promise<ServerIdentity> {
   const text = `
     select system_identifier::text,
-           current_setting('server_version_num')::int as server_version
+           current_setting('server_version_num')::int as server_version,
+           floor(extract(epoch from pg_postmaster_start_time()) * 1000)::float8 as server_started_at
       from pg_control_system()`;
   const [row] = await connection.run<ServerIdentityRow>({ text }, { signal });
   if (row === undefined) {
@@ -38,6 +45,7 @@ export async function readServerIdentity(
   return {
     systemIdentifier: parseSystemIdentifier(row.system_identifier),
     serverVersion: row.server_version,
+    serverStartedAt: row.server_started_at,
   };
 }
 

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { checkDatabases, readServerFacts, readWalSenders, tryDatabases } from '@slotcast/postgres';
+import {
+  checkDatabases,
+  readServerFacts,
+  readServerIdentity,
+  readWalSenders,
+  tryDatabases,
+} from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
@@ -9,11 +15,12 @@ const TIMEOUT_MS = 30_000;
 for (const major of [16, 18] satisfies PostgresMajor[]) {
   describe(`the facts of a server of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
     let primary: PostgresServer;
+    let standby: PostgresServer;
 
     before(async () => {
       primary = await startPrimary({ major });
       await primary.createRole(ROLE);
-      await primary.addStandby({ name: 's1' });
+      standby = await primary.addStandby({ name: 's1' });
     });
 
     after(() => primary?.[Symbol.asyncDispose]());
@@ -84,5 +91,24 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         ['failed 42501', 'failed 55000', 'warning 53300', 'warning 3D000'],
       );
     });
+
+    test('tell its start, by which it differs from other servers and from itself after a restart', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const first = await startOf(primary);
+      assert.equal(await startOf(primary), first);
+      assert.ok(Math.abs(first - Date.now()) < 120_000, String(first));
+      assert.notEqual(await startOf(standby), first);
+      const earlier = await startOf(standby);
+      await standby.restart();
+      assert.ok((await startOf(standby)) > earlier);
+    });
+  });
+}
+
+function startOf(server: PostgresServer): Promise<number> {
+  return withConnection(optionsFor(server), async (connection) => {
+    const { serverStartedAt } = await readServerIdentity(connection);
+    return serverStartedAt;
   });
 }

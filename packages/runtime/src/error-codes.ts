@@ -84,7 +84,8 @@ export const errorCodes = {
   },
   SC_DUPLICATE_NODE: {
     exit: 'precondition',
-    meaning: 'Another publisher process of the same node took over.',
+    meaning:
+      'Another process works under the name of this node: a newer one that took over from this one, or one beside another server, which goes on.',
     remedy: 'Stop one of the two, or give each server its own SLOTCAST_NODE.',
   },
   SC_PRIVILEGE_MISSING: {

@@ -5,6 +5,7 @@ import {
   checkConsumers,
   checkKafkaClock,
   checkNodeJs,
+  checkNodeName,
   checkPlugins,
   checkPublisher,
   checkReplicationSlots,
@@ -56,6 +57,7 @@ export function diagnose(
     checks.push(
       ...serverChecks(config, view, own, databases),
       ...(system === undefined ? [] : [system]),
+      ...(own === undefined ? [] : [nodeNameCheck(config, view, own)]),
       ...(own === undefined ? [] : clusterChecks(config, view, own)),
     );
   }
@@ -132,6 +134,11 @@ function topicChecks(config: Config, contents: TopicContents): Check[] {
     checkPublisher(contents, config.lagMaxMs),
     checkVersions(contents.nodes, packageVersion()),
   ];
+}
+
+function nodeNameCheck({ node }: Config, view: ServerView, { nodes }: TopicContents): Check {
+  const { systemIdentifier, serverStartedAt } = view;
+  return checkNodeName({ node, systemIdentifier, serverStartedAt }, nodes.get(node), Date.now());
 }
 
 function clusterChecks(

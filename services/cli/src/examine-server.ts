@@ -53,6 +53,8 @@ export interface ServerView {
   readonly walSenders: readonly WalSender[];
   readonly settings: StandbySettings;
   readonly systemIdentifier: SystemIdentifier;
+  /** In milliseconds since 1970. */
+  readonly serverStartedAt: number;
   /** Absent when there was no walsender session to ask. */
   readonly history: TimelineHistory | undefined;
 }
@@ -122,7 +124,7 @@ async function look(
   const asked = Date.now();
   const facts = await readServerFacts(connection, signal);
   const clockAheadMs = facts.timeMs - (asked + Date.now()) / 2;
-  const { systemIdentifier } = await readServerIdentity(connection, signal);
+  const { systemIdentifier, serverStartedAt } = await readServerIdentity(connection, signal);
   return {
     preconditions,
     facts,
@@ -131,6 +133,7 @@ async function look(
     walSenders: await readWalSenders(connection, signal),
     settings: await readStandbySettings(connection, signal),
     systemIdentifier,
+    serverStartedAt,
     history,
   };
 }

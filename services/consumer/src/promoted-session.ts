@@ -10,6 +10,7 @@ export interface PromotedSession {
   readonly writer: LogWriter;
   readonly systemIdentifier: SystemIdentifier;
   readonly serverVersion: number;
+  readonly serverStartedAt: number;
   /** The server's slots at the last look while it was in recovery. */
   readonly slotsBefore: readonly LocalSlot[] | undefined;
   /** A walsender session with the server, open since before the promotion. */

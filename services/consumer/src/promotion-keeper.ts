@@ -67,14 +67,14 @@ export class PromotionKeeper {
   async finish(session: PromotedSession): Promise<void> {
     const { node, instance, version, policy, clock, ...rest } = this.#options;
     const ended = await this.#awaitGuard(session.signal);
-    const { feed, directory, systemIdentifier, serverVersion, writer } = session;
+    const { feed, directory, systemIdentifier, serverVersion, serverStartedAt, writer } = session;
     const { slotsBefore, walsender, drain, signal } = session;
     const knowledge = knowledgeOf(feed, directory);
     const { wanted } = policy;
     const sources = { ended, walsender, slotsBefore, knowledge };
     const outcome = await handOff({ ...rest, ...sources, clock, wanted, drain, signal });
     if (outcome !== undefined) {
-      const facts = { node, instance, version, systemIdentifier, serverVersion };
+      const facts = { node, instance, version, systemIdentifier, serverVersion, serverStartedAt };
       const lineage = feed.newestManifest?.lineage;
       await recordHandOff({ directory, writer, outcome, facts, lineage, clock });
       this.#done = ended;
@@ -90,9 +90,9 @@ export class PromotionKeeper {
     const { node, instance, version, policy } = this.#options;
     const connection = await connectPostgres({ ...this.#options.postgres, signal });
     try {
-      const { systemIdentifier, serverVersion } = await readServerIdentity(connection, signal);
+      const identity = await readServerIdentity(connection, signal);
       const { timeline } = await readWalEnd(connection, signal);
-      const facts = { node, instance, version, systemIdentifier, timeline, serverVersion };
+      const facts = { node, instance, version, timeline, ...identity };
       const { wanted } = policy;
       await handOffFromTopics({
         ...this.#options,

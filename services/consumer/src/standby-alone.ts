@@ -6,6 +6,7 @@ import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import { Advancer } from './advancer.ts';
 import type { ConsumerOptions } from './consumer.ts';
+import { awaitStandbyName } from './node-name.ts';
 import { Preparation } from './preparation.ts';
 import type { SessionRound } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
@@ -150,6 +151,7 @@ class StandbyAlone {
 
   async adopt(slot: SlotName): Promise<AdoptedSlot> {
     const { log, cluster, node, clock } = this.#options;
+    await this.#awaitNodeName();
     const writer = await log.claim(nodeWriterId(cluster, node));
     try {
       const adoption = new Adoption({
@@ -164,6 +166,25 @@ class StandbyAlone {
     } finally {
       await writer.close();
     }
+  }
+
+  /** The claim would fence a consumer that works under this name beside another server. */
+  async #awaitNodeName(): Promise<void> {
+    const [reader] = this.#readers;
+    if (reader === undefined) {
+      throw new Error('the topics were not read yet');
+    }
+    await awaitStandbyName({
+      ...this.#options,
+      // This process is none of the node's services.
+      instance: '',
+      server: this.#server,
+      systemIdentifier: await this.#server.systemIdentifier(this.#signal),
+      reader,
+      directory: this.#directory,
+      manifest: this.#feed.newestManifest,
+      signal: this.#signal,
+    });
   }
 
   readonly #takeNodes: Take = (records, live = false) => this.#directory.take(records, live);

@@ -52,19 +52,22 @@ export class StandbyServer {
   readonly #replication: PostgresConnection;
   readonly #history: ReplayedHistory;
   readonly #clock: Clock;
+  /** `pg_postmaster_start_time()`, in milliseconds since 1970. */
+  readonly startedAt: number;
   #oldestWal: { readonly readAt: number; readonly value: Lsn | undefined } | undefined;
   #settings: { readonly readAt: number; readonly value: ServerSettings } | undefined;
 
   private constructor(
-    connection: PostgresConnection,
-    replication: PostgresConnection,
+    connections: { readonly connection: PostgresConnection; readonly replication: PostgresConnection },
     history: ReplayedHistory,
     clock: Clock,
+    startedAt: number,
   ) {
-    this.#connection = connection;
-    this.#replication = replication;
+    this.#connection = connections.connection;
+    this.#replication = connections.replication;
     this.#history = history;
     this.#clock = clock;
+    this.startedAt = startedAt;
   }
 
   static async connect(options: PostgresOptions, clock: Clock, signal: AbortSignal): Promise<StandbyServer> {
@@ -73,7 +76,8 @@ export class StandbyServer {
     try {
       replication = await connectPostgres({ ...options, replication: true, signal });
       const history = await ReplayedHistory.of(connection, replication, signal);
-      return new StandbyServer(connection, replication, history, clock);
+      const { serverStartedAt } = await readServerIdentity(connection, signal);
+      return new StandbyServer({ connection, replication }, history, clock, serverStartedAt);
     } catch (error) {
       await Promise.all([connection.close(), replication?.close()]);
       throw error;

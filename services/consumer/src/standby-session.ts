@@ -35,6 +35,7 @@ import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
 import { Doubts } from './doubts.ts';
+import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RequestQueue } from './request-queue.ts';
@@ -147,7 +148,7 @@ export class StandbySession {
    * that the last session of this process lost the claim: then another process of this node goes first.
    */
   async run(systemIdentifier: SystemIdentifier, fenced: boolean): Promise<void> {
-    const { log, cluster, node, nodesTopic, slotsTopic } = this.#options;
+    const { log, cluster, node, instance, nodesTopic, slotsTopic } = this.#options;
     const readers: LogReader[] = [];
     let writer: LogWriter | undefined;
     try {
@@ -155,7 +156,21 @@ export class StandbySession {
         this.#directory.take(records, false);
       const nodes = await this.#replay(nodesTopic, takeNodes);
       readers.push(nodes);
-      this.#refuseOtherInstance(fenced);
+      if (fenced) {
+        refuseOtherInstance(this.#directory, instance);
+      }
+      const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
+      readers.push(slots);
+      this.#taken = slots.position;
+      await awaitStandbyName({
+        ...this.#options,
+        server: this.#server,
+        systemIdentifier,
+        reader: nodes,
+        directory: this.#directory,
+        manifest: this.#feed.newestManifest,
+        signal: this.#signal,
+      });
       // The claim fences an earlier process of this node; only then is the end of its records final.
       writer = await log.claim(nodeWriterId(cluster, node));
       const end = await log.endOffset(nodesTopic);
@@ -163,9 +178,6 @@ export class StandbySession {
       const { ownership } = this.#directory;
       await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
-      const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
-      readers.push(slots);
-      this.#taken = slots.position;
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
         this.#follow(nodes, (records) => this.#directory.take(records, true)),
@@ -183,6 +195,7 @@ export class StandbySession {
         writer,
         systemIdentifier,
         serverVersion: this.#server.serverVersion,
+        serverStartedAt: this.#server.startedAt,
         slotsBefore: this.#lastSlots,
         walsender: this.#server.walsender,
         drain: () => this.#drain(),
@@ -241,19 +254,6 @@ export class StandbySession {
     using deadline = new Deadline(this.#signal, DRAIN_MS);
     while (this.#taken < end) {
       await this.#doorbell.wait(DRAIN_MS, deadline.signal);
-    }
-  }
-
-  /** Two consumers of one node would fence each other for ever, so the one that was fenced stops. */
-  #refuseOtherInstance(fenced: boolean): void {
-    const { node, instance } = this.#options;
-    const own = this.#directory.own;
-    const other = own?.role === 'standby' ? own.instance : undefined;
-    if (fenced && other !== undefined && other !== instance) {
-      throw new SlotcastError(
-        'SC_DUPLICATE_NODE',
-        `another consumer of node ${node} (instance ${other}) took over from this one (instance ${instance})`,
-      );
     }
   }
 
@@ -361,6 +361,7 @@ export class StandbySession {
       systemIdentifier,
       timeline: view.history.timeline,
       serverVersion: this.#server.serverVersion,
+      serverStartedAt: this.#server.startedAt,
       replayLsn: view.replayLsn,
       receiveLsn: view.receiveLsn,
       upstream: view.settings.upstream,

@@ -7,8 +7,9 @@ import {
   type Manifest,
   type Promotion,
 } from '@slotcast/domain';
-import { type EventLog, type LogWriter, readTo, replayTopic } from '@slotcast/event-log';
+import { type EventLog, type LogRecord, type LogWriter, readTo, replayTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
+import { awaitNodeName, NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/runtime';
 import type { PrimaryIdentity } from './primary.ts';
 import { Tenure } from './tenure.ts';
@@ -64,6 +65,7 @@ export async function claimTopic(options: {
   try {
     judge(topic, options);
     refuseOtherInstance(topic.manifest, identity, former);
+    await refuseOtherServer(topic.manifest, options);
     const promotion = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
@@ -80,6 +82,7 @@ export async function claimTopic(options: {
         version: identity.version,
         systemIdentifier: server.systemIdentifier,
         serverVersion: server.serverVersion,
+        serverStartedAt: server.serverStartedAt,
         history: server.history,
         promotion,
         slotsTopic: identity.slotsTopic,
@@ -144,6 +147,39 @@ function refuseOtherInstance(
   const verdict = judgeFenced({ manifest, own: { node, instance, epoch: former.epoch } });
   if (verdict.kind === 'refuse') {
     throw refusalError(verdict);
+  }
+}
+
+/**
+ * Two servers under one name look like one to every rule about who may publish. A process that has published before holds the name, or
+ * was fenced by the one that does.
+ */
+async function refuseOtherServer(
+  manifest: Manifest | undefined,
+  options: {
+    log: EventLog;
+    codec: Codec;
+    logger: Logger;
+    identity: PublisherIdentity;
+    server: PrimaryIdentity;
+    former: FormerTenure | undefined;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  const { log, codec, logger, identity, server, former, signal } = options;
+  if (former !== undefined) {
+    return;
+  }
+  const { node, instance, nodesTopic: topic } = identity;
+  const directory = new NodeDirectory({ node, topic, codec, onMalformed: () => undefined, logger });
+  const onRecords = (records: readonly LogRecord[]): Promise<void> => directory.take(records, false);
+  const reader = await replayTopic({ log, topic, onRecords, signal });
+  try {
+    const { systemIdentifier, serverStartedAt } = server;
+    const own = { node, instance, systemIdentifier, serverStartedAt };
+    await awaitNodeName({ own, reader, directory, manifest, logger, signal });
+  } finally {
+    await reader.close();
   }
 }
 

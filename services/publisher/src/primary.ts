@@ -6,4 +6,6 @@ export interface PrimaryIdentity {
   readonly history: TimelineHistory;
   /** `server_version_num`, such as 160014. */
   readonly serverVersion: number;
+  /** `pg_postmaster_start_time()`, in milliseconds since 1970. */
+  readonly serverStartedAt: number;
 }

@@ -60,11 +60,11 @@ export class PromotionWatch {
     signal: AbortSignal,
   ): Promise<Promotion | undefined> {
     const { node, instance, version } = identity;
-    const { systemIdentifier, serverVersion, history } = server;
+    const { systemIdentifier, serverVersion, serverStartedAt, history } = server;
     const { timeline } = history;
     return handOffFromTopics({
       ...this.#options,
-      facts: { node, instance, version, systemIdentifier, timeline, serverVersion },
+      facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       wanted: this.#options.policy.wanted,
       ended: this.ended,
       needed: manifest !== undefined && manifest.timeline < timeline,

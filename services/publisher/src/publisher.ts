@@ -167,10 +167,10 @@ class Publisher {
     seen: ObservedPrimary,
     signal: AbortSignal,
   ): Promise<PrimaryIdentity> {
-    const { systemIdentifier, serverVersion } = await readServerIdentity(connection, signal);
+    const identity = await readServerIdentity(connection, signal);
     const { ended } = this.#promotions;
     const history = await readOwnHistory(seen.timeline, { ...this.#options, ended, signal });
-    return { systemIdentifier, history, serverVersion };
+    return { ...identity, history };
   }
 
   async #serve(

@@ -33,6 +33,8 @@ export interface TenureFacts {
   readonly systemIdentifier: SystemIdentifier;
   /** `server_version_num`, such as 160014. */
   readonly serverVersion: number;
+  /** `pg_postmaster_start_time()`, in milliseconds since 1970. */
+  readonly serverStartedAt: number;
   readonly history: TimelineHistory;
   /** The promotion by which the server became the primary; absent when it is not known. */
   readonly promotion: Promotion | undefined;

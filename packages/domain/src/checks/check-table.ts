@@ -144,6 +144,11 @@ export const checkTable = {
     asks: 'The server is of the database cluster whose slots the topic holds.',
     outcomes: 'info, failed',
   },
+  node_name: {
+    area: 'cluster',
+    asks: 'No service works under the name of this node beside another server.',
+    outcomes: 'info, failed',
+  },
   timeline: {
     area: 'cluster',
     asks: "A primary's timeline continues what the topic holds: the publisher may claim it.",

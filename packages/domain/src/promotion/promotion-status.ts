@@ -12,6 +12,7 @@ export type NodeFacts = Pick<
   | 'systemIdentifier'
   | 'timeline'
   | 'serverVersion'
+  | 'serverStartedAt'
   | 'physicalSlots'
   | 'flushLsn'
   | 'oldestTransaction'
@@ -33,6 +34,7 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
     systemIdentifier,
     timeline,
     serverVersion,
+    serverStartedAt: facts.serverStartedAt,
     flushLsn: facts.flushLsn,
     physicalSlots,
     wantsStandbySnapshot: false,

@@ -26,6 +26,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
       systemIdentifier: parseSystemIdentifier('42'),
       timeline: timeline(2),
       serverVersion: 180004,
+      serverStartedAt: 5,
       flushLsn: at(0x3100),
       physicalSlots: [],
       oldestTransaction: { xid: 4711, pid: 12 },

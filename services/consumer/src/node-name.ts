@@ -1,0 +1,42 @@
+import type { Manifest, SystemIdentifier } from '@slotcast/domain';
+import type { LogReader } from '@slotcast/event-log';
+import { awaitNodeName, type NodeDirectory } from '@slotcast/hand-off';
+import { type Logger, SlotcastError } from '@slotcast/runtime';
+import type { StandbyServer } from './standby-server.ts';
+
+/** What the name of this node is asked for with. */
+export interface NodeNameQuestion {
+  readonly node: string;
+  /** Random id of this process. */
+  readonly instance: string;
+  readonly server: StandbyServer;
+  readonly systemIdentifier: SystemIdentifier;
+  /** Stands at the end of the nodes topic, which the directory has taken. */
+  readonly reader: LogReader;
+  readonly directory: NodeDirectory;
+  /** The newest one of the slots topic. */
+  readonly manifest: Manifest | undefined;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when this process may write as its node, beside this server. Rejects with SC_DUPLICATE_NODE before it fences anybody. */
+export async function awaitStandbyName(question: NodeNameQuestion): Promise<void> {
+  const { node, instance, server, systemIdentifier, signal } = question;
+  const settings = (await server.look(signal))?.settings;
+  const { upstream, primarySlotName } = settings ?? {};
+  const serverStartedAt = server.startedAt;
+  const own = { node, instance, systemIdentifier, serverStartedAt, upstream, primarySlotName };
+  await awaitNodeName({ ...question, own });
+}
+
+/** Two consumers of one node would fence each other for ever, so the one that was fenced stops. */
+export function refuseOtherInstance(directory: NodeDirectory, instance: string): void {
+  const { own, node } = directory;
+  if (own?.role === 'standby' && own.instance !== instance) {
+    throw new SlotcastError(
+      'SC_DUPLICATE_NODE',
+      `another consumer of node ${node} (instance ${own.instance}) took over from this one (instance ${instance})`,
+    );
+  }
+}
