@@ -19,7 +19,13 @@ export function runCommand(
   const { PATH = '', NODE_V8_COVERAGE = '' } = process.env;
   const child = spawn(process.execPath, [BINARY, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, ...(NODE_V8_COVERAGE === '' ? {} : { NODE_V8_COVERAGE }), ...environment },
+    // A use of something deprecated, in libraries too, ends the process instead of warning its user.
+    env: {
+      PATH,
+      NODE_OPTIONS: '--throw-deprecation',
+      ...(NODE_V8_COVERAGE === '' ? {} : { NODE_V8_COVERAGE }),
+      ...environment,
+    },
     timeout: 60_000,
     killSignal: 'SIGKILL',
   });

@@ -6,12 +6,16 @@ export const BINARY = new URL('../../services/cli/bin/slotcast.js', import.meta.
 export type ServiceName = 'publisher' | 'consumer';
 
 /** What a service needs of this process's environment, and what the runner of the tests measures and finds it by. */
-export const inherited = Object.fromEntries(
-  ['PATH', 'NODE_V8_COVERAGE', 'SLOTCAST_TEST_RUN'].flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value]];
-  }),
-);
+export const inherited = {
+  ...Object.fromEntries(
+    ['PATH', 'NODE_V8_COVERAGE', 'SLOTCAST_TEST_RUN'].flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  ),
+  // A use of something deprecated, in libraries too, ends the process instead of warning its user.
+  NODE_OPTIONS: '--throw-deprecation',
+};
 
 /** One slotcast service as a process: the same binary that a user deploys. */
 export class ServiceProcess {
