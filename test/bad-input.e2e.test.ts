@@ -75,16 +75,17 @@ describe('a service that cannot work ends, says why, and changes nothing', { tim
 
   test('without its topics not before minutes have passed, and does not make them', { timeout }, async () => {
     const prefix = uniqueTopicPrefix();
-    for (const [service, server] of [
-      ['publisher', scene.primary],
-      ['consumer', scene.standby()],
-    ] as const) {
+    const expectPatience = async (service: ServiceName, server: PostgresServer): Promise<void> => {
       const earlier = await traces(scene, server);
       const process = await scene.service(service, server, { SLOTCAST_TOPIC_PREFIX: prefix });
       await untilUnready(process, /does not exist.*slotcast topic create/s);
       await process.stop();
       assert.deepEqual(await traces(scene, server), earlier, `the ${service} left traces`);
-    }
+    };
+    await Promise.all([
+      expectPatience('publisher', scene.primary),
+      expectPatience('consumer', scene.standby()),
+    ]);
     const { slots, nodes } = topicNames(prefix, scene.cluster);
     assert.equal(await scene.log.describeTopic(slots), undefined);
     assert.equal(await scene.log.describeTopic(nodes), undefined);

@@ -156,6 +156,8 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     const diagnosis = await doctor(scene, scene.standby(), { KAFKA_BOOTSTRAP_SERVERS: nowhere });
     assert.equal(diagnosis.exitCode, 3);
     assert.deepEqual(complaints(diagnosis), ['failed kafka_connection']);
+    const told = diagnosis.checks.find(({ check }) => check === 'kafka_connection');
+    assert.match(told?.message ?? '', new RegExp(`connect ECONNREFUSED ${nowhere}`));
     assert.match(remedyOf(diagnosis, 'kafka_connection'), /KAFKA_BOOTSTRAP_SERVERS/);
     assert.deepEqual(outcomesOf(diagnosis.checks, 'wal_level'), ['ok']);
   });

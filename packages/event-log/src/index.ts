@@ -7,3 +7,4 @@ export * from './log-error.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory-log.ts';
 export * from './replay-topic.ts';
 export * from './topic-settings.ts';
+export { watchTopic } from './watch-topic.ts';

@@ -61,7 +61,7 @@ function failureOf(call: Promise<unknown>): Promise<Error> {
   );
 }
 
-describe('Kafka behind bootstrap servers of which some are not well', () => {
+describe('Kafka behind bootstrap servers of which some are not well', { concurrency: true }, () => {
   const silent = new Listener(() => undefined);
   const closing = new Listener((socket) => socket.end());
   let silentAddress = '';

@@ -12,10 +12,12 @@ import {
   type LogRecord,
   type LogWriter,
   readTo,
+  readToWrittenEnd,
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { Deadline } from '@slotcast/runtime';
+import { claimNode } from './claim-node.ts';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { NodeDirectory } from './node-directory.ts';
 import { SlotsFeed } from './slots-feed.ts';
@@ -32,11 +34,6 @@ export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 
   readonly needed: boolean;
   /** How long another process of this node, which saw the end of recovery, is waited for. */
   readonly patienceMs: number;
-}
-
-/** The transactional id under which a node writes its own records. */
-export function nodeWriterId(cluster: string, node: string): string {
-  return `slotcast.${cluster}.node.${node}`;
 }
 
 /**
@@ -76,7 +73,12 @@ class TopicHandOff {
     const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#feed.take(records, false);
     const takeNodes = (records: readonly LogRecord[]): Promise<void> => this.#directory.take(records, false);
     const nodes = await this.#replay(nodesTopic, takeNodes);
-    if (!this.#options.needed || this.#isHandedOver()) {
+    const { needed, signal } = this.#options;
+    if (!needed) {
+      // Nobody waits for the fence, and the promotion on record must not be missed.
+      await readToWrittenEnd({ log, topic: nodesTopic, reader: nodes, onRecords: takeNodes, signal });
+    }
+    if (!needed || this.#isHandedOver()) {
       const promotion = this.#directory.own?.promotion;
       return promotion?.timeline === facts.timeline ? promotion : undefined;
     }
@@ -87,9 +89,11 @@ class TopicHandOff {
     if (this.#isHandedOver()) {
       return this.#directory.own?.promotion;
     }
-    const writer = await log.claim(nodeWriterId(cluster, facts.node));
+    const { node } = facts;
+    const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes, signal };
+    const writer = await claimNode(own);
     this.#open.push(writer);
-    await this.#catchUp(nodes, nodesTopic, takeNodes);
+    // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
     const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);
     const outcome = await handOff({ ...this.#options, slotsBefore: undefined, ended, knowledge, drain });
     if (outcome !== undefined) {

@@ -1,9 +1,9 @@
+export { claimNode } from './claim-node.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export {
   handOffFromTopics,
   isHandedOver,
   knowledgeOf,
-  nodeWriterId,
   recordHandOff,
 } from './hand-off-from-topics.ts';
 export { NodeDirectory } from './node-directory.ts';

@@ -9,7 +9,13 @@ import {
   type SlotName,
   type TopicContents,
 } from '@slotcast/domain';
-import { type EventLog, type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
+import {
+  type EventLog,
+  type LogReader,
+  type LogRecord,
+  readToWrittenEnd,
+  replayTopic,
+} from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 
 /** A publisher that is alive writes within its interval, and a little. */
@@ -38,7 +44,12 @@ export async function readTopics(options: {
   const contents = new Contents(codec);
   const takeNodes = contents.takeNodes.bind(contents, nodesTopic);
   const nodes = await replayTopic({ log, topic: nodesTopic, onRecords: takeNodes, signal });
-  await nodes.close();
+  try {
+    // The open transaction of one node hides what others wrote behind it.
+    await readToWrittenEnd({ log, topic: nodesTopic, reader: nodes, onRecords: takeNodes, signal });
+  } finally {
+    await nodes.close();
+  }
   const takeSlots = contents.takeSlots.bind(contents, slotsTopic, false);
   const slots = await replayTopic({ log, topic: slotsTopic, onRecords: takeSlots, signal });
   try {

@@ -1,6 +1,6 @@
 import { type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
 import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
-import { NodeDirectory, nodeWriterId, SlotsFeed } from '@slotcast/hand-off';
+import { claimNode, NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import { DatabaseSessions } from '@slotcast/postgres';
 import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
@@ -133,7 +133,8 @@ class StandbyAlone {
     try {
       // A publisher that is alive may have a word to say yet.
       return await Promise.race([
-        follow(nodes, (records) => this.#takeNodes(records, true), signal),
+        // Its own records, too, which the open transaction of another node may have hidden: this process writes none meanwhile.
+        follow(nodes, (records) => this.#takeNodes(records, false), signal),
         follow(slots, (records) => this.#takeSlots(records, true), signal),
         this.#prepare(preparation),
       ]);
@@ -150,9 +151,14 @@ class StandbyAlone {
   }
 
   async adopt(slot: SlotName): Promise<AdoptedSlot> {
-    const { log, cluster, node, clock } = this.#options;
+    const { log, cluster, node, nodesTopic, clock } = this.#options;
+    const [reader] = this.#readers;
+    if (reader === undefined) {
+      throw new Error('the topics were not read yet');
+    }
     await this.#awaitNodeName();
-    const writer = await log.claim(nodeWriterId(cluster, node));
+    const own = { log, cluster, node, nodesTopic, reader, onRecords: this.#takeNodes };
+    const writer = await claimNode({ ...own, signal: this.#signal });
     try {
       const adoption = new Adoption({
         slot,

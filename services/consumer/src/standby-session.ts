@@ -15,11 +15,10 @@ import {
   type LogReader,
   type LogRecord,
   type LogWriter,
-  readTo,
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { NodeDirectory, nodeWriterId, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
+import { claimNode, NodeDirectory, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import {
   type Clock,
@@ -171,10 +170,8 @@ export class StandbySession {
         manifest: this.#feed.newestManifest,
         signal: this.#signal,
       });
-      // The claim fences an earlier process of this node; only then is the end of its records final.
-      writer = await log.claim(nodeWriterId(cluster, node));
-      const end = await log.endOffset(nodesTopic);
-      await readTo({ reader: nodes, end, onRecords: takeNodes, signal: this.#signal });
+      const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes };
+      writer = await claimNode({ ...own, signal: this.#signal });
       const { ownership } = this.#directory;
       await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);

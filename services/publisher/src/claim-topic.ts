@@ -7,7 +7,13 @@ import {
   type Manifest,
   type Promotion,
 } from '@slotcast/domain';
-import { type EventLog, type LogRecord, type LogWriter, readTo, replayTopic } from '@slotcast/event-log';
+import {
+  type EventLog,
+  type LogRecord,
+  type LogWriter,
+  readToWrittenEnd,
+  replayTopic,
+} from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { awaitNodeName, NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/runtime';
@@ -69,8 +75,8 @@ export async function claimTopic(options: {
     const promotion = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
-      const end = await log.endOffset(identity.slotsTopic);
-      await readTo({ reader, end, onRecords, signal });
+      // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
+      await readToWrittenEnd({ log, topic: identity.slotsTopic, reader, onRecords, signal });
       const granted = judge(topic, options);
       await retireFormerName(topic.manifest, writer, options);
       const facts = {

@@ -42,8 +42,8 @@ export interface PublishLoopOptions {
   readonly maxEventsPerSecond: number;
   /** Adds to the slots what the server does not tell of them. */
   readonly mark: (slots: readonly SlotState[]) => readonly SlotState[];
-  /** Asked with each heartbeat; rejects when the topic is not the one that the tenure began on. */
-  readonly checkTopic: () => Promise<void>;
+  /** Called with each heartbeat but the first. */
+  readonly progressed: () => void;
   /** Called once the topic holds a manifest of this tenure. */
   readonly onEstablished: () => void;
   readonly signal: AbortSignal;
@@ -144,7 +144,7 @@ class PublishLoop {
     this.#roundMs = clock.monotonicMs() - now;
     const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS;
     if (heartbeat && !first) {
-      await this.#options.checkTopic();
+      this.#options.progressed();
     }
     if (due.length > 0 || heartbeat) {
       const started = clock.monotonicMs();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
-import type { EventLog } from '@slotcast/event-log';
+import { type DivergencePolicy, HEARTBEAT_MS, type PlanPolicy } from '@slotcast/domain';
+import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { readOwnHistory } from '@slotcast/hand-off';
 import {
@@ -21,7 +21,6 @@ import {
   type HealthSource,
   type Logger,
   type PublisherMetrics,
-  SlotcastError,
   supervise,
 } from '@slotcast/runtime';
 import { Canary } from './canary.ts';
@@ -212,7 +211,7 @@ class Publisher {
     progressed: () => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const { log, codec, clock, nodesTopic, slotsTopic } = this.#options;
+    const { log, codec, clock, nodesTopic } = this.#options;
     const doorbell = new Doorbell();
     const wishes = new Wishes({ codec, clock, onWish: () => doorbell.ring() });
     const stop = new AbortController();
@@ -220,18 +219,8 @@ class Publisher {
     const listening = wishes.listen(log, nodesTopic, both);
     const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
     const measuring = canary.run(both);
-    let lastEnd = 0n;
-    const checkTopic = async (): Promise<void> => {
-      progressed();
-      const end = await log.endOffset(slotsTopic);
-      if (end < lastEnd) {
-        throw new SlotcastError(
-          'SC_TOPIC_RECREATED',
-          `the topic ${slotsTopic} ended at offset ${lastEnd} and now ends at ${end}: it was deleted, recreated or truncated`,
-        );
-      }
-      lastEnd = end;
-    };
+    // Beside the publishing: a question that a broker leaves unanswered must not hold up what is due.
+    const watching = this.#watchTopic(both);
     const publishing = publishLoop({
       ...this.#options,
       connection,
@@ -240,7 +229,7 @@ class Publisher {
       doorbell,
       mark: (slots) => canary.mark(slots),
       status: this.status,
-      checkTopic,
+      progressed,
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
       onEstablished: () => {
         this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
@@ -250,10 +239,19 @@ class Publisher {
       signal: both,
     });
     try {
-      return await Promise.race([publishing, listening.then(() => publishing)]);
+      const beside = [listening, watching].map((work) => work.then(() => publishing));
+      return await Promise.race([publishing, ...beside]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening, measuring]);
+      await Promise.allSettled([publishing, listening, watching, measuring]);
     }
+  }
+
+  /** Rejects when the topic is not the one that the tenure began on. */
+  #watchTopic(signal: AbortSignal): Promise<void> {
+    const { log, slotsTopic: topic, logger } = this.#options;
+    const onFailure = ({ message }: LogUnavailableError): void =>
+      logger.info({ detail: message }, 'the end of the topic is not known at the moment');
+    return watchTopic({ log, topic, intervalMs: HEARTBEAT_MS, onFailure, signal });
   }
 }
