@@ -27,8 +27,8 @@ function ask(
   return runCommand(args, { ...scene.environment(scene.standby()), ...listen, ...extra });
 }
 
-async function prepare(scene: Scene, consumer: ServiceProcess, extra: Settings = {}) {
-  const args = ['prepare-promotion', '--timeout', '8s', '--output', 'json'];
+async function prepare(scene: Scene, consumer: ServiceProcess, extra: Settings = {}, time = '8s') {
+  const args = ['prepare-promotion', '--timeout', time, '--output', 'json'];
   const { code, stdout, stderr } = await ask(scene, args, consumer, extra);
   assert.notEqual(stdout, '', stderr);
   const prepared: Prepared = JSON.parse(stdout);
@@ -133,7 +133,7 @@ test('status and prepare-promotion judge alike: a copy without its pin, a filter
     await scene.createSlot('unknown');
     await scene.primary.waitForReplay(standby);
     await scene.primary.kill();
-    const { code, safe, cannot_tell } = await prepare(scene, consumer);
+    const { code, safe, cannot_tell } = await prepare(scene, consumer, {}, '2s');
     assert.deepEqual([code, safe], [1, false]);
     assert.match(
       cannot_tell ?? '',

@@ -190,14 +190,18 @@ describe('the HTTP endpoint', { timeout: 10_000 }, () => {
     const client = new AbortController();
     const headers = { [COMMAND_HEADER]: '1' };
     const lost = fetchFrom(server, '/wait', { method: 'POST', headers, signal: client.signal });
-    await asked.wait(5000, new AbortController().signal);
-    client.abort();
-    await assert.rejects(lost);
-    assert.ok(given !== undefined);
-    if (!given.aborted) {
-      await once(given, 'abort');
+    try {
+      const patience = AbortSignal.timeout(5000);
+      await asked.wait(5000, patience);
+      client.abort();
+      await assert.rejects(lost);
+      assert.ok(given !== undefined);
+      if (!given.aborted) {
+        await once(given, 'abort', { signal: patience });
+      }
+    } finally {
+      await server.close();
     }
-    await server.close();
   });
 
   test('does not listen when off', async () => {

@@ -39,6 +39,11 @@ export class PluginWatch {
     return this.#unloadable;
   }
 
+  /** True while a check is under way; others may be due. */
+  get isChecking(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Starts one check, when one is due. */
   look(slots: readonly LocalSlot[]): void {
     const sources = new Map(slots.filter(canBeCopied).map((slot) => [slot.plugin ?? '', slot]));

@@ -2,11 +2,12 @@ import { type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/dom
 import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
 import { claimNode, NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import { DatabaseSessions } from '@slotcast/postgres';
-import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
+import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import { Advancer } from './advancer.ts';
 import type { ConsumerOptions } from './consumer.ts';
 import { awaitStandbyName } from './node-name.ts';
+import { PluginWatch } from './plugin-watch.ts';
 import { Preparation } from './preparation.ts';
 import type { SessionRound } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
@@ -87,6 +88,7 @@ class StandbyAlone {
   readonly #sessions: DatabaseSessions;
   readonly #advancer: Advancer;
   readonly #failures: SlotFailures;
+  readonly #plugins: PluginWatch;
   readonly #readers: LogReader[] = [];
 
   constructor(options: ConsumerOptions, server: StandbyServer, signal: AbortSignal) {
@@ -102,6 +104,7 @@ class StandbyAlone {
     this.#failures = new SlotFailures(clock, logger, Math.random);
     const parts = { sessions: this.#sessions, failures: this.#failures };
     this.#advancer = new Advancer({ ...options, ...parts, duty: 1, signal });
+    this.#plugins = new PluginWatch({ ...options, ...parts, doorbell: new Doorbell(), signal });
   }
 
   async replay(): Promise<void> {
@@ -113,6 +116,7 @@ class StandbyAlone {
   async close(): Promise<void> {
     await Promise.allSettled([
       ...this.#readers.map((reader) => reader.close()),
+      this.#plugins.close(),
       this.#sessions.close(),
       this.#server.close(),
     ]);
@@ -223,13 +227,15 @@ class StandbyAlone {
 
   async #round(): Promise<Omit<SessionRound, 'writer'>> {
     const { view, settled, alarm } = await this.#look();
-    const work = { probes: new Map(), held: this.#failures.held(), unloadable: new Map() };
+    this.#plugins.look(view.slots);
+    const { unloadable, isChecking: stepped } = this.#plugins;
+    const work = { probes: new Map(), held: this.#failures.held(), unloadable };
     const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
     const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
     const moved = new Set(await this.#advancer.run(advances, { urgent: true }));
     const advanced = advances.filter((action) => moved.has(action.slot));
     const advancesLeft = advanced.length < advances.length;
-    return { view, settled, alarm, plan, outcome: { stepped: false, advancesLeft, advanced } };
+    return { view, settled, alarm, plan, outcome: { stepped, advancesLeft, advanced } };
   }
 }
 

@@ -38,12 +38,12 @@ export function judgeReadiness(input: ReadinessInput): {
   /** Nothing but the pin is wrong. */
   readonly unpinned?: true;
 } {
+  if (input.pluginFault !== undefined) {
+    return { state: 'blocked', reason: input.pluginFault };
+  }
   const pin = judgePin(input.pin, input.local.catalogXmin);
   if (pin.kind === 'blocked') {
     return { state: 'blocked', reason: pin.reason, unpinned: true };
-  }
-  if (input.pluginFault !== undefined) {
-    return { state: 'blocked', reason: input.pluginFault };
   }
   if (input.heartbeatAgeMs > input.limits.heartbeatStaleMs) {
     const seconds = Math.round(input.heartbeatAgeMs / 1000);

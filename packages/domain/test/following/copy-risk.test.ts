@@ -52,6 +52,9 @@ describe('a copy at a promotion', options, () => {
       holds: { a: { reason: 'moving the slot failed', pausing: true, cause: 'person' } },
     });
     assert.deepEqual([held.state, held.unpinned], ['blocked', undefined]);
+    const unloadable = new Map([['pgoutput', 'could not access file']]);
+    const faulty = verdictOn({ ...unpinned, unloadable });
+    assert.deepEqual([faulty.state, faulty.unpinned], ['blocked', undefined]);
     assert.equal(verdictOn({ ...unpinned, pin }).unpinned, undefined);
   });
 });
