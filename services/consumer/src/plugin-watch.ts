@@ -1,6 +1,6 @@
 import { databaseOf, isInvalidated, type LocalSlot, PROBE_PREFIX } from '@slotcast/domain';
 import { type DatabaseSessions, findLoadFailure } from '@slotcast/postgres';
-import type { Clock, Doorbell, Logger } from '@slotcast/runtime';
+import { type Clock, type Doorbell, errorFields, type Logger } from '@slotcast/runtime';
 
 /** How often the server is made to load each plugin. It takes a session and a few milliseconds. */
 const CHECK_MS = 60_000;
@@ -80,7 +80,7 @@ export class PluginWatch {
       }
     } catch (error) {
       if (!this.#signal.aborted) {
-        this.#logger.debug({ plugin, err: error }, 'a plugin could not be checked');
+        this.#logger.debug({ plugin, ...errorFields(error, this.#logger) }, 'a plugin could not be checked');
       }
     }
   }

@@ -1,3 +1,4 @@
+import { LATE_MS } from '../vocabulary/heartbeat.ts';
 import type { SystemIdentifier } from '../vocabulary/identity.ts';
 import type { NodeRole, NodeStatus } from '../vocabulary/node-status.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
@@ -24,7 +25,7 @@ export interface NodeNameLimits {
 }
 
 export const nodeNameLimits: NodeNameLimits = {
-  listenMs: { primary: 12_000, standby: 22_000 },
+  listenMs: { primary: LATE_MS, standby: 22_000 },
   silentMs: 60_000,
 };
 
