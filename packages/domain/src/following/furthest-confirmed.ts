@@ -1,8 +1,8 @@
 import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import {
+  confirmedWithin,
   type Incarnation,
-  plausiblyConfirmed,
   type SlotEvent,
   sameIncarnation,
 } from '../vocabulary/slot-event.ts';
@@ -22,7 +22,7 @@ export function noteConfirmed(
   known: readonly FurthestConfirmed[],
   event: SlotEvent,
 ): readonly FurthestConfirmed[] {
-  const confirmed = plausiblyConfirmed(event);
+  const confirmed = confirmedWithin(event);
   const before = known.find(({ incarnation }) => sameIncarnation(incarnation, event.incarnation));
   const most = before?.byTimeline.get(event.timeline);
   if (confirmed === undefined || (most !== undefined && most >= confirmed)) {

@@ -1,5 +1,5 @@
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
-import { plausiblyConfirmed } from '../vocabulary/slot-event.ts';
+import { confirmedWithin } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type FilterDoubt, findFilterDoubt } from './filter-doubt.ts';
@@ -84,7 +84,7 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event.op === 'drop' || event.state === undefined || isGone) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
-  const live = { ...subject, event, state: event.state, confirmed: plausiblyConfirmed(event) };
+  const live = { ...subject, event, state: event.state, confirmed: confirmedWithin(event) };
   if (live.state.failover && input.syncReplicationSlots) {
     return planNative(subject);
   }

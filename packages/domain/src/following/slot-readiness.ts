@@ -1,6 +1,6 @@
-import { formatLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
-import type { SlotEvent } from '../vocabulary/slot-event.ts';
+import { confirmedWithin, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
 import type { PinFacts } from './pin-path.ts';
@@ -54,7 +54,7 @@ export function judgeReadiness(input: ReadinessInput): {
   }
   const lag = slotLag(input);
   if (lag.bytes > input.limits.maxLagBytes || lag.ms > input.limits.maxLagMs) {
-    const goal = input.waiting?.newest.state?.confirmedFlushLsn ?? input.event.state?.confirmedFlushLsn;
+    const goal = goalOf(input.waiting?.newest) ?? goalOf(input.event);
     const towards = goal === undefined ? '' : ` (goal ${formatLsn(goal)})`;
     return {
       state: 'lagging',
@@ -72,18 +72,23 @@ export function slotLag(input: Pick<ReadinessInput, 'event' | 'waiting' | 'local
   readonly ms: number;
 } {
   const here = input.local.confirmedFlushLsn;
-  const goal = input.event.state?.confirmedFlushLsn ?? 0n;
+  const goal = goalOf(input.event) ?? 0n;
   if (here === undefined || (input.waiting === undefined && goal <= here)) {
     return noLag;
   }
   const known = [input.event, input.waiting?.oldest, input.waiting?.newest].filter(
     (event) => event !== undefined,
   );
-  const ahead = known.filter((event) => (event.state?.confirmedFlushLsn ?? 0n) > here);
+  const ahead = known.filter((event) => (goalOf(event) ?? 0n) > here);
   const bytes = ahead.reduce((most, event) => {
-    const behind = (event.state?.confirmedFlushLsn ?? here) - here;
+    const behind = (goalOf(event) ?? here) - here;
     return behind > most ? behind : most;
   }, 0n);
   const since = Math.min(...ahead.map((event) => event.time));
   return { bytes, ms: ahead.length === 0 ? 0 : Math.max(0, input.now - since) };
+}
+
+/** Where the local slot is to arrive; a position that cannot be right is no goal, and is never reached. */
+function goalOf(event: SlotEvent | undefined): Lsn | undefined {
+  return event === undefined ? undefined : (confirmedWithin(event) ?? event.state?.confirmedFlushLsn);
 }

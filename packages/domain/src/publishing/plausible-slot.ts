@@ -1,12 +1,7 @@
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
+import { ROUNDING_BYTES } from '../vocabulary/slot-event.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
-
-/**
- * How far a client may confirm beyond the end of WAL before its slot is left alone: some confirm the byte after the last one that they
- * received, or the end of its page or segment. Such a position is carried as it is, and counts for nothing in a promotion.
- */
-export const ROUNDING_BYTES = 16n * 1024n * 1024n;
 
 /**
  * Parts the slots of a primary whose positions cannot be right from the others. The server takes whatever a client confirms, and both kinds

@@ -1,5 +1,5 @@
 import type { SystemIdentifier, Timeline } from './identity.ts';
-import type { Lsn } from './lsn.ts';
+import { type Lsn, minLsn } from './lsn.ts';
 import type { SlotName } from './slot-name.ts';
 import type { SlotState } from './slot-state.ts';
 import type { TimelineHistory } from './timeline-history.ts';
@@ -56,6 +56,12 @@ export interface ManifestSlot {
   readonly incarnation: Incarnation;
 }
 
+/**
+ * How far a client may confirm beyond the end of WAL before its slot is left alone: some confirm the byte after the last one that they
+ * received, or the end of its page or segment. Such a position is carried as it is, and counts for nothing in a promotion.
+ */
+export const ROUNDING_BYTES = 16n * 1024n * 1024n;
+
 /** Key of the manifest on the slots topic; `@` can be in no slot name. */
 export const MANIFEST_KEY = '@manifest';
 
@@ -70,4 +76,16 @@ export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
 export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
   const confirmed = event.op === 'drop' ? undefined : event.state?.confirmedFlushLsn;
   return confirmed !== undefined && confirmed <= event.lsn ? confirmed : undefined;
+}
+
+/**
+ * How far a copy may follow the slot: a client that rounds its position up has confirmed all the WAL that there was, and is served by the primary
+ * from beyond it. On a quiet server each of its events says more than there was, and the copy would else stay behind for ever. Absent as above, and
+ * where the position is far beyond all WAL.
+ */
+export function confirmedWithin(event: SlotEvent): Lsn | undefined {
+  const confirmed = event.op === 'drop' ? undefined : event.state?.confirmedFlushLsn;
+  return confirmed !== undefined && confirmed - event.lsn <= ROUNDING_BYTES
+    ? minLsn(confirmed, event.lsn)
+    : undefined;
 }

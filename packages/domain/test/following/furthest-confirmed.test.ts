@@ -5,6 +5,7 @@ import {
   ingest,
   type Lsn,
   parseSlotName,
+  ROUNDING_BYTES,
   type SlotEvent,
   settle,
   type TimelineHistory,
@@ -50,9 +51,11 @@ describe('the furthest that the consumer of a slot was seen to confirm', { timeo
     assert.equal(furthest(events, firstTimeline, 0x2800), at(0x3000));
   });
 
-  test('leaves out what the server that published it never had', () => {
-    const events = [confirmed(0x2000, { seq: 1, lsn: 0x2000 }), confirmed(0x7000, { seq: 2, lsn: 0x3000 })];
-    assert.equal(furthest(events), at(0x2000));
+  test('is the end of WAL where a client rounds up, and nothing where it says far more than there was', () => {
+    const first = confirmed(0x2000, { seq: 1, lsn: 0x2000 });
+    assert.equal(furthest([first, confirmed(0x7000, { seq: 2, lsn: 0x3000 })]), at(0x3000));
+    const far = 0x3001 + Number(ROUNDING_BYTES);
+    assert.equal(furthest([first, confirmed(far, { seq: 2, lsn: 0x3000 })]), at(0x2000));
   });
 
   test('is of the incarnation that lives at this point of replay, whatever comes later', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Hold, SlotLimits } from '@slotcast/domain';
+import { type Hold, lsn, ROUNDING_BYTES, type SlotLimits } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { shop } from '../vocabulary-examples.ts';
 import { live, local, mine, outline, owning, probed, type Situation, verdictOn } from './plan-situations.ts';
@@ -47,8 +47,16 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn(standing(0x2000, { owned }))), 'ready');
   });
 
-  test('never follows a position that the server of its consumer never had', () => {
-    const faulty = live('a', { confirmedFlushLsn: at(0xffff) }, { lsn: at(0x2800) });
+  test('follows a consumer that rounds up to the end of the WAL that there was, and makes its slot', () => {
+    const rounded = live('a', { confirmedFlushLsn: at(0x281a) }, { lsn: at(0x2800) });
+    const { action } = verdictOn(standing(0x2000, { events: [rounded] }));
+    assert.equal(action?.kind === 'advance' && action.goal, at(0x2800));
+    assert.equal(outline(verdictOn({ events: [rounded], probes: probed })), 'catching_up own');
+  });
+
+  test('never follows a position far beyond all that the server of its consumer had', () => {
+    const far = lsn(0x2801n + ROUNDING_BYTES);
+    const faulty = live('a', { confirmedFlushLsn: far }, { lsn: at(0x2800) });
     assert.equal(verdictOn(standing(0x2000, { events: [faulty] })).action, undefined);
     assert.equal(verdictOn({ events: [faulty], probes: probed }).action, undefined);
   });

@@ -18,7 +18,11 @@ function here(position: number) {
 
 /** What the primary published at `time` milliseconds. */
 function published(confirmed: number, time = 0) {
-  return slotEvent('a', { time }, { state: logicalSlot('a', { confirmedFlushLsn: at(confirmed) }) });
+  return slotEvent(
+    'a',
+    { time, lsn: 0x9000 },
+    { state: logicalSlot('a', { confirmedFlushLsn: at(confirmed) }) },
+  );
 }
 
 function judged(over: Partial<ReadinessInput>) {
@@ -70,6 +74,12 @@ describe('readiness of a safe slot', { timeout: 20_000 }, () => {
     const behind = judged({ now, local: here(499) });
     assert.equal(behind.state, 'lagging');
     assert.match(behind.reason, /501 bytes .*goal 0\/3E8/);
+  });
+
+  test('it is not behind what a client that rounds up has confirmed beyond the end of WAL', () => {
+    const rounded = { ...published(1026), lsn: at(1000) };
+    assert.equal(judged({ event: rounded, local: here(1000) }).state, 'ready');
+    assert.equal(judged({ event: rounded, local: here(999) }).state, 'lagging');
   });
 
   test('it lags by time only beyond the limit, from the oldest change that is not applied', () => {
