@@ -15,6 +15,7 @@ export { ConnectionSettingsError } from './connection-settings-error.ts';
 export { type DatabaseAttempt, tryDatabases } from './database-attempts.ts';
 export { type DatabaseSession, DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
+export { type PostgresErrorClass, postgresErrorClasses } from './error-verdict.ts';
 export { setFailoverProperty } from './failover-property.ts';
 export {
   type ReceivedMessage,
@@ -35,8 +36,6 @@ export {
   describePostgresError,
   isMissingWal,
   isPostgresError,
-  type PostgresErrorClass,
-  postgresErrorClasses,
 } from './postgres-error.ts';
 export {
   checkPreconditions,

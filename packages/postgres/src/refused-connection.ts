@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { ConnectionPoolerError, messageOf, PostgresConnectionError } from './connection-error.ts';
 import { PasswordMissingError } from './connection-settings-error.ts';
-import type { ErrorVerdict } from './postgres-error.ts';
+import type { ErrorVerdict } from './error-verdict.ts';
 
 interface RefusalRow {
   /** SQLSTATE. */

@@ -1,14 +1,8 @@
 import { isCanary } from '../canary/canary.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
-import type { PlanInput } from './plan-input.ts';
+import type { FilterText, PlanInput } from './plan-input.ts';
 import { isMissing, listedSlots } from './published-line.ts';
-
-/** `SLOTCAST_SLOTS` as it was written, and whether `SLOTCAST_SLOTS_CONFIRM` repeats it. */
-export interface FilterText {
-  readonly text: string;
-  readonly confirmed: boolean;
-}
 
 /** Names that are shown of many. */
 const SHOWN = 3;

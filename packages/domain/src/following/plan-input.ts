@@ -5,9 +5,7 @@ import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
-import type { FilterText } from './filter-doubt.ts';
 import type { PinFacts } from './pin-path.ts';
-import type { Hold } from './slot-hold.ts';
 import type { SlotLimits } from './slot-limits.ts';
 import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
 import type { PreparedOnPrimary, UnprovenSlot } from './two-phase-proof.ts';
@@ -16,6 +14,12 @@ import type { PreparedOnPrimary, UnprovenSlot } from './two-phase-proof.ts';
 export interface Probe {
   /** Absent while the server still looks for the point where decoding may start. */
   readonly consistentPoint?: Lsn | undefined;
+}
+
+/** `SLOTCAST_SLOTS` as it was written, and whether `SLOTCAST_SLOTS_CONFIRM` repeats it. */
+export interface FilterText {
+  readonly text: string;
+  readonly confirmed: boolean;
 }
 
 /** What an operator chose, and what the server allows. */
@@ -29,6 +33,15 @@ export interface PlanPolicy {
   readonly limits: ReadinessLimits;
   /** WAL that one advance may decode, so that progress is kept and a stop is prompt. */
   readonly advanceStepBytes: bigint;
+}
+
+/** Why the next step of a slot is not taken now, or failed when it was taken last. */
+export interface Hold {
+  readonly reason: string;
+  /** No step may be taken: one is under way, or the pause after an error is not over. */
+  readonly pausing: boolean;
+  /** `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. */
+  readonly cause: 'passing' | 'person' | 'missing_wal';
 }
 
 /** Everything that a plan depends on. */

@@ -1,15 +1,6 @@
 import type { ReadinessState } from '../vocabulary/node-status.ts';
-import type { Subject } from './plan-input.ts';
+import type { Hold, Subject } from './plan-input.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
-
-/** Why the next step of a slot is not taken now, or failed when it was taken last. */
-export interface Hold {
-  readonly reason: string;
-  /** No step may be taken: one is under way, or the pause after an error is not over. */
-  readonly pausing: boolean;
-  /** `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. */
-  readonly cause: 'passing' | 'person' | 'missing_wal';
-}
 
 /**
  * A slot that pauses gets no step at all: giving up ownership, too, would leave a slot whose creation is under way without an owner. What

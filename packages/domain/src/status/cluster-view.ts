@@ -1,5 +1,6 @@
 import { CANARY_SLOT } from '../canary/canary.ts';
-import { doubtFilter, type FilterText } from '../following/filter-doubt.ts';
+import { doubtFilter } from '../following/filter-doubt.ts';
+import type { FilterText } from '../following/plan-input.ts';
 import { splitBrain } from '../following/topic-alarm.ts';
 import { LATE_MS } from '../vocabulary/heartbeat.ts';
 import type { Timeline } from '../vocabulary/identity.ts';

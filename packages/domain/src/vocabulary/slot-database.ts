@@ -1,5 +1,3 @@
-import type { SlotState } from './slot-state.ts';
-
 /** The database of a logical slot. */
 export interface SlotDatabase {
   /** At the time of the row or record: a database can be renamed, and two can swap their names. Empty when the database is gone. */
@@ -8,7 +6,11 @@ export interface SlotDatabase {
   readonly oid: number | undefined;
 }
 
-type InDatabase = Pick<SlotState, 'database' | 'databaseOid'>;
+/** What a slot's row says of its database. */
+interface InDatabase {
+  readonly database?: string | undefined;
+  readonly databaseOid?: number | undefined;
+}
 
 export function databaseOf(slot: InDatabase): SlotDatabase {
   return { name: slot.database ?? '', oid: slot.databaseOid };
