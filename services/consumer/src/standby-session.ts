@@ -34,6 +34,7 @@ import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
 import { Doubts } from './doubts.ts';
+import { forgetLeftTimeline } from './left-timeline.ts';
 import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
@@ -279,6 +280,8 @@ export class StandbySession {
       if (view === undefined) {
         return;
       }
+      const { history } = view;
+      await forgetLeftTimeline({ directory: this.#directory, writer, history, time: clock.now() });
       unreadable.take(view.unreadable);
       this.#lastSlots = view.slots;
       const manifest = this.#feed.newestManifest;

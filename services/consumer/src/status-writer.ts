@@ -70,7 +70,10 @@ export class StatusWriter {
     const interval = wanted ? WISH_MS : NODE_MS;
     const described = this.#describe(view);
     const isNews =
-      wanted !== this.#wanted || described.alarm !== this.#alarm || described.upstream !== this.#upstream;
+      wanted !== this.#wanted ||
+      described.alarm !== this.#alarm ||
+      described.upstream !== this.#upstream ||
+      described.timeline !== this.#directory.own?.timeline;
     const nodeDue = isNews || now - this.#nodeAt >= interval;
     const node = nodeDue ? { ...described, wantsStandbySnapshot: wanted, time } : undefined;
     await this.#directory.write(this.#writer, {

@@ -1,6 +1,8 @@
+import type { Timeline } from '../vocabulary/identity.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /**
  * Where a copy stands, against what its subscriber was ever seen to have confirmed. `sound`: not beyond it, so no change is skipped,
@@ -47,6 +49,19 @@ export function rememberFurthest(
   return owned.highestLsn !== undefined && owned.highestLsn >= reached
     ? owned
     : { ...owned, highestLsn: reached };
+}
+
+/**
+ * The ownership of a copy, recorded while its server was on timeline `before`. A standby that crashed can go over to another timeline at a point
+ * that it had passed: from the archive, it begins again further back. Its slots stand where they stood, on WAL that it does not have
+ * any more, and no position there says anything of the WAL that it has.
+ */
+export function forgetBeyond(owned: Ownership, before: Timeline, history: TimelineHistory): Ownership {
+  if (owned.highestLsn === undefined || before >= history.timeline) {
+    return owned;
+  }
+  const left = leftAt(history, before);
+  return owned.highestLsn > left ? { ...owned, highestLsn: left } : owned;
 }
 
 /** Why such a copy is not to be used; empty for a sound one. */

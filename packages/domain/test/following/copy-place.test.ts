@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { describePlace, judgePlace, rememberFurthest } from '@slotcast/domain';
+import {
+  describePlace,
+  forgetBeyond,
+  judgePlace,
+  parseTimelineHistory,
+  rememberFurthest,
+  timeline,
+} from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { local, owning } from './plan-situations.ts';
 
@@ -63,5 +70,27 @@ describe('what is kept of the published positions with the ownership of a copy',
   test('stays as it is for a copy that nobody can vouch for', () => {
     assert.equal(kept(0x2000, 0x9000, 0x2000), at(0x2000));
     assert.equal(kept(0x2000, 0x9000, undefined), undefined);
+  });
+});
+
+describe('what stays on record of a copy whose server went over to another timeline', {
+  timeout: 20_000,
+}, () => {
+  const history = parseTimelineHistory(timeline(3), '1\t0/3000\n2\t0/5000');
+  const kept = (highest: number, before: number) =>
+    forgetBeyond(owning({ highestLsn: at(highest) }), timeline(before), history).highestLsn;
+
+  test('ends where the server left the timeline on which it was recorded', () => {
+    assert.equal(kept(0x4000, 1), at(0x3000));
+    assert.equal(kept(0x2000, 1), at(0x2000));
+    assert.equal(kept(0x4000, 2), at(0x4000));
+    assert.equal(kept(0x5001, 2), at(0x5000));
+  });
+
+  test('is all of it while the timeline is the same, and where nothing tells when it was left', () => {
+    assert.equal(kept(0x9000, 3), at(0x9000));
+    assert.equal(kept(0x9000, 4), at(0x9000));
+    const unknown = owning({ highestLsn: undefined });
+    assert.equal(forgetBeyond(unknown, timeline(1), history), unknown);
   });
 });
