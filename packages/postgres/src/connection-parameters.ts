@@ -22,6 +22,8 @@ interface ParameterRow {
 }
 
 const ANY = /^/;
+/** Of port 0 node-postgres makes its default. */
+const PORT = /^0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/;
 const NEVER = /^(?!)/;
 const ONE_SERVER = "slotcast stays with its own node's server, whatever its role";
 const NO_GSS = 'GSSAPI and Kerberos are not supported; use scram-sha-256 or a client certificate';
@@ -47,7 +49,7 @@ const honoured: Readonly<Record<string, ParameterRow>> = {
     taken: /^([0-9]+(\.[0-9]+){3}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$/,
     advice: 'expected one numeric address',
   },
-  port: { variable: 'PGPORT', taken: /^[0-9]{1,5}$/, advice: 'expected one port' },
+  port: { variable: 'PGPORT', taken: PORT, advice: 'expected one port from 1 to 65535' },
   dbname: { variable: 'PGDATABASE' },
   user: { variable: 'PGUSER' },
   password: { variable: 'PGPASSWORD' },

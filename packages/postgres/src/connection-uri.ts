@@ -12,7 +12,7 @@ const sslModes: ReadonlyMap<string, string> = new Map([
 
 /**
  * Reads a connection URI as libpq does: `postgresql://[user[:password]@][host[:port]][/dbname][?name=value&…]`, with percent escapes
- * everywhere. What stands in the query replaces what stands before it. Throws a TypeError that repeats nothing of the URI, which may hold a
+ * everywhere. What stands in the query replaces what stands before it, an empty value too. Throws a TypeError that repeats nothing of the URI, which may hold a
  * password.
  */
 export function parseConnectionUri(uri: string): UriParameters {
@@ -24,7 +24,9 @@ export function parseConnectionUri(uri: string): UriParameters {
   const parameters = new Map<string, string>();
   const set = (name: string, text: string): void => {
     const value = decode(text, name);
-    if (value !== '') {
+    if (value === '') {
+      parameters.delete(name);
+    } else {
       parameters.set(name, value);
     }
   };
@@ -38,7 +40,8 @@ export function parseConnectionUri(uri: string): UriParameters {
   set('host', host);
   set('port', port);
   set('dbname', path.slice(1));
-  for (const part of query === '' ? [] : query.split('&')) {
+  const parts = query.replace(/(?<=[^&])&$/, '');
+  for (const part of parts === '' ? [] : parts.split('&')) {
     const [name, value, ...rest] = part.split('=');
     if (name === undefined || name === '' || value === undefined || rest.length > 0) {
       throw new TypeError('has a query part that is not name=value; an = in a value is %3D');

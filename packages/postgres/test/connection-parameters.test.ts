@@ -38,6 +38,8 @@ describe('a connection URI', options, () => {
       ['postgresql://a@h/d?host=other', { user: 'a', host: 'other', dbname: 'd' }],
       ['postgresql://h?application_name=a%20b', { host: 'h', application_name: 'a b' }],
       ['postgresql://h?ssl=true', { host: 'h', sslmode: 'require' }],
+      ['postgresql://h:65535/d?user=v&', { host: 'h', port: '65535', dbname: 'd', user: 'v' }],
+      ['postgresql://u:secret@h/d?password=&user=', { host: 'h', dbname: 'd' }],
     ];
     for (const [url, expected] of cases) {
       assert.deepEqual(parametersOf(url), expected, url);
@@ -55,8 +57,11 @@ describe('a connection URI', options, () => {
       'postgresql://u:s3cret@a,b/d',
       'postgresql://u:s3cret@a:1,b:2/d',
       'postgresql://u:s3cret@::1/d',
+      'postgresql://u:s3cret@h:0/d',
+      'postgresql://u:s3cret@h:65536/d',
       'postgresql://u:s3cret@h/d?sslmode',
       'postgresql://u:s3cret@h/d?=x',
+      'postgresql://u:s3cret@h/d?&',
       'postgresql://u:s3cret@h/d?ssl=perhaps',
     ]) {
       const found = problemsOf(url);
