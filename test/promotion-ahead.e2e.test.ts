@@ -154,3 +154,39 @@ async function assertQuarantined(scene: Scene, confirmed: string): Promise<void>
   await reader.stop();
   await scene.records.waitForState('s1', 'app1', 'diverged', { reason: /app1_diverged/ });
 }
+
+test('the fence is measured also by what was published while the consumer still listened whether its name is in use', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const standby = scene.standby();
+  const { consumers } = await scene.startServices();
+  await scene.createSlot('app1');
+  await scene.untilReady('app1');
+  await consumers.get('s1')?.kill();
+  // Started anew, and streaming from nobody, it might be another server of that name.
+  await standby.cutOff();
+  await standby.restart();
+  const consumer = await scene.service('consumer', standby);
+  await consumer.logged('listening whether it is at work');
+  // More than every fence is raised by.
+  await scene.primary.query("select pg_logical_emit_message(false, 'test', repeat(' ', 40000000))");
+  const confirmed = await scene.confirm('app1');
+  await scene.untilPositionPublished('app1');
+  const end = await scene.log.endOffset(scene.topics.slots);
+  await waitUntil(async () => appliedOffset(await consumer.get('/metrics')) >= end, {
+    describe: 'the consumer to read what was published',
+    timeoutMs: 10_000,
+  });
+  await scene.primary.kill();
+  await standby.promote();
+  await consumer.logged('raised the WAL fence');
+  const [{ past } = { past: false }] = await standby.query<{ past: boolean }>(
+    `select pg_current_wal_insert_lsn() >= '${confirmed}'::pg_lsn as past`,
+  );
+  assert.equal(past, true);
+});
+
+function appliedOffset(metrics: { readonly body: string } | undefined): bigint {
+  return BigInt(/^slotcast_consumer_applied_offset\S* (\d+)$/m.exec(metrics?.body ?? '')?.[1] ?? -1);
+}

@@ -162,7 +162,13 @@ export class StandbySession {
       const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
       readers.push(slots);
       this.#taken = slots.position;
-      await awaitStandbyName({
+      // From here on, as the end of recovery may come at any time, and its fence is measured by what was published until then.
+      const following = this.#follow(slots, async (records) => {
+        await this.#feed.take(records, true);
+        this.#taken = slots.position;
+        this.#options.metrics.appliedOffset.set(Number(slots.position));
+      });
+      const naming = awaitStandbyName({
         ...this.#options,
         server: this.#server,
         systemIdentifier,
@@ -171,6 +177,7 @@ export class StandbySession {
         manifest: this.#feed.newestManifest,
         signal: this.#signal,
       });
+      await Promise.race([following, naming]);
       const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes };
       writer = await claimNode({ ...own, signal: this.#signal });
       const { ownership } = this.#directory;
@@ -179,11 +186,7 @@ export class StandbySession {
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
         this.#follow(nodes, (records) => this.#directory.take(records, true)),
-        this.#follow(slots, async (records) => {
-          await this.#feed.take(records, true);
-          this.#taken = slots.position;
-          this.#options.metrics.appliedOffset.set(Number(slots.position));
-        }),
+        following,
         this.#work(systemIdentifier, writer),
       ]);
       await Promise.all([this.#creations.close(), this.#plugins.close()]);
