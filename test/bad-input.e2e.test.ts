@@ -288,6 +288,27 @@ test('a primary left behind by a promotion publishes no more, and does not hinde
   assert.equal(await metric(successor, 'slotcast_publisher_claims_total'), claims, 'it was never fenced');
 });
 
+test('a promotion while the publisher of the old primary listens for its name ends that one, and does not hinder the new one', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { publisher } = await scene.startServices();
+  await publisher.kill();
+  await scene.primary.restart('immediate');
+  const left = await scene.service('publisher', scene.primary);
+  await left.logged('listening whether it is at work');
+  await scene.standby().promote();
+  const successor = await established(await scene.service('publisher', scene.standby()));
+  const claims = await metric(successor, 'slotcast_publisher_claims_total');
+  assert.deepEqual(await refusal(left), refused('SC_HIGHER_TIMELINE'));
+  const transactions = (await metric(successor, 'slotcast_publisher_transactions_total')) ?? 0;
+  await waitUntil(
+    async () => ((await metric(successor, 'slotcast_publisher_transactions_total')) ?? 0) > transactions,
+    { describe: 'the new primary to publish' },
+  );
+  assert.equal(await metric(successor, 'slotcast_publisher_claims_total'), claims, 'it was never fenced');
+});
+
 /** Waits until the service says that it is not ready, and why. */
 async function untilUnready(service: ServiceProcess, reason: RegExp): Promise<void> {
   await waitUntil(

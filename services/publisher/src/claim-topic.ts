@@ -11,6 +11,7 @@ import {
   type EventLog,
   type LogRecord,
   type LogWriter,
+  readTo,
   readToWrittenEnd,
   replayTopic,
 } from '@slotcast/event-log';
@@ -71,7 +72,14 @@ export async function claimTopic(options: {
   try {
     judge(topic, options);
     refuseOtherInstance(topic.manifest, identity, former);
-    await refuseOtherServer(topic.manifest, options);
+    // Two servers under one name look like one to every rule about who may publish. A process that has published before holds the name, or
+    // was fenced by the one that does.
+    if (former === undefined) {
+      await refuseOtherServer(topic.manifest, options);
+      // That may have taken a while, in which another server was promoted.
+      await readTo({ reader, end: await log.endOffset(identity.slotsTopic), onRecords, signal });
+      judge(topic, options);
+    }
     const promotion = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
@@ -156,10 +164,7 @@ function refuseOtherInstance(
   }
 }
 
-/**
- * Two servers under one name look like one to every rule about who may publish. A process that has published before holds the name, or
- * was fenced by the one that does.
- */
+/** Listens, where it has to, whether a service is at work under this name beside another server. */
 async function refuseOtherServer(
   manifest: Manifest | undefined,
   options: {
@@ -168,14 +173,10 @@ async function refuseOtherServer(
     logger: Logger;
     identity: PublisherIdentity;
     server: PrimaryIdentity;
-    former: FormerTenure | undefined;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const { log, codec, logger, identity, server, former, signal } = options;
-  if (former !== undefined) {
-    return;
-  }
+  const { log, codec, logger, identity, server, signal } = options;
   const { node, instance, nodesTopic: topic } = identity;
   const directory = new NodeDirectory({ node, topic, codec, onMalformed: () => undefined, logger });
   const onRecords = (records: readonly LogRecord[]): Promise<void> => directory.take(records, false);
