@@ -147,10 +147,12 @@ function onPrimary(name: string, { slots, nodes, primary, now }: PinSources): Ho
 
 /**
  * Those of several slots of one name through which the stream may go: the one in use. While none is, as between two connections, those that hold
- * anything back, since a slot that was made for later does not.
+ * anything back, since a slot that was made for later does not, nor one that was left behind and invalidated.
  */
 function inUse(holders: readonly Holder[]): readonly Holder[] {
   const active = holders.filter((holder) => holder.active === true);
-  const holding = holders.filter(({ catalogXmin }) => catalogXmin !== undefined);
+  const holding = holders.filter(
+    ({ catalogXmin, invalidated }) => catalogXmin !== undefined && invalidated !== true,
+  );
   return [active, holding].find((some) => some.length > 0) ?? holders;
 }

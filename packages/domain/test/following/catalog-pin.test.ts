@@ -227,6 +227,17 @@ describe('pin of a standby whose slot name stands on the primary and on a standb
     assert.equal(judgePin(pin, 750).kind, 'held');
   });
 
+  test('does not go through one that was left behind on a former primary and invalidated', () => {
+    const left = standby('bravo', {
+      hotStandbyFeedback: true,
+      primarySlotName: 'to_bravo',
+      physicalSlots: holding('to_charlie', 600, { active: false, invalidated: true }),
+    });
+    const events = [onPrimary('to_charlie', 700), onPrimary('to_bravo', 600)];
+    assert.deepEqual(waysOf(pinOf(charlie, events, [left])), ['to_charlie on alpha']);
+    assert.match(blockedBy(pinOf(charlie, events.slice(1), [left]), 700), /on bravo was invalidated/);
+  });
+
   test('is held only by both while it cannot be told which is in use, and says so otherwise', () => {
     const both = { alpha: { active: true }, bravo: { active: true, xmin: 700 } };
     assert.equal(judgePin(between(both, { alphaXmin: 700 }), 700).kind, 'held');
