@@ -7,7 +7,7 @@ export {
   recordHandOff,
 } from './hand-off-from-topics.ts';
 export { NodeDirectory } from './node-directory.ts';
-export { awaitNodeName } from './node-name.ts';
+export { awaitNodeName, type NodeNameClaimant } from './node-name.ts';
 export { readOwnHistory } from './own-history.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
 export { SlotMover } from './slot-mover.ts';

@@ -1,49 +1,69 @@
-import { judgeNodeName, type Manifest, type NodeNameLimits, type NodeServer } from '@slotcast/domain';
+import {
+  judgeNodeName,
+  type Manifest,
+  type NodeNameLimits,
+  type NodeServer,
+  nodeNameLimits,
+} from '@slotcast/domain';
 import type { LogReader } from '@slotcast/event-log';
 import { Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
 import type { NodeDirectory } from './node-directory.ts';
 
-export interface NodeNameOptions {
+/** What a name is judged by besides the records of the nodes topic. */
+export interface NodeNameClaimant {
   readonly own: NodeServer;
+  /** The newest one of the slots topic. */
+  readonly manifest: Manifest | undefined;
+}
+
+export interface NodeNameOptions {
+  /** Asked again while it is listened: a standby may connect to its upstream, and another publisher take the topic. */
+  readonly look: () => Promise<NodeNameClaimant>;
   /** Stands at the end of the nodes topic, all of which the directory has taken. */
   readonly reader: LogReader;
   readonly directory: NodeDirectory;
-  /** The newest one of the slots topic. */
-  readonly manifest: Manifest | undefined;
   readonly logger: Logger;
   readonly signal: AbortSignal;
   readonly limits?: NodeNameLimits;
 }
+
+/** How long it is listened between two looks. */
+const LOOK_MS = 1000;
 
 /**
  * Resolves when nothing speaks against writing as this node, which fences whoever does so now. Where another server may have the name it
  * listens whether anybody is at work there. Rejects with SC_DUPLICATE_NODE when so, or with the signal's reason.
  */
 export async function awaitNodeName(options: NodeNameOptions): Promise<void> {
-  const { own, directory, manifest, logger, limits } = options;
-  for (let heard = 0; ; heard += 1) {
+  const { look, directory, logger, limits = nodeNameLimits } = options;
+  let heard = 0;
+  let listenedMs = 0;
+  for (let told = false; ; told = true) {
     const verdict = judgeNodeName({
-      own,
+      ...(await look()),
       record: directory.own,
       silentMs: directory.ownSilenceMs,
       heard,
-      manifest,
-      ...(limits === undefined ? {} : { limits }),
+      limits,
     });
-    if (verdict.kind === 'ours') {
-      return;
-    }
     if (verdict.kind === 'taken') {
       throw new SlotcastError('SC_DUPLICATE_NODE', verdict.message);
     }
-    if (heard === 0) {
+    if (verdict.kind === 'ours' || listenedMs >= verdict.forMs) {
+      return;
+    }
+    if (!told) {
       logger.info(
         { forMs: verdict.forMs },
         "this node's last record is of a server that was started at another time: listening whether it is at work",
       );
     }
-    if (!(await hearsOwnName(options, verdict.forMs))) {
-      return;
+    const ms = Math.min(LOOK_MS, verdict.forMs - listenedMs);
+    if (await hearsOwnName(options, ms)) {
+      heard += 1;
+      listenedMs = 0;
+    } else {
+      listenedMs += ms;
     }
   }
 }

@@ -27,7 +27,12 @@ async function topic() {
   return { log, writer, pass };
 }
 
-async function write(writer: LogWriter, node: string, serverStartedAt: number): Promise<void> {
+async function write(
+  writer: LogWriter,
+  node: string,
+  serverStartedAt: number,
+  place: Partial<NodeStatus> = {},
+): Promise<void> {
   const status: NodeStatus = {
     kind: 'node',
     node,
@@ -41,6 +46,7 @@ async function write(writer: LogWriter, node: string, serverStartedAt: number): 
     physicalSlots: [],
     wantsStandbySnapshot: false,
     time: 0,
+    ...place,
   };
   await writer.append([{ topic: TOPIC, ...(await codec.encodeNodeStatus(TOPIC, status)) }]);
 }
@@ -53,6 +59,7 @@ async function ask(
   log: MemoryLog,
   listenMs: number,
   meanwhile: () => Promise<void> = () => Promise.resolve(),
+  look: () => NodeServer = () => own,
 ): Promise<void> {
   const directory = new NodeDirectory({ node: 'db1', topic: TOPIC, codec, onMalformed: () => {}, logger });
   const { signal } = new AbortController();
@@ -60,7 +67,8 @@ async function ask(
   const reader = await replayTopic({ log, topic: TOPIC, onRecords, signal });
   const limits = { listenMs: { primary: listenMs, standby: listenMs }, silentMs: 60_000 };
   try {
-    const asking = awaitNodeName({ own, reader, directory, manifest: undefined, logger, signal, limits });
+    const claimant = () => Promise.resolve({ own: look(), manifest: undefined });
+    const asking = awaitNodeName({ look: claimant, reader, directory, logger, signal, limits });
     await Promise.all([asking, meanwhile()]);
   } finally {
     await reader.close();
@@ -95,6 +103,17 @@ describe('the name of a node on the topic', options, () => {
     const { log, writer } = await topic();
     await write(writer, 'db1', 1000);
     await ask(log, FOR_EVER, () => write(writer, 'db1', own.serverStartedAt));
+  });
+
+  test('is free as soon as this server has taken the place of the other one', async () => {
+    const { log, writer } = await topic();
+    await write(writer, 'db1', 1000, { upstream: 'db0:5432', primarySlotName: 'db1' });
+    let looks = 0;
+    await ask(log, FOR_EVER, undefined, () => {
+      looks += 1;
+      return looks === 1 ? own : { ...own, upstream: 'db0:5432', primarySlotName: 'db1' };
+    });
+    assert.equal(looks, 2);
   });
 
   test('is free at once where others have written for a minute since', async () => {

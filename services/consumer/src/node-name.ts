@@ -1,6 +1,6 @@
 import type { Manifest, SystemIdentifier } from '@slotcast/domain';
 import type { LogReader } from '@slotcast/event-log';
-import { awaitNodeName, type NodeDirectory } from '@slotcast/hand-off';
+import { awaitNodeName, type NodeDirectory, type NodeNameClaimant } from '@slotcast/hand-off';
 import { type Logger, SlotcastError } from '@slotcast/runtime';
 import type { StandbyServer } from './standby-server.ts';
 
@@ -15,19 +15,22 @@ export interface NodeNameQuestion {
   readonly reader: LogReader;
   readonly directory: NodeDirectory;
   /** The newest one of the slots topic. */
-  readonly manifest: Manifest | undefined;
+  readonly manifest: () => Manifest | undefined;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
 /** Resolves when this process may write as its node, beside this server. Rejects with SC_DUPLICATE_NODE before it fences anybody. */
 export async function awaitStandbyName(question: NodeNameQuestion): Promise<void> {
-  const { node, instance, server, systemIdentifier, signal } = question;
-  const settings = (await server.look(signal))?.settings;
-  const { upstream, primarySlotName } = settings ?? {};
-  const serverStartedAt = server.startedAt;
-  const own = { node, instance, systemIdentifier, serverStartedAt, upstream, primarySlotName };
-  await awaitNodeName({ ...question, own });
+  const { node, instance, server, systemIdentifier, manifest, signal } = question;
+  const look = async (): Promise<NodeNameClaimant> => {
+    const settings = (await server.look(signal))?.settings;
+    const { upstream, primarySlotName } = settings ?? {};
+    const serverStartedAt = server.startedAt;
+    const own = { node, instance, systemIdentifier, serverStartedAt, upstream, primarySlotName };
+    return { own, manifest: manifest() };
+  };
+  await awaitNodeName({ ...question, look });
 }
 
 /** Two consumers of one node would fence each other for ever, so the one that was fenced stops. */

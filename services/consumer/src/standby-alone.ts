@@ -192,7 +192,7 @@ class StandbyAlone {
       systemIdentifier: await this.#server.systemIdentifier(this.#signal),
       reader,
       directory: this.#directory,
-      manifest: this.#feed.newestManifest,
+      manifest: () => this.#feed.newestManifest,
       signal: this.#signal,
     });
   }

@@ -174,7 +174,7 @@ export class StandbySession {
         systemIdentifier,
         reader: nodes,
         directory: this.#directory,
-        manifest: this.#feed.newestManifest,
+        manifest: () => this.#feed.newestManifest,
         signal: this.#signal,
       });
       await Promise.race([following, naming]);

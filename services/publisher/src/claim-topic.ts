@@ -184,7 +184,13 @@ async function refuseOtherServer(
   try {
     const { systemIdentifier, serverStartedAt } = server;
     const own = { node, instance, systemIdentifier, serverStartedAt };
-    await awaitNodeName({ own, reader, directory, manifest, logger, signal });
+    await awaitNodeName({
+      look: () => Promise.resolve({ own, manifest }),
+      reader,
+      directory,
+      logger,
+      signal,
+    });
   } finally {
     await reader.close();
   }
