@@ -82,7 +82,7 @@ function circumstances(prepared: PreparedAnswer): string[] {
   const lines = [`timeline ${timeline}, replayed up to ${replay_lsn} of ${end_of_wal}`];
   if (publisher_silent_ms !== null && publisher_silent_ms <= LATE_MS) {
     lines.push(
-      'the publisher was heard of a moment ago: if the primary still runs, stop it first for a planned switchover, and ask again',
+      'the publisher was heard of a moment ago: if the primary still runs, stop it before you promote',
     );
   } else if (publisher_silent_ms !== null) {
     lines.push(`the publisher was last heard of ${durationText(publisher_silent_ms)} ago`);
