@@ -53,6 +53,7 @@ export * from './status/node-view.ts';
 export * from './status/promotion-candidate.ts';
 export * from './status/slot-track.ts';
 export * from './status/slot-view.ts';
+export * from './vocabulary/canary-slot.ts';
 export * from './vocabulary/heartbeat.ts';
 export * from './vocabulary/identity.ts';
 export * from './vocabulary/lsn.ts';

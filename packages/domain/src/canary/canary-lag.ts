@@ -1,8 +1,8 @@
 import type { ReplayPoint } from '../following/event-backlog.ts';
+import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import { branchOf } from '../vocabulary/timeline-history.ts';
-import { CANARY_SLOT } from './canary.ts';
 
 /** A published state of the canary's slot that the slot on this standby has not reached. */
 export interface CanaryChange {

@@ -1,12 +1,8 @@
+import { CANARY_PLUGIN, CANARY_SLOT, isCanary } from '../vocabulary/canary-slot.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import { matchesFilters, type SlotFilters } from '../vocabulary/slot-filter.ts';
-import { parseSlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
-
-/** The logical slot by which the publisher measures the whole chain; also the prefix of the messages that go through it. */
-export const CANARY_SLOT = parseSlotName('slotcast_canary');
-export const CANARY_PLUGIN = 'pgoutput';
 
 /** A change of the canary that has come through its slot on the primary. */
 export interface CanaryBeat {
@@ -21,11 +17,6 @@ export type CanarySlotVerdict =
   | { readonly kind: 'missing' | 'usable' | 'lost' }
   /** Somebody else's; it is left alone. */
   | { readonly kind: 'foreign'; readonly reason: string };
-
-/** True for the slot that a canary makes; a slot of its name with another plugin is somebody else's. */
-export function isCanary(slot: Pick<SlotState, 'name' | 'type' | 'plugin'>): boolean {
-  return slot.name === CANARY_SLOT && slot.type === 'logical' && slot.plugin === CANARY_PLUGIN;
-}
 
 /**
  * True when a standby is to have the slot: what the filters say, but the canary always, as somebody switched it on to measure every

@@ -1,4 +1,4 @@
-import { isCanary } from '../canary/canary.ts';
+import { isCanary } from '../vocabulary/canary-slot.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import type { FilterText, PlanInput } from './plan-input.ts';

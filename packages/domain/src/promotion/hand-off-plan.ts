@@ -1,4 +1,4 @@
-import { isCanary } from '../canary/canary.ts';
+import { isCanary } from '../vocabulary/canary-slot.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';

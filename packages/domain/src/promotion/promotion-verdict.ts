@@ -1,6 +1,6 @@
-import { isCanary } from '../canary/canary.ts';
 import { couldTakeOver } from '../following/copy-risk.ts';
 import type { SlotVerdict } from '../following/slot-verdict.ts';
+import { isCanary } from '../vocabulary/canary-slot.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';

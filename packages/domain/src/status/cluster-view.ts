@@ -1,7 +1,7 @@
-import { CANARY_SLOT } from '../canary/canary.ts';
 import { doubtFilter } from '../following/filter-doubt.ts';
 import type { FilterText } from '../following/plan-input.ts';
 import { splitBrain } from '../following/topic-alarm.ts';
+import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
 import { LATE_MS } from '../vocabulary/heartbeat.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
