@@ -135,7 +135,7 @@ class Consumer {
       );
       this.#promotions.follow(session);
       this.control.follow(session);
-      await session.run(await server.systemIdentifier(signal), fenced);
+      await session.run(fenced);
       logger.info('the server has left recovery');
     } catch (error) {
       this.#fenced = error instanceof WriterFencedError;

@@ -1,4 +1,4 @@
-import type { Manifest, SystemIdentifier } from '@slotcast/domain';
+import type { Manifest } from '@slotcast/domain';
 import type { LogReader } from '@slotcast/event-log';
 import { awaitNodeName, type NodeDirectory, type NodeNameClaimant } from '@slotcast/hand-off';
 import { type Logger, SlotcastError } from '@slotcast/runtime';
@@ -10,7 +10,6 @@ export interface NodeNameQuestion {
   /** Random id of this process. */
   readonly instance: string;
   readonly server: StandbyServer;
-  readonly systemIdentifier: SystemIdentifier;
   /** Stands at the end of the nodes topic, which the directory has taken. */
   readonly reader: LogReader;
   readonly directory: NodeDirectory;
@@ -22,11 +21,11 @@ export interface NodeNameQuestion {
 
 /** Resolves when this process may write as its node, beside this server. Rejects with SC_DUPLICATE_NODE before it fences anybody. */
 export async function awaitStandbyName(question: NodeNameQuestion): Promise<void> {
-  const { node, instance, server, systemIdentifier, manifest, signal } = question;
+  const { node, instance, server, manifest, signal } = question;
+  const { systemIdentifier, serverStartedAt } = server.identity;
   const look = async (): Promise<NodeNameClaimant> => {
     const settings = (await server.look(signal))?.settings;
     const { upstream, primarySlotName } = settings ?? {};
-    const serverStartedAt = server.startedAt;
     const own = { node, instance, systemIdentifier, serverStartedAt, upstream, primarySlotName };
     return { own, manifest: manifest() };
   };

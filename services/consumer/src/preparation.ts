@@ -1,10 +1,10 @@
 import {
   awaitsWord,
+  endOfWal,
   findSilence,
   judgePromotion,
   type Lsn,
   laterTimeline,
-  maxLsn,
   mayReplayMore,
   type PlanPolicy,
   type PreparedPromotion,
@@ -102,8 +102,8 @@ export class Preparation implements SessionRequest {
   /** `undefined` as long as nothing of this line was published. */
   #wordOf({ lastOrigin }: PublishedLine, view: StandbyView): PublisherWord | undefined {
     const { feed, policy } = this.#options;
-    const endOfWal = endOf(view);
-    this.#askedEnd ??= endOfWal;
+    const end = endOfWal(view);
+    this.#askedEnd ??= end;
     return (
       lastOrigin && {
         publisher: lastOrigin.node,
@@ -111,7 +111,7 @@ export class Preparation implements SessionRequest {
         staleMs: policy.limits.heartbeatStaleMs,
         wordLsn: lastOrigin.lsn,
         askedEnd: this.#askedEnd,
-        endOfWal,
+        endOfWal: end,
       }
     );
   }
@@ -131,9 +131,8 @@ export class Preparation implements SessionRequest {
       return;
     }
     const { history, slots: local } = view;
-    const { endOfWal } = word;
     const alarm = known ?? laterTimeline(feed.newestManifest, history);
-    const facts = { verdicts: plan.verdicts, local, published, elsewhere, history, endOfWal };
+    const facts = { verdicts: plan.verdicts, local, published, elsewhere, history, endOfWal: word.endOfWal };
     const more = mayReplayMore({ ...view, upstream: view.settings.upstream });
     const drained = this.#isRead();
     const late = 'the time was over before all that the topic has was read';
@@ -141,7 +140,7 @@ export class Preparation implements SessionRequest {
       node,
       timeline: history.timeline,
       replayLsn: view.replayLsn,
-      endOfWal,
+      endOfWal: word.endOfWal,
       publisherSilentMs: word.silentMs,
       drained,
       unknown: drained ? findSilence(word) : late,
@@ -151,8 +150,4 @@ export class Preparation implements SessionRequest {
         alarm === undefined ? judgePromotion({ ...facts, wanted: policy.wanted, mayReplayMore: more }) : [],
     });
   }
-}
-
-function endOf({ receiveLsn, replayLsn }: StandbyView): Lsn {
-  return receiveLsn === undefined ? replayLsn : maxLsn(receiveLsn, replayLsn);
 }

@@ -160,7 +160,7 @@ class StandbyAlone {
     if (reader === undefined) {
       throw new Error('the topics were not read yet');
     }
-    await this.#awaitNodeName();
+    await this.#awaitNodeName(reader);
     const own = { log, cluster, node, nodesTopic, reader, onRecords: this.#takeNodes };
     const writer = await claimNode({ ...own, signal: this.#signal });
     try {
@@ -179,17 +179,12 @@ class StandbyAlone {
   }
 
   /** The claim would fence a consumer that works under this name beside another server. */
-  async #awaitNodeName(): Promise<void> {
-    const [reader] = this.#readers;
-    if (reader === undefined) {
-      throw new Error('the topics were not read yet');
-    }
+  async #awaitNodeName(reader: LogReader): Promise<void> {
     await awaitStandbyName({
       ...this.#options,
       // This process is none of the node's services.
       instance: '',
       server: this.#server,
-      systemIdentifier: await this.#server.systemIdentifier(this.#signal),
       reader,
       directory: this.#directory,
       manifest: () => this.#feed.newestManifest,
@@ -214,7 +209,7 @@ class StandbyAlone {
       throw new SlotcastError('SC_NOT_A_STANDBY', `the server of node ${node} is a primary`);
     }
     const known = this.#feed.newestManifest?.systemIdentifier;
-    const own = await this.#server.systemIdentifier(this.#signal);
+    const own = this.#server.identity.systemIdentifier;
     if (known !== undefined && known !== own) {
       throw new SlotcastError(
         'SC_OTHER_SYSTEM',

@@ -1,11 +1,4 @@
-import type {
-  LocalSlot,
-  Lsn,
-  SlotLimits,
-  SystemIdentifier,
-  TimelineHistory,
-  UnreadableSlot,
-} from '@slotcast/domain';
+import type { LocalSlot, Lsn, SlotLimits, TimelineHistory, UnreadableSlot } from '@slotcast/domain';
 import {
   connectPostgres,
   observeStandby,
@@ -16,6 +9,7 @@ import {
   readOldestWal,
   readServerIdentity,
   readStandbySettings,
+  type ServerIdentity,
   type StandbySettings,
 } from '@slotcast/postgres';
 import type { Clock } from '@slotcast/runtime';
@@ -52,8 +46,8 @@ export class StandbyServer {
   readonly #replication: PostgresConnection;
   readonly #history: ReplayedHistory;
   readonly #clock: Clock;
-  /** `pg_postmaster_start_time()`, in milliseconds since 1970. */
-  readonly startedAt: number;
+  /** Of the server that these connections are to: it cannot change while they last. */
+  readonly identity: ServerIdentity;
   #oldestWal: { readonly readAt: number; readonly value: Lsn | undefined } | undefined;
   #settings: { readonly readAt: number; readonly value: ServerSettings } | undefined;
 
@@ -61,13 +55,13 @@ export class StandbyServer {
     connections: { readonly connection: PostgresConnection; readonly replication: PostgresConnection },
     history: ReplayedHistory,
     clock: Clock,
-    startedAt: number,
+    identity: ServerIdentity,
   ) {
     this.#connection = connections.connection;
     this.#replication = connections.replication;
     this.#history = history;
     this.#clock = clock;
-    this.startedAt = startedAt;
+    this.identity = identity;
   }
 
   static async connect(options: PostgresOptions, clock: Clock, signal: AbortSignal): Promise<StandbyServer> {
@@ -76,8 +70,8 @@ export class StandbyServer {
     try {
       replication = await connectPostgres({ ...options, replication: true, signal });
       const history = await ReplayedHistory.of(connection, replication, signal);
-      const { serverStartedAt } = await readServerIdentity(connection, signal);
-      return new StandbyServer({ connection, replication }, history, clock, serverStartedAt);
+      const identity = await readServerIdentity(connection, signal);
+      return new StandbyServer({ connection, replication }, history, clock, identity);
     } catch (error) {
       await Promise.all([connection.close(), replication?.close()]);
       throw error;
@@ -92,14 +86,6 @@ export class StandbyServer {
   /** The walsender session, which outlives the promotion of the server. */
   get walsender(): PostgresConnection {
     return this.#replication;
-  }
-
-  get serverVersion(): number {
-    return this.#connection.serverVersion;
-  }
-
-  async systemIdentifier(signal: AbortSignal): Promise<SystemIdentifier> {
-    return (await readServerIdentity(this.#connection, signal)).systemIdentifier;
   }
 
   /** `undefined` once the server is no longer in recovery. */

@@ -6,7 +6,6 @@ import {
   type PublishedLine,
   physicalSlotPins,
   restPause,
-  type SystemIdentifier,
   usualDuration,
   waitsForTransactions,
 } from '@slotcast/domain';
@@ -147,7 +146,7 @@ export class StandbySession {
    * Resolves when the server has left recovery. Rejects with what ends the session early, or with the signal's reason. `fenced` tells
    * that the last session of this process lost the claim: then another process of this node goes first.
    */
-  async run(systemIdentifier: SystemIdentifier, fenced: boolean): Promise<void> {
+  async run(fenced: boolean): Promise<void> {
     const { log, cluster, node, instance, nodesTopic, slotsTopic } = this.#options;
     const readers: LogReader[] = [];
     let writer: LogWriter | undefined;
@@ -171,7 +170,6 @@ export class StandbySession {
       const naming = awaitStandbyName({
         ...this.#options,
         server: this.#server,
-        systemIdentifier,
         reader: nodes,
         directory: this.#directory,
         manifest: () => this.#feed.newestManifest,
@@ -187,16 +185,14 @@ export class StandbySession {
       await Promise.race([
         this.#follow(nodes, (records) => this.#directory.take(records, true)),
         following,
-        this.#work(systemIdentifier, writer),
+        this.#work(writer),
       ]);
       await Promise.all([this.#creations.close(), this.#plugins.close()]);
       await this.#options.onPromoted({
         feed: this.#feed,
         directory: this.#directory,
         writer,
-        systemIdentifier,
-        serverVersion: this.#server.serverVersion,
-        serverStartedAt: this.#server.startedAt,
+        ...this.#server.identity,
         slotsBefore: this.#lastSlots,
         walsender: this.#server.walsender,
         drain: () => this.#drain(),
@@ -271,10 +267,10 @@ export class StandbySession {
     }
   }
 
-  async #work(systemIdentifier: SystemIdentifier, writer: LogWriter): Promise<void> {
+  async #work(writer: LogWriter): Promise<void> {
     const { clock, status } = this.#options;
     const runner = this.#runner(writer);
-    const reporter = this.#reporter(writer, systemIdentifier);
+    const reporter = this.#reporter(writer);
     const unreadable = new UnreadableSlots(this.#options.logger);
     for (;;) {
       const started = clock.monotonicMs();
@@ -289,7 +285,7 @@ export class StandbySession {
       this.#lastSlots = view.slots;
       const manifest = this.#feed.newestManifest;
       this.#plugins.look(view.slots);
-      this.#lineage.check(manifest, systemIdentifier);
+      this.#lineage.check(manifest, this.#server.identity.systemIdentifier);
       const settled = this.#feed.settle(view);
       const alarm = this.#doubts.alarm(manifest, view, this.#directory.nodes);
       const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
@@ -354,17 +350,15 @@ export class StandbySession {
     });
   }
 
-  #reporter(writer: LogWriter, systemIdentifier: SystemIdentifier): StatusWriter {
+  #reporter(writer: LogWriter): StatusWriter {
     const describe = (view: StandbyView): Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'> => ({
       kind: 'node',
       node: this.#options.node,
       role: 'standby',
       instance: this.#options.instance,
       version: this.#options.version,
-      systemIdentifier,
+      ...this.#server.identity,
       timeline: view.history.timeline,
-      serverVersion: this.#server.serverVersion,
-      serverStartedAt: this.#server.startedAt,
       replayLsn: view.replayLsn,
       receiveLsn: view.receiveLsn,
       upstream: view.settings.upstream,

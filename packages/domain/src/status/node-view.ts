@@ -105,8 +105,12 @@ function findUnfitness(status: NodeStatus, manifest: Manifest): string | undefin
 }
 
 /** How far this standby's WAL reaches: where a promotion would leave the timeline. */
-export function endOfWal(status: NodeStatus): Lsn | undefined {
-  const { receiveLsn, replayLsn } = status;
+export function endOfWal(standby: { readonly receiveLsn: Lsn | undefined; readonly replayLsn: Lsn }): Lsn;
+export function endOfWal(standby: Pick<NodeStatus, 'receiveLsn' | 'replayLsn'>): Lsn | undefined;
+export function endOfWal({
+  receiveLsn,
+  replayLsn,
+}: Pick<NodeStatus, 'receiveLsn' | 'replayLsn'>): Lsn | undefined {
   return receiveLsn === undefined || replayLsn === undefined
     ? (receiveLsn ?? replayLsn)
     : maxLsn(receiveLsn, replayLsn);
