@@ -48,6 +48,11 @@ export function nodeStatusFields(status: NodeStatus): object {
       lag_ms: toLong('lag_ms', lagMs),
       time: toTimestamp('time', time),
     })),
+    restart_backlog: orNull(status.restartBacklog, ({ slots, bytes, since }) => ({
+      slots: toLong('slots', slots),
+      bytes: toLong('bytes', bytes),
+      since: toTimestamp('since', since),
+    })),
     time: toTimestamp('time', status.time),
   };
 }
@@ -79,6 +84,7 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
   const lineage = fields.optionalText('lineage');
   const promotion = readPromotion(fields.optionalRecord('promotion'));
   const canary = fields.optionalRecord('canary');
+  const backlog = fields.optionalRecord('restart_backlog');
   return {
     kind: 'node',
     node: fields.text('node'),
@@ -116,6 +122,13 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
     ...(canary !== undefined && {
       canary: { lagMs: canary.integer('lag_ms'), time: canary.integer('time') },
     }),
+    ...(backlog !== undefined && {
+      restartBacklog: {
+        slots: backlog.integer('slots'),
+        bytes: backlog.integer('bytes'),
+        since: backlog.integer('since'),
+      },
+    }),
     time: fields.integer('time'),
   };
 }
@@ -143,11 +156,13 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
       lineage: ownership.lineage,
       proven: ownership.proven,
       highest_lsn: ownership.highestLsn ?? null,
+      remaking: ownership.remaking ?? false,
     })),
     state: status.state,
     reason: status.reason,
     restart_lsn: status.restartLsn ?? null,
     confirmed_flush_lsn: status.confirmedFlushLsn ?? null,
+    decoding_reason: status.decodingReason ?? null,
     time: toTimestamp('time', status.time),
   };
 }
@@ -157,6 +172,7 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
   const ownership = readOwnership(fields.optionalRecord('ownership'));
   const restartLsn = fields.optionalPosition('restart_lsn');
   const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
+  const decodingReason = fields.optionalText('decoding_reason');
   return {
     kind: 'node_slot',
     node: fields.text('node'),
@@ -167,6 +183,7 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
     reason: fields.text('reason'),
     ...(restartLsn !== undefined && { restartLsn }),
     ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
+    ...(decodingReason !== undefined && { decodingReason }),
     time: fields.integer('time'),
   };
 }
@@ -181,5 +198,6 @@ function readOwnership(fields: FieldReader | undefined): Ownership | undefined {
     lineage: fields.text('lineage'),
     proven: fields.flag('proven'),
     ...(highestLsn !== undefined && { highestLsn }),
+    ...(fields.flag('remaking') && { remaking: true }),
   };
 }

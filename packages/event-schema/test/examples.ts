@@ -106,6 +106,7 @@ export const exampleNode: NodeStatus = {
     time,
   },
   canary: { lagMs: 31, time },
+  restartBacklog: { slots: 12, bytes: 536_870_912, since: time - 30_000 },
   time,
 };
 
@@ -114,10 +115,17 @@ export const exampleNodeSlot: NodeSlotStatus = {
   node: 'db2',
   slot: orders,
   role: 'standby',
-  ownership: { incarnation, lineage: 'a91d44c7', proven: true, highestLsn: parseLsn('16/B374D900') },
+  ownership: {
+    incarnation,
+    lineage: 'a91d44c7',
+    proven: true,
+    highestLsn: parseLsn('16/B374D900'),
+    remaking: true,
+  },
   state: 'catching_up',
   reason: 'waits for the consumer to confirm 16/B374D900',
   restartLsn: parseLsn('16/B374D000'),
   confirmedFlushLsn: parseLsn('16/B374D848'),
+  decodingReason: 'its plugin refuses to start without options',
   time,
 };

@@ -46,6 +46,15 @@ export interface CanaryLag {
   readonly time: number;
 }
 
+/** Slots of a standby whose restart_lsn falls behind the primary's faster than it is made up. */
+export interface RestartBacklog {
+  readonly slots: number;
+  /** WAL between the restart_lsn of the slot that is furthest behind and that of the primary's. */
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+}
+
 /** Record `<node>` of the nodes topic. */
 export interface NodeStatus {
   readonly kind: 'node';
@@ -88,6 +97,7 @@ export interface NodeStatus {
   /** The last promotion of the server, by which it became a primary. */
   readonly promotion?: Promotion | undefined;
   readonly canary?: CanaryLag | undefined;
+  readonly restartBacklog?: RestartBacklog | undefined;
   /** Milliseconds since 1970. */
   readonly time: number;
 }
@@ -105,6 +115,8 @@ export interface NodeSlotStatus {
   readonly reason: string;
   readonly restartLsn?: Lsn | undefined;
   readonly confirmedFlushLsn?: Lsn | undefined;
+  /** Why the slot here is moved by decoding; absent when it is not. */
+  readonly decodingReason?: string | undefined;
   /** Milliseconds since 1970. */
   readonly time: number;
 }
@@ -117,4 +129,6 @@ export interface Ownership {
   readonly proven: boolean;
   /** Highest confirmed_flush_lsn that was ever published for the incarnation, as far as this node knew. */
   readonly highestLsn?: Lsn | undefined;
+  /** The slot is being made anew as a copy of its database's leading slot: whoever finds it missing makes it from that one. */
+  readonly remaking?: boolean | undefined;
 }
