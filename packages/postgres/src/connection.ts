@@ -1,5 +1,6 @@
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
 import { sendCancelRequest } from './cancel-request.ts';
+import { type BatchOutcome, type CommandBatch, runBatch } from './command-batch.ts';
 import { ConnectionPoolerError, PostgresConnectionError } from './connection-error.ts';
 import { clientConfig, connectTimeoutMs, type PostgresOptions } from './connection-options.ts';
 import { fixSettingsText } from './fixed-settings.ts';
@@ -37,6 +38,8 @@ export interface PostgresConnection {
    * DatabaseError when the server refuses, with a PostgresConnectionError when the connection is lost.
    */
   run<Row extends QueryResultRow>(statement: Statement, limits?: StatementLimits): Promise<readonly Row[]>;
+  /** Runs commands of a walsender session in one write, with the limits and rejections of `run` for all together. */
+  runBatch(batch: CommandBatch, limits?: StatementLimits): Promise<BatchOutcome>;
   /** Ends the session, and cuts off a statement that is under way. */
   close(): Promise<void>;
 }
@@ -143,12 +146,13 @@ class Session implements PostgresConnection {
     statement: Statement,
     limits: StatementLimits = {},
   ): Promise<readonly Row[]> {
-    const result = this.#turn.then(() => this.#runNow<Row>(statement, limits));
-    this.#turn = result.then(
-      () => undefined,
-      () => undefined,
+    return this.#inTurn(() => this.#runNow<Row>(statement, limits));
+  }
+
+  runBatch(batch: CommandBatch, limits: StatementLimits = {}): Promise<BatchOutcome> {
+    return this.#inTurn(() =>
+      this.#within(`${batch.commands} replication commands`, limits, () => runBatch(this.#client, batch)),
     );
-    return result;
   }
 
   async close(): Promise<void> {
@@ -169,24 +173,38 @@ class Session implements PostgresConnection {
     this.#client.connection.stream.destroy();
   }
 
-  async #runNow<Row extends QueryResultRow>(
-    statement: Statement,
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  #runNow<Row extends QueryResultRow>(
+    { name, text, values }: Statement,
     limits: StatementLimits,
   ): Promise<readonly Row[]> {
-    limits.signal?.throwIfAborted();
-    const { name, text, values } = statement;
-    const interruption = new StatementInterruption(text, limits, {
-      cancel: () => this.#cancel(),
-      cut: () => this.cut(),
-      graceMs: GRACE_MS,
-    });
-    try {
+    return this.#within(text, limits, async () => {
       const { rows } = await this.#client.query<Row>({
         text,
         ...(name === undefined ? {} : { name }),
         ...(values === undefined ? {} : { values: [...values] }),
       });
       return rows;
+    });
+  }
+
+  async #within<T>(what: string, limits: StatementLimits, work: () => Promise<T>): Promise<T> {
+    limits.signal?.throwIfAborted();
+    const interruption = new StatementInterruption(what, limits, {
+      cancel: () => this.#cancel(),
+      cut: () => this.cut(),
+      graceMs: GRACE_MS,
+    });
+    try {
+      return await work();
     } catch (error) {
       const reason = interruption.explain(error);
       throw reason === error ? this.#explain(error) : reason;

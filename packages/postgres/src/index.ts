@@ -88,6 +88,7 @@ export {
   endLeftSessions,
   type NewLogicalSlot,
 } from './slot-functions.ts';
+export { moveSlots, type SlotMove, type SlotMoveOutcome } from './slot-moves.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
 export type { StatementLimits } from './statement-interruption.ts';
 export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './wal-push.ts';
