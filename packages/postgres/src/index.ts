@@ -24,8 +24,18 @@ export {
   subscribe,
 } from './logical-consumer.ts';
 export { emitMessage, type LogicalMessage } from './logical-message.ts';
-export { type ObservedPrimary, observePrimary, type PrimaryObservation } from './observe-primary.ts';
-export { type ObservedStandby, observeStandby, type StandbyObservation } from './observe-standby.ts';
+export {
+  type ObservedPrimary,
+  observePrimary,
+  type PrimaryObservation,
+  primaryMemory,
+} from './observe-primary.ts';
+export {
+  type ObservedStandby,
+  observeStandby,
+  type StandbyObservation,
+  standbyMemory,
+} from './observe-standby.ts';
 export { readOldestWal } from './oldest-wal.ts';
 export { haveAborted, readOldestTransaction, readPreparedTransactions } from './open-transactions.ts';
 export { passwordFor } from './password-file.ts';

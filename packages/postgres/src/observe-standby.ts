@@ -1,13 +1,7 @@
 import type { LocalSlot, Lsn } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
-import {
-  isSlotRow,
-  type OptionalSlotRow,
-  readSlotRows,
-  type SlotRows,
-  slotColumns,
-  slotState,
-} from './slot-row.ts';
+import { type RememberedSlotRow, SlotMemory, type SlotRows } from './slot-memory.ts';
+import { isNewToMemory, type SlotRow, slotColumns, slotState, slotsTable } from './slot-row.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
 
 /** What a standby showed in one statement: all slots, temporary ones, and those still in the making, too. */
@@ -21,38 +15,46 @@ export interface ObservedStandby extends SlotRows<LocalSlot> {
 
 export type StandbyObservation = ObservedStandby | { readonly inRecovery: false };
 
-type ObserveStandbyRow = OptionalSlotRow & {
+type ObserveStandbyRow = RememberedSlotRow & {
   readonly in_recovery: boolean;
   readonly replay_lsn: string | null;
   readonly receive_lsn: string | null;
 };
 
-/** Reads all slots and the WAL positions of a standby in one statement. */
+/** Remembers the slots of a standby from one look to the next. */
+export function standbyMemory(): SlotMemory<LocalSlot> {
+  return new SlotMemory((row: SlotRow) => Object.assign(slotState(row), { temporary: row.temporary }));
+}
+
+/** Reads all slots and the WAL positions of a standby in one statement. With a `memory` of the last time it takes much less. */
 export async function observeStandby(
   connection: PostgresConnection,
   signal?: AbortSignal,
+  memory: SlotMemory<LocalSlot> = standbyMemory(),
 ): Promise<StandbyObservation> {
+  memory.prepare();
   const text = `
-    select ${slotColumns(connection.major)},
+    select s.ordinal, s.hash, ${slotColumns(connection.major)},
            (select pg_is_in_recovery()) as in_recovery,
            (select pg_last_wal_replay_lsn()) as replay_lsn,
            (select pg_last_wal_receive_lsn()) as receive_lsn
       from (select) as server
-      left join pg_replication_slots as s on true`;
+      left join ${slotsTable(connection.major)} as s on ${isNewToMemory}`;
   const rows = await connection.run<ObserveStandbyRow>(
-    { name: 'slotcast_observe_standby', text },
+    { name: 'slotcast_observe_standby', text, values: memory.parameters },
     { signal },
   );
   const [first] = rows;
   if (first === undefined || !first.in_recovery) {
     return { inRecovery: false };
   }
-  return {
-    inRecovery: true,
-    replayLsn: requiredLsn(first.replay_lsn, 'pg_last_wal_replay_lsn()'),
-    receiveLsn: optionalLsn(first.receive_lsn),
-    ...readSlotRows(rows.filter(isSlotRow), (row) =>
-      Object.assign(slotState(row), { temporary: row.temporary }),
-    ),
-  };
+  const seen = memory.take(rows);
+  return seen === undefined
+    ? observeStandby(connection, signal, memory)
+    : {
+        inRecovery: true,
+        replayLsn: requiredLsn(first.replay_lsn, 'pg_last_wal_replay_lsn()'),
+        receiveLsn: optionalLsn(first.receive_lsn),
+        ...seen,
+      };
 }

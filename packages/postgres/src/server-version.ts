@@ -2,6 +2,8 @@
 const firstMajor = {
   /** `pg_replication_slots.two_phase`. */
   twoPhaseSlots: 14,
+  /** `hash_record_extended()`. */
+  recordHash: 14,
   /** `idle_session_timeout`. */
   idleSessionTimeout: 14,
   /** The option `messages` of pgoutput. */

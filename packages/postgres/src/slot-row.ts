@@ -1,5 +1,5 @@
-import { type Lsn, parseSlotName, type SlotState, slotTypes, type UnreadableSlot } from '@slotcast/domain';
-import { supports } from './server-version.ts';
+import { type Lsn, parseSlotName, type SlotState, slotTypes } from '@slotcast/domain';
+import { type ServerFeature, supports } from './server-version.ts';
 import { optionalLsn } from './wal-position.ts';
 
 /** The last time that JavaScript has a date for, in milliseconds since 1970. */
@@ -37,12 +37,11 @@ export function isSlotRow<Row extends OptionalSlotRow>(row: Row): row is Row & S
 }
 
 /**
- * The columns of a `SlotRow` from `pg_replication_slots as s`. Before 17 the reason of an invalidation is derived. On 16
+ * The columns of a `SlotRow` from a row `s` of all slots, which is `slotsTable`. Before 17 the reason of an invalidation is derived. On 16
  * `conflicting` is set whatever the cause, but only the loss of WAL takes restart_lsn away; older ones know no other cause.
  */
 export function slotColumns(major: number): string {
-  const since = (feature: Parameters<typeof supports>[1], expression: string, otherwise: string): string =>
-    supports(major, feature) ? expression : otherwise;
+  const since = sinceOf(major);
   const derivedReason = since(
     'slotConflicts',
     `case when s.conflicting and s.restart_lsn is not null then 'conflicting' when s.wal_status = 'lost' then 'wal_removed' end`,
@@ -60,30 +59,39 @@ export function slotColumns(major: number): string {
     ${since('slotSync', 'floor(extract(epoch from s.inactive_since) * 1000)::float8', 'null::float8')} as inactive_since`;
 }
 
-/** What the rows of several slots tell: a row that cannot be right stops none of the others. */
-export interface SlotRows<Slot extends SlotState> {
-  readonly slots: readonly Slot[];
-  readonly unreadable: readonly UnreadableSlot[];
+/**
+ * All slots with the columns of `pg_replication_slots`, their `ordinal`, and a `hash` of what `slotColumns` reads. `safe_wal_size`, which changes all
+ * the time, and the process id are not read. The view is this function with the name of the database; in it the slots could not be numbered
+ * without sorting them.
+ */
+export function slotsTable(major: number): string {
+  const since = sinceOf(major);
+  const read = [
+    's.slot_name, s.plugin, s.slot_type, s.datoid, d.datname, s.temporary, s.active, s.xmin, s.catalog_xmin',
+    's.restart_lsn, s.confirmed_flush_lsn, s.wal_status',
+    since('twoPhaseSlots', 's.two_phase', 'true'),
+    since('twoPhaseAt', 's.two_phase_at', 'true'),
+    since('slotConflicts', 's.conflicting', 'true'),
+    since('slotSync', 's.failover, s.synced, s.inactive_since, s.invalidation_reason', 'true'),
+  ].join(', ');
+  const hash = since(
+    'recordHash',
+    `hash_record_extended(row(${read}), 0)`,
+    `hashtextextended(row(${read})::text, 0)`,
+  );
+  return `(
+    select s.*, d.datname as database, s.ordinality::int4 as ordinal, ${hash} as hash
+      from pg_get_replication_slots() with ordinality as s
+      left join pg_database as d on d.oid = s.datoid)`;
 }
 
-/** Reads each row by itself. */
-export function readSlotRows<Row extends SlotRow, Slot extends SlotState>(
-  rows: readonly Row[],
-  read: (row: Row) => Slot,
-): SlotRows<Slot> {
-  const slots: Slot[] = [];
-  const unreadable: UnreadableSlot[] = [];
-  for (const row of rows) {
-    try {
-      slots.push(read(row));
-    } catch (error) {
-      if (!(error instanceof RangeError)) {
-        throw error;
-      }
-      unreadable.push({ slot: row.slot_name, reason: error.message });
-    }
-  }
-  return { slots, unreadable };
+/** The condition on a row `s` of `slotsTable` that is not as a `SlotMemory` has it, or is the last one; its parameters are `$1` and `$2`. */
+export const isNewToMemory =
+  '(s.ordinal = $2 or substr($1::bytea, (s.ordinal - 1) * 8 + 1, 8) <> int8send(s.hash))';
+
+function sinceOf(major: number) {
+  return (feature: ServerFeature, expression: string, otherwise: string): string =>
+    supports(major, feature) ? expression : otherwise;
 }
 
 /** The state of a slot from its row. Throws a RangeError on what slotcast cannot carry, which says why. */

@@ -11,6 +11,7 @@ import {
   readStandbySettings,
   type ServerIdentity,
   type StandbySettings,
+  standbyMemory,
 } from '@slotcast/postgres';
 import type { Clock } from '@slotcast/runtime';
 
@@ -46,6 +47,7 @@ export class StandbyServer {
   readonly #replication: PostgresConnection;
   readonly #history: ReplayedHistory;
   readonly #clock: Clock;
+  readonly #memory = standbyMemory();
   /** Of the server that these connections are to: it cannot change while they last. */
   readonly identity: ServerIdentity;
   #oldestWal: { readonly readAt: number; readonly value: Lsn | undefined } | undefined;
@@ -90,7 +92,7 @@ export class StandbyServer {
 
   /** `undefined` once the server is no longer in recovery. */
   async look(signal: AbortSignal): Promise<StandbyView | undefined> {
-    const seen = await observeStandby(this.#connection, signal);
+    const seen = await observeStandby(this.#connection, signal, this.#memory);
     if (!seen.inRecovery) {
       return undefined;
     }

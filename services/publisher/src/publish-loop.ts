@@ -21,6 +21,7 @@ import {
   type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
+  primaryMemory,
   readOldestTransaction,
   readPreparedTransactions,
 } from '@slotcast/postgres';
@@ -67,6 +68,7 @@ export async function publishLoop(options: PublishLoopOptions): Promise<TenureEn
 class PublishLoop {
   readonly #options: PublishLoopOptions;
   readonly #unreadable: UnreadableSlots;
+  readonly #memory = primaryMemory();
   #lastObserved: ReadonlyMap<SlotName, SlotState> | undefined;
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
@@ -84,7 +86,7 @@ class PublishLoop {
   async round(): Promise<TenureEnd | { readonly delayMs: number }> {
     const { connection, tenure, clock, status } = this.#options;
     const started = clock.monotonicMs();
-    const observed = await observePrimary(connection, this.#options.signal);
+    const observed = await observePrimary(connection, this.#options.signal, this.#memory);
     const queryMs = clock.monotonicMs() - started;
     if (observed.inRecovery) {
       return 'in_recovery';
