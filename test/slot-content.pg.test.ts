@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatLsn, type Lsn, parseLsn } from '@slotcast/domain';
+import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { RandomHistory } from './support/random-history.ts';
+import { type RandomSource, testRounds, testSeed, withSeed } from './support/random-source.ts';
+import {
+  assertSameContent,
+  contentBetween,
+  type RolledBack,
+  readContent,
+  type SlotUnit,
+} from './support/slot-content.ts';
+import { type Confirmation, SlotCopies, type SlotCopy } from './support/slot-copies.ts';
+
+/** Small, so that larger transactions are spilled to disk. */
+const SETTINGS = { logical_decoding_work_mem: '64kB' };
+const CONFIRMATIONS = 10;
+const STEPS_BETWEEN = 25;
+const seed = testSeed();
+
+interface Cluster {
+  readonly primary: PostgresServer;
+  readonly standby: PostgresServer;
+  readonly random: RandomSource;
+}
+
+async function insertLsn(server: PostgresServer): Promise<Lsn> {
+  const [row] = await server.query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+  return parseLsn(row?.lsn ?? '');
+}
+
+/** Writes on the primary, and brings the copies now and then to positions in what was written and replayed. */
+async function followHistory(cluster: Cluster, history: RandomHistory, copies: SlotCopies): Promise<void> {
+  const { primary, standby, random } = cluster;
+  const candidates: Lsn[] = [];
+  const restart = random.chance(40) ? random.below(CONFIRMATIONS) : undefined;
+  for (let round = 0; round < CONFIRMATIONS; round += 1) {
+    for (let step = 0; step < STEPS_BETWEEN; step += 1) {
+      await history.step();
+      if (random.chance(25)) {
+        candidates.push(await insertLsn(primary));
+      }
+    }
+    if (round === restart) {
+      await standby.restart(random.pick(['fast', 'immediate'] as const));
+      await copies.reconnect();
+    }
+    if (random.chance(70)) {
+      await primary.waitForReplay(standby);
+    }
+    const replayed = await copies.replayed();
+    const reached = candidates.filter((position) => position <= replayed);
+    const due = copies.copies.flatMap((copy): Confirmation[] => {
+      const ahead = reached.filter((position) => position > copy.confirmed);
+      return ahead.length > 0 && random.chance(60) ? [{ copy, target: random.pick(ahead) }] : [];
+    });
+    await copies.bring(due, replayed, reached);
+  }
+}
+
+/** Ends the primary amid what its sessions do, and the standby's recovery; returns where that ended. */
+async function failOver(cluster: Cluster, history: RandomHistory, copies: SlotCopies): Promise<Lsn> {
+  const { primary, standby, random } = cluster;
+  if (random.chance(30)) {
+    await standby.cutOff();
+  }
+  const last = history.stepAll();
+  await sleep(random.below(10));
+  await primary.kill();
+  await Promise.all(last);
+  await copies.check();
+  await standby.promote();
+  return await copies.replayed();
+}
+
+type Contents = ReadonlyMap<string, readonly SlotUnit[]>;
+
+async function contentsOf(
+  server: PostgresServer,
+  slots: readonly SlotCopy[],
+  rolledBack: RolledBack,
+): Promise<Contents> {
+  const contents = new Map<string, readonly SlotUnit[]>();
+  for (const slot of slots) {
+    contents.set(slot.name, await readContent(server, slot, rolledBack));
+  }
+  return contents;
+}
+
+/** Compares what the copies send from where they stand, and from what their subscribers confirmed, with the slot that was never moved. */
+function compareCopies(copies: SlotCopies, contents: Contents): void {
+  for (const copy of copies.copies) {
+    const still = copies.stillOf(copy);
+    const expected = contents.get(still.name) ?? [];
+    const actual = contents.get(copy.name) ?? [];
+    const from = copy.position > still.begins ? copy.position : still.begins;
+    assertSameContent(actual, contentBetween(expected, from), `${copy.name} from ${formatLsn(from)}`);
+    assertSameContent(
+      contentBetween(actual, copy.confirmed),
+      contentBetween(expected, copy.confirmed),
+      `${copy.name} for a subscriber at ${formatLsn(copy.confirmed)}`,
+    );
+  }
+}
+
+/** Compares the slots that were never moved with what the primary would have sent of the WAL that both have. */
+async function compareWithPrimary(
+  { primary }: Cluster,
+  { rolledBack }: RandomHistory,
+  promoted: { readonly copies: SlotCopies; readonly contents: Contents; readonly switchLsn: Lsn },
+): Promise<void> {
+  const { copies, contents, switchLsn } = promoted;
+  await primary.start();
+  const slots = copies.copies.filter(({ way }) => way === 'never moved');
+  const there = await contentsOf(primary, slots, rolledBack);
+  for (const { name, begins } of slots) {
+    const sent = contentBetween(there.get(name) ?? [], begins, switchLsn);
+    assertSameContent(
+      contentBetween(contents.get(name) ?? [], begins, switchLsn),
+      sent,
+      `${name} against the primary's`,
+    );
+    assert.ok(sent.length > 0, 'the history has transactions');
+  }
+}
+
+async function runHistory(cluster: Cluster, history: RandomHistory): Promise<void> {
+  const { primary, standby, random } = cluster;
+  const copies = await SlotCopies.make(primary, standby, random);
+  try {
+    await followHistory(cluster, history, copies);
+    const switchLsn = await failOver(cluster, history, copies);
+    await history.finishOn(standby);
+    if (random.chance(50)) {
+      await copies.handOff(switchLsn);
+    }
+    await copies.check({ switchLsn });
+    const contents = await contentsOf(standby, copies.copies, history.rolledBack);
+    compareCopies(copies, contents);
+    await compareWithPrimary(cluster, history, { copies, contents, switchLsn });
+  } finally {
+    await copies.close();
+  }
+}
+
+for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
+  for (let round = 0; round < testRounds(); round += 1) {
+    const seedHere = seed + round;
+    test(`PostgreSQL ${major}: whatever way a slot is brought to a position, it sends what the primary would have sent from there (seed ${seedHere})`, {
+      timeout: 120_000,
+    }, async () => {
+      await withSeed(seedHere, async (random) => {
+        await using primary = await startPrimary({ major, settings: SETTINGS });
+        const standby = await primary.addStandby({ name: 's1', settings: SETTINGS });
+        const history = await RandomHistory.start(primary, random);
+        try {
+          await runHistory({ primary, standby, random }, history);
+        } finally {
+          await history.close();
+        }
+      });
+    });
+  }
+}
