@@ -60,6 +60,9 @@ export class ActionRunner {
     for (const key of plan.idleProbes) {
       await this.#options.creations.dropProbe(key);
     }
+    for (const leader of plan.idleLeaders) {
+      await this.#try(leader, 'drop', 'dropping the leading slot', () => this.#options.sessions.drop(leader));
+    }
     const taken = new Set(view.slots.map((slot): string => slot.name));
     let done = recorded;
     for (const { action } of plan.verdicts) {
@@ -135,6 +138,8 @@ export class ActionRunner {
         return 0;
       case 'copy':
         return this.#try(action.slot, 'copy', 'making the slot', () => this.#copy(action));
+      case 'restore':
+        return this.#try(action.slot, 'restore', 'making the slot again', () => this.#restore(action));
       case 'drop':
         return this.#try(action.slot, 'drop', 'dropping the slot', () => this.#drop(action));
     }
@@ -150,6 +155,13 @@ export class ActionRunner {
     const connection = await sessions.get(source.database);
     await copySlot(connection, { source: source.name, target: action.slot, plugin: action.plugin }, signal);
     logger.info({ slot: action.slot, database: action.database.name }, 'made the slot');
+  }
+
+  async #restore({ slot, database, plugin, leader }: Of<'restore'>): Promise<void> {
+    const { sessions, signal, logger } = this.#options;
+    const connection = await sessions.get(database);
+    await copySlot(connection, { source: leader, target: slot, plugin }, signal);
+    logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
   }
 
   async #keep({ slot, database, position }: Of<'keep'>): Promise<void> {

@@ -23,7 +23,7 @@ import type { Clock } from '@slotcast/runtime';
 import type { StandbyView } from './standby-server.ts';
 
 /** A plan to do nothing. */
-export const emptyPlan: Plan = { verdicts: [], idleProbes: [] };
+export const emptyPlan: Plan = { verdicts: [], idleProbes: [], idleLeaders: [] };
 
 /** Work under way that a plan has to know of. */
 export interface WorkUnderWay {

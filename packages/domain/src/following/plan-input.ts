@@ -40,8 +40,19 @@ export interface Hold {
   readonly reason: string;
   /** No step may be taken: one is under way, or the pause after an error is not over. */
   readonly pausing: boolean;
-  /** `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. */
-  readonly cause: 'passing' | 'person' | 'missing_wal';
+  /**
+   * `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. `upkeep`: its
+   * restart_lsn is being moved, for some milliseconds, and nothing is wrong with it.
+   */
+  readonly cause: 'passing' | 'person' | 'missing_wal' | 'upkeep';
+}
+
+/** Slots that are being made anew, as copies of leading ones. */
+export interface RemakingWork {
+  /** Slots that it is still to be done to. */
+  readonly slots: ReadonlySet<SlotName>;
+  /** Leading slots in use. */
+  readonly leaders: ReadonlySet<SlotName>;
 }
 
 /** Everything that a plan depends on. */
@@ -64,6 +75,8 @@ export interface PlanInput {
   readonly probes: ReadonlyMap<string, Probe>;
   /** Slots with a creation under way, or whose last step failed. */
   readonly held: ReadonlyMap<SlotName, Hold>;
+  /** What is under way with leading slots; absent: nothing. */
+  readonly remaking?: RemakingWork | undefined;
   /** Slots here that are not safe yet. */
   readonly unproven: ReadonlyMap<SlotName, UnprovenSlot>;
   /** What is prepared on the primary; absent when its publisher does not tell. */

@@ -3,13 +3,25 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { waitsForTransactions } from '../vocabulary/open-transaction.ts';
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
+import { leaderFor } from './restart-leader.ts';
 import { findObstacle } from './slot-obstacle.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /** A slot that is not here yet: found out where decoding may start, owned, then copied. */
 export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict {
   const { name, event, owned, state } = subject;
+  const leader = findLeader(input, subject);
+  if (leader !== undefined) {
+    return verdict(subject, 'catching_up', `is being made again from ${leader.name}`, {
+      kind: 'restore',
+      slot: name,
+      database: databaseOf(state),
+      plugin: state.plugin ?? '',
+      leader: leader.name,
+    });
+  }
   const { allowedPlugins } = input.policy;
   const obstacle = findObstacle(state.plugin ?? '', {
     ...input,
@@ -54,6 +66,16 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
         plugin,
       })
     : verdict(subject, 'catching_up', 'is being made', { kind: 'copy', slot: name, database, plugin });
+}
+
+/** The leading slot that a slot was being made anew from, when it got lost over that. */
+function findLeader(input: PlanInput, subject: LiveSubject): LocalSlot | undefined {
+  const { name, event, owned, state } = subject;
+  const isOfEvent =
+    owned?.lineage === input.manifest.lineage && sameIncarnation(owned.incarnation, event.incarnation);
+  return owned !== undefined && isOfEvent
+    ? leaderFor(input.local, { state, owned, furthest: input.furthest.get(name) })
+    : undefined;
 }
 
 function sameOwnership(a: Ownership, b: Ownership): boolean {

@@ -1,6 +1,8 @@
 import { lsn, minLsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
 import { planConflict } from './plan-conflict.ts';
@@ -67,10 +69,10 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   if (stranger !== undefined) {
     return stranger;
   }
-  const next = nextAdvance(input, subject, local);
+  const next = forgetRemaking(input, owned, name) ?? nextAdvance(input, subject, local);
   const limit = findLimit(local, input.limits, input.endOfWal);
   if (limit !== undefined) {
-    return { ...verdict(subject, 'blocked', limit, next), atRisk: true };
+    return { ...verdict(subject, 'blocked', limit, next), atRisk: true, sound: true };
   }
   // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
   const { pin, heartbeatAgeMs, now, policy } = input;
@@ -78,8 +80,17 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   const pluginFault = findPluginFault(local.plugin ?? '', input);
   const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits, pluginFault };
   const readiness = judgeReadiness(facts);
-  const planned = verdict(subject, readiness.state, readiness.reason, next);
+  const planned: SlotVerdict = { ...verdict(subject, readiness.state, readiness.reason, next), sound: true };
   return readiness.unpinned === true ? { ...planned, unpinned: true } : planned;
+}
+
+/** A slot that was to be made anew is there, and nobody is at it any more. */
+function forgetRemaking(input: PlanInput, owned: Ownership, slot: SlotName): SlotAction | undefined {
+  if (owned.remaking !== true || input.remaking?.slots.has(slot) === true) {
+    return undefined;
+  }
+  const { remaking: _, ...ownership } = owned;
+  return { kind: 'own', slot, ownership };
 }
 
 /** The next target: never past replay, never backwards, never one that is reached, and no more WAL than one step. */

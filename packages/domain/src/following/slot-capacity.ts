@@ -10,7 +10,7 @@ interface SlotCapacity {
 }
 
 /**
- * Keeps within `max_replication_slots`: what does not fit is blocked with the remedy, the rest goes on. Copies go first. A temporary slot
+ * Keeps within `max_replication_slots`: what does not fit is blocked with the remedy, the rest goes on. Slots that were here before go first, then copies. A temporary slot
  * is made only where a copy of it fits as well: alone it would hold back vacuum for nothing. One per database is enough.
  */
 export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVerdict[]): SlotVerdict[] {
@@ -25,6 +25,7 @@ export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVe
   };
   const probing = new Set<string>();
   return verdicts
+    .map((entry) => (entry.action?.kind === 'restore' ? allot(entry, 1) : entry))
     .map((entry) => (isLasting(entry.action) ? allot(entry, 1) : entry))
     .map((entry) => {
       if (entry.action?.kind !== 'probe') {

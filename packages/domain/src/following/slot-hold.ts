@@ -7,6 +7,9 @@ import { type SlotVerdict, verdict } from './slot-verdict.ts';
  * a person has to fix shows as long as it fails, not only in the pauses.
  */
 export function withHold(held: Hold | undefined, subject: Subject, planned: SlotVerdict): SlotVerdict {
+  if (held?.cause === 'upkeep') {
+    return { ...planned, action: undefined };
+  }
   if (held === undefined || planned.action === undefined || (!held.pausing && held.cause !== 'person')) {
     return planned;
   }

@@ -10,6 +10,7 @@ import { planMissing } from './plan-missing.ts';
 import { planNative } from './plan-native.ts';
 import { planPresent } from './plan-present.ts';
 import { isMissing, listedSlots } from './published-line.ts';
+import { findIdleLeaders } from './restart-leader.ts';
 import { withinCapacity } from './slot-capacity.ts';
 import { withHold } from './slot-hold.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
@@ -18,6 +19,8 @@ export interface Plan {
   readonly verdicts: readonly SlotVerdict[];
   /** Databases whose probe no slot needs any more, by `databaseKey`. */
   readonly idleProbes: readonly string[];
+  /** Leading slots that are needed no more. */
+  readonly idleLeaders: readonly SlotName[];
   /** Why the filter is not believed before it is confirmed. */
   readonly filterDoubt?: string | undefined;
 }
@@ -49,10 +52,13 @@ export function plan(given: PlanInput): Plan {
   }
   const capacity = { max: input.maxReplicationSlots, used: input.local.length + unreadable.size };
   const possible = withinCapacity(capacity, verdicts);
-  const idleProbes = findIdleProbes(input, possible, local);
+  const idle = {
+    idleProbes: findIdleProbes(input, possible, local),
+    idleLeaders: findIdleLeaders(input, local),
+  };
   return doubt === undefined
-    ? { verdicts: possible, idleProbes }
-    : { verdicts: possible.map((entry) => doubted(entry, doubt)), idleProbes, filterDoubt: doubt.reason };
+    ? { verdicts: possible, ...idle }
+    : { verdicts: possible.map((entry) => doubted(entry, doubt)), ...idle, filterDoubt: doubt.reason };
 }
 
 /** Until the filter is confirmed, copies that it does not select are followed as before. */

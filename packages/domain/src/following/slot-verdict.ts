@@ -23,6 +23,14 @@ export type SlotAction =
       readonly database: SlotDatabase;
       readonly plugin: string;
     }
+  /** Make a slot again that is missing since it was to be made anew, as a copy of the leading slot. */
+  | {
+      readonly kind: 'restore';
+      readonly slot: SlotName;
+      readonly database: SlotDatabase;
+      readonly plugin: string;
+      readonly leader: SlotName;
+    }
   /** Make a two_phase slot under its real name. */
   | {
       readonly kind: 'create_two_phase';
@@ -58,6 +66,8 @@ export interface SlotVerdict {
   readonly action?: SlotAction | undefined;
   /** What stands here would not take over after a promotion, or not without a gap, whatever the state says. */
   readonly atRisk?: boolean | undefined;
+  /** It is slotcast's, of the present incarnation, and stands where its subscriber may be followed. */
+  readonly sound?: true | undefined;
   /** A sound copy that is `blocked` for want of a pin, and for nothing else. */
   readonly unpinned?: boolean | undefined;
 }

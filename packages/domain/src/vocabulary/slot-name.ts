@@ -19,7 +19,15 @@ export function parseSlotName(text: string): SlotName {
 /** Beginning of the names of temporary slots, which show where decoding may start. */
 export const PROBE_PREFIX = 'slotcast_tmp_';
 
+/** Beginning of the names of leading slots: slots of a standby are made anew as their copies, so that they need less WAL. */
+export const LEADER_PREFIX = 'slotcast_leader_';
+
+/** True for the name of a leading slot. The names are reserved: whatever stands under one is slotcast's to drop. */
+export function isLeadingSlot(name: string): boolean {
+  return name.startsWith(LEADER_PREFIX);
+}
+
 /** Names of the slots that slotcast makes for itself; they are working tools, not state to be carried over. */
 export function isOwnWorkingSlot(name: string): boolean {
-  return name.startsWith(PROBE_PREFIX) || name === 'slotcast_keep';
+  return name.startsWith(PROBE_PREFIX) || isLeadingSlot(name) || name === 'slotcast_keep';
 }

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { databaseOf, isInvalidated, parseSlotName, type SlotEvent, type SlotName } from '@slotcast/domain';
+import {
+  databaseOf,
+  isInvalidated,
+  isLeadingSlot,
+  parseSlotName,
+  type SlotEvent,
+  type SlotName,
+} from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { HR, PrimaryModel, SHOP } from './primary-model.ts';
 import { StandbyModel } from './standby-model.ts';
+import { outlineOf } from './standby-parts.ts';
 
 const names = ['a', 'b', 'c', 'd'].map(parseSlotName);
 const anyName = fc.constantFrom(...names);
@@ -110,6 +118,12 @@ const anyOutside: fc.Arbitrary<Happening> = fc.oneof(
   },
 );
 
+const anyRemaking: fc.Arbitrary<Happening> = fc
+  .tuple(fc.integer({ min: 1, max: 12 }), fc.constantFrom(SHOP, SHOP, HR))
+  .map(([steps, oid]) =>
+    happening(`remakes ${steps} steps in ${oid}`, ({ standby }) => standby.remaking.run(steps, oid)),
+  );
+
 /** The consumer works for a while; `crash` ends it after any step. */
 const anyWork: fc.Arbitrary<Happening> = fc.oneof(
   fc.constant(happening('rest', ({ standby }) => standby.settle())),
@@ -123,6 +137,9 @@ const anyWork: fc.Arbitrary<Happening> = fc.oneof(
       standby.crash();
     }),
   ),
+  anyRemaking,
+  anyRemaking,
+  fc.constant(happening('server crash', ({ standby }) => standby.crash({ server: true }))),
 );
 
 /** Long enough for slots to come, move and go; a failure is shrunk to what it takes. */
@@ -138,6 +155,7 @@ function told(story: readonly Happening[], maxReplicationSlots = 100): World {
   for (const { happen } of story) {
     happen(world);
   }
+  world.standby.remaking.finish();
   return world;
 }
 
@@ -158,7 +176,7 @@ function expected({ standby }: World): SlotEvent[] {
 }
 
 function own({ standby }: World): SlotName[] {
-  return [...standby.slots.keys()].filter((name) => !standby.foreign.has(name));
+  return [...standby.slots.keys()].filter((name) => !standby.foreign.has(name) && !isLeadingSlot(name));
 }
 
 /** Every slot that may exist stands where the newest applicable event has it, and no other does. */
@@ -175,7 +193,7 @@ function assertFollows(world: World): void {
     if (here === undefined) {
       const point = standby.probePoint(databaseOf(state ?? {}));
       const waits = point === undefined || confirmed < point || state?.twoPhase === true;
-      assert.ok(waits, `${slot} is not here: ${standby.outline().join('; ')}`);
+      assert.ok(waits, `${slot} is not here: ${outlineOf(standby).join('; ')}`);
     } else {
       assert.ok((here.confirmedFlushLsn ?? 0n) >= confirmed, `${slot} is behind`);
       assert.deepEqual(standby.ownership.get(slot)?.incarnation, incarnation);
@@ -233,8 +251,39 @@ describe('a standby that carries out its plans', { timeout: 120_000 }, () => {
         }
         assertFollows(world);
         assert.equal(standby.hasProbes(), false);
+        assert.deepEqual([...standby.slots.keys()].filter(isLeadingSlot), []);
+        assert.ok([...standby.ownership.values()].every(({ remaking }) => remaking === undefined));
       }),
       { numRuns: 400 },
+    );
+  });
+
+  test('has every slot again after a crash in any step of making them anew, without anything from their consumers', () => {
+    const anySteps = fc.integer({ min: 0, max: 30 });
+    fc.assert(
+      fc.property(anySteps, anySteps, fc.boolean(), (steps, others, server) => {
+        const world = told([]);
+        const { primary, standby } = world;
+        for (const name of names) {
+          primary.create(name, { databaseOid: SHOP });
+        }
+        moveOn(world);
+        // What is written now nobody confirms, so no slot can be made from a new starting point.
+        primary.write(1000);
+        standby.replayAll();
+        standby.remaking.run(steps, SHOP);
+        standby.run(others);
+        const before = new Map(standby.slots);
+        standby.crash({ server });
+        standby.settle();
+        assertFollows(world);
+        assert.deepEqual(own(world).toSorted(byText), names);
+        assert.deepEqual([...standby.slots.keys()].filter(isLeadingSlot), [], 'a leading slot is left');
+        for (const [name, { confirmedFlushLsn = 0n }] of before) {
+          assert.ok((standby.slots.get(name)?.confirmedFlushLsn ?? confirmedFlushLsn) >= confirmedFlushLsn);
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 
@@ -288,7 +337,7 @@ describe('a copy that stands beyond the newest event', { timeout: 20_000 }, () =
     const { before, slot, standby } = afterCrash(true);
     assert.ok(before !== undefined);
     assert.equal(slot, before);
-    assert.match(standby.outline()[0] ?? '', /^a: ready/);
+    assert.match(outlineOf(standby)[0] ?? '', /^a: ready/);
   });
 
   test('is made again when nothing is left that would tell it from one that was moved by hand', () => {
@@ -309,11 +358,11 @@ describe('a copy that stands beyond the newest event', { timeout: 20_000 }, () =
       standby[deed](a);
       const moved = standby.slots.get(a)?.confirmedFlushLsn;
       assert.notEqual(moved, confirmed);
-      assert.match(standby.outline()[0] ?? '', /^a: catching_up drop .*somebody moved it or made it anew/);
+      assert.match(outlineOf(standby)[0] ?? '', /^a: catching_up drop .*somebody moved it or made it anew/);
       standby.settle();
       assert.equal(standby.slots.get(a), undefined);
       moveOn(world);
-      assert.match(standby.outline()[0] ?? '', /^a: ready/);
+      assert.match(outlineOf(standby)[0] ?? '', /^a: ready/);
     });
   }
 });

@@ -4,6 +4,7 @@ import {
   databaseOf,
   emptyBacklog,
   ingest,
+  isLeadingSlot,
   type LocalSlot,
   type Lsn,
   lsn,
@@ -26,12 +27,16 @@ import { firstTimeline } from '../event-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
 import { pin, policy } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
+import { RemakingModel } from './remaking-model.ts';
 import {
   assertReadyIsSafe,
   type Creation,
+  heldBy,
   makingRow,
+  outlineOf,
   probeRow,
   rememberedOwnership,
+  restoredSlot,
   rowOf,
   type StandbySettings,
 } from './standby-parts.ts';
@@ -55,6 +60,12 @@ export class StandbyModel {
     showsCreations: false,
     unwanted: new Set(),
   };
+  readonly remaking = new RemakingModel({
+    slots: this.slots,
+    ownership: this.ownership,
+    plan: () => this.plan(),
+    fits: () => this.#used() + 1 < this.settings.maxReplicationSlots,
+  });
   readonly #primary: PrimaryModel;
   #now = 0;
   #backlog = emptyBacklog;
@@ -127,7 +138,8 @@ export class StandbyModel {
     }
   }
 
-  crash(): void {
+  crash({ server = false } = {}): void {
+    this.remaking.crash({ server });
     this.#probes.clear();
     this.#creations.clear();
     this.#unproven = new Map();
@@ -164,7 +176,7 @@ export class StandbyModel {
     const bound = (20 + Number(bytes)) * (names.size + 3);
     assert.ok(
       this.run(bound),
-      `still something to do after ${bound} steps: ${JSON.stringify(this.outline())}`,
+      `still something to do after ${bound} steps: ${JSON.stringify(outlineOf(this))}`,
     );
   }
 
@@ -191,12 +203,8 @@ export class StandbyModel {
     }
     const local = this.#rows();
     const prepared = { flushLsn: this.#primary.flushLsn, transactions: [] };
-    this.#unproven = noteUnproven(this.#unproven, {
-      local,
-      ownership: this.ownership,
-      prepared,
-      now: this.#now,
-    });
+    const seen = { local, ownership: this.ownership, prepared, now: this.#now };
+    this.#unproven = noteUnproven(this.#unproven, seen);
     return plan({
       desired,
       furthest,
@@ -209,12 +217,8 @@ export class StandbyModel {
       ownership: this.ownership,
       probes: new Map([...this.#probes].map(([database, probe]) => [database, this.#asSeen(probe)])),
       unloadable: new Map(),
-      held: new Map(
-        [...this.#creations.keys()].map((name) => [
-          name,
-          { reason: 'is being made', pausing: true, cause: 'passing' },
-        ]),
-      ),
+      remaking: this.remaking.work,
+      held: heldBy(this.remaking, this.#creations.keys()),
       unproven: this.#unproven,
       prepared,
       rhythms: new Map(),
@@ -242,13 +246,6 @@ export class StandbyModel {
     return this.#probes.size > 0;
   }
 
-  /** Each slot with its state and next step, for messages. */
-  outline(): string[] {
-    return (this.plan()?.verdicts ?? []).map(
-      ({ slot, state, reason, action }) => `${slot}: ${state} ${action?.kind ?? ''} ${reason}`,
-    );
-  }
-
   #stepsOf(planned: Plan | undefined): (() => void)[] {
     if (planned === undefined) {
       return [];
@@ -259,12 +256,13 @@ export class StandbyModel {
       .filter((action) => action.kind !== 'create_two_phase' || !this.#triedInVain(action.slot));
     return [
       ...actions.map((action) => () => this.#act(action)),
+      ...planned.idleLeaders.map((name) => () => void this.slots.delete(name)),
       ...planned.idleProbes.map((database) => () => void this.#probes.delete(database)),
     ];
   }
 
   #act(action: SlotAction): void {
-    const makes = action.kind === 'probe' || action.kind === 'copy' || action.kind === 'create_two_phase';
+    const makes = ['probe', 'copy', 'create_two_phase', 'restore'].includes(action.kind);
     if (makes && this.#used() >= this.settings.maxReplicationSlots) {
       const unseen = this.settings.showsCreations ? 0 : this.#creations.size;
       assert.ok(unseen > 0, `${action.kind} of ${action.slot} on a server that is full`);
@@ -294,6 +292,9 @@ export class StandbyModel {
         this.#make(action.slot, { ...action, consistentPoint: from }, false);
         break;
       }
+      case 'restore':
+        this.slots.set(action.slot, restoredSlot(action, this.slots));
+        break;
       case 'create_two_phase':
         assert.ok(!this.#creations.has(action.slot), 'made a slot twice');
         this.#creations.set(action.slot, { ...action, consistentPoint: this.#primary.flushLsn });
@@ -378,7 +379,7 @@ export class StandbyModel {
   /** What has to be true after every single step. */
   #check(): void {
     for (const [name, { confirmedFlushLsn }] of this.slots) {
-      if (!this.foreign.has(name)) {
+      if (!this.foreign.has(name) && !isLeadingSlot(name)) {
         assert.ok(
           confirmedFlushLsn !== undefined && confirmedFlushLsn <= this.replayLsn,
           `${name} is past replay`,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import {
+  databaseOf,
+  type Hold,
   type LocalSlot,
   type Lsn,
   type Ownership,
@@ -7,12 +9,15 @@ import {
   type Probe,
   rememberFurthest,
   type SettledBacklog,
+  type SlotAction,
   type SlotDatabase,
   type SlotName,
+  sameDatabase,
   sameIncarnation,
 } from '@slotcast/domain';
 import { logicalSlot } from '../vocabulary-examples.ts';
 import type { PrimaryModel } from './primary-model.ts';
+import type { RemakingModel } from './remaking-model.ts';
 
 /** A creation that waits for replay to reach the point where decoding may start. */
 export interface Creation {
@@ -51,6 +56,30 @@ export function probeRow(index: number, database: SlotDatabase, seen: Probe): Lo
 export function makingRow(name: SlotName, { database, plugin }: Creation): LocalSlot {
   const making = { ...rowOf(database), plugin, twoPhase: true, confirmedFlushLsn: undefined };
   return { ...logicalSlot(name, making), temporary: false };
+}
+
+/** Slots that no step may be taken with. */
+export function heldBy(remaking: RemakingModel, made: Iterable<SlotName>): Map<SlotName, Hold> {
+  const making: Hold = { reason: 'is being made', pausing: true, cause: 'passing' };
+  return new Map([...remaking.held, ...[...made].map((name) => [name, making] as const)]);
+}
+
+/** Each slot with its state and next step, for messages. */
+export function outlineOf(standby: { readonly plan: () => Plan | undefined }): string[] {
+  return (standby.plan()?.verdicts ?? []).map(
+    ({ slot, state, reason, action }) => `${slot}: ${state} ${action?.kind ?? ''} ${reason}`,
+  );
+}
+
+/** A slot that is made again from a leading one, which has to be there, and in the same database. */
+export function restoredSlot(
+  { slot, leader, database, plugin }: Extract<SlotAction, { kind: 'restore' }>,
+  slots: ReadonlyMap<SlotName, LocalSlot>,
+): LocalSlot {
+  const source = slots.get(leader);
+  assert.ok(source !== undefined && !slots.has(slot), `made ${slot} from ${leader}`);
+  assert.ok(sameDatabase(databaseOf(source), database), 'copied from another database');
+  return { ...source, name: slot, plugin };
 }
 
 /** Ownership as the consumer records it for the slots that the newest events are about. */

@@ -1,0 +1,62 @@
+import { type Lsn, minLsn } from '../vocabulary/lsn.ts';
+import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
+import type { SlotEvent } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import type { SlotLimits } from './slot-limits.ts';
+import type { SlotVerdict } from './slot-verdict.ts';
+
+const MIB = 1024n * 1024n;
+/**
+ * So far behind the restart_lsn of the primary's slot that of a copy may be before anything is done about it: a subscriber that takes over makes
+ * good as much in a fraction of a second, and each MiB that is decoded for it costs the standby.
+ */
+export const RESTART_GAP_BYTES = 64n * MIB;
+/** Share of `max_slot_wal_keep_size` that a copy may be behind: the rest is for open transactions, and for the time that it takes. */
+const LIMIT_PART = 4n;
+
+/** How far the restart_lsn of a copy is behind that of the primary's slot. */
+export interface RestartGap {
+  readonly slot: SlotName;
+  readonly database: SlotDatabase;
+  readonly plugin: string;
+  readonly restartLsn: Lsn;
+  /** Where the copy stands: its restart_lsn can be moved by decoding up to there. */
+  readonly position: Lsn;
+  /** Restart_lsn of the primary's slot, where the copy has come that far. */
+  readonly wanted: Lsn;
+  /** WAL between the two. An open transaction on the primary makes no gap, as it holds back both. */
+  readonly bytes: bigint;
+  /** It may be dropped and made anew as a copy of another slot. */
+  readonly remakeable: boolean;
+}
+
+/** The gaps of all sound copies, which may be zero. */
+export function restartGaps(input: {
+  readonly verdicts: readonly SlotVerdict[];
+  readonly local: readonly LocalSlot[];
+  readonly desired: ReadonlyMap<SlotName, SlotEvent>;
+}): RestartGap[] {
+  const sound = new Set(input.verdicts.flatMap(({ slot, sound: is }) => (is === true ? [slot] : [])));
+  return input.local.flatMap((local) => {
+    const wanted = input.desired.get(local.name)?.state?.restartLsn;
+    const { restartLsn, confirmedFlushLsn: position } = local;
+    return sound.has(local.name) && wanted !== undefined && restartLsn !== undefined && position !== undefined
+      ? [gapOf(local, { wanted: minLsn(wanted, position), restartLsn, position })]
+      : [];
+  });
+}
+
+function gapOf(local: LocalSlot, at: Pick<RestartGap, 'wanted' | 'restartLsn' | 'position'>): RestartGap {
+  const { name, plugin = '' } = local;
+  const bytes = at.wanted > at.restartLsn ? at.wanted - at.restartLsn : 0n;
+  // A copy loses two_phase.
+  const remakeable = !local.twoPhase && plugin !== '';
+  return { slot: name, database: databaseOf(local), plugin, ...at, bytes, remakeable };
+}
+
+/** The gap from which on something is done about it. */
+export function largestGapBytes({ keepBytes }: SlotLimits): bigint {
+  const part = keepBytes === undefined ? RESTART_GAP_BYTES : keepBytes / LIMIT_PART;
+  return part < RESTART_GAP_BYTES ? part : RESTART_GAP_BYTES;
+}

@@ -1,0 +1,63 @@
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
+import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { judgePlace } from './copy-place.ts';
+import type { PlanInput } from './plan-input.ts';
+
+/** True for a leading slot that another slot can be a copy of. */
+export function isUsableLeader(slot: LocalSlot): boolean {
+  return (
+    isLeadingSlot(slot.name) &&
+    slot.type === 'logical' &&
+    !slot.temporary &&
+    !slot.twoPhase &&
+    !isInvalidated(slot) &&
+    slot.confirmedFlushLsn !== undefined &&
+    slot.restartLsn !== undefined
+  );
+}
+
+/**
+ * The leading slot from which to make a slot that is missing since it was to be made anew: the furthest one of its database that stands nowhere
+ * beyond what the slot's subscriber was seen to have confirmed. A copy of it decodes all that the subscriber lacks, as it has decoded up to there
+ * itself, and started with a slot that was sound. `undefined` when there is none, or the slot was not to be made anew.
+ */
+export function leaderFor(
+  local: readonly LocalSlot[],
+  missing: { readonly state: SlotState; readonly owned: Ownership; readonly furthest: Lsn | undefined },
+): LocalSlot | undefined {
+  const { state, owned, furthest } = missing;
+  if (owned.remaking !== true || !owned.proven || state.twoPhase) {
+    return undefined;
+  }
+  const known = { furthest, recorded: owned.highestLsn };
+  return local
+    .filter(
+      (slot) =>
+        isUsableLeader(slot) &&
+        sameDatabase(databaseOf(slot), databaseOf(state)) &&
+        judgePlace(slot, known).kind === 'sound',
+    )
+    .reduce<LocalSlot | undefined>(
+      (best, slot) =>
+        (best?.confirmedFlushLsn ?? 0n) >= (slot.confirmedFlushLsn ?? 0n) ? (best ?? slot) : slot,
+      undefined,
+    );
+}
+
+/**
+ * Leading slots that nothing is to be made from any more; they hold back WAL and vacuum. As long as a slot is missing that was to be made
+ * anew, those that can be copied stay: nothing here tells any more which database the slot was in.
+ */
+export function findIdleLeaders(
+  { local, ownership, remaking }: Pick<PlanInput, 'local' | 'ownership' | 'remaking'>,
+  here: ReadonlyMap<SlotName, LocalSlot>,
+): SlotName[] {
+  const lacks = [...ownership].some(([name, owned]) => owned.remaking === true && !here.has(name));
+  return local
+    .filter((slot) => isLeadingSlot(slot.name) && !slot.temporary && !(lacks && isUsableLeader(slot)))
+    .map(({ name }) => name)
+    .filter((name) => remaking?.leaders.has(name) !== true);
+}

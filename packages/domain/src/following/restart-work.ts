@@ -1,0 +1,168 @@
+import { type DecodingCost, decodingMs } from '../pacing/decoding-cost.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
+import { byDatabase, type SlotDatabase } from '../vocabulary/slot-database.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { RestartGap } from './restart-gap.ts';
+
+/** What is to be done next about slots whose restart_lsn is behind. */
+export type RestartWork =
+  | { readonly kind: 'rest' }
+  /** Move the slot's restart_lsn by decoding up to where it stands. */
+  | { readonly kind: 'advance'; readonly gap: RestartGap; readonly why: AdvanceReason }
+  /** Lead a copy of one slot, and make others anew from it. */
+  | { readonly kind: 'wave'; readonly wave: RestartWave };
+
+/** `affordable`: decoding is within its share of the time. `alone`: too few slots stand together. `no_room`: no slot is free for a leading one. */
+export type AdvanceReason = 'affordable' | 'alone' | 'no_room';
+
+/** Slots of one database that are to be made anew from one that leads. */
+export interface RestartWave {
+  readonly database: SlotDatabase;
+  /** The leading slot begins as its copy. */
+  readonly source: RestartGap;
+  /** In the order of their positions: the leading slot is led from one stage to the next, and never beyond a slot that is made from it. */
+  readonly stages: readonly WaveStage[];
+}
+
+export interface WaveStage {
+  readonly target: Lsn;
+  readonly slots: readonly RestartGap[];
+}
+
+/** What the choice depends on. */
+export interface RestartInput {
+  readonly gaps: readonly RestartGap[];
+  /** The gap from which on something is done. */
+  readonly largestBytes: bigint;
+  readonly cost: DecodingCost;
+  /** Share of a core that decoding may take. */
+  readonly duty: number;
+  /** WAL that the primary writes, in bytes a second. */
+  readonly walPerSecond: number;
+  /** Replication slots that the server can still take. */
+  readonly freeSlots: number;
+  /** Slots that failed or gained nothing a moment ago. */
+  readonly resting: ReadonlySet<SlotName>;
+}
+
+/** Slots that stand no further apart are made anew from one stage of the leading slot. */
+const STAGE_BYTES = 32n * 1024n * 1024n;
+/** Slots that stand further apart than this are no wave: the leading slot would have to decode what lies between. */
+const NEIGHBOUR_BYTES = 64n * 1024n * 1024n;
+/** What it costs to drop a slot and make it again, in milliseconds of a core. */
+const REMAKE_MS = 1.5;
+/** Advances of all slots that are due must be done within this time, or they are no way. */
+const BACKLOG_MS = 60_000;
+/** A wave must be cheaper than the advances by this factor: each slot's name is missing for some milliseconds over it. */
+const WAVE_GAIN = 2;
+/** One for the leading slot, and one so that a slot that was dropped finds its place again. */
+const FREE_FOR_WAVE = 2;
+
+/** Chooses the next piece of work: advances while decoding slot by slot is affordable, else a wave where one is possible. */
+export function chooseRestartWork(input: RestartInput): RestartWork {
+  const due = input.gaps
+    .filter(({ slot, bytes }) => bytes > input.largestBytes && !input.resting.has(slot))
+    .toSorted((a, b) => (a.bytes < b.bytes ? 1 : -1));
+  const [furthest] = due;
+  if (furthest === undefined) {
+    return { kind: 'rest' };
+  }
+  if (isAffordable(input, due)) {
+    return { kind: 'advance', gap: furthest, why: 'affordable' };
+  }
+  if (input.freeSlots < FREE_FOR_WAVE) {
+    return { kind: 'advance', gap: furthest, why: 'no_room' };
+  }
+  const wave = findWave(input, due);
+  return wave === undefined ? { kind: 'advance', gap: furthest, why: 'alone' } : { kind: 'wave', wave };
+}
+
+/** Both what is due now and what will be, at the rate at which WAL is written. */
+function isAffordable({ gaps, cost, duty, walPerSecond }: RestartInput, due: readonly RestartGap[]): boolean {
+  const following = gaps.filter(({ bytes }) => bytes > 0n).length;
+  const load = (following * decodingMs(cost, walPerSecond)) / 1000;
+  return load <= duty && sum(due.map((gap) => advanceMs(cost, gap))) / duty <= BACKLOG_MS;
+}
+
+/** What it takes to move a slot's restart_lsn by decoding. */
+function advanceMs(cost: DecodingCost, { restartLsn, position }: RestartGap): number {
+  return decodingMs(cost, Number(position - restartLsn));
+}
+
+/** The wave that saves most. */
+function findWave(input: RestartInput, due: readonly RestartGap[]): RestartWave | undefined {
+  const { cost } = input;
+  const waves = byDatabase(input.gaps)
+    .flatMap(([database, gaps]) =>
+      clusters(gaps.filter(({ remakeable }) => remakeable)).map((cluster) => ({ database, cluster })),
+    )
+    .flatMap(({ database, cluster }) => {
+      // Those that are nearly due come along: to make one anew costs little once the leading slot is there.
+      const slots = cluster.filter(
+        ({ slot, bytes }) => bytes > input.largestBytes / 2n && !input.resting.has(slot),
+      );
+      const source = bestSource(cluster, slots);
+      return source === undefined || !slots.some((gap) => due.includes(gap))
+        ? []
+        : [{ database, slots, source }];
+    })
+    .map((wave) => {
+      const { slots, source } = wave;
+      const end = slots.at(-1)?.position ?? source.position;
+      const waveMs = decodingMs(cost, Number(end - source.restartLsn)) + slots.length * REMAKE_MS;
+      return { ...wave, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
+    })
+    .filter(({ waveMs, advancesMs }) => waveMs * WAVE_GAIN <= advancesMs)
+    .toSorted((a, b) => b.advancesMs - b.waveMs - (a.advancesMs - a.waveMs));
+  const [best] = waves;
+  return best && { database: best.database, source: best.source, stages: stagesOf(best.slots) };
+}
+
+/** Slots that stand near each other, in the order of their positions. */
+function clusters(gaps: readonly RestartGap[]): RestartGap[][] {
+  const found: RestartGap[][] = [];
+  let last: RestartGap | undefined;
+  for (const gap of gaps.toSorted(byPosition)) {
+    const isNear = last !== undefined && gap.position - last.position <= NEIGHBOUR_BYTES;
+    const cluster = isNear ? found.at(-1) : undefined;
+    if (cluster === undefined) {
+      found.push([gap]);
+    } else {
+      cluster.push(gap);
+    }
+    last = gap;
+  }
+  return found;
+}
+
+/** The slot that needs least WAL of those that stand nowhere beyond the first to be made anew. */
+function bestSource(cluster: readonly RestartGap[], slots: readonly RestartGap[]): RestartGap | undefined {
+  const [first] = slots;
+  return cluster
+    .filter(({ position }) => first !== undefined && position <= first.position)
+    .reduce<RestartGap | undefined>(
+      (best, gap) => (best !== undefined && best.restartLsn >= gap.restartLsn ? best : gap),
+      undefined,
+    );
+}
+
+function stagesOf(slots: readonly RestartGap[]): WaveStage[] {
+  const stages: { target: Lsn; slots: RestartGap[] }[] = [];
+  for (const gap of slots) {
+    const stage = stages.at(-1);
+    if (stage !== undefined && gap.position - stage.target <= STAGE_BYTES) {
+      stage.slots.push(gap);
+    } else {
+      stages.push({ target: gap.position, slots: [gap] });
+    }
+  }
+  return stages;
+}
+
+function byPosition(a: RestartGap, b: RestartGap): number {
+  return a.position === b.position ? 0 : a.position < b.position ? -1 : 1;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

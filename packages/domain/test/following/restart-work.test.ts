@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  chooseRestartWork,
+  databaseKey,
+  type LocalSlot,
+  largestGapBytes,
+  lsn,
+  noteDecoding,
+  parseSlotName,
+  RESTART_GAP_BYTES,
+  type RestartGap,
+  type RestartInput,
+  type RestartWork,
+  restartGaps,
+  type SlotName,
+  type SlotVerdict,
+  unknownCost,
+  verdict,
+} from '@slotcast/domain';
+import * as fc from 'fast-check';
+import { live, local } from './plan-situations.ts';
+
+const MIB = 1024n * 1024n;
+const name = parseSlotName;
+
+function mib(count: number) {
+  return lsn(BigInt(count) * MIB);
+}
+
+/** A copy that stands at 10,000 MiB, `behind` MiB behind the restart_lsn of its primary's slot, which is where it stands. */
+function gap(slot: string, behind: number, over: Partial<RestartGap> = {}): RestartGap {
+  const position = over.position ?? mib(10_000);
+  return {
+    slot: name(slot),
+    database: { name: 'shop', oid: 1 },
+    plugin: 'pgoutput',
+    restartLsn: lsn(position - BigInt(behind) * MIB),
+    position,
+    wanted: position,
+    bytes: BigInt(behind) * MIB,
+    remakeable: true,
+    ...over,
+  };
+}
+
+function gaps(count: number, behind: number): RestartGap[] {
+  return Array.from({ length: count }, (_, index) => gap(`s${index}`, behind));
+}
+
+function choose(over: Partial<RestartInput>): RestartWork {
+  return chooseRestartWork({
+    gaps: [],
+    largestBytes: RESTART_GAP_BYTES,
+    cost: unknownCost,
+    duty: 0.25,
+    walPerSecond: 0,
+    freeSlots: 10,
+    resting: new Set<SlotName>(),
+    ...over,
+  });
+}
+
+describe('the gap of restart_lsn', { timeout: 10_000 }, () => {
+  const here = local('a', { restartLsn: mib(100), confirmedFlushLsn: mib(300) });
+  const ready: SlotVerdict = { ...verdict({ name: name('a') }, 'ready', ''), sound: true };
+
+  function gapsOf(over: {
+    here?: Partial<LocalSlot>;
+    restart?: number;
+    verdicts?: SlotVerdict[];
+  }): RestartGap[] {
+    const restartLsn = over.restart === undefined ? undefined : mib(over.restart);
+    const event = live('a', { restartLsn, confirmedFlushLsn: mib(400) });
+    return restartGaps({
+      verdicts: over.verdicts ?? [ready],
+      local: [{ ...here, ...over.here }],
+      desired: new Map([[event.slot, event]]),
+    });
+  }
+
+  test('is what the primary’s slot needs less, as far as the copy has come', () => {
+    assert.equal(gapsOf({ restart: 250 })[0]?.bytes, 150n * MIB);
+    assert.equal(gapsOf({ restart: 350 })[0]?.bytes, 200n * MIB);
+    // An open transaction holds back both.
+    assert.equal(gapsOf({ restart: 100 })[0]?.bytes, 0n);
+    assert.equal(gapsOf({ restart: 50 })[0]?.bytes, 0n);
+  });
+
+  test('is none of a slot that is not sound, or has no restart_lsn on either side', () => {
+    assert.deepEqual(gapsOf({ restart: 250, verdicts: [{ ...ready, sound: undefined }] }), []);
+    assert.deepEqual(gapsOf({}), []);
+    assert.deepEqual(gapsOf({ restart: 250, here: { restartLsn: undefined } }), []);
+  });
+
+  test('of a slot with two_phase cannot be closed by a copy', () => {
+    assert.equal(gapsOf({ restart: 250, here: { twoPhase: true } })[0]?.remakeable, false);
+    assert.equal(gapsOf({ restart: 250 })[0]?.remakeable, true);
+  });
+
+  test('may be 64 MiB, and less where the server keeps little WAL', () => {
+    assert.equal(largestGapBytes({}), 64n * MIB);
+    assert.equal(largestGapBytes({ keepBytes: 1024n * MIB }), 64n * MIB);
+    assert.equal(largestGapBytes({ keepBytes: 64n * MIB }), 16n * MIB);
+  });
+});
+
+describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
+  test('is nothing below the largest gap', () => {
+    assert.deepEqual(choose({ gaps: gaps(100, 64), walPerSecond: 1e9 }), { kind: 'rest' });
+  });
+
+  test('is an advance of the slot that is furthest behind, while that is affordable', () => {
+    const work = choose({ gaps: [gap('a', 65), gap('b', 90), gap('c', 70)], walPerSecond: 5e6 });
+    assert.deepEqual(work, { kind: 'advance', gap: gap('b', 90), why: 'affordable' });
+  });
+
+  test('is a wave when so many slots, or so much WAL, would take more than their share', () => {
+    const many = gaps(100, 70);
+    assert.equal(choose({ gaps: many, walPerSecond: 5e6 }).kind, 'advance');
+    assert.equal(choose({ gaps: many, walPerSecond: 15e6 }).kind, 'wave');
+    assert.equal(choose({ gaps: many, walPerSecond: 5e6, duty: 0.05 }).kind, 'wave');
+    assert.equal(choose({ gaps: gaps(100, 5000) }).kind, 'wave', 'a backlog');
+    const cheap = noteDecoding(unknownCost, { bytes: 1e9, tookMs: 50 });
+    assert.equal(choose({ gaps: many, walPerSecond: 15e6, cost: cheap }).kind, 'advance');
+  });
+
+  test('is an advance where a wave is impossible, or saves nothing', () => {
+    const costly = { walPerSecond: 1e9 };
+    const why = (over: Partial<RestartInput>): string => {
+      const work = choose({ ...costly, ...over });
+      return work.kind === 'advance' ? work.why : work.kind;
+    };
+    assert.equal(why({ gaps: gaps(100, 70), freeSlots: 1 }), 'no_room');
+    assert.equal(why({ gaps: gaps(2, 70) }), 'alone');
+    assert.equal(why({ gaps: gaps(10, 70).map((each) => ({ ...each, remakeable: false })) }), 'alone');
+    const apart = gaps(10, 70).map((each, index) =>
+      gap(each.slot, 70, { position: mib(10_000 + index * 200) }),
+    );
+    assert.equal(why({ gaps: apart }), 'alone');
+    const databases = gaps(10, 70).map((each, index) => ({
+      ...each,
+      database: { name: 'shop', oid: index },
+    }));
+    assert.equal(why({ gaps: databases }), 'alone');
+    assert.equal(why({ gaps: gaps(100, 70) }), 'wave');
+  });
+
+  test('rests for slots that failed or gained nothing', () => {
+    const resting = new Set(gaps(100, 70).map(({ slot }) => slot));
+    assert.deepEqual(choose({ gaps: gaps(100, 70), resting }), { kind: 'rest' });
+  });
+
+  test('begins a wave with the slot that needs least WAL, and takes along those that are nearly due', () => {
+    const source = gap('young', 1, { position: mib(9_999) });
+    const nearly = gap('nearly', 40, { position: mib(10_010) });
+    const young = gap('later', 1, { position: mib(10_020) });
+    const work = choose({ gaps: [young, ...gaps(50, 70), nearly, source], walPerSecond: 1e9 });
+    assert.ok(work.kind === 'wave');
+    assert.deepEqual(work.wave.source, source);
+    assert.equal(work.wave.stages.length, 1);
+    assert.equal(work.wave.stages[0]?.target, mib(10_000));
+    assert.deepEqual(work.wave.stages[0]?.slots.at(-1), nearly);
+    assert.equal(work.wave.stages[0]?.slots.length, 51);
+  });
+
+  const anyGap: fc.Arbitrary<RestartGap> = fc
+    .record({
+      position: fc.integer({ min: 6000, max: 6400 }),
+      behind: fc.integer({ min: 0, max: 5000 }),
+      oid: fc.integer({ min: 1, max: 2 }),
+      remakeable: fc.boolean(),
+    })
+    .map(({ position, behind, oid, remakeable }) => ({
+      ...gap('x', behind, { position: mib(position), remakeable }),
+      database: { name: 'shop', oid },
+    }));
+
+  test('whatever the slots are: something as long as one is due, and no wave that could skip a change', () => {
+    const anyResting = fc.uniqueArray(fc.integer({ min: 0, max: 40 }));
+    fc.assert(
+      fc.property(
+        fc.array(anyGap, { maxLength: 40 }),
+        anyResting,
+        fc.integer({ min: 0, max: 3 }),
+        fc.constantFrom(0, 5e6, 1e9),
+        (drawn, rest, freeSlots, walPerSecond) => {
+          const all = drawn.map((each, index) => ({ ...each, slot: name(`s${index}`) }));
+          const resting = new Set(rest.map((index) => name(`s${index}`)));
+          const work = choose({ gaps: all, resting, freeSlots, walPerSecond });
+          const due = all.filter(({ slot, bytes }) => bytes > RESTART_GAP_BYTES && !resting.has(slot));
+          assert.equal(work.kind === 'rest', due.length === 0);
+          if (work.kind === 'advance') {
+            assert.ok(due.includes(work.gap));
+          }
+          if (work.kind === 'wave') {
+            assertSafe(work.wave, resting);
+            assert.ok(freeSlots >= 2);
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+function assertSafe(
+  { source, stages, database }: Extract<RestartWork, { kind: 'wave' }>['wave'],
+  resting: ReadonlySet<SlotName>,
+): void {
+  let led = source.position;
+  for (const { target, slots } of stages) {
+    assert.ok(target >= led && slots.length > 0, 'leads backwards');
+    led = target;
+    for (const each of slots) {
+      assert.ok(each.position >= led, 'the leading slot is beyond it');
+      assert.ok(each.remakeable && source.remakeable && !resting.has(each.slot));
+      assert.ok(each.bytes > RESTART_GAP_BYTES / 2n);
+      assert.equal(databaseKey(each.database), databaseKey(database));
+    }
+  }
+  assert.equal(databaseKey(source.database), databaseKey(database));
+}
