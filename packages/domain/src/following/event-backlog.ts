@@ -1,8 +1,9 @@
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type FurthestConfirmed, furthestOn, noteConfirmed, sinceIncarnation } from './furthest-confirmed.ts';
+import { MapDraft } from './map-draft.ts';
 import type { WaitingEvents } from './slot-readiness.ts';
 
 /** What decides whether an event may be applied on this server: its line of descent and how far it has replayed. */
@@ -19,6 +20,20 @@ export interface EventBacklog {
   /** What all events of a slot said of its subscriber, those that were superseded since, too. */
   readonly confirmed: ReadonlyMap<SlotName, readonly FurthestConfirmed[]>;
   readonly manifests: readonly Manifest[];
+  /** Slots of which events came since the backlog was settled last. */
+  readonly news: ReadonlySet<SlotName>;
+  /** What was found then, so that only what changed is looked at again. */
+  readonly settled?: SettledState | undefined;
+}
+
+/** What was found at a point of replay. */
+interface SettledState {
+  readonly point: ReplayPoint;
+  readonly desired: ReadonlyMap<SlotName, SlotEvent>;
+  readonly furthest: ReadonlyMap<SlotName, Lsn>;
+  readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
+  /** Where replay makes the next of the waiting events applicable; without slots whose events wait for another timeline. */
+  readonly dueAt: ReadonlyMap<SlotName, Lsn>;
 }
 
 export interface RejectedEvent {
@@ -37,6 +52,8 @@ export interface SettledBacklog {
   readonly manifest?: Manifest | undefined;
   /** Events that wait for replay to reach them. */
   readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
+  /** The next position of replay at which an event becomes applicable; absent when none waits for replay alone. */
+  readonly nextDueLsn?: Lsn | undefined;
 }
 
 /**
@@ -47,7 +64,12 @@ export const MAX_WAITING_PER_SLOT = 512;
 
 const LSN_BITS = 63n;
 
-export const emptyBacklog: EventBacklog = { events: new Map(), confirmed: new Map(), manifests: [] };
+export const emptyBacklog: EventBacklog = {
+  events: new Map(),
+  confirmed: new Map(),
+  manifests: [],
+  news: new Set(),
+};
 
 /**
  * Takes records in the order of their offsets. A record that does not follow the last one in event order is
@@ -58,10 +80,9 @@ export function ingest(
   records: readonly (SlotEvent | Manifest)[],
 ): { readonly backlog: EventBacklog; readonly rejected: readonly RejectedEvent[] } {
   const grown = new Map<SlotName, SlotEvent[]>();
-  const confirmed = new Map<SlotName, readonly FurthestConfirmed[]>();
-  let manifests = [...backlog.manifests];
+  const confirmed = new MapDraft(backlog.confirmed);
+  let { manifests, last } = backlog;
   const rejected: RejectedEvent[] = [];
-  let last = backlog.last;
   for (const event of records) {
     if (last !== undefined && repeatsDrop(last, event)) {
       continue;
@@ -72,69 +93,129 @@ export function ingest(
     }
     last = event;
     if (event.kind === 'manifest') {
-      manifests.push(event);
-      manifests = thinned(manifests);
+      manifests = thinned([...manifests, event]);
     } else {
       const list = grown.get(event.slot) ?? [...(backlog.events.get(event.slot) ?? [])];
       list.push(event);
       grown.set(event.slot, thinned(list));
-      const known = confirmed.get(event.slot) ?? backlog.confirmed.get(event.slot) ?? [];
-      confirmed.set(event.slot, noteConfirmed(known, event));
+      confirmed.set(event.slot, noteConfirmed(confirmed.map.get(event.slot) ?? [], event));
     }
   }
+  const events = new MapDraft(backlog.events);
+  grown.forEach((list, slot) => events.set(slot, list));
+  const news = grown.size === 0 ? backlog.news : new Set([...backlog.news, ...grown.keys()]);
+  const { settled } = backlog;
   return {
-    backlog: {
-      last,
-      events: new Map([...backlog.events, ...grown]),
-      confirmed: new Map([...backlog.confirmed, ...confirmed]),
-      manifests,
-    },
+    backlog: { last, events: events.map, confirmed: confirmed.map, manifests, news, settled },
     rejected,
   };
 }
 
-/** Finds the slot state at this point of replay, and forgets what it supersedes or what lies on a branch left behind. */
+/**
+ * Finds the slot state at this point of replay, and forgets what it supersedes or what lies on a branch left behind. Slots without news whose
+ * waiting events replay has not reached are as they were when the backlog was settled last, unless replay went back or over to another timeline.
+ */
 export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklog {
-  const events = new Map<SlotName, readonly SlotEvent[]>();
-  const desired = new Map<SlotName, SlotEvent>();
-  const confirmed = new Map<SlotName, readonly FurthestConfirmed[]>();
-  const furthest = new Map<SlotName, Lsn>();
-  const waiting = new Map<SlotName, WaitingEvents>();
-  for (const [slot, list] of backlog.events) {
-    const { newest, rest } = settleList(list, point);
-    let known = backlog.confirmed.get(slot) ?? [];
-    if (newest !== undefined) {
-      desired.set(slot, newest);
-      known = sinceIncarnation(known, newest.incarnation);
-      const position = furthestOn(known, newest.incarnation, point.history);
-      if (position !== undefined) {
-        furthest.set(slot, position);
-      }
-    }
-    const [oldest] = rest;
-    const last = rest.at(-1);
-    if (oldest !== undefined && last !== undefined) {
-      waiting.set(slot, { oldest, newest: last });
-    }
-    const kept = newest === undefined ? rest : [newest, ...rest];
-    if (kept.length > 0) {
-      events.set(slot, kept);
-      confirmed.set(slot, known);
-    }
+  const before = stillValid(backlog.settled, point);
+  const drafts = new SettledDrafts(backlog, before);
+  for (const slot of before === undefined ? backlog.events.keys() : changedSlots(backlog, before, point)) {
+    drafts.settleSlot(slot, point);
   }
   const manifests = settleList(backlog.manifests, point);
+  const settled = drafts.state(point);
+  const { desired, furthest, waiting } = settled;
   return {
     backlog: {
       last: backlog.last,
-      events,
-      confirmed,
+      events: drafts.events.map,
+      confirmed: drafts.confirmed.map,
       manifests: manifests.newest === undefined ? manifests.rest : [manifests.newest, ...manifests.rest],
+      news: new Set(),
+      settled,
     },
     desired,
     furthest,
     manifest: manifests.newest,
     waiting,
+    nextDueLsn: [...settled.dueAt.values(), ...dueOf(manifests.rest, point)].reduce<Lsn | undefined>(
+      (first, due) => (first === undefined || due < first ? due : first),
+      undefined,
+    ),
   };
+}
+
+function stillValid(settled: SettledState | undefined, point: ReplayPoint): SettledState | undefined {
+  return settled !== undefined &&
+    settled.point.replayLsn <= point.replayLsn &&
+    sameHistory(settled.point.history, point.history)
+    ? settled
+    : undefined;
+}
+
+/** Slots with news, and those of which replay has reached an event that waited. */
+function changedSlots(backlog: EventBacklog, { dueAt }: SettledState, point: ReplayPoint): Set<SlotName> {
+  const changed = new Set(backlog.news);
+  for (const [slot, due] of dueAt) {
+    if (due <= point.replayLsn) {
+      changed.add(slot);
+    }
+  }
+  return changed;
+}
+
+/** A backlog that is being settled, beginning with what was found the last time. */
+class SettledDrafts {
+  readonly events: MapDraft<SlotName, readonly SlotEvent[]>;
+  readonly confirmed: MapDraft<SlotName, readonly FurthestConfirmed[]>;
+  readonly #desired: MapDraft<SlotName, SlotEvent>;
+  readonly #furthest: MapDraft<SlotName, Lsn>;
+  readonly #waiting: MapDraft<SlotName, WaitingEvents>;
+  readonly #dueAt: MapDraft<SlotName, Lsn>;
+
+  constructor(backlog: EventBacklog, before: SettledState | undefined) {
+    this.events = new MapDraft(backlog.events);
+    this.confirmed = new MapDraft(backlog.confirmed);
+    this.#desired = new MapDraft(before?.desired ?? new Map());
+    this.#furthest = new MapDraft(before?.furthest ?? new Map());
+    this.#waiting = new MapDraft(before?.waiting ?? new Map());
+    this.#dueAt = new MapDraft(before?.dueAt ?? new Map());
+  }
+
+  settleSlot(slot: SlotName, point: ReplayPoint): void {
+    const { newest, rest } = settleList(this.events.map.get(slot) ?? [], point);
+    const all = this.confirmed.map.get(slot) ?? [];
+    const known = newest === undefined ? all : sinceIncarnation(all, newest.incarnation);
+    const kept = newest === undefined ? rest : [newest, ...rest];
+    const [oldest] = rest;
+    const last = rest.at(-1);
+    this.events.set(slot, kept.length > 0 ? kept : undefined);
+    this.confirmed.set(slot, kept.length > 0 ? known : undefined);
+    this.#desired.set(slot, newest);
+    this.#furthest.set(slot, newest && furthestOn(known, newest.incarnation, point.history));
+    this.#waiting.set(slot, oldest && last && { oldest, newest: last });
+    this.#dueAt.set(slot, dueOf(rest, point)[0]);
+  }
+
+  state(point: ReplayPoint): SettledState {
+    return {
+      point,
+      desired: this.#desired.map,
+      furthest: this.#furthest.map,
+      waiting: this.#waiting.map,
+      dueAt: this.#dueAt.map,
+    };
+  }
+}
+
+/** The lowest position at which replay makes one of the events applicable; none where all are of timelines that are not known here. */
+function dueOf(waiting: readonly EventOrigin[], { history }: ReplayPoint): readonly [] | readonly [Lsn] {
+  let due: Lsn | undefined;
+  for (const event of waiting) {
+    if ((due === undefined || event.lsn < due) && branchOf(history, event) === 'on_history') {
+      due = event.lsn;
+    }
+  }
+  return due === undefined ? [] : [due];
 }
 
 /** True when the event lies on this server's own history and replay has reached it. */

@@ -265,6 +265,12 @@ function outcome({ desired, manifest: newest, waiting }: SettledBacklog) {
   return { desired, newest, waiting };
 }
 
+/** The same with what is kept for later. */
+function everything({ desired, furthest, manifest: newest, waiting, nextDueLsn, backlog }: SettledBacklog) {
+  const { events, confirmed, manifests, last } = backlog;
+  return { desired, furthest, newest, waiting, nextDueLsn, events, confirmed, manifests, last };
+}
+
 describe('backlog, whatever the records', { timeout: 30_000 }, () => {
   test('any split into batches, with replay looked at in between or not, settles the same', () => {
     const anyCuts = fc.array(fc.tuple(fc.integer({ min: 1, max: 8 }), fc.boolean()), { maxLength: 40 });
@@ -288,6 +294,52 @@ describe('backlog, whatever the records', { timeout: 30_000 }, () => {
         },
       ),
     );
+  });
+
+  test('what was found before and is looked at no more is what a look at everything finds, wherever replay goes', () => {
+    const anyRounds = fc.array(
+      fc.record({
+        size: fc.integer({ min: 0, max: 6 }),
+        reached: fc.integer({ min: 1, max: 200 }),
+        history: anyHistory,
+        forward: fc.boolean(),
+      }),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(anyRecords, anyRounds, (records, rounds) => {
+        let backlog = emptyBacklog;
+        let from = 0;
+        let furthest = 1;
+        let line = firstTimeline;
+        for (const { size, reached, history, forward } of rounds) {
+          backlog = fed(records.slice(from, from + size), backlog);
+          from += size;
+          furthest = forward ? Math.max(furthest, reached) : reached;
+          line = forward ? line : history;
+          const point = replayed(furthest, line);
+          const settled = settle(backlog, point);
+          const afresh = settle({ ...backlog, settled: undefined, news: new Set() }, point);
+          assert.deepEqual(everything(settled), everything(afresh));
+          backlog = settled.backlog;
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a slot without news keeps its entries, and the maps stay the same when no slot has any', () => {
+    const records = [slotEvent('a', { seq: 1, lsn: 5 }), slotEvent('b', { seq: 2, lsn: 9 })];
+    const first = settle(fed(records), replayed(6));
+    const then = settle(fed([manifest(['a'], { seq: 3, lsn: 3 })], first.backlog), replayed(7));
+    assert.equal(then.desired, first.desired);
+    assert.equal(then.waiting, first.waiting);
+    assert.equal(then.backlog.events, first.backlog.events);
+    assert.equal(then.nextDueLsn, at(9));
+    const last = settle(fed([slotEvent('b', { seq: 4, lsn: 10 })], then.backlog), replayed(20));
+    assert.equal(last.desired.get(a), records[0]);
+    assert.equal(last.backlog.events.get(a), first.backlog.events.get(a));
+    assert.equal(last.nextDueLsn, undefined);
   });
 
   test('replay in any steps ends the same as in one', () => {
