@@ -43,6 +43,7 @@ export class StandbyPlanner {
   readonly #directory: NodeDirectory;
   #unproven: ReadonlyMap<SlotName, UnprovenSlot> = new Map();
   #rhythms: ReadonlyMap<SlotName, ConfirmationRhythm> = new Map();
+  #resting: Plan['resting'];
 
   constructor(options: {
     node: string;
@@ -78,7 +79,7 @@ export class StandbyPlanner {
     const now = this.#clock.now();
     this.#rhythms = noteRhythms(this.#rhythms, newest);
     this.#unproven = noteUnproven(this.#unproven, { local: view.slots, ownership, prepared, now });
-    return plan({
+    const input = {
       desired: settled.desired,
       furthest: settled.furthest,
       manifest,
@@ -103,7 +104,10 @@ export class StandbyPlanner {
       heartbeatAgeMs: this.#feed.heartbeatAgeMs(),
       policy: this.#policy,
       now,
-    });
+    };
+    const planned = plan(input, this.#resting);
+    this.#resting = planned.resting;
+    return planned;
   }
 
   /** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */

@@ -3,6 +3,7 @@ import { confirmedWithin } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type FilterDoubt, findFilterDoubt } from './filter-doubt.ts';
+import { MapDraft } from './map-draft.ts';
 import { keptAlive } from './plan-alive.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
@@ -11,6 +12,7 @@ import { planNative } from './plan-native.ts';
 import { planPresent } from './plan-present.ts';
 import { isMissing, listedSlots } from './published-line.ts';
 import { findIdleLeaders } from './restart-leader.ts';
+import { asResting, isStillAtRest, mayStillRest, type RestingSlots } from './resting-slots.ts';
 import { withinCapacity } from './slot-capacity.ts';
 import { withHold } from './slot-hold.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
@@ -23,21 +25,25 @@ export interface Plan {
   readonly idleLeaders: readonly SlotName[];
   /** Why the filter is not believed before it is confirmed. */
   readonly filterDoubt?: string | undefined;
+  /** For the next plan. */
+  readonly resting?: RestingSlots | undefined;
 }
 
 /**
  * The next step of every slot. Each verdict has at most one action; the caller carries it out, looks again and plans
- * again, so a crash between any two steps ends in the same place.
+ * again, so a crash between any two steps ends in the same place. `before`: what the last plan left; with it, or without, the plan is the same.
  */
-export function plan(given: PlanInput): Plan {
+export function plan(given: PlanInput, before?: RestingSlots): Plan {
   const doubt = findFilterDoubt(given);
   const input = doubt === undefined ? given : retaining(given, doubt);
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
   const listed = listedSlots(input.manifest);
   const unreadable = new Map((input.unreadable ?? []).map(({ slot, reason }) => [slot, reason]));
+  const sorted = inOrder(names, before);
+  const resting = new MapDraft(mayStillRest(before, input));
   const verdicts: SlotVerdict[] = [];
-  for (const name of [...names].toSorted()) {
+  for (const name of sorted) {
     const event = input.desired.get(name);
     const here = local.get(name);
     // A physical slot here is somebody's hold on WAL, whatever its name: never ours to touch.
@@ -45,11 +51,19 @@ export function plan(given: PlanInput): Plan {
     const subject = { name, event, local: here, owned, listed: listed.has(name) };
     if (!isOwnWorkingSlot(name) && (event?.state?.type !== 'physical' || owned !== undefined)) {
       const why = unreadable.get(name);
+      const atRest = resting.map.get(name);
+      if (atRest !== undefined && why === undefined && isStillAtRest(atRest, input, subject)) {
+        verdicts.push(atRest.verdict);
+        continue;
+      }
       // It is here, whatever it is: neither absent nor anything to be judged, so that it stays as it is.
       const planned = why === undefined ? planSlot(input, subject) : verdict(subject, 'blocked', why);
-      verdicts.push(withHold(input.held.get(name), subject, keptAlive(input, subject, planned)));
+      const judged = withHold(input.held.get(name), subject, keptAlive(input, subject, planned));
+      verdicts.push(judged);
+      resting.set(name, why === undefined ? asResting(input, subject, judged) : undefined);
     }
   }
+  const left = { input, names: sorted, slots: resting.map };
   const capacity = { max: input.maxReplicationSlots, used: input.local.length + unreadable.size };
   const possible = withinCapacity(capacity, verdicts);
   const idle = {
@@ -57,8 +71,15 @@ export function plan(given: PlanInput): Plan {
     idleLeaders: findIdleLeaders(input, local),
   };
   return doubt === undefined
-    ? { verdicts: possible, ...idle }
+    ? { verdicts: possible, ...idle, resting: left }
     : { verdicts: possible.map((entry) => doubted(entry, doubt)), ...idle, filterDoubt: doubt.reason };
+}
+
+function inOrder(names: ReadonlySet<SlotName>, before: RestingSlots | undefined): readonly SlotName[] {
+  const known = before?.names;
+  return known?.length === names.size && known.every((name) => names.has(name))
+    ? known
+    : [...names].toSorted();
 }
 
 /** Until the filter is confirmed, copies that it does not select are followed as before. */

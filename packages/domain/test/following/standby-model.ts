@@ -14,7 +14,6 @@ import {
   type Ownership,
   type Plan,
   type Probe,
-  plan,
   type SettledBacklog,
   type SlotAction,
   type SlotDatabase,
@@ -28,6 +27,7 @@ import { logicalSlot } from '../vocabulary-examples.ts';
 import { pin, policy } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
 import { RemakingModel } from './remaking-model.ts';
+import { RememberingPlanner } from './remembering-planner.ts';
 import {
   assertReadyIsSafe,
   type Creation,
@@ -76,6 +76,7 @@ export class StandbyModel {
   /** Positions at which two_phase slots stood in vain; another try makes sense once the consumer has moved that far. */
   #failedAt = new Map<SlotName, Lsn>();
   #desired: SettledBacklog['desired'] = new Map();
+  readonly #planner = new RememberingPlanner();
 
   constructor(primary: PrimaryModel) {
     this.#primary = primary;
@@ -205,7 +206,7 @@ export class StandbyModel {
     const prepared = { flushLsn: this.#primary.flushLsn, transactions: [] };
     const seen = { local, ownership: this.ownership, prepared, now: this.#now };
     this.#unproven = noteUnproven(this.#unproven, seen);
-    return plan({
+    return this.#planner.plan({
       desired,
       furthest,
       manifest,
@@ -229,7 +230,7 @@ export class StandbyModel {
       policy: {
         ...policy,
         advanceStepBytes: ADVANCE_STEP_BYTES,
-        wanted: (slot) => !this.settings.unwanted.has(slot.name),
+        wanted: this.#planner.allBut(this.settings.unwanted),
         filter: { text: 'as meant', confirmed: true },
       },
       now: this.#now,
