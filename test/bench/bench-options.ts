@@ -1,8 +1,5 @@
 import { parseArgs } from 'node:util';
-
-/** What can be measured, in the order in which it is. */
-export const PARTS = ['lag', 'silence', 'many', 'memory', 'promotion'] as const;
-export type Part = (typeof PARTS)[number];
+import { PARTS, type Part } from './parts/parts.ts';
 
 export interface BenchOptions {
   readonly parts: readonly Part[];
@@ -10,10 +7,18 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly quietSeconds: number;
   readonly quietRounds: number;
-  /** Number of slots in the part `memory`. */
-  readonly slots: number;
+  /** `undefined`: what each part has by default. The matrix takes all of them, the other parts the first. */
+  readonly slots: readonly number[] | undefined;
+  /** MB/s of WAL; as `slots`. */
+  readonly loads: readonly number[] | undefined;
+  readonly awaySeconds: number;
+  readonly restartMinutes: number;
+  readonly growthSlots: readonly number[];
+  readonly records: number;
+  readonly readyRounds: number;
   readonly promotionRounds: number;
   readonly output: 'table' | 'json';
+  readonly writeDocs: boolean;
   /** Folder for CPU profiles of the services, one per window. */
   readonly profileFolder: string | undefined;
 }
@@ -24,12 +29,19 @@ Measures slotcast with its default configuration beside PostgreSQL's own slot sy
 test: the exit code is 0 although a target is missed, 1 when something failed to run, and 2 on wrong usage.
 
   --only PARTS        some of ${PARTS.join(',')}; everything by default
-  --seconds N         length of each window, 30 by default
+  --slots LIST        numbers of slots; the matrix takes all of them (1,50,500 by default, and 100 at 15 MB/s), the other parts the first
+  --load LIST         write load in MB/s of WAL; the matrix takes all of them (0,5,15,30 by default), the other parts the first
+  --seconds N         length of each window, 20 by default
   --quiet-seconds N   length of a silence, 60 by default
-  --quiet-rounds N    number of silences, 3 by default
-  --slots N           number of slots in the part memory, 1000 by default
-  --promotions N      number of promotions of each kind, 3 by default
+  --quiet-rounds N    number of silences, 2 by default
+  --away N            seconds that the standby or its services are away, 60 by default
+  --minutes N         length of the part restart, 2 by default, and another one afterwards; 10 for the figure that has a target
+  --growth LIST       numbers of slots of the part growth, 1,10,100,500,1000,2000 by default
+  --records N         records of the part replay, 1000000 by default
+  --rounds N          rounds of the part ready, 3 by default
+  --promotions N      number of promotions of each kind, 1 by default
   --output json       one JSON object instead of the table
+  --write-docs        keep the results in docs/performance/results.json and write docs/performance.md from all that is there
   --profile FOLDER    a CPU profile of each service per window, which costs some speed and memory itself
   --help
 `;
@@ -47,18 +59,26 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
   }
   return {
     parts: parseParts(values.only),
-    seconds: wholeNumber('--seconds', values.seconds ?? '30'),
+    seconds: wholeNumber('--seconds', values.seconds ?? '20'),
     quietSeconds: wholeNumber('--quiet-seconds', values['quiet-seconds'] ?? '60'),
-    quietRounds: wholeNumber('--quiet-rounds', values['quiet-rounds'] ?? '3'),
-    slots: wholeNumber('--slots', values.slots ?? '1000'),
-    promotionRounds: wholeNumber('--promotions', values.promotions ?? '3'),
+    quietRounds: wholeNumber('--quiet-rounds', values['quiet-rounds'] ?? '2'),
+    slots: values.slots === undefined ? undefined : list('--slots', values.slots, { least: 1 }),
+    loads: values.load === undefined ? undefined : list('--load', values.load, { least: 0 }),
+    awaySeconds: wholeNumber('--away', values.away ?? '60'),
+    restartMinutes: wholeNumber('--minutes', values.minutes ?? '2'),
+    growthSlots: list('--growth', values.growth ?? '1,10,100,500,1000,2000', { least: 1 }),
+    records: wholeNumber('--records', values.records ?? '1000000'),
+    readyRounds: wholeNumber('--rounds', values.rounds ?? '3'),
+    promotionRounds: wholeNumber('--promotions', values.promotions ?? '1'),
     output: parseOutput(values.output ?? 'table'),
+    writeDocs: values['write-docs'] ?? false,
     profileFolder: values.profile,
   };
 }
 
 function parseValues(args: readonly string[]) {
   const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -68,10 +88,17 @@ function parseValues(args: readonly string[]) {
         'quiet-seconds': text,
         'quiet-rounds': text,
         slots: text,
+        load: text,
+        away: text,
+        minutes: text,
+        growth: text,
+        records: text,
+        rounds: text,
         promotions: text,
         output: text,
+        'write-docs': flag,
         profile: text,
-        help: { type: 'boolean' },
+        help: flag,
       },
     });
     return values;
@@ -100,8 +127,19 @@ function parseOutput(text: string): 'table' | 'json' {
 }
 
 function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) {
-    throw new UsageError(`${name} takes a whole number from 1 to 9999, not "${text}"`);
+  if (!/^[1-9][0-9]{0,7}$/.test(text)) {
+    throw new UsageError(`${name} takes a whole number from 1 on, not "${text}"`);
   }
   return Number(text);
+}
+
+/** In ascending order, each once. */
+function list(name: string, text: string, { least }: { readonly least: number }): readonly number[] {
+  const numbers = text.split(',').map((word) => (/^[0-9]{1,4}$/.test(word) ? Number(word) : Number.NaN));
+  if (!numbers.every((number) => number >= least)) {
+    throw new UsageError(
+      `${name} takes whole numbers from ${least} to 9999 with commas between, not "${text}"`,
+    );
+  }
+  return [...new Set(numbers)].toSorted((a, b) => a - b);
 }

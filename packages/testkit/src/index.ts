@@ -9,10 +9,16 @@ export {
   uniqueName,
   uniqueTopicPrefix,
 } from './kafka.ts';
+export { KAFKA_VERSION } from './kafka-libraries.ts';
 export type { KafkaPorts } from './kafka-settings.ts';
 export { runKafkaTool } from './kafka-tool.ts';
 export { findPgRewind, type PgRewind } from './pg-rewind.ts';
-export { POSTGRES_MAJORS, type PostgresMajor, usableBinaries } from './postgres-binaries.ts';
+export {
+  POSTGRES_MAJORS,
+  type PostgresMajor,
+  postgresVersion,
+  usableBinaries,
+} from './postgres-binaries.ts';
 export { type PostgresServer, startPrimary } from './postgres-server.ts';
 export type { PostgresSettings } from './postgres-settings.ts';
 export type { StopMode } from './postmaster.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const KAFKA_VERSION = '4.1.2';
+export const KAFKA_VERSION = '4.1.2';
 
 /**
  * The class path of Apache Kafka, whose jars the set-up has put into `.cache` of the checkout. Throws with the command

@@ -5,7 +5,10 @@ import { kafkaClassPath } from './kafka-libraries.ts';
 const run = promisify(execFile);
 
 /** The class that each of Kafka's scripts starts. */
-const toolClasses = { 'kafka-configs.sh': 'kafka.admin.ConfigCommand' } as const;
+const toolClasses = {
+  'kafka-configs.sh': 'kafka.admin.ConfigCommand',
+  'kafka-consumer-perf-test.sh': 'org.apache.kafka.tools.ConsumerPerformance',
+} as const;
 
 /** Runs one of Kafka's own command-line tools, given as a user would type it, and returns what it printed. Throws when it fails. */
 export async function runKafkaTool(command: string): Promise<string> {

@@ -114,3 +114,9 @@ export function postgresBinaries(major: PostgresMajor): Promise<PostgresBinaries
   }
   return binaries;
 }
+
+/** The version of a major version's programs, such as 18.4. */
+export async function postgresVersion(major: PostgresMajor): Promise<string> {
+  const { stdout } = await run((await postgresBinaries(major)).postgres, ['--version']);
+  return /[0-9][^ ]*/.exec(stdout.replace(/^.*\) /, ''))?.[0]?.trim() ?? stdout.trim();
+}

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Lsn, parseLsn } from '@slotcast/domain';
-import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
-import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import type { PostgresConnection } from '@slotcast/postgres';
+import type { PostgresServer } from '@slotcast/testkit';
+import { openSession } from '../cluster/bench-session.ts';
+import type { Move } from '../cluster/subscribers.ts';
 import { type Distribution, summarize } from './distribution.ts';
-import type { Move } from './slot-mover.ts';
 
 const POLL_INTERVAL_MS = 2;
 /** The pause after a look is at least this many times as long as the look, so that watching many slots does not itself load the standby. */
@@ -12,7 +13,6 @@ const PAUSE_PER_LOOK = 5;
 /** Looks again and again at the slots of one standby on a connection of its own, and notes when each move has arrived. */
 export class PositionWatch {
   readonly #connection: PostgresConnection;
-  readonly #slots: readonly string[];
   readonly #stop = new AbortController();
   readonly #lags: number[] = [];
   readonly #intervals: number[] = [];
@@ -20,15 +20,14 @@ export class PositionWatch {
   #watching: Promise<void> = Promise.resolve();
   #failure: Error | undefined;
 
-  private constructor(connection: PostgresConnection, slots: readonly string[]) {
+  private constructor(connection: PostgresConnection) {
     this.#connection = connection;
-    this.#slots = slots;
   }
 
   /** Connects and looks once, so that the first measured look is no slower than the others. */
-  static async open(standby: PostgresServer, slots: readonly string[]): Promise<PositionWatch> {
-    const connection = await connectPostgres({ url: standby.url(), applicationName: 'bench-watch' });
-    const watch = new PositionWatch(connection, slots);
+  static async open(standby: PostgresServer): Promise<PositionWatch> {
+    const connection = await openSession(standby);
+    const watch = new PositionWatch(connection);
     await watch.#look();
     watch.#watching = watch.#run().catch((error: unknown) => {
       watch.#failure = error instanceof Error ? error : new Error(String(error));
@@ -41,31 +40,29 @@ export class PositionWatch {
     this.#outstanding.push(move);
   }
 
-  /** Waits until every expected move has arrived. Throws with the first one that did not. */
-  async allArrived(timeoutMs: number): Promise<void> {
-    await waitUntil(
-      () => {
-        if (this.#failure !== undefined) {
-          throw this.#failure;
-        }
-        return this.#outstanding.length === 0;
-      },
-      {
-        timeoutMs,
-        describe: () =>
-          `${this.#outstanding.length} moves to arrive, among them ${this.#outstanding[0]?.slot}`,
-      },
-    );
+  /** Waits until every expected move has arrived. Those that have not when the time is over count with their age; returns their number. */
+  async allArrived(timeoutMs: number): Promise<number> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.#outstanding.length > 0 && performance.now() < deadline) {
+      if (this.#failure !== undefined) {
+        throw this.#failure;
+      }
+      await sleep(10);
+    }
+    const late = this.#outstanding;
+    this.#outstanding = [];
+    this.#lags.push(...late.map(({ movedAt }) => performance.now() - movedAt));
+    return late.length;
   }
 
-  /** Milliseconds from the primary's answer to the answer of the first look that found the position there. */
+  /** Milliseconds from the subscriber's confirmation to the answer of the first look that found the position there. */
   get lags(): Distribution {
     return summarize(this.#lags);
   }
 
   /** Milliseconds between the answers of two looks while a move was expected: the resolution of the lags. */
   get resolution(): Distribution {
-    return summarize(this.#intervals);
+    return summarize(this.#intervals.length === 0 ? [POLL_INTERVAL_MS] : this.#intervals);
   }
 
   async close(): Promise<void> {
@@ -98,9 +95,9 @@ export class PositionWatch {
   async #look(): Promise<ReadonlyMap<string, Lsn>> {
     const rows = await this.#connection.run<{ slot_name: string; position: string }>({
       name: 'look',
-      text: `select slot_name, confirmed_flush_lsn::text as position from pg_replication_slots
-              where slot_name = any($1) and confirmed_flush_lsn is not null`,
-      values: [[...this.#slots]],
+      text: `select slot_name::text, confirmed_flush_lsn::text as position from pg_get_replication_slots()
+              where slot_name = any($1::name[]) and confirmed_flush_lsn is not null`,
+      values: [[...new Set(this.#outstanding.map(({ slot }) => slot))]],
     });
     return new Map(rows.map((row) => [row.slot_name, parseLsn(row.position)]));
   }

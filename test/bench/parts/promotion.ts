@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Lsn, minLsn, parseLsn } from '@slotcast/domain';
-import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
-import { type Distribution, summarize } from './distribution.ts';
+import type { PostgresConnection } from '@slotcast/postgres';
+import { openSession } from '../cluster/bench-session.ts';
+import { type Distribution, summarize } from '../measure/distribution.ts';
 import { PromotionStage, positions } from './promotion-stage.ts';
 
 const DATABASES = 2;
-const WAL_BYTES = 32_000_000;
+/** What the slots have before them when the primary dies. Without moves none of them has anything to decode, however much it is. */
+const CASES = [
+  { walMb: 32, moved: false },
+  { walMb: 32, moved: true },
+  { walMb: 256, moved: true },
+] as const;
 const HAND_OFF_TIMEOUT_MS = 120_000;
 const LOOK_INTERVAL_MS = 10;
 
@@ -28,12 +34,14 @@ export interface PromotionResult {
   /** True when every slot moved over all of the WAL right before the primary died; else none did. */
   readonly moved: boolean;
   readonly rounds: readonly PromotionRound[];
+  readonly recordedMs: Distribution;
   readonly handedOverMs: Distribution;
 }
 
 interface PromotionOptions {
   readonly slots: number;
   readonly rounds: number;
+  readonly mbPerSecond: number;
   readonly say: (text: string) => void;
 }
 
@@ -42,29 +50,41 @@ interface PromotionOptions {
  * its own.
  */
 export async function measurePromotion(options: PromotionOptions): Promise<readonly PromotionResult[]> {
-  return [await measureRounds(options, false), await measureRounds(options, true)];
+  const results: PromotionResult[] = [];
+  for (const one of CASES) {
+    results.push(await measureRounds({ ...options, ...one }));
+  }
+  return results;
 }
 
-async function measureRounds(options: PromotionOptions, moved: boolean): Promise<PromotionResult> {
-  const { slots } = options;
+type Case = PromotionOptions & { readonly walMb: number; readonly moved: boolean };
+
+async function measureRounds(options: Case): Promise<PromotionResult> {
+  const { slots, walMb, moved } = options;
   const rounds: PromotionRound[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
-    options.say(`promotion ${round} of ${options.rounds}, slots ${moved ? 'that have moved' : 'at rest'}`);
-    rounds.push(await measureRound({ slots, moved }));
+    const before = `${moved ? 'all moved over' : 'at rest before'} ${walMb} MB`;
+    options.say(`promotion ${round} of ${options.rounds}, slots ${before}`);
+    rounds.push(await measureRound(options));
   }
-  const handedOverMs = summarize(rounds.map((round) => round.handedOverMs));
-  return { slots, walMb: WAL_BYTES / 1e6, moved, rounds, handedOverMs };
+  return {
+    slots,
+    walMb,
+    moved,
+    rounds,
+    recordedMs: summarize(rounds.map((round) => round.recordedMs)),
+    handedOverMs: summarize(rounds.map((round) => round.handedOverMs)),
+  };
 }
 
-async function measureRound(options: { slots: number; moved: boolean }): Promise<PromotionRound> {
+async function measureRound(options: Case): Promise<PromotionRound> {
   await using stage = await PromotionStage.build(Math.ceil(options.slots / DATABASES));
-  await stage.writeWal(WAL_BYTES);
+  await stage.writeWal(options.walMb * 1e6, options.mbPerSecond);
   if (options.moved) {
     await stage.moveAll();
   }
   const published = await stage.killPrimary();
-  const url = stage.standby.url();
-  const session = await connectPostgres({ url, applicationName: 'bench-promotion' });
+  const session = await openSession(stage.standby);
   try {
     return await promote(stage, session, published);
   } finally {

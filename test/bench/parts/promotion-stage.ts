@@ -1,10 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { formatLsn, type Lsn } from '@slotcast/domain';
 import { replayTopic } from '@slotcast/event-log';
-import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
+import type { PostgresConnection } from '@slotcast/postgres';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
-import { Scene } from '../support/scene.ts';
+import { Scene } from '../../support/scene.ts';
+import { createBenchRoles, openSession } from '../cluster/bench-session.ts';
+import { Subscribers } from '../cluster/subscribers.ts';
+import { WriteLoad } from '../cluster/write-load.ts';
 
 const DATABASES = ['postgres', 'second'] as const;
+type Database = (typeof DATABASES)[number];
+
 const NODE = 's1';
 const SLOT_CAPACITY_RESERVE = 100;
 const TIMEOUT_MS = 180_000;
@@ -16,12 +22,18 @@ const SETTLE_PASSES = 2;
 export class PromotionStage {
   readonly scene: Scene;
   readonly slots: readonly string[];
-  readonly #sessions: readonly PostgresConnection[];
+  readonly #session: PostgresConnection;
+  readonly #subscribers: ReadonlyMap<Database, Subscribers>;
 
-  private constructor(scene: Scene, slots: readonly string[], sessions: readonly PostgresConnection[]) {
+  private constructor(
+    scene: Scene,
+    slots: readonly string[],
+    on: { readonly session: PostgresConnection; readonly subscribers: ReadonlyMap<Database, Subscribers> },
+  ) {
     this.scene = scene;
     this.slots = slots;
-    this.#sessions = sessions;
+    this.#session = on.session;
+    this.#subscribers = on.subscribers;
   }
 
   /** Resolves when all slots are ready on the standby and stand where they stand on the primary. */
@@ -35,12 +47,17 @@ export class PromotionStage {
     const scene = await Scene.start({ major: 18, standbys: [], settings });
     try {
       const standby = await scene.addStandby(NODE, settings);
+      await createBenchRoles(scene.primary);
       await scene.primary.query(`create database ${DATABASES[1]}`);
       await scene.bothServices(scene.primary);
       await scene.bothServices(standby);
-      const sessions = await Promise.all(DATABASES.map((database) => connect(scene.primary, database)));
+      const session = await openSession(scene.primary);
+      const subscribers = new Map<Database, Subscribers>();
+      for (const database of DATABASES) {
+        subscribers.set(database, await Subscribers.open(scene.primary, database));
+      }
       const slots = await createSlots(scene, slotsPerDatabase);
-      const stage = new PromotionStage(scene, slots, sessions);
+      const stage = new PromotionStage(scene, slots, { session, subscribers });
       await stage.#untilReady();
       return stage;
     } catch (error) {
@@ -59,38 +76,49 @@ export class PromotionStage {
     return promotion?.complete === true ? promotion : undefined;
   }
 
-  /** Writes this much WAL after a running-xacts record that all slots have passed, and no other such record in it. */
-  async writeWal(bytes: number): Promise<void> {
+  /**
+   * Writes this much WAL after a running-xacts record that all slots have passed, and no other such record in it but those that the
+   * publisher asks for: with a write load in ordinary transactions, without one as fast as it goes.
+   */
+  async writeWal(bytes: number, mbPerSecond: number): Promise<void> {
     await this.#stopBackgroundWriter();
     await this.#logSnapshot();
     for (let pass = 0; pass < SETTLE_PASSES; pass += 1) {
-      await this.moveAll();
+      await this.#decodeAll();
       await this.#untilEqual();
     }
+    if (mbPerSecond > 0) {
+      await this.#writeAtPace(bytes, mbPerSecond);
+    } else {
+      await this.#writeAtOnce(bytes);
+    }
+    await this.scene.primary.waitForReplay(this.standby);
+  }
+
+  async #writeAtPace(bytes: number, mbPerSecond: number): Promise<void> {
+    const load = await WriteLoad.start(this.scene.primary, mbPerSecond);
+    await sleep(bytes / 1000 / mbPerSecond);
+    await load.stop();
+  }
+
+  async #writeAtOnce(bytes: number): Promise<void> {
     const pieces = Math.ceil(bytes / WAL_PIECE_BYTES);
     await this.#onPrimary(
       `select count(pg_logical_emit_message(false, 'bench', repeat(' ', ${WAL_PIECE_BYTES}), true))
          from generate_series(1, ${pieces})`,
     );
-    await this.scene.primary.waitForReplay(this.standby);
   }
 
-  /** Has the consumer of every slot confirm all WAL that there is; two databases at a time. */
+  /** Has the subscriber of every slot confirm all WAL that there is. */
   async moveAll(): Promise<void> {
-    await this.#onPrimary("select pg_logical_emit_message(false, 'bench', 'something happened', true)");
-    await Promise.all(
-      this.#sessions.map((session) =>
-        session.run({
-          text: `select count(pg_replication_slot_advance(slot_name, pg_current_wal_flush_lsn()))
-                   from pg_replication_slots where database = current_database()`,
-        }),
-      ),
-    );
+    for (const [database, subscribers] of this.#subscribers) {
+      await subscribers.move(this.slots.filter((slot) => slot.startsWith(`bench_${database}_`)));
+    }
   }
 
   /** Waits until the topic has every slot where it stands on the primary, and kills that. Returns where each slot was published. */
   async killPrimary(): Promise<ReadonlyMap<string, Lsn>> {
-    const there = await positions(this.#sessions[0]);
+    const there = await positions(this.#session);
     let published = new Map<string, Lsn>();
     await waitUntil(
       async () => {
@@ -108,7 +136,7 @@ export class PromotionStage {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled(this.#sessions.map((session) => session.close()));
+    await Promise.allSettled([...this.#subscribers.values(), this.#session].map((each) => each.close()));
     await this.scene[Symbol.asyncDispose]();
   }
 
@@ -117,7 +145,7 @@ export class PromotionStage {
       this.slots.filter((slot) => this.scene.records.slot(NODE, slot)?.state === 'ready').length;
     await waitUntil(
       async () => {
-        await this.moveAll();
+        await this.#decodeAll();
         return ready() === this.slots.length;
       },
       {
@@ -129,11 +157,11 @@ export class PromotionStage {
   }
 
   async #untilEqual(): Promise<void> {
-    const session = await connect(this.standby, 'postgres');
+    const session = await openSession(this.standby);
     try {
       await waitUntil(
         async () => {
-          const there = await positions(this.#sessions[0]);
+          const there = await positions(this.#session);
           const here = await positions(session);
           return [...there].every(([slot, position]) => here.get(slot) === position);
         },
@@ -159,12 +187,17 @@ export class PromotionStage {
     process.kill(row.pid, 'SIGSTOP');
   }
 
+  /** Two databases at a time. */
+  async #decodeAll(): Promise<void> {
+    await Promise.all([...this.#subscribers.values()].map((subscribers) => subscribers.decodeAll()));
+  }
+
   async #logSnapshot(): Promise<void> {
     await this.#onPrimary('select pg_log_standby_snapshot()');
   }
 
   async #onPrimary(text: string): Promise<void> {
-    await this.#sessions[0]?.run({ text });
+    await this.#session.run({ text });
   }
 
   async #publishedPositions(): Promise<Map<string, Lsn>> {
@@ -186,10 +219,6 @@ export class PromotionStage {
     await reader.close();
     return published;
   }
-}
-
-function connect(server: PostgresServer, database: string): Promise<PostgresConnection> {
-  return connectPostgres({ url: server.url(database), applicationName: 'bench-promotion' });
 }
 
 /** One slot by name and its copies in each database. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BenchCluster } from './bench-cluster.ts';
-import { type Distribution, summarize } from './distribution.ts';
-import { openWatches, outcome } from './lag-part.ts';
+import type { BenchCluster } from '../cluster/bench-cluster.ts';
+import { type Distribution, summarize } from '../measure/distribution.ts';
+import { openWatches, outcome, underLoad } from './lag.ts';
 
 export interface SilenceResult {
   readonly quietSeconds: number;
@@ -17,6 +17,7 @@ export async function measureSilence(
   options: {
     readonly quietSeconds: number;
     readonly quietRounds: number;
+    readonly mbPerSecond: number;
     readonly say: (text: string) => void;
   },
 ): Promise<SilenceResult> {
@@ -25,11 +26,13 @@ export async function measureSilence(
   await cluster.untilFollowed([slot], { native: true });
   await cluster.settle();
   const rounds: { slotcastMs: number; nativeMs: number }[] = [];
-  for (let round = 1; round <= options.quietRounds; round += 1) {
-    options.say(`silence ${round} of ${options.quietRounds}`);
-    await sleep(options.quietSeconds * 1000);
-    rounds.push(await measureFirstMove(cluster, slot));
-  }
+  await underLoad(cluster, options.mbPerSecond, async () => {
+    for (let round = 1; round <= options.quietRounds; round += 1) {
+      options.say(`silence ${round} of ${options.quietRounds}`);
+      await sleep(options.quietSeconds * 1000);
+      rounds.push(await measureFirstMove(cluster, slot));
+    }
+  });
   const slotcastMs = summarize(rounds.map((round) => round.slotcastMs));
   const nativeMs = summarize(rounds.map((round) => round.nativeMs));
   const ratioP50 = slotcastMs.p50 / nativeMs.p50;
@@ -40,16 +43,13 @@ async function measureFirstMove(
   cluster: BenchCluster,
   slot: string,
 ): Promise<{ slotcastMs: number; nativeMs: number }> {
-  const watches = await openWatches(cluster, [slot]);
+  const watches = await openWatches(cluster);
   try {
-    await cluster.mover.writeWal();
-    const move = await cluster.mover.move(slot);
-    watches.slotcast.expect(move);
-    watches.native.expect(move);
-    const [slotcast, native] = await Promise.all([
-      outcome(watches.slotcast, 'slotcast'),
-      outcome(watches.native, 'native'),
-    ]);
+    for (const move of await cluster.subscribers.move([slot])) {
+      watches.slotcast.expect(move);
+      watches.native.expect(move);
+    }
+    const [slotcast, native] = await Promise.all([outcome(watches.slotcast), outcome(watches.native)]);
     return { slotcastMs: slotcast.lagMs.max, nativeMs: native.lagMs.max };
   } finally {
     await watches.slotcast.close();

@@ -1,8 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { PostgresServer } from '@slotcast/testkit';
-
-/** Linux reports processor time to user programs in this unit (USER_HZ) on every architecture that the tests run on. */
-const TICK_MS = 10;
+import { parseProcessTimes } from './process-stat.ts';
 
 /** Memory of a process in MB of 10^6 bytes. */
 export interface MemoryUse {
@@ -25,16 +22,9 @@ export async function memoryUse(pid: number): Promise<MemoryUse> {
   return { rssMb: megabytes('VmRSS'), peakRssMb: megabytes('VmHWM') };
 }
 
-/** Processor time of a process so far, in user and in kernel mode, in milliseconds. Throws when there is no such process. */
+/** Processor time of a process so far in milliseconds. Throws when there is no such process. */
 export async function processorMs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The name of the command, in parentheses, may hold blanks. utime and stime are fields 14 and 15, the name is field 2.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  if (!Number.isFinite(ticks)) {
-    throw new Error(`/proc/${pid}/stat is not as expected: ${stat}`);
-  }
-  return ticks * TICK_MS;
+  return parseProcessTimes(await readFile(`/proc/${pid}/stat`, 'utf8')).ownMs;
 }
 
 /** Processor time of the whole machine since its start, in ticks. */
@@ -54,12 +44,4 @@ export async function machineTime(): Promise<MachineTime> {
 /** Share of all cores that was in use between two moments, by whomever. */
 export function busyPercent(from: MachineTime, to: MachineTime): number {
   return (100 * (to.busy - from.busy)) / Math.max(1, to.total - from.total);
-}
-
-/** Process ids of the sessions that the services have on a server. */
-export async function sessionsOfServices(server: PostgresServer): Promise<readonly number[]> {
-  const rows = await server.query<{ pid: number }>(
-    "select pid from pg_stat_activity where application_name like 'slotcast-%'",
-  );
-  return rows.map((row) => row.pid);
 }
