@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { parseBenchOptions, UsageError } from './bench-options.ts';
 import { owedBytes, rowsFor } from './cluster/load-pace.ts';
 import { cellsOf, movesPerSecond } from './parts/cells.ts';
-import { PARTS } from './parts/parts.ts';
+import { PARTS, PARTS_WITH_TARGETS } from './parts/parts.ts';
 import { limitSeconds } from './time-limit.ts';
 
 describe('the command line of the benchmark', { timeout: 10_000 }, () => {
@@ -13,6 +13,13 @@ describe('the command line of the benchmark', { timeout: 10_000 }, () => {
     for (const part of PARTS) {
       assert.ok(options !== undefined && limitSeconds(part, options) > options.seconds);
     }
+  });
+
+  test('what has a target takes fewer parts, and ten minutes for restart_lsn', () => {
+    const options = parseBenchOptions(['--targets']);
+    assert.deepEqual(options?.parts, PARTS_WITH_TARGETS);
+    assert.equal(options?.restartMinutes, 10);
+    assert.deepEqual(parseBenchOptions(['--targets', '--only', 'restart'])?.parts, ['restart']);
   });
 
   test('lists are in order, each number once, and a load of 0 is one', () => {
@@ -39,7 +46,7 @@ describe('the command line of the benchmark', { timeout: 10_000 }, () => {
   }
 
   test('the matrix has the cells of the targets, fewer slots first', () => {
-    const cells = cellsOf({ slots: undefined, loads: undefined });
+    const cells = cellsOf({ slots: undefined, loads: undefined, targetsOnly: false });
     assert.equal(cells.length, 13);
     assert.deepEqual(
       cells.map(({ slots }) => slots),
@@ -51,7 +58,14 @@ describe('the command line of the benchmark', { timeout: 10_000 }, () => {
     ]) {
       assert.ok(cells.some((cell) => cell.slots === wanted.slots && cell.mbPerSecond === wanted.mbPerSecond));
     }
-    assert.deepEqual(cellsOf({ slots: [100], loads: [5] }), [{ slots: 100, mbPerSecond: 5 }]);
+    const few = cellsOf({ slots: undefined, loads: undefined, targetsOnly: true });
+    assert.deepEqual(
+      few.map((cell) => `${cell.slots} × ${cell.mbPerSecond}`),
+      ['1 × 0', '1 × 5', '1 × 15', '50 × 0', '50 × 5', '50 × 15', '100 × 15', '500 × 5'],
+    );
+    assert.deepEqual(cellsOf({ slots: [100], loads: [5], targetsOnly: true }), [
+      { slots: 100, mbPerSecond: 5 },
+    ]);
   });
 
   test('each slot moves ten times a second until they are too many together', () => {

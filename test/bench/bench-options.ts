@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { PARTS, type Part } from './parts/parts.ts';
+import { PARTS, PARTS_WITH_TARGETS, type Part } from './parts/parts.ts';
 
 export interface BenchOptions {
   readonly parts: readonly Part[];
@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly slots: readonly number[] | undefined;
   /** MB/s of WAL; as `slots`. */
   readonly loads: readonly number[] | undefined;
+  /** Only what the table of targets needs. */
+  readonly targetsOnly: boolean;
   readonly awaySeconds: number;
   readonly restartMinutes: number;
   readonly growthSlots: readonly number[];
@@ -29,16 +31,17 @@ Measures slotcast with its default configuration beside PostgreSQL's own slot sy
 test: the exit code is 0 although a target is missed, 1 when something failed to run, and 2 on wrong usage.
 
   --only PARTS        some of ${PARTS.join(',')}; everything by default
+  --targets           only what has a target: fewer parts, and fewer cells of the matrix; --minutes is 10 then
   --slots LIST        numbers of slots; the matrix takes all of them (1,50,500 by default, and 100 at 15 MB/s), the other parts the first
   --load LIST         write load in MB/s of WAL; the matrix takes all of them (0,5,15,30 by default), the other parts the first
-  --seconds N         length of each window, 20 by default
+  --seconds N         length of each window, 15 by default
   --quiet-seconds N   length of a silence, 60 by default
   --quiet-rounds N    number of silences, 2 by default
   --away N            seconds that the standby or its services are away, 60 by default
   --minutes N         length of the part restart, 2 by default, and another one afterwards; 10 for the figure that has a target
-  --growth LIST       numbers of slots of the part growth, 1,10,100,500,1000,2000 by default
+  --growth LIST       numbers of slots of the part growth, 1,10,100,500,2000 by default
   --records N         records of the part replay, 1000000 by default
-  --rounds N          rounds of the part ready, 3 by default
+  --rounds N          rounds of the part ready, 2 by default
   --promotions N      number of promotions of each kind, 1 by default
   --output json       one JSON object instead of the table
   --write-docs        keep the results in docs/performance/results.json and write docs/performance.md from all that is there
@@ -57,18 +60,20 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | undef
   if (values.help === true) {
     return undefined;
   }
+  const targetsOnly = values.targets ?? false;
   return {
-    parts: parseParts(values.only),
-    seconds: wholeNumber('--seconds', values.seconds ?? '20'),
+    parts: parseParts(values.only, targetsOnly),
+    targetsOnly,
+    seconds: wholeNumber('--seconds', values.seconds ?? '15'),
     quietSeconds: wholeNumber('--quiet-seconds', values['quiet-seconds'] ?? '60'),
     quietRounds: wholeNumber('--quiet-rounds', values['quiet-rounds'] ?? '2'),
     slots: values.slots === undefined ? undefined : list('--slots', values.slots, { least: 1 }),
     loads: values.load === undefined ? undefined : list('--load', values.load, { least: 0 }),
     awaySeconds: wholeNumber('--away', values.away ?? '60'),
-    restartMinutes: wholeNumber('--minutes', values.minutes ?? '2'),
-    growthSlots: list('--growth', values.growth ?? '1,10,100,500,1000,2000', { least: 1 }),
+    restartMinutes: wholeNumber('--minutes', values.minutes ?? (targetsOnly ? '10' : '2')),
+    growthSlots: list('--growth', values.growth ?? '1,10,100,500,2000', { least: 1 }),
     records: wholeNumber('--records', values.records ?? '1000000'),
-    readyRounds: wholeNumber('--rounds', values.rounds ?? '3'),
+    readyRounds: wholeNumber('--rounds', values.rounds ?? '2'),
     promotionRounds: wholeNumber('--promotions', values.promotions ?? '1'),
     output: parseOutput(values.output ?? 'table'),
     writeDocs: values['write-docs'] ?? false,
@@ -84,6 +89,7 @@ function parseValues(args: readonly string[]) {
       args: [...args],
       options: {
         only: text,
+        targets: flag,
         seconds: text,
         'quiet-seconds': text,
         'quiet-rounds': text,
@@ -107,9 +113,9 @@ function parseValues(args: readonly string[]) {
   }
 }
 
-function parseParts(text: string | undefined): readonly Part[] {
+function parseParts(text: string | undefined, targetsOnly: boolean): readonly Part[] {
   if (text === undefined) {
-    return PARTS;
+    return targetsOnly ? PARTS_WITH_TARGETS : PARTS;
   }
   const wanted = text.split(',');
   const unknown = wanted.find((word) => !PARTS.some((part) => part === word));

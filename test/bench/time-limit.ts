@@ -11,7 +11,7 @@ const READY_ALLOWANCE_SECONDS = 600;
 const AWAY_ALLOWANCE_SECONDS = 240;
 const PROMOTION_ALLOWANCE_SECONDS = 300;
 const PROMOTION_KINDS = 3;
-const RECORDS_PER_SECOND = 4000;
+const RECORDS_PER_SECOND = 1000;
 
 /** The most that a part may take in seconds before the whole run is given up. */
 export function limitSeconds(part: Part, options: BenchOptions): number {

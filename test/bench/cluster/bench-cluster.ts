@@ -132,7 +132,8 @@ export class BenchCluster {
       "select count(pg_drop_replication_slot(slot_name)) from pg_replication_slots where slot_type = 'logical'",
     );
     await this.standby.waitFor<{ left: number }>(
-      "select count(*)::int as left from pg_replication_slots where slot_type = 'logical' and not temporary",
+      `select count(*)::int as left from pg_replication_slots
+        where slot_type = 'logical' and not temporary and slot_name not like 'slotcast%'`,
       ([row]) => row?.left === 0,
       FOLLOW_TIMEOUT_MS,
     );

@@ -2,7 +2,7 @@ import { connectPostgres, type PostgresConnection, silenceLog } from '@slotcast/
 import type { PostgresServer } from '@slotcast/testkit';
 
 /** Superusers of the benchmark, by which the processor time of its own sessions is told from everybody else's. */
-export const BENCH_ROLES = ['bench', 'bench_load', 'bench_decoding'] as const;
+const BENCH_ROLES = ['bench', 'bench_load', 'bench_decoding'] as const;
 export type BenchRole = (typeof BENCH_ROLES)[number];
 
 export async function createBenchRoles(primary: PostgresServer): Promise<void> {

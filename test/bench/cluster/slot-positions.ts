@@ -4,7 +4,8 @@ import type { PostgresServer } from '@slotcast/testkit';
 export async function positionsOf(server: PostgresServer): Promise<ReadonlyMap<string, string>> {
   const rows = await server.query<{ slot_name: string; position: string }>(
     `select slot_name, confirmed_flush_lsn::text as position from pg_replication_slots
-      where slot_type = 'logical' and not temporary`,
+      where slot_type = 'logical' and not temporary and confirmed_flush_lsn is not null
+        and slot_name not like 'slotcast%'`,
   );
   return new Map(rows.map((row) => [row.slot_name, row.position]));
 }

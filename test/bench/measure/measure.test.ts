@@ -48,21 +48,20 @@ describe('what the benchmark measures with', { timeout: 10_000 }, () => {
   });
 
   test('of restart_lsn the slot that is furthest behind counts, and one that is missing does not', () => {
-    const at = (text: string) => parseLsn(text);
     const there = new Map([
-      ['a', at('0/4000000')],
-      ['b', at('0/3000000')],
-      ['gone', at('0/1')],
+      ['a', parseLsn('0/4000000')],
+      ['b', parseLsn('0/3000000')],
+      ['gone', parseLsn('0/1')],
     ]);
     const here = new Map([
-      ['a', at('0/3000000')],
-      ['b', at('0/2F00000')],
+      ['a', parseLsn('0/3000000')],
+      ['b', parseLsn('0/2F00000')],
     ]);
-    assert.deepEqual(restartGap({ there, here, end: at('0/5000000') }), {
+    assert.deepEqual(restartGap({ there, here, end: parseLsn('0/5000000') }), {
       behindPrimaryMb: 0x1000000 / 1e6,
       behindEndMb: 0x2100000 / 1e6,
     });
-    assert.deepEqual(restartGap({ there, here: new Map(), end: at('0/5000000') }), {
+    assert.deepEqual(restartGap({ there, here: new Map(), end: parseLsn('0/5000000') }), {
       behindPrimaryMb: 0,
       behindEndMb: 0,
     });

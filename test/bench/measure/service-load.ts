@@ -24,7 +24,7 @@ export interface Loads {
 }
 
 /** `standby` is the one with slotcast, `native` the one with PostgreSQL's slot sync. */
-export type ServerName = 'primary' | 'standby' | 'native';
+type ServerName = 'primary' | 'standby' | 'native';
 
 export interface Measured {
   readonly publisher: ServiceProcess;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Lsn, parseLsn } from '@slotcast/domain';
+import { parseLsn } from '@slotcast/domain';
 import type { PostgresServer } from '@slotcast/testkit';
 import type { BenchCluster } from '../cluster/bench-cluster.ts';
 import { positionsOf } from '../cluster/slot-positions.ts';
@@ -7,10 +7,10 @@ import type { ReachedLoad } from '../cluster/write-load.ts';
 import { keepMoving, underLoad } from './lag.ts';
 
 const CAUGHT_UP_TIMEOUT_MS = 120_000;
-const LOOK_INTERVAL_MS = 50;
+const LOOK_INTERVAL_MS = 100;
 
 /** Who was away: slotcast's consumer and PostgreSQL's slot sync, or the whole standbys. */
-export type Away = 'services' | 'standbys';
+type Away = 'services' | 'standbys';
 
 /** Seconds from the start of what was away until every slot stood where it had stood on the primary at that start. */
 export interface CatchUpResult {
@@ -131,10 +131,6 @@ async function standsAt(server: PostgresServer, there: ReadonlyMap<string, strin
 }
 
 async function hasReplayed(server: PostgresServer, there: ReadonlyMap<string, string>): Promise<boolean> {
-  let furthest: Lsn = parseLsn('0/0');
-  for (const position of there.values()) {
-    const lsn = parseLsn(position);
-    furthest = lsn > furthest ? lsn : furthest;
-  }
-  return parseLsn(await server.currentLsn()) >= furthest;
+  const replayed = parseLsn(await server.currentLsn());
+  return [...there.values()].every((position) => replayed >= parseLsn(position));
 }

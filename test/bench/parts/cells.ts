@@ -6,19 +6,39 @@ export interface Cell {
 
 const SLOTS = [1, 50, 500];
 const LOADS = [0, 5, 15, 30];
-/** Cells that have a target of their own. */
-const EXTRA: readonly Cell[] = [{ slots: 100, mbPerSecond: 15 }];
+/** Has a target of its own. */
+const BUSY_HUNDRED: Cell = { slots: 100, mbPerSecond: 15 };
 
-/** The cells to measure, fewer slots first, so that slots only have to be added. Without a choice of either kind all of the matrix. */
-export function cellsOf(choice: {
+/** Without a choice of either kind all of the matrix, or those of its cells that have a target. */
+export interface CellChoice {
   readonly slots: readonly number[] | undefined;
   readonly loads: readonly number[] | undefined;
-}): readonly Cell[] {
-  const extra = choice.slots === undefined && choice.loads === undefined ? EXTRA : [];
-  const cells = (choice.slots ?? SLOTS).flatMap((slots) =>
-    (choice.loads ?? LOADS).map((mbPerSecond) => ({ slots, mbPerSecond })),
+  readonly targetsOnly: boolean;
+}
+
+/** The cells to measure, fewer slots first, so that slots only have to be added. */
+export function cellsOf({ slots, loads, targetsOnly }: CellChoice): readonly Cell[] {
+  const cells = (slots ?? SLOTS).flatMap((number) =>
+    (loads ?? LOADS).map((mbPerSecond) => ({ slots: number, mbPerSecond })),
   );
-  return [...cells, ...extra].toSorted((a, b) => a.slots - b.slots || a.mbPerSecond - b.mbPerSecond);
+  const isWhole = slots === undefined && loads === undefined;
+  return [
+    ...(isWhole && targetsOnly ? cells.filter(hasTarget) : cells),
+    ...(isWhole ? [BUSY_HUNDRED] : []),
+  ].toSorted((a, b) => a.slots - b.slots || a.mbPerSecond - b.mbPerSecond);
+}
+
+/** Which target a cell belongs to, if to any. */
+export function cellTarget({ slots, mbPerSecond }: Cell): 'few' | 'many' | undefined {
+  if (slots <= 50 && mbPerSecond <= 15) {
+    return 'few';
+  }
+  const isMany = (slots === 100 && mbPerSecond === 15) || (slots === 500 && mbPerSecond === 5);
+  return isMany ? 'many' : undefined;
+}
+
+function hasTarget(cell: Cell): boolean {
+  return cellTarget(cell) !== undefined;
 }
 
 /** Moves per second of all slots together: ten of each slot, up to a limit. */

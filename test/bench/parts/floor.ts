@@ -14,7 +14,7 @@ const TIMEOUT_MS = 60_000;
 const FLOOR_SLOT = 'bench_floor_alone';
 
 /** What cannot be saved, each timed alone on the machine that does everything else meanwhile, in milliseconds. */
-export interface Floor {
+interface Floor {
   /** A little WAL is written and flushed on the primary. */
   readonly flush: Distribution;
   /** From the primary's answer until the standby says that it has replayed it. */

@@ -10,7 +10,7 @@ import { moveInTurns, outcome, underLoad } from './lag.ts';
 const MOVES_PER_SECOND = 100;
 const POLL = 'slotcast_publisher_poll_seconds';
 
-export interface GrowthRow {
+interface GrowthRow {
   readonly slots: number;
   readonly readyAfterSeconds: number;
   readonly movesPerSecond: number;

@@ -4,7 +4,7 @@ import { type LagResult, measureLag } from './lag.ts';
 
 const SETTLE_TIMEOUT_MS = 60_000;
 
-export interface FailedCell extends Cell {
+interface FailedCell extends Cell {
   readonly message: string;
 }
 

@@ -22,6 +22,16 @@ export const PARTS = [
   'replay',
   'promotion',
 ] as const;
+/** Those whose figures have targets. */
+export const PARTS_WITH_TARGETS = [
+  'matrix',
+  'silence',
+  'ready',
+  'restart',
+  'memory',
+  'promotion',
+] as const satisfies readonly Part[];
+
 export type Part = (typeof PARTS)[number];
 
 /** What each part finds. */

@@ -10,7 +10,7 @@ const SHORTEST_PAUSE_MS = 10;
 const LOOK_INTERVAL_MS = 20;
 
 /** Seconds from the answer of the last creation; `undefined` when it did not come in time. */
-export interface ReadyRound {
+interface ReadyRound {
   /** What making the slots took, one after the other. */
   readonly createdSeconds: number;
   readonly slotcastSeconds: number | undefined;

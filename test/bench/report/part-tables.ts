@@ -55,7 +55,7 @@ export function targetTable(all: readonly Target[]): Table {
   };
 }
 
-export function readyTable(results: readonly ReadyResult[]): Table {
+function readyTable(results: readonly ReadyResult[]): Table {
   return {
     title: 'New slots become ready, s from the answer to the last creation',
     rows: [
@@ -86,7 +86,7 @@ export function readyTable(results: readonly ReadyResult[]): Table {
   };
 }
 
-export function catchUpTable(results: readonly CatchUpResult[]): Table {
+function catchUpTable(results: readonly CatchUpResult[]): Table {
   return {
     title: 'Catching up, s from the start of what was away',
     rows: [
@@ -105,7 +105,7 @@ export function catchUpTable(results: readonly CatchUpResult[]): Table {
   };
 }
 
-export function idleTable(loads: readonly IdleLoad[]): Table {
+function idleTable(loads: readonly IdleLoad[]): Table {
   return {
     title: 'At rest',
     rows: [
@@ -133,7 +133,7 @@ export function idleTable(loads: readonly IdleLoad[]): Table {
   };
 }
 
-export function replayTable(result: ReplayResult): Table {
+function replayTable(result: ReplayResult): Table {
   const row = (name: string, seconds: number): string[] => [
     name,
     figure(seconds),
@@ -144,14 +144,15 @@ export function replayTable(result: ReplayResult): Table {
     rows: [
       ['', 's', 'thousand records/s'],
       row('slotcast consumer, from the start of its process until it goes to work', result.consumerSeconds),
-      row('reading and decoding alone', result.librarySeconds),
+      row('reading alone', result.readSeconds),
+      row('reading and decoding', result.decodeSeconds),
       row(`${result.other.tool}, the whole process`, result.other.seconds),
     ],
     notes: [`The consumer had ${figure(result.consumerPeakRssMb)} MB resident at most.`],
   };
 }
 
-export function promotionTable(results: readonly PromotionResult[]): Table {
+function promotionTable(results: readonly PromotionResult[]): Table {
   return {
     title: 'Promotion with slots in two databases, ms from the return of pg_promote(), p50 of the rounds',
     rows: [

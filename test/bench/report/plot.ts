@@ -1,6 +1,6 @@
 import { figure } from './figure.ts';
 
-export interface PlotPoint {
+interface PlotPoint {
   readonly x: number;
   readonly y: number;
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { summarize } from '../measure/distribution.ts';
+import type { RestartGaps } from '../measure/restart-watch.ts';
+import type { IdleLoad } from '../parts/memory.ts';
 import type { PartResults } from '../parts/parts.ts';
 import type { ReadyResult } from '../parts/ready.ts';
 import { sampleLag, sampleLoads } from './sample-results.ts';
@@ -17,16 +20,25 @@ function ready(slots: number, slotcast: number | undefined, native: readonly num
     slotcastReady: slots,
     nativeReady: slots,
   }));
-  const spread = (value: number) => ({ count: 1, p50: value, p99: value, max: value });
   return {
     slots,
     confirmIntervalMs: 100,
     timeoutSeconds: 60,
     statusIntervalSeconds: 10,
     rounds,
-    slotcastSeconds: slotcast === undefined ? undefined : spread(slotcast),
-    nativeSeconds: spread(native[0] ?? 0),
+    slotcastSeconds: slotcast === undefined ? undefined : summarize([slotcast]),
+    nativeSeconds: summarize(native),
   };
+}
+
+function gaps(behindPrimaryMb: number): RestartGaps {
+  const none = { behindPrimaryMb: 0, behindEndMb: 0 };
+  return { primaryBehindEndMb: 0, slotcast: { ...none, behindPrimaryMb }, native: none };
+}
+
+function idle(slots: number): IdleLoad {
+  const loads = sampleLoads();
+  return { slots, readySlots: slots, readyAfterSeconds: 1, equalAfterSeconds: 1, loads };
 }
 
 describe('the targets', { timeout: 10_000 }, () => {
@@ -71,8 +83,6 @@ describe('the targets', { timeout: 10_000 }, () => {
   });
 
   test('restart_lsn may be behind by what an open transaction holds, and has a minute to come back', () => {
-    const gap = (behindPrimaryMb: number) => ({ behindPrimaryMb, behindEndMb: 0 });
-    const gaps = (mb: number) => ({ primaryBehindEndMb: 0, slotcast: gap(mb), native: gap(0) });
     const restart = {
       slots: 100,
       minutes: 2,
@@ -94,13 +104,6 @@ describe('the targets', { timeout: 10_000 }, () => {
   });
 
   test('memory counts with the most slots only, processor time always', () => {
-    const idle = (slots: number) => ({
-      slots,
-      readySlots: slots,
-      readyAfterSeconds: 1,
-      equalAfterSeconds: 1,
-      loads: sampleLoads(),
-    });
     assert.deepEqual(
       targets({ memory: [idle(1), idle(1000)] }).map(({ unit }) => unit),
       ['%', '%', 'MB', '%', 'MB', '%'],

@@ -1,3 +1,4 @@
+import { cellTarget } from '../parts/cells.ts';
 import type { LagResult } from '../parts/lag.ts';
 import type { Part, PartResults } from '../parts/parts.ts';
 import type { ReadyResult } from '../parts/ready.ts';
@@ -41,16 +42,17 @@ export function targets(parts: Partial<PartResults>): readonly Target[] {
 }
 
 function matrixFigures(cells: readonly LagResult[]): readonly Figure[] {
-  const wanted = cells.map((cell) => ({ cell, load: cell.load.wantedMbPerSecond }));
-  const few = wanted.filter(({ cell, load }) => cell.slots <= 50 && load <= 15).map(({ cell }) => cell);
-  const own = wanted
-    .filter(({ cell: { slots }, load }) => (slots === 100 && load === 15) || (slots === 500 && load === 5))
-    .map(({ cell }) => cell);
+  const few = cells.filter((cell) => targetOf(cell) === 'few');
+  const own = cells.filter((cell) => targetOf(cell) === 'many');
   return [
     ...worst(few, { name: '1–50 slots, 0–15 MB/s, the worst', p99Limit: 0.5 }),
     ...own.flatMap((cell) => worst([cell], { name: '', p99Limit: 1 })),
     ...cells.filter(isBusyHundred).flatMap((cell) => sessionFigure('matrix', cell.loads)),
   ];
+}
+
+function targetOf({ slots, load }: LagResult): ReturnType<typeof cellTarget> {
+  return cellTarget({ slots, mbPerSecond: load.wantedMbPerSecond });
 }
 
 function isBusyHundred({ slots, load }: LagResult): boolean {
