@@ -94,8 +94,8 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
     if (point === undefined) {
       return undefined;
     }
-    const { clock } = options;
-    const mover = new SlotMover({ sessions, clock, logger, signal });
+    const { clock, walsender } = options;
+    const mover = new SlotMover({ sessions, clock, logger, walsender, signal });
     return await new HandOffRun({ ...options, ...point, connection, mover }).run();
   } finally {
     await Promise.allSettled([connection.close(), sessions.close()]);
@@ -241,7 +241,7 @@ class HandOffRun {
       reasons: knowledge.reasons,
       earlier: this.#earlier,
     });
-    const failed = await mover.run(plan);
+    const failed = await mover.run(plan, switchLsn);
     this.#failed = failed;
     this.#earlier = this.#promotionOf(plan, failed);
     return this.#earlier;

@@ -2,6 +2,7 @@ import {
   byDatabase,
   formatLsn,
   type HandOffPlan,
+  type Lsn,
   type Quarantine,
   type SlotDatabase,
   type SlotName,
@@ -20,8 +21,9 @@ import {
   setFailoverProperty,
 } from '@slotcast/postgres';
 import { type Clock, errorText, type Logger } from '@slotcast/runtime';
+import { UndecodedMoves } from './undecoded-moves.ts';
 
-/** Slots in one statement. */
+/** Slots in one statement that decodes. */
 const CHUNK = 25;
 /**
  * For the steps that wait for others, in all rounds together: consumers that let go of a slot, standbys that confirm. Everything else goes first, and a slot
@@ -46,22 +48,29 @@ export class SlotMover {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
+  readonly #moves: UndecodedMoves;
   #patienceMs = PATIENCE_MS;
 
   constructor(options: {
     sessions: DatabaseSessions;
     clock: Clock;
     logger: Logger;
+    /** A walsender session that is open already: there may be no other one left. */
+    walsender?: PostgresConnection | undefined;
     signal: AbortSignal;
   }) {
     this.#sessions = options.sessions;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#signal = options.signal;
+    this.#moves = new UndecodedMoves(options);
   }
 
-  /** Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes, last what may have to wait. */
-  async run(plan: HandOffPlan): Promise<FailedSlots> {
+  /**
+   * Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes, last what may have to wait. No slot is moved
+   * beyond `upTo`.
+   */
+  async run(plan: HandOffPlan, upTo: Lsn): Promise<FailedSlots> {
     const failed = new Map<SlotName, { readonly again: boolean }>();
     const attempt = async (slot: SlotName, step: string, work: () => Promise<void>): Promise<void> => {
       const failure = await this.#try(slot, step, work);
@@ -84,24 +93,42 @@ export class SlotMover {
         this.#logger.error({ slot, reason }, 'dropped a slot that was not safe to use at the promotion');
       });
     }
-    const free = plan.advances.filter(({ mayWait }) => !mayWait);
-    await Promise.all(byDatabase(free).map(([database, advances]) => this.#advanceAll(database, advances)));
-    await this.#finishPatiently(plan);
+    const waiting = await Promise.all(
+      byDatabase(plan.advances).map(([database, advances]) => this.#moveAll(database, advances, upTo)),
+    );
+    await this.#finishPatiently(plan.failovers, waiting.flat());
     return failed;
   }
 
+  /** Moves the slots of one database; where that takes decoding, all but those that may have to wait, which are returned. */
+  async #moveAll(
+    database: SlotDatabase,
+    advances: readonly Advance[],
+    upTo: Lsn,
+  ): Promise<readonly Advance[]> {
+    const { left, refused } = await this.#moves.run(database, advances, upTo);
+    for (const { advance, error } of refused) {
+      await this.#try(advance.slot, `move to ${formatLsn(advance.target)}`, () => Promise.reject(error));
+    }
+    await this.#advanceAll(
+      database,
+      left.filter(({ mayWait }) => !mayWait),
+    );
+    return left.filter(({ mayWait }) => mayWait);
+  }
+
   /** The steps that wait for others. Nothing is lost without them: a consumer gets some changes twice, or has no failover property for now. */
-  async #finishPatiently(plan: HandOffPlan): Promise<void> {
+  async #finishPatiently(failovers: HandOffPlan['failovers'], advances: readonly Advance[]): Promise<void> {
     const started = this.#clock.monotonicMs();
     const deadline = started + this.#patienceMs;
     const limits = (): StatementLimits => ({
       signal: this.#signal,
       timeoutMs: Math.max(1, deadline - this.#clock.monotonicMs()),
     });
-    for (const [database, slots] of byDatabase(plan.failovers)) {
+    for (const [database, slots] of byDatabase(failovers)) {
       await this.#setFailover(database, slots, limits);
     }
-    for (const { slot, database, target } of plan.advances.filter(({ mayWait }) => mayWait)) {
+    for (const { slot, database, target } of advances) {
       await this.#try(slot, `advance to ${formatLsn(target)}`, async () => {
         await advanceSlots(await this.#sessions.get(database), [{ name: slot, target }], limits());
       });

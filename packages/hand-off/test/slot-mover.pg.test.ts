@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
   type HandOffPlan,
+  type Lsn,
   parseLsn,
   parseSlotName,
   type Quarantine,
   type SlotDatabase,
+  type SlotName,
   type SlotState,
 } from '@slotcast/domain';
 import { SlotMover } from '@slotcast/hand-off';
@@ -24,6 +26,7 @@ import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
 const TIMEOUT_MS = 30_000;
+const EVERYTHING = parseLsn('7FFFFFFF/FFFFFFFF');
 const { signal } = new AbortController();
 
 function planOf(over: Partial<HandOffPlan>): HandOffPlan {
@@ -44,6 +47,10 @@ function named(name: string): SlotDatabase {
 }
 
 const postgres = named('postgres');
+
+function advanceOf(slot: SlotName, target: Lsn): HandOffPlan['advances'][number] {
+  return { slot, database: postgres, plugin: 'pgoutput', target, mayWait: false };
+}
 
 function failoverOf(name: string): HandOffPlan['failovers'][number] {
   return { slot: parseSlotName(name), database: postgres };
@@ -114,7 +121,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     }, async () => {
       await create('app');
       const before = await slotNamed('app');
-      assert.deepEqual(await mover.run(planOf({ quarantines: [quarantineOf('app')] })), new Map());
+      assert.deepEqual(
+        await mover.run(planOf({ quarantines: [quarantineOf('app')] }), EVERYTHING),
+        new Map(),
+      );
       assert.equal(await slotNamed('app'), undefined);
       const copy = await slotNamed('app_diverged');
       assert.deepEqual(copy?.confirmedFlushLsn, before?.confirmedFlushLsn);
@@ -129,10 +139,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const { confirmedFlushLsn } = await copySlot(connection, names);
       await server.query(`select pg_replication_slot_advance('broken', '${await movedOn()}')`);
       const plan = planOf({ quarantines: [quarantineOf('broken')] });
-      assert.deepEqual(await mover.run(plan), new Map());
+      assert.deepEqual(await mover.run(plan, EVERYTHING), new Map());
       assert.equal(await slotNamed('broken'), undefined);
       assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
-      await mover.run(plan);
+      await mover.run(plan, EVERYTHING);
       assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
     });
 
@@ -148,7 +158,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await create('idle');
       const quarantines = [quarantineOf('used'), quarantineOf('idle')];
       await whileInUse('used', async () => {
-        assert.deepEqual(await mover.run(planOf({ quarantines })), new Map([['used', { again: true }]]));
+        assert.deepEqual(
+          await mover.run(planOf({ quarantines }), EVERYTHING),
+          new Map([['used', { again: true }]]),
+        );
       });
       assert.notEqual(await slotNamed('used'), undefined);
       assert.equal(await slotNamed('used_diverged'), undefined);
@@ -165,9 +178,12 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_replication_slot_advance('further', '${await movedOn()}')`);
       const further = await slotNamed('further');
       const names = ['first', 'gone', 'further', 'taken', 'last'].map(parseSlotName);
-      const advances = names.map((slot) => ({ slot, database: postgres, target, mayWait: false }));
+      const advances = names.map((slot) => advanceOf(slot, target));
       await whileInUse('taken', async () => {
-        await mover.run(planOf({ advances, drops: [{ slot: parseSlotName('taken'), reason: 'unsafe' }] }));
+        await mover.run(
+          planOf({ advances, drops: [{ slot: parseSlotName('taken'), reason: 'unsafe' }] }),
+          EVERYTHING,
+        );
       });
       assert.equal((await slotNamed('first'))?.confirmedFlushLsn, target);
       assert.equal((await slotNamed('last'))?.confirmedFlushLsn, target);
@@ -181,10 +197,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_create_logical_replication_slot('there', 'pgoutput')`, [], 'shop');
       const target = parseLsn(await movedOn());
       const advances = [
-        { slot: parseSlotName('here'), database: postgres, target, mayWait: false },
-        { slot: parseSlotName('there'), database: named('shop'), target, mayWait: false },
+        { ...advanceOf(parseSlotName('here'), target), plugin: 'test_decoding' },
+        { ...advanceOf(parseSlotName('there'), target), database: named('shop') },
       ];
-      await mover.run(planOf({ advances }));
+      await mover.run(planOf({ advances }), EVERYTHING);
       assert.equal((await slotNamed('here'))?.confirmedFlushLsn, target);
       assert.equal((await slotNamed('there'))?.confirmedFlushLsn, target);
     });
@@ -198,7 +214,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query('alter database shop rename to store');
       const names = ['unsafe', 'unsafe_there'].map(parseSlotName);
       const drops = names.map((slot) => ({ slot, reason: 'not proven' }));
-      assert.deepEqual(await mover.run(planOf({ drops })), new Map());
+      assert.deepEqual(await mover.run(planOf({ drops }), EVERYTHING), new Map());
       assert.equal(await slotNamed('unsafe'), undefined);
       assert.equal(await slotNamed('unsafe_there'), undefined);
     });
@@ -211,7 +227,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         select pg_create_physical_replication_slot('fills_' || number)
           from generate_series(1, current_setting('max_replication_slots')::int
                                     - (select count(*)::int from pg_replication_slots)) as number`);
-      assert.deepEqual(await mover.run(planOf({ quarantines: [quarantineOf('crowded')] })), new Map());
+      assert.deepEqual(
+        await mover.run(planOf({ quarantines: [quarantineOf('crowded')] }), EVERYTHING),
+        new Map(),
+      );
       assert.equal(await slotNamed('crowded'), undefined);
       assert.equal(await slotNamed('crowded_diverged'), undefined);
       await server.query(
@@ -238,7 +257,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           (rows) => rows.length === 2,
         );
         const creations = ['foreign', 'making', 'never'].map(parseSlotName);
-        assert.deepEqual(await mover.run(planOf({ creations })), new Map([['foreign', { again: false }]]));
+        assert.deepEqual(
+          await mover.run(planOf({ creations }), EVERYTHING),
+          new Map([['foreign', { again: false }]]),
+        );
         await ended;
         await writer.run({ text: 'rollback' });
         await foreign;
@@ -256,17 +278,26 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         timeout: TIMEOUT_MS,
       }, async () => {
         await create('waits');
-        await mover.run(planOf({ failovers: [failoverOf('waits')] }));
+        await create('decodes');
+        await mover.run(planOf({ failovers: ['waits', 'decodes'].map(failoverOf) }), EVERYTHING);
         await server.query("select pg_create_physical_replication_slot('absent_standby', true)");
         await server.setConfig({ synchronized_standby_slots: 'absent_standby' });
         await create('busy');
         const target = parseLsn(await movedOn());
-        const advances = [{ slot: parseSlotName('waits'), database: postgres, target, mayWait: true }];
+        // Without the options of its plugin the second one cannot be moved, and has to be advanced.
+        const advances = [
+          { ...advanceOf(parseSlotName('waits'), target), mayWait: true },
+          { ...advanceOf(parseSlotName('decodes'), target), plugin: 'test_decoding', mayWait: true },
+        ];
         await whileInUse('busy', async () => {
-          assert.deepEqual(await mover.run(planOf({ advances, failovers: [failoverOf('busy')] })), new Map());
+          assert.deepEqual(
+            await mover.run(planOf({ advances, failovers: [failoverOf('busy')] }), EVERYTHING),
+            new Map(),
+          );
         });
         assert.equal((await slotNamed('busy'))?.failover, false);
-        assert.notEqual((await slotNamed('waits'))?.confirmedFlushLsn, target);
+        assert.equal((await slotNamed('waits'))?.confirmedFlushLsn, target);
+        assert.notEqual((await slotNamed('decodes'))?.confirmedFlushLsn, target);
         await server.setConfig({ synchronized_standby_slots: undefined });
       });
 
@@ -274,9 +305,9 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         await create('follows');
         assert.equal((await slotNamed('follows'))?.failover, false);
         const plan = planOf({ failovers: ['gone_since', 'follows'].map(failoverOf) });
-        await mover.run(plan);
+        await mover.run(plan, EVERYTHING);
         assert.equal((await slotNamed('follows'))?.failover, true);
-        await mover.run(plan);
+        await mover.run(plan, EVERYTHING);
         assert.equal((await slotNamed('follows'))?.failover, true);
       });
     }

@@ -5,6 +5,7 @@ import type { PostgresOptions } from './connection-options.ts';
 import { currentDatabase, readDatabaseName, readDatabaseOid } from './databases.ts';
 import { silenceLog } from './session-settings.ts';
 import { dropSlot, readSlotDatabase } from './slot-functions.ts';
+import { WalsenderPool } from './walsender-pool.ts';
 
 /** Stands for the configured database. */
 const MAIN = 'main';
@@ -29,14 +30,27 @@ export class DatabaseSessions {
   readonly #onLoud: (role: string) => void;
   readonly #signal: AbortSignal;
   readonly #sessions = new Map<number | typeof MAIN, Promise<DatabaseSession>>();
+  readonly #walsenders: WalsenderPool;
   #quiet = true;
   #warned = false;
 
-  /** `onLoud` is called once, when the role turns out not to be allowed to keep the server's log quiet. */
-  constructor(options: PostgresOptions, onLoud: (role: string) => void, signal: AbortSignal) {
+  /**
+   * `onLoud` is called once, when the role turns out not to be allowed to keep the server's log quiet. `walsenderIdleMs`: how long a walsender
+   * session stays open after its last use; a minute by default.
+   */
+  constructor(
+    options: PostgresOptions,
+    onLoud: (role: string) => void,
+    signal: AbortSignal,
+    walsenderIdleMs?: number,
+  ) {
     this.#options = options;
     this.#onLoud = onLoud;
     this.#signal = signal;
+    this.#walsenders = new WalsenderPool(
+      async (oid) => (await this.#openByOid(oid, { replication: true })).connection,
+      walsenderIdleMs,
+    );
   }
 
   /** False when the role may not keep the server's log quiet: then advances have to be rare. */
@@ -65,6 +79,17 @@ export class DatabaseSessions {
     return this.#openByOid(await this.#oidOf(database), {});
   }
 
+  /**
+   * Lends the database's one walsender session to `work`, opened when there is none; others wait their turn. Rejects as `get` does, with 53300 when
+   * all of max_wal_senders are in use, with 42501 or 28000 when the role gets none, and as `work` does.
+   */
+  async useWalsender<T>(
+    database: SlotDatabase,
+    work: (session: PostgresConnection) => Promise<T>,
+  ): Promise<T> {
+    return await this.#walsenders.use(await this.#oidOf(database), work);
+  }
+
   /** A walsender session of its own, for a replication command on a slot; the caller closes it. */
   async openReplication(database: SlotDatabase): Promise<PostgresConnection> {
     return (await this.#openByOid(await this.#oidOf(database), { replication: true })).connection;
@@ -79,7 +104,10 @@ export class DatabaseSessions {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
     // One that could not be opened was reported to whoever asked for it.
-    await Promise.allSettled(sessions.map(async (session) => (await session).connection.close()));
+    await Promise.allSettled([
+      this.#walsenders.close(),
+      ...sessions.map(async (session) => (await session).connection.close()),
+    ]);
   }
 
   async #sessionOf(slot: string): Promise<PostgresConnection> {

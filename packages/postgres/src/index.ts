@@ -102,4 +102,5 @@ export { moveSlots, type SlotMove, type SlotMoveOutcome } from './slot-moves.ts'
 export { type RemakeOutcome, remakeSlot, type SlotRemake } from './slot-remake.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
 export type { StatementLimits } from './statement-interruption.ts';
+export { takesDecoding } from './takes-decoding.ts';
 export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './wal-push.ts';

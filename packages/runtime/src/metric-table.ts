@@ -171,10 +171,22 @@ export const consumerMetrics = {
     help: 'Actions on slots of this server by kind and outcome.',
     labels: ['kind', 'outcome'],
   },
+  moveSeconds: {
+    name: 'slotcast_consumer_move_seconds',
+    type: 'histogram',
+    help: 'Time of one batch of moves without decoding.',
+    labels: [],
+  },
   advanceSeconds: {
     name: 'slotcast_consumer_advance_seconds',
     type: 'histogram',
-    help: 'Time of one statement that advances slots.',
+    help: 'Time of one statement that advances slots by decoding.',
+    labels: [],
+  },
+  decodingSlots: {
+    name: 'slotcast_consumer_decoding_slots',
+    type: 'gauge',
+    help: 'Slots here that are advanced by decoding because they cannot be moved without.',
     labels: [],
   },
   applyDelaySeconds: {

@@ -54,6 +54,8 @@ export function createConsumerMetrics(build: BuildInfo) {
     waitingEvents: gauge(registry, consumerRows.waitingEvents),
     malformedRecordsTotal: counter(registry, consumerRows.malformedRecordsTotal),
     actionsTotal: counter(registry, consumerRows.actionsTotal),
+    moveSeconds: histogram(registry, consumerRows.moveSeconds),
+    decodingSlots: gauge(registry, consumerRows.decodingSlots),
     advanceSeconds: histogram(registry, consumerRows.advanceSeconds),
     applyDelaySeconds: histogram(registry, consumerRows.applyDelaySeconds),
     canaryLagSeconds: gauge(registry, consumerRows.canaryLagSeconds),

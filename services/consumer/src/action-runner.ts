@@ -3,8 +3,9 @@ import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import { advanceSlot, copySlot, type DatabaseSessions } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
-import type { AdvanceAction, Advancer } from './advancer.ts';
 import type { Creations } from './creations.ts';
+import type { ReachedPosition } from './decoding-advances.ts';
+import { type Mover, runAdvances } from './mover.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import type { StandbyView } from './standby-server.ts';
 
@@ -14,7 +15,7 @@ export interface ActionRunnerOptions {
   readonly writer: LogWriter;
   readonly sessions: DatabaseSessions;
   readonly creations: Creations;
-  readonly advancer: Advancer;
+  readonly mover: Mover;
   readonly failures: SlotFailures;
   readonly clock: Clock;
   readonly metrics: ConsumerMetrics;
@@ -25,10 +26,10 @@ export interface ActionRunnerOptions {
 export interface RunOutcome {
   /** A slot or its ownership changed: a new plan may go on at once. */
   readonly stepped: boolean;
-  /** Some slots have not reached their goal, for want of budget or because the way is long. */
+  /** Some slots have not reached their goal: they take decoding, or wait until they may be moved again. */
   readonly advancesLeft: boolean;
-  /** Advances that were carried out. */
-  readonly advanced: readonly AdvanceAction[];
+  /** Where slots arrived since the last round. */
+  readonly advanced: readonly ReachedPosition[];
 }
 
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
@@ -47,8 +48,8 @@ export class ActionRunner {
   }
 
   /**
-   * Carries out what can be done now. `desired` tells when the positions that are reached here were published; with `urgent` the budget
-   * of advances does not count.
+   * Carries out what can be done now. `desired` tells when the positions that are reached here were published; with `urgent` the pace and the
+   * budget of advances do not count.
    */
   async run(
     plan: Plan,
@@ -56,7 +57,14 @@ export class ActionRunner {
     desired: ReadonlyMap<SlotName, SlotEvent>,
     { urgent }: { readonly urgent: boolean },
   ): Promise<RunOutcome> {
-    const recorded = await this.#recordOwnership(plan.verdicts);
+    const { mover } = this.#options;
+    // First, as each of the other steps may take a while.
+    const { advanced, advancesLeft } = await runAdvances(mover, plan, { upTo: view.replayLsn, urgent });
+    advanced
+      .filter(({ action, position }) => position >= action.goal)
+      .forEach(({ action }) => this.#observeDelay(desired.get(action.slot)));
+    const free = plan.verdicts.filter(({ slot }) => !mover.underWay.has(slot));
+    const recorded = await this.#recordOwnership(free);
     for (const key of plan.idleProbes) {
       await this.#options.creations.dropProbe(key);
     }
@@ -65,17 +73,12 @@ export class ActionRunner {
     }
     const taken = new Set(view.slots.map((slot): string => slot.name));
     let done = recorded;
-    for (const { action } of plan.verdicts) {
+    for (const { action } of free) {
       if (action !== undefined) {
         done += await this.#step(action, taken);
       }
     }
-    const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
-    const moved = new Set(await this.#options.advancer.run(advances, { urgent }));
-    const advanced = advances.filter((action) => moved.has(action.slot));
-    const reached = advanced.filter((action) => action.target === action.goal);
-    reached.forEach((action) => this.#observeDelay(desired.get(action.slot)));
-    return { stepped: done > 0, advancesLeft: reached.length < advances.length, advanced };
+    return { stepped: done > 0, advancesLeft, advanced };
   }
 
   #observeDelay(event: SlotEvent | undefined): void {
@@ -154,6 +157,7 @@ export class ActionRunner {
     // A copy gets the database of the session that makes it, so that has to be the one where the source was made.
     const connection = await sessions.get(source.database);
     await copySlot(connection, { source: source.name, target: action.slot, plugin: action.plugin }, signal);
+    this.#options.mover.forget(action.slot);
     logger.info({ slot: action.slot, database: action.database.name }, 'made the slot');
   }
 

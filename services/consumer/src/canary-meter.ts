@@ -13,7 +13,7 @@ import {
   type SlotName,
 } from '@slotcast/domain';
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
-import type { AdvanceAction } from './advancer.ts';
+import type { ReachedPosition } from './decoding-advances.ts';
 import type { StandbyView } from './standby-server.ts';
 
 /** Measures on this standby how long a change of the canary takes from the primary's disk to its slot here. */
@@ -41,7 +41,7 @@ export class CanaryMeter {
   /** Measures after a round of actions: `advanced` are the slots that moved since the look at the server. */
   measure(round: {
     view: StandbyView;
-    advanced: readonly AdvanceAction[];
+    advanced: readonly ReachedPosition[];
     ownership: ReadonlyMap<SlotName, Ownership>;
   }): void {
     const now = this.#clock.now();
@@ -64,9 +64,9 @@ export class CanaryMeter {
 
 function positionHere(round: {
   readonly view: StandbyView;
-  readonly advanced: readonly AdvanceAction[];
+  readonly advanced: readonly ReachedPosition[];
 }): Lsn | undefined {
-  const moved = round.advanced.find(({ slot }) => slot === CANARY_SLOT);
+  const moved = round.advanced.findLast(({ action }) => action.slot === CANARY_SLOT);
   const slot = round.view.slots.find((local) => isCanary(local) && !local.temporary);
-  return slot === undefined ? undefined : (moved?.target ?? slot.confirmedFlushLsn);
+  return slot === undefined ? undefined : (moved?.position ?? slot.confirmedFlushLsn);
 }

@@ -66,6 +66,7 @@ export class ConsumerStatus implements HealthSource {
     settled: SettledBacklog;
     feed: SlotsFeed;
     alarm: string | undefined;
+    decodingSlots: number;
   }): void {
     const { plan, view, settled, feed, alarm } = round;
     this.#alarm = alarm;
@@ -75,6 +76,7 @@ export class ConsumerStatus implements HealthSource {
     this.#metrics.publisherHeartbeatAgeSeconds.set(this.#heartbeatAgeMs / 1000);
     this.#metrics.topicAlarm.set(alarm === undefined ? 0 : 1);
     this.#metrics.waitingEvents.set(settled.waiting.size);
+    this.#metrics.decodingSlots.set(round.decodingSlots);
     const local = new Map(view.slots.map((slot) => [slot.name, slot]));
     const now = this.#clock.now();
     for (const entry of plan.verdicts) {
@@ -147,6 +149,7 @@ export class ConsumerStatus implements HealthSource {
     this.#metrics.publisherHeartbeatAgeSeconds.remove();
     this.#metrics.topicAlarm.remove();
     this.#metrics.waitingEvents.remove();
+    this.#metrics.decodingSlots.remove();
     this.#forget(new Set());
   }
 

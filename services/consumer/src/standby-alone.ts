@@ -4,8 +4,8 @@ import { claimNode, NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import { DatabaseSessions } from '@slotcast/postgres';
 import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
-import { Advancer } from './advancer.ts';
 import type { ConsumerOptions } from './consumer.ts';
+import { Mover, runAdvances } from './mover.ts';
 import { awaitStandbyName } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import { Preparation } from './preparation.ts';
@@ -86,7 +86,7 @@ class StandbyAlone {
   readonly #directory: NodeDirectory;
   readonly #planner: StandbyPlanner;
   readonly #sessions: DatabaseSessions;
-  readonly #advancer: Advancer;
+  readonly #mover: Mover;
   readonly #failures: SlotFailures;
   readonly #plugins: PluginWatch;
   readonly #readers: LogReader[] = [];
@@ -103,7 +103,7 @@ class StandbyAlone {
     this.#sessions = new DatabaseSessions(options.postgres, () => undefined, signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
     const parts = { sessions: this.#sessions, failures: this.#failures };
-    this.#advancer = new Advancer({ ...options, ...parts, duty: 1, signal });
+    this.#mover = new Mover({ ...options, ...parts, duty: 1, onEnd: () => undefined, signal });
     this.#plugins = new PluginWatch({ ...options, ...parts, doorbell: new Doorbell(), signal });
   }
 
@@ -117,6 +117,7 @@ class StandbyAlone {
     await Promise.allSettled([
       ...this.#readers.map((reader) => reader.close()),
       this.#plugins.close(),
+      this.#mover.close(),
       this.#sessions.close(),
       this.#server.close(),
     ]);
@@ -226,11 +227,8 @@ class StandbyAlone {
     const { unloadable, isChecking: stepped } = this.#plugins;
     const work = { probes: new Map(), held: this.#failures.held(), unloadable };
     const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
-    const advances = plan.verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
-    const moved = new Set(await this.#advancer.run(advances, { urgent: true }));
-    const advanced = advances.filter((action) => moved.has(action.slot));
-    const advancesLeft = advanced.length < advances.length;
-    return { view, settled, alarm, plan, outcome: { stepped, advancesLeft, advanced } };
+    const moved = await runAdvances(this.#mover, plan, { upTo: view.replayLsn, urgent: true });
+    return { view, settled, alarm, plan, outcome: { stepped, ...moved } };
   }
 }
 

@@ -28,12 +28,12 @@ import {
   SlotcastError,
 } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
-import { Advancer } from './advancer.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
 import { Doubts } from './doubts.ts';
 import { forgetLeftTimeline } from './left-timeline.ts';
+import { Mover } from './mover.ts';
 import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
@@ -74,7 +74,7 @@ const IDLE_MS = 500;
 const REST_SHARE = 0.0025;
 /** The same while somebody waits for an answer. */
 const REQUESTED_MS = 10;
-/** The same while slots advance once a second only. */
+/** The same while slots are moved once a second only. */
 const LOUD_PAUSE_MS = 100;
 /** How long the last records before a promotion are waited for. */
 const DRAIN_MS = 10_000;
@@ -95,7 +95,7 @@ export class StandbySession {
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
   readonly #plugins: PluginWatch;
-  readonly #advancer: Advancer;
+  readonly #mover: Mover;
   readonly #planner: StandbyPlanner;
   readonly #requests = new RequestQueue();
   readonly #lineage: TopicLineage;
@@ -132,12 +132,12 @@ export class StandbySession {
     });
     const parts = { sessions: this.#sessions, doorbell: this.#doorbell, signal };
     this.#plugins = new PluginWatch({ ...options, ...parts });
-    this.#advancer = new Advancer({
+    this.#mover = new Mover({
+      ...options,
       sessions: this.#sessions,
       failures: this.#failures,
-      clock,
-      metrics,
       duty: advanceDuty,
+      onEnd: () => this.#doorbell.ring(),
       signal,
     });
   }
@@ -187,7 +187,7 @@ export class StandbySession {
         following,
         this.#work(writer),
       ]);
-      await Promise.all([this.#creations.close(), this.#plugins.close()]);
+      await Promise.all([this.#creations.close(), this.#plugins.close(), this.#mover.close()]);
       await this.#options.onPromoted({
         feed: this.#feed,
         directory: this.#directory,
@@ -208,6 +208,7 @@ export class StandbySession {
         ...readers.map((reader) => reader.close()),
         this.#creations.close(),
         this.#plugins.close(),
+        this.#mover.close(),
         this.#sessions.close(),
         writer?.close(),
       ]);
@@ -296,7 +297,8 @@ export class StandbySession {
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
       await reporter.write(planned, view, settled, this.#creations.searching);
       this.#options.progressed();
-      status.looked({ plan: next, view, settled, feed: this.#feed, alarm });
+      const { decodingSlots } = reporter;
+      status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
       await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
       if (!outcome.stepped) {
         const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
@@ -332,7 +334,7 @@ export class StandbySession {
       this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
     }
     if (rest.advancesLeft) {
-      wanted = Math.min(wanted, this.#sessions.quiet ? this.#advancer.waitMs() : LOUD_PAUSE_MS);
+      wanted = Math.min(wanted, this.#sessions.quiet ? (this.#mover.waitMs() ?? wanted) : LOUD_PAUSE_MS);
     }
     await this.#doorbell.wait(Math.max(Math.min(wanted, rest.atMostMs) - shortest, 0), this.#signal);
   }
@@ -344,7 +346,7 @@ export class StandbySession {
       writer,
       sessions: this.#sessions,
       creations: this.#creations,
-      advancer: this.#advancer,
+      mover: this.#mover,
       failures: this.#failures,
       signal: this.#signal,
     });
@@ -370,7 +372,13 @@ export class StandbySession {
       canary: this.#canary.last,
       alarm: this.#doubts.unsure,
     });
-    return new StatusWriter({ directory: this.#directory, writer, clock: this.#options.clock, describe });
+    return new StatusWriter({
+      ...this.#options,
+      directory: this.#directory,
+      writer,
+      describe,
+      decodingReason: (slot) => this.#mover.decodingReason(slot),
+    });
   }
 }
 
@@ -381,6 +389,6 @@ function sessionEnded(): SlotcastError {
 function warnOfLoudLog(logger: Logger, role: string): void {
   logger.warn(
     { role },
-    'each advance writes six lines to the server log, so slots advance once a second only: GRANT SET ON PARAMETER log_min_messages TO the role',
+    'each move writes five lines to the server log, so slots are moved once a second only: GRANT SET ON PARAMETER log_min_messages TO the role',
   );
 }

@@ -29,21 +29,26 @@ export class StatusWriter {
   readonly #writer: LogWriter;
   readonly #clock: Clock;
   readonly #describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
+  readonly #decodingReason: (slot: LocalSlot) => string | undefined;
   #nodeAt = Number.NEGATIVE_INFINITY;
   #wanted = false;
   #alarm: string | undefined;
   #upstream: string | undefined;
+  #decodingSlots = 0;
 
   constructor(options: {
     directory: NodeDirectory;
     writer: LogWriter;
     clock: Clock;
     describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
+    /** Why a slot here is advanced by decoding. */
+    decodingReason: (slot: LocalSlot) => string | undefined;
   }) {
     this.#directory = options.directory;
     this.#writer = options.writer;
     this.#clock = options.clock;
     this.#describe = options.describe;
+    this.#decodingReason = options.decodingReason;
   }
 
   /** Writes what is due, in one transaction. Without a plan the records of the slots stay as they are, their ownership with them. */
@@ -65,6 +70,7 @@ export class StatusWriter {
       const here = local.get(entry.slot);
       return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
     });
+    this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
     const due = slots.filter((status) => this.#isDue(status, time));
     const now = this.#clock.monotonicMs();
     const interval = wanted ? WISH_MS : NODE_MS;
@@ -88,6 +94,11 @@ export class StatusWriter {
       this.#alarm = described.alarm;
       this.#upstream = described.upstream;
     }
+  }
+
+  /** How many slots were advanced by decoding when it wrote last. */
+  get decodingSlots(): number {
+    return this.#decodingSlots;
   }
 
   /** Milliseconds until the node's record is due again. */
@@ -137,6 +148,8 @@ export class StatusWriter {
       reason: entry.reason,
       restartLsn: lasting?.restartLsn,
       confirmedFlushLsn: lasting?.confirmedFlushLsn,
+      decodingReason:
+        local === undefined || ownership === undefined ? undefined : this.#decodingReason(local),
       time,
     };
   }
@@ -144,6 +157,9 @@ export class StatusWriter {
   #isDue(status: NodeSlotStatus, time: number): boolean {
     const written = this.#directory.written.get(status.slot);
     if (written === undefined || written.role !== status.role || written.state !== status.state) {
+      return true;
+    }
+    if (written.decodingReason !== status.decodingReason) {
       return true;
     }
     const reworded = written.reason !== status.reason;

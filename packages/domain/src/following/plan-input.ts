@@ -31,7 +31,7 @@ export interface PlanPolicy {
   readonly onConflict: 'report' | 'replace';
   readonly allowedPlugins: readonly string[];
   readonly limits: ReadinessLimits;
-  /** WAL that one advance may decode, so that progress is kept and a stop is prompt. */
+  /** WAL that one advance by decoding may pass, so that progress is kept and a stop is prompt. */
   readonly advanceStepBytes: bigint;
 }
 

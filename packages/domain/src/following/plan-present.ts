@@ -93,7 +93,7 @@ function forgetRemaking(input: PlanInput, owned: Ownership, slot: SlotName): Slo
   return { kind: 'own', slot, ownership };
 }
 
-/** The next target: never past replay, never backwards, never one that is reached, and no more WAL than one step. */
+/** The goal: never past replay, never backwards, never one that is reached; the target on the way to it no more WAL than one step. */
 function nextAdvance(input: PlanInput, { confirmed }: LiveSubject, local: LocalSlot): SlotAction | undefined {
   const from = local.confirmedFlushLsn;
   if (from === undefined || confirmed === undefined) {
@@ -108,6 +108,7 @@ function nextAdvance(input: PlanInput, { confirmed }: LiveSubject, local: LocalS
     kind: 'advance',
     slot: local.name,
     database: databaseOf(local),
+    plugin: local.plugin ?? '',
     target: minLsn(step, goal),
     goal,
   };

@@ -38,11 +38,12 @@ export type SlotAction =
       readonly database: SlotDatabase;
       readonly plugin: string;
     }
-  /** Advance to `target`; `goal` is where further steps will lead. */
+  /** Move to `goal`; where that takes decoding, first to `target`, which is one step of it. */
   | {
       readonly kind: 'advance';
       readonly slot: SlotName;
       readonly database: SlotDatabase;
+      readonly plugin: string;
       readonly target: Lsn;
       readonly goal: Lsn;
     }

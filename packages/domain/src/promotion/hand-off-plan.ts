@@ -57,8 +57,9 @@ export interface HandOffPlan {
   readonly advances: readonly {
     readonly slot: SlotName;
     readonly database: SlotDatabase;
+    readonly plugin: string;
     readonly target: Lsn;
-    /** The server itself may hold it up: a slot with `failover` waits for `synchronized_standby_slots`. */
+    /** The server itself may hold it up where it takes decoding: a slot with `failover` waits for `synchronized_standby_slots`. */
     readonly mayWait: boolean;
   }[];
   readonly quarantines: readonly Quarantine[];
@@ -259,7 +260,8 @@ function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances
   if (target === here.confirmedFlushLsn) {
     return [];
   }
-  return [{ slot: name, database: databaseOf(here), target, mayWait: here.failover }];
+  const { plugin = '', failover } = here;
+  return [{ slot: name, database: databaseOf(here), plugin, target, mayWait: failover }];
 }
 
 function judgeLost(input: HandOffInput, { name, state, here, stray, event }: Subject): SlotLost[] {

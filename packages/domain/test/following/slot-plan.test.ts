@@ -192,7 +192,8 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
 
 describe('a slot that exists here', { timeout: 20_000 }, () => {
   test('is advanced to where the consumer on the primary is', () => {
-    const expected = { kind: 'advance', slot: 'a', database: shop, target: at(0x2100), goal: at(0x2100) };
+    const goal = at(0x2100);
+    const expected = { kind: 'advance', slot: 'a', database: shop, plugin: 'pgoutput', target: goal, goal };
     assert.deepEqual(verdictOn(standing(0x2000, 0x2100)).action, expected);
   });
 

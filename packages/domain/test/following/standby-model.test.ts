@@ -91,6 +91,7 @@ const anyOutside: fc.Arbitrary<Happening> = fc.oneof(
       happening('compaction', ({ primary, standby }) => primary.compact(standby.replayLsn)),
     ),
   },
+  { weight: 1, arbitrary: fc.constant(happening('slots are saved', ({ standby }) => standby.save())) },
   { weight: 1, arbitrary: onSlot('foreign', ({ standby }, name) => standby.addForeign(name)) },
   { weight: 1, arbitrary: onSlot('foreign goes', ({ standby }, name) => standby.removeForeign(name)) },
   { weight: 1, arbitrary: onSlot('moved by hand', ({ standby }, name) => standby.moveByHand(name)) },
@@ -110,11 +111,13 @@ const anyOutside: fc.Arbitrary<Happening> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.constantFrom('syncReplicationSlots' as const, 'showsCreations' as const).map((setting) =>
-      happening(setting, ({ standby: { settings } }) => {
-        settings[setting] = !settings[setting];
-      }),
-    ),
+    arbitrary: fc
+      .constantFrom('syncReplicationSlots' as const, 'showsCreations' as const, 'decodes' as const)
+      .map((setting) =>
+        happening(setting, ({ standby: { settings } }) => {
+          settings[setting] = !settings[setting];
+        }),
+      ),
   },
 );
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import {
   databaseKey,
-  databaseOf,
   emptyBacklog,
   ingest,
   isLeadingSlot,
@@ -24,24 +23,26 @@ import {
 } from '@slotcast/domain';
 import { firstTimeline } from '../event-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
-import { pin, policy } from './plan-situations.ts';
+import { pin } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
 import { RemakingModel } from './remaking-model.ts';
 import { RememberingPlanner } from './remembering-planner.ts';
 import {
+  ADVANCE_STEP_BYTES,
+  advanced,
   assertReadyIsSafe,
   type Creation,
   heldBy,
   makingRow,
   outlineOf,
+  policyOf,
   probeRow,
   rememberedOwnership,
   restoredSlot,
   rowOf,
+  SavedPositions,
   type StandbySettings,
 } from './standby-parts.ts';
-
-const ADVANCE_STEP_BYTES = 5000n;
 
 /**
  * A standby that carries out plans as a consumer would, and checks each step against the rules that keep data safe. Slots, ownership and the
@@ -58,6 +59,7 @@ export class StandbyModel {
     maxReplicationSlots: 100,
     syncReplicationSlots: false,
     showsCreations: false,
+    decodes: false,
     unwanted: new Set(),
   };
   readonly remaking = new RemakingModel({
@@ -67,6 +69,7 @@ export class StandbyModel {
     fits: () => this.#used() + 1 < this.settings.maxReplicationSlots,
   });
   readonly #primary: PrimaryModel;
+  readonly #saved = new SavedPositions();
   #now = 0;
   #backlog = emptyBacklog;
   #lastOffset = -1;
@@ -139,8 +142,16 @@ export class StandbyModel {
     }
   }
 
+  save(): void {
+    this.#saved.save(this.slots);
+  }
+
+  /** With `server` it goes down, too, and its slots stand where they were saved last. */
   crash({ server = false } = {}): void {
     this.remaking.crash({ server });
+    if (server) {
+      this.#saved.restore(this.slots);
+    }
     this.#probes.clear();
     this.#creations.clear();
     this.#unproven = new Map();
@@ -175,18 +186,13 @@ export class StandbyModel {
     const bytes = this.#primary.flushLsn / ADVANCE_STEP_BYTES;
     const names = new Set([...this.#primary.slots.keys(), ...this.ownership.keys(), ...this.slots.keys()]);
     const bound = (20 + Number(bytes)) * (names.size + 3);
-    assert.ok(
-      this.run(bound),
-      `still something to do after ${bound} steps: ${JSON.stringify(outlineOf(this))}`,
-    );
+    assert.ok(this.run(bound), `not done after ${bound} steps: ${JSON.stringify(outlineOf(this))}`);
   }
 
   desired(): SettledBacklog {
     const fresh = this.#primary.topic.filter(({ offset }) => offset > this.#lastOffset);
-    const read = ingest(
-      this.#backlog,
-      fresh.map(({ record }) => record),
-    );
+    const records = fresh.map(({ record }) => record);
+    const read = ingest(this.#backlog, records);
     assert.deepEqual(read.rejected, []);
     this.#lastOffset = fresh.at(-1)?.offset ?? this.#lastOffset;
     const settled = settle(read.backlog, { history: firstTimeline, replayLsn: this.replayLsn });
@@ -227,12 +233,7 @@ export class StandbyModel {
       maxReplicationSlots: this.settings.maxReplicationSlots,
       syncReplicationSlots: this.settings.syncReplicationSlots,
       heartbeatAgeMs: 0,
-      policy: {
-        ...policy,
-        advanceStepBytes: ADVANCE_STEP_BYTES,
-        wanted: this.#planner.allBut(this.settings.unwanted),
-        filter: { text: 'as meant', confirmed: true },
-      },
+      policy: policyOf(this.#planner.allBut(this.settings.unwanted)),
       now: this.#now,
     });
   }
@@ -322,17 +323,16 @@ export class StandbyModel {
       confirmedFlushLsn: consistentPoint,
       active: false,
     };
-    this.slots.set(name, { ...logicalSlot(name, traits), temporary: false });
+    const made = { ...logicalSlot(name, traits), temporary: false };
+    this.slots.set(name, made);
+    this.#saved.save(new Map([[name, made]]));
     this.strayed.delete(name);
   }
 
   #advance(action: Extract<SlotAction, { kind: 'advance' }>): void {
     const slot = this.slots.get(action.slot);
-    assert.ok(slot?.confirmedFlushLsn !== undefined && !this.foreign.has(action.slot));
-    assert.deepEqual(databaseOf(slot), action.database, 'touched a slot from another database');
-    assert.ok(action.target > slot.confirmedFlushLsn, 'advanced to where it was, or backwards');
-    assert.ok(action.target - slot.confirmedFlushLsn <= ADVANCE_STEP_BYTES, 'too large a step');
-    this.slots.set(action.slot, { ...slot, confirmedFlushLsn: action.target });
+    assert.ok(slot !== undefined && !this.foreign.has(action.slot));
+    this.slots.set(action.slot, advanced(action, slot, this));
   }
 
   #drop(name: SlotName): void {

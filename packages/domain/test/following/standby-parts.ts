@@ -4,8 +4,10 @@ import {
   type Hold,
   type LocalSlot,
   type Lsn,
+  minLsn,
   type Ownership,
   type Plan,
+  type PlanPolicy,
   type Probe,
   rememberFurthest,
   type SettledBacklog,
@@ -16,6 +18,7 @@ import {
   sameIncarnation,
 } from '@slotcast/domain';
 import { logicalSlot } from '../vocabulary-examples.ts';
+import { policy } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
 import type { RemakingModel } from './remaking-model.ts';
 
@@ -32,6 +35,8 @@ export interface StandbySettings {
   syncReplicationSlots: boolean;
   /** Whether the row of a slot in the making shows already; there is a moment when it does not. */
   showsCreations: boolean;
+  /** Slots are advanced by decoding, in steps. */
+  decodes: boolean;
   readonly unwanted: Set<SlotName>;
 }
 
@@ -106,6 +111,56 @@ export function assertReadyIsSafe(standby: Lasting, planned: Plan | undefined, p
     if ((state === 'ready' || state === 'lagging') && standby.ownership.has(slot) && here !== undefined) {
       const furthest = primary.furthestSeen(slot, primary.flushLsn) ?? 0n;
       assert.ok(here <= furthest, `${slot} is ${state} at ${here}, and its consumer confirmed ${furthest}`);
+    }
+  }
+}
+
+export const ADVANCE_STEP_BYTES = 5000n;
+
+/** What the operator of a standby chose. */
+export function policyOf(wanted: PlanPolicy['wanted']): PlanPolicy {
+  return {
+    ...policy,
+    advanceStepBytes: ADVANCE_STEP_BYTES,
+    wanted,
+    filter: { text: 'as meant', confirmed: true },
+  };
+}
+
+/** The slot after an advance: at its goal without decoding, else one step on. */
+export function advanced(
+  action: Extract<SlotAction, { kind: 'advance' }>,
+  slot: LocalSlot,
+  { settings, replayLsn }: { readonly settings: StandbySettings; readonly replayLsn: Lsn },
+): LocalSlot {
+  const { target, goal, database } = action;
+  const from = slot.confirmedFlushLsn ?? assert.fail('advanced a slot that is in the making');
+  assert.deepEqual(databaseOf(slot), database, 'touched a slot from another database');
+  assert.ok(target > from, 'advanced to where it was, or backwards');
+  assert.ok(target - from <= ADVANCE_STEP_BYTES, 'too large a step');
+  assert.ok(goal >= target && goal <= replayLsn, 'a goal past replay');
+  return { ...slot, confirmedFlushLsn: settings.decodes ? target : goal };
+}
+
+/** Where slots stand after a restart of their server: a move without decoding is not saved by itself. */
+export class SavedPositions {
+  readonly #saved = new Map<SlotName, Lsn>();
+
+  save(slots: ReadonlyMap<SlotName, LocalSlot>): void {
+    for (const [name, { confirmedFlushLsn }] of slots) {
+      if (confirmedFlushLsn !== undefined) {
+        this.#saved.set(name, confirmedFlushLsn);
+      }
+    }
+  }
+
+  restore(slots: Map<SlotName, LocalSlot>): void {
+    for (const [name, slot] of slots) {
+      const { confirmedFlushLsn: reached } = slot;
+      const saved = this.#saved.get(name);
+      if (reached !== undefined && saved !== undefined) {
+        slots.set(name, { ...slot, confirmedFlushLsn: minLsn(reached, saved) });
+      }
     }
   }
 }

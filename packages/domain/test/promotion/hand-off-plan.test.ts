@@ -20,11 +20,12 @@ import {
 } from './hand-off-situations.ts';
 
 const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
+const advance = { slot: 'a', database: shop, plugin: 'pgoutput', target: at(0x3000) };
 
 describe('the hand-off of a slot', { timeout: 20_000 }, () => {
   test('advances it to where its consumer had confirmed', () => {
     const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: [local('a')], owned: mine });
-    assert.deepEqual(plan.advances, [{ slot: 'a', database: shop, target: 0x3000n, mayWait: false }]);
+    assert.deepEqual(plan.advances, [{ ...advance, mayWait: false }]);
     assert.deepEqual([plan.ahead, plan.lost, stepsOf(plan)], [[], [], ['advance a']]);
   });
 
@@ -39,7 +40,7 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
   test('advances one with failover by itself, as the server may hold it up', () => {
     const here = [local('a', { failover: true })];
     const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: here, owned: mine });
-    assert.deepEqual(plan.advances, [{ slot: 'a', database: shop, target: 0x3000n, mayWait: true }]);
+    assert.deepEqual(plan.advances, [{ ...advance, mayWait: true }]);
   });
 
   test('sets failover again, first of the slots that nobody uses', () => {
