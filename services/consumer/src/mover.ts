@@ -38,6 +38,8 @@ export interface MoverOptions {
   readonly logger: Logger;
   /** Share of the time that advances by decoding may take. */
   readonly duty: number;
+  /** How long the server may take for one batch of moves; 10 s by default. */
+  readonly batchTimeoutMs?: number | undefined;
   /** Called when an advance by decoding has ended. */
   readonly onEnd: () => void;
   readonly signal: AbortSignal;
@@ -151,14 +153,14 @@ export class Mover {
     batch: readonly AdvanceAction[],
     upTo: Lsn,
   ): Promise<readonly SlotMoveOutcome[] | undefined> {
-    const { sessions, clock, metrics, signal } = this.#options;
+    const { sessions, clock, metrics, signal, batchTimeoutMs: timeoutMs = BATCH_TIMEOUT_MS } = this.#options;
     const moves = batch.map(({ slot, plugin, goal }): SlotMove => ({ name: slot, plugin, target: goal }));
     let attempted = 'a walsender session';
     try {
       return await sessions.useWalsender(database, async (session) => {
         attempted = 'moving slots without decoding';
         const started = clock.monotonicMs();
-        const outcomes = await moveSlots(session, moves, { upTo, timeoutMs: BATCH_TIMEOUT_MS, signal });
+        const outcomes = await moveSlots(session, moves, { upTo, timeoutMs, signal });
         metrics.moveSeconds.observe((clock.monotonicMs() - started) / 1000);
         this.#refusals.forgetDatabase(database);
         return outcomes;
