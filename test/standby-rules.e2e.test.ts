@@ -105,6 +105,10 @@ test('a copy whose plugin was removed from the standby is blocked, though it sti
     });
     await scene.confirm('app1');
     await scene.untilEqual('app1');
+    const decodes = /moving it without decoding failed: .*58P01/;
+    await waitUntil(() => decodes.test(scene.records.slot('s1', 'app1')?.decodingReason ?? ''), {
+      describe: 'why the slot is advanced by decoding',
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,12 +1,9 @@
 import { classifyPostgresError } from './postgres-error.ts';
 import type { SlotMoveOutcome } from './slot-moves.ts';
 
-/** feature_not_supported: also what plugins say of options that they lack. */
-const NOT_SUPPORTED = '0A000';
-
 /**
- * True when an advance may work where a move did not: the server did nothing, or refused it with an error that only the plugin can have raised, as
- * it got options that it does not know or lacked some. An advance gives it none, and no client.
+ * True when an advance may work where a move did not: the server did nothing, or refused it for the sake of the plugin, which is not there, or got options
+ * that it does not know, or lacked some. An advance does not load the plugin.
  */
 export function takesDecoding(outcome: SlotMoveOutcome): boolean {
   switch (outcome.kind) {
@@ -15,8 +12,8 @@ export function takesDecoding(outcome: SlotMoveOutcome): boolean {
     case 'stayed':
       return outcome.position !== undefined;
     case 'refused': {
-      const { class: kind, code } = classifyPostgresError(outcome.error);
-      return kind === 'unexpected' || code === NOT_SUPPORTED;
+      const { class: kind } = classifyPostgresError(outcome.error);
+      return kind === 'unexpected' || kind === 'blocked';
     }
   }
 }

@@ -15,6 +15,8 @@ const MAX_WAL_SENDERS = 3;
 const IDLE_MS = 300;
 const { signal } = new AbortController();
 
+const processOf = (session: PostgresConnection): Promise<number> => Promise.resolve(session.processId);
+
 for (const major of [16, 18] satisfies PostgresMajor[]) {
   describe(`pooled walsender sessions on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
     let server: PostgresServer;
@@ -39,8 +41,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await sessions?.close();
       await server?.[Symbol.asyncDispose]();
     });
-
-    const processOf = (session: PostgresConnection): Promise<number> => Promise.resolve(session.processId);
 
     async function openWalsenders(count: number): Promise<void> {
       await server.waitFor(

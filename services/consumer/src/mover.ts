@@ -72,7 +72,7 @@ export class Mover {
   }
 
   /** Why a slot here is advanced by decoding; `undefined` when it is not. */
-  decodingReason(slot: LocalSlot): string | undefined {
+  decodingReason(slot: Pick<LocalSlot, 'name' | 'database' | 'databaseOid'>): string | undefined {
     return this.#refusals.isEmpty ? undefined : this.#refusals.reasonOf(slot.name, databaseOf(slot));
   }
 
