@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatLsn, type Lsn, parseLsn } from '@slotcast/domain';
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
@@ -126,7 +126,7 @@ async function compareWithPrimary(
   }
 }
 
-async function runHistory(cluster: Cluster, history: RandomHistory): Promise<void> {
+async function runHistory(context: TestContext, cluster: Cluster, history: RandomHistory): Promise<void> {
   const { primary, standby, random } = cluster;
   const copies = await SlotCopies.make(primary, standby, random);
   try {
@@ -137,6 +137,7 @@ async function runHistory(cluster: Cluster, history: RandomHistory): Promise<voi
       await copies.handOff(switchLsn);
     }
     await copies.check({ switchLsn });
+    context.diagnostic(`${copies.remade} times a slot was made anew`);
     const contents = await contentsOf(standby, copies.copies, history.rolledBack);
     compareCopies(copies, contents);
     await compareWithPrimary(cluster, history, { copies, contents, switchLsn });
@@ -150,13 +151,13 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
     const seedHere = seed + round;
     test(`PostgreSQL ${major}: whatever way a slot is brought to a position, it sends what the primary would have sent from there (seed ${seedHere})`, {
       timeout: 120_000,
-    }, async () => {
+    }, async (context) => {
       await withSeed(seedHere, async (random) => {
         await using primary = await startPrimary({ major, settings: SETTINGS });
         const standby = await primary.addStandby({ name: 's1', settings: SETTINGS });
         const history = await RandomHistory.start(primary, random);
         try {
-          await runHistory({ primary, standby, random }, history);
+          await runHistory(context, { primary, standby, random }, history);
         } finally {
           await history.close();
         }

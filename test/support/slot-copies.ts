@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { formatLsn, type Lsn, parseLsn, parseSlotName, type SlotName } from '@slotcast/domain';
+import { formatLsn, type Lsn, minLsn, parseLsn, parseSlotName, type SlotName } from '@slotcast/domain';
 import {
   advanceSlots,
   connectPostgres,
@@ -7,6 +7,7 @@ import {
   createLogicalSlot,
   moveSlots,
   type PostgresConnection,
+  remakeSlot,
 } from '@slotcast/postgres';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import type { RandomSource } from './random-source.ts';
@@ -52,6 +53,8 @@ export class SlotCopies {
   readonly #standby: PostgresServer;
   readonly #random: RandomSource;
   readonly copies: readonly SlotCopy[];
+  /** How often a slot was made anew; it is not when that would gain nothing. */
+  remade = 0;
   #sql: PostgresConnection;
   #walsender: PostgresConnection;
 
@@ -197,37 +200,30 @@ export class SlotCopies {
     }
   }
 
-  /** Drops slots and makes them again as copies of a leading one, which decodes up to some position that no target is before. */
+  /** Makes slots anew from a leading one, which decodes up to some position that none of them is before. */
   async #remake(due: readonly Confirmation[], candidates: readonly Lsn[]): Promise<void> {
     const [first] = due;
     if (first === undefined) {
       return;
     }
-    const leader = (await this.#look()).get(LEADER);
-    if (leader === undefined) {
+    const seen = await this.#look();
+    const from = seen.get(LEADER)?.position ?? first.copy.position;
+    if (!seen.has(LEADER)) {
       await copySlot(this.#sql, { source: first.copy.name, target: LEADER, plugin: 'test_decoding' });
     }
-    const lowest = due.reduce((low, { target }) => (target < low ? target : low), first.target);
-    const from = leader?.position ?? first.copy.position;
+    const lowest = due.reduce((low, { copy }) => minLsn(low, copy.position), first.copy.position);
     const targets = candidates.filter((position) => position > from && position <= lowest);
     if (targets.length > 0) {
       await advanceSlots(this.#sql, [{ name: LEADER, target: this.#random.pick(targets) }]);
     }
-    const position = (await this.#look()).get(LEADER)?.position;
-    for (const { copy, target } of due) {
-      if (position !== undefined && position <= target) {
-        await this.#remakeOne(copy);
-        copy.position = position < copy.position ? position : copy.position;
+    for (const { copy } of due) {
+      const { name: slot, plugin, position: confirmed } = copy;
+      const outcome = await remakeSlot(this.#sql, { slot, leader: LEADER, plugin, confirmed }, 10_000);
+      if (outcome.kind === 'remade') {
+        this.remade += 1;
+        copy.position = outcome.position;
       }
     }
-  }
-
-  async #remakeOne({ name, plugin }: SlotCopy): Promise<void> {
-    const text = `
-      select copied.lsn
-        from (select pg_drop_replication_slot($2) offset 0) as dropped,
-             lateral (select lsn from pg_copy_logical_replication_slot($1, $2, false, $3) where dropped is not null) as copied`;
-    await this.#sql.run({ text, values: [LEADER, name, plugin] });
   }
 
   async #look(): Promise<ReadonlyMap<SlotName, Seen>> {

@@ -1,0 +1,243 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** When a step meets its fault: before the server gets the statement, or when its answer is held back. */
+export type FaultSide = 'before' | 'after';
+
+/** One statement that was seen on its way to the server. */
+export interface SeenStep {
+  readonly text: string;
+}
+
+interface Armed {
+  readonly steps: RegExp;
+  readonly index: number;
+  readonly side: FaultSide;
+  readonly fault: (step: SeenStep) => Promise<void>;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Frames of PostgreSQL's protocol: a type of one byte, which the first of a client lacks, then a length that counts itself. */
+const TYPE_BYTES = 1;
+const LENGTH_BYTES = 4;
+
+/**
+ * Stands between a service and its server and counts the statements that are steps of something. At a chosen one it stops all traffic, has a
+ * fault happen, and drops every connection, so that a process can be killed between any two steps, however short they are.
+ */
+export class FaultGate {
+  readonly #server: Server;
+  readonly #targetPort: number;
+  readonly #sockets = new Set<Socket>();
+  /** Which step since the gate was armed a statement was. */
+  #indexes = new WeakMap<SeenStep, number>();
+  #armed: Armed | undefined;
+  #count = 0;
+  #halted = false;
+
+  private constructor(server: Server, targetPort: number) {
+    this.#server = server;
+    this.#targetPort = targetPort;
+  }
+
+  static async start(targetPort: number): Promise<FaultGate> {
+    const server = createServer();
+    const gate = new FaultGate(server, targetPort);
+    server.on('connection', (client) => gate.#admit(client));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return gate;
+  }
+
+  /** Where a service connects to instead of the server. */
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') {
+      throw new Error('the gate does not listen');
+    }
+    return address.port;
+  }
+
+  /** Steps that went by since the gate was armed. */
+  get steps(): number {
+    return this.#count;
+  }
+
+  /**
+   * Has the fault happen at the step of this index, from 0, among the statements that match. Resolves when it has happened. Traffic stops
+   * meanwhile; afterwards new connections are let through.
+   */
+  arm(options: Pick<Armed, 'steps' | 'index' | 'side' | 'fault'>): Promise<void> {
+    this.#count = 0;
+    return new Promise((resolve, reject) => {
+      this.#armed = { ...options, done: resolve, failed: reject };
+    });
+  }
+
+  /** Lets everything through. */
+  disarm(): void {
+    this.#armed = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cutAll();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #admit(client: Socket): void {
+    if (this.#halted) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect(this.#targetPort, '127.0.0.1');
+    const link = new Link(client, upstream, (step, side) => this.#meets(step, side));
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => other.destroy());
+      socket.on('end', () => other.end());
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    client.on('data', (data) => link.fromClient(data));
+    upstream.on('data', (data) => link.fromServer(data));
+  }
+
+  /** True when the traffic has to stop here. */
+  #meets(step: SeenStep, side: FaultSide): boolean {
+    const armed = this.#armed;
+    if (this.#halted) {
+      return true;
+    }
+    if (armed === undefined || !armed.steps.test(step.text)) {
+      return false;
+    }
+    // Both sides of a step have the same index: the server has its statement before its answer.
+    const index = side === 'before' ? this.#count++ : (this.#indexes.get(step) ?? -1);
+    this.#indexes.set(step, index);
+    if (index !== armed.index || side !== armed.side) {
+      return false;
+    }
+    this.#halted = true;
+    this.#armed = undefined;
+    armed
+      .fault(step)
+      .then(armed.done, armed.failed)
+      .finally(() => {
+        this.#cutAll();
+        this.#halted = false;
+      });
+    return true;
+  }
+
+  #cutAll(): void {
+    for (const socket of this.#sockets) {
+      socket.destroy();
+    }
+  }
+}
+
+/** One connection through the gate. What comes after a halt is dropped, as the connection soon is. */
+class Link {
+  readonly #client: Socket;
+  readonly #upstream: Socket;
+  readonly #meets: (step: SeenStep, side: FaultSide) => boolean;
+  readonly #prepared = new Map<string, string>();
+  /** What the server has yet to say "ready for query" to. */
+  readonly #waiting: SeenStep[] = [];
+  #started = false;
+  #fromClient: Buffer = Buffer.alloc(0);
+  #fromServer: Buffer = Buffer.alloc(0);
+  #executing: SeenStep = { text: '' };
+  #halted = false;
+
+  constructor(client: Socket, upstream: Socket, meets: (step: SeenStep, side: FaultSide) => boolean) {
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#meets = meets;
+  }
+
+  fromClient(data: Buffer): void {
+    this.#fromClient = Buffer.concat([this.#fromClient, data]);
+    for (;;) {
+      const head = this.#started ? TYPE_BYTES : 0;
+      const frame = firstFrame(this.#fromClient, head);
+      if (frame === undefined || this.#halted) {
+        return;
+      }
+      this.#fromClient = this.#fromClient.subarray(frame.length);
+      if (this.#started ? this.#stopsAt(frame) : false) {
+        this.#halted = true;
+        return;
+      }
+      this.#started = true;
+      this.#upstream.write(frame);
+    }
+  }
+
+  fromServer(data: Buffer): void {
+    this.#fromServer = Buffer.concat([this.#fromServer, data]);
+    for (;;) {
+      const frame = firstFrame(this.#fromServer, TYPE_BYTES);
+      if (frame === undefined || this.#halted) {
+        return;
+      }
+      this.#fromServer = this.#fromServer.subarray(frame.length);
+      if (frame.toString('latin1', 0, 1) === 'Z') {
+        const step = this.#waiting.shift();
+        if (step !== undefined && this.#meets(step, 'after')) {
+          this.#halted = true;
+          return;
+        }
+      }
+      this.#client.write(frame);
+    }
+  }
+
+  /** Notes what the client asks for; true when it is not to reach the server. */
+  #stopsAt(frame: Buffer): boolean {
+    const body = frame.subarray(TYPE_BYTES + LENGTH_BYTES);
+    switch (frame.toString('latin1', 0, 1)) {
+      case 'Q': {
+        const step = { text: textAt(body, 0) };
+        this.#waiting.push(step);
+        return this.#meets(step, 'before');
+      }
+      case 'P': {
+        const name = textAt(body, 0);
+        this.#prepared.set(name, textAt(body, Buffer.byteLength(name) + 1));
+        return false;
+      }
+      case 'B': {
+        const portal = textAt(body, 0);
+        const name = textAt(body, Buffer.byteLength(portal) + 1);
+        this.#executing = { text: this.#prepared.get(name) ?? '' };
+        return this.#meets(this.#executing, 'before');
+      }
+      case 'S':
+        this.#waiting.push(this.#executing);
+        return false;
+      default:
+        return false;
+    }
+  }
+}
+
+function firstFrame(data: Buffer, head: number): Buffer | undefined {
+  if (data.length < head + LENGTH_BYTES) {
+    return undefined;
+  }
+  const length = head + data.readInt32BE(head);
+  return data.length < length ? undefined : data.subarray(0, length);
+}
+
+function textAt(body: Buffer, offset: number): string {
+  return body.toString('utf8', offset, body.indexOf(0, offset));
+}
