@@ -295,7 +295,7 @@ export class StandbySession {
       this.#round.usualMs = usualDuration(this.#round.usualMs, clock.monotonicMs() - started);
       const outcome = await runner.run(next, view, settled.desired, { urgent: this.#requests.isWaiting });
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
-      await reporter.write(planned, view, settled, this.#creations.searching);
+      await reporter.write(planned, view, settled, this.#creations.searching || this.#planner.wantsWal);
       this.#options.progressed();
       const { decodingSlots } = reporter;
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
@@ -316,7 +316,8 @@ export class StandbySession {
         cause: 'passing',
       }),
     );
-    return { probes: this.#creations.probes, held, unloadable: this.#plugins.unloadable };
+    const { probes, anchor } = this.#creations;
+    return { probes, anchor, held, unloadable: this.#plugins.unloadable };
   }
 
   /** Waits for news: a record, replay that moves on, budget for advances; not so short that looking itself becomes a load. */
