@@ -33,6 +33,7 @@ export {
 export {
   type ObservedStandby,
   observeStandby,
+  readReplayLsn,
   type StandbyObservation,
   standbyMemory,
 } from './observe-standby.ts';

@@ -6,6 +6,7 @@ import {
   type PublishedLine,
   physicalSlotPins,
   restPause,
+  type SettledBacklog,
   usualDuration,
   waitsForTransactions,
 } from '@slotcast/domain';
@@ -19,14 +20,7 @@ import {
 import type { Codec } from '@slotcast/event-schema';
 import { claimNode, NodeDirectory, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
-import {
-  type Clock,
-  type ConsumerMetrics,
-  Deadline,
-  Doorbell,
-  type Logger,
-  SlotcastError,
-} from '@slotcast/runtime';
+import { type Clock, type ConsumerMetrics, Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
@@ -38,6 +32,8 @@ import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RequestQueue } from './request-queue.ts';
+import { RoundPause } from './round-pause.ts';
+import { SessionBell } from './session-bell.ts';
 import type { SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
@@ -67,8 +63,7 @@ export interface StandbySessionOptions {
   readonly clock: Clock;
 }
 
-/** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
-const WAITING_MS = 2;
+/** The standby is looked at this often while nothing happens. */
 const IDLE_MS = 500;
 /** Of the time for looking while nothing changes. It may be little: a record rings, and the end of recovery is watched for besides. */
 const REST_SHARE = 0.0025;
@@ -78,8 +73,6 @@ const REQUESTED_MS = 10;
 const LOUD_PAUSE_MS = 100;
 /** How long the last records before a promotion are waited for. */
 const DRAIN_MS = 10_000;
-/** Share of the time that looking at the server may take. */
-const LOOK_TIMES = 4;
 
 /** One stretch of time in which this node's server is a standby: replays both topics, then follows them. */
 export class StandbySession {
@@ -90,7 +83,7 @@ export class StandbySession {
   readonly #canary: CanaryMeter;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
-  readonly #doorbell = new Doorbell();
+  readonly #doorbell = new SessionBell();
   readonly #sessions: DatabaseSessions;
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
@@ -103,7 +96,7 @@ export class StandbySession {
   readonly #doubts: Doubts;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
-  #waitMs = WAITING_MS;
+  readonly #rest: RoundPause;
   /** What a look and the plan made of it usually take. */
   readonly #round = { usualMs: 1, idleMs: IDLE_MS, share: REST_SHARE };
 
@@ -119,6 +112,7 @@ export class StandbySession {
     this.#canary = canary;
     const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
     this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
+    this.#rest = new RoundPause({ bell: this.#doorbell, server, feed: this.#feed, clock, signal });
     this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
     this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
@@ -162,11 +156,12 @@ export class StandbySession {
       readers.push(slots);
       this.#taken = slots.position;
       // From here on, as the end of recovery may come at any time, and its fence is measured by what was published until then.
-      const following = this.#follow(slots, async (records) => {
+      const takeSlots = async (records: readonly LogRecord[]): Promise<void> => {
         await this.#feed.take(records, true);
         this.#taken = slots.position;
         this.#options.metrics.appliedOffset.set(Number(slots.position));
-      });
+      };
+      const following = this.#follow(slots, takeSlots, () => this.#doorbell.ringForRecords());
       const naming = awaitStandbyName({
         ...this.#options,
         server: this.#server,
@@ -183,7 +178,11 @@ export class StandbySession {
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
-        this.#follow(nodes, (records) => this.#directory.take(records, true)),
+        this.#follow(
+          nodes,
+          (records) => this.#directory.take(records, true),
+          () => this.#doorbell.ring(),
+        ),
         following,
         this.#work(writer),
       ]);
@@ -259,12 +258,15 @@ export class StandbySession {
     return replayTopic({ log: this.#options.log, topic, onRecords, signal: this.#signal });
   }
 
-  async #follow(reader: LogReader, take: (records: readonly LogRecord[]) => Promise<void>): Promise<never> {
+  async #follow(
+    reader: LogReader,
+    take: (records: readonly LogRecord[]) => Promise<void>,
+    ring: () => void,
+  ): Promise<never> {
     for (;;) {
       const batch = await reader.next(this.#signal);
       await take(batch.records);
-      this.#waitMs = WAITING_MS;
-      this.#doorbell.ring();
+      ring();
     }
   }
 
@@ -301,8 +303,8 @@ export class StandbySession {
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
       await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
       if (!outcome.stepped) {
-        const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
-        await this.#pause({ ...rest, atMostMs: reporter.untilDue() });
+        const { advancesLeft } = outcome;
+        await this.#pause({ view, settled, lookMs, advancesLeft, atMostMs: reporter.untilDue() });
       }
     }
   }
@@ -320,24 +322,23 @@ export class StandbySession {
     return { probes, anchor, held, unloadable: this.#plugins.unloadable };
   }
 
-  /** Waits for news: a record, replay that moves on, budget for advances; not so short that looking itself becomes a load. */
-  async #pause(rest: {
+  /** Waits for news: a record that applies, replay that reaches one, budget for advances; not so short that looking itself becomes a load. */
+  async #pause(round: {
+    view: StandbyView;
+    settled: SettledBacklog;
     lookMs: number;
     advancesLeft: boolean;
-    waiting: boolean;
     atMostMs: number;
   }): Promise<void> {
-    const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
-    await this.#options.clock.sleep(shortest, this.#signal);
+    const { view, settled, lookMs, advancesLeft, atMostMs } = round;
     let wanted = this.#requests.isWaiting ? REQUESTED_MS : restPause(this.#round);
-    if (rest.waiting) {
-      wanted = Math.min(wanted, this.#waitMs);
-      this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
+    if (settled.waiting.size > 0) {
+      wanted = Math.min(wanted, IDLE_MS);
     }
-    if (rest.advancesLeft) {
+    if (advancesLeft) {
       wanted = Math.min(wanted, this.#sessions.quiet ? (this.#mover.waitMs() ?? wanted) : LOUD_PAUSE_MS);
     }
-    await this.#doorbell.wait(Math.max(Math.min(wanted, rest.atMostMs) - shortest, 0), this.#signal);
+    await this.#rest.rest({ view, settled, lookMs, longestMs: Math.min(wanted, atMostMs) });
   }
 
   #runner(writer: LogWriter): ActionRunner {
