@@ -166,6 +166,7 @@ function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent>
   if (settled.waiting.size === 0) {
     return settled.desired;
   }
-  const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
-  return new Map([...settled.desired, ...waiting]);
+  const newest = new Map(settled.desired);
+  settled.waiting.forEach((waiting, slot) => newest.set(slot, waiting.newest));
+  return newest;
 }
