@@ -156,11 +156,7 @@ export class StandbySession {
       readers.push(slots);
       this.#taken = slots.position;
       // From here on, as the end of recovery may come at any time, and its fence is measured by what was published until then.
-      const takeSlots = async (records: readonly LogRecord[]): Promise<void> => {
-        await this.#feed.take(records, true);
-        this.#taken = slots.position;
-        this.#options.metrics.appliedOffset.set(Number(slots.position));
-      };
+      const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#takeLive(records, slots);
       const following = this.#follow(slots, takeSlots, () => this.#doorbell.ringForRecords());
       const naming = awaitStandbyName({
         ...this.#options,
@@ -256,6 +252,12 @@ export class StandbySession {
 
   #replay(topic: string, onRecords: (records: readonly LogRecord[]) => Promise<void>): Promise<LogReader> {
     return replayTopic({ log: this.#options.log, topic, onRecords, signal: this.#signal });
+  }
+
+  async #takeLive(records: readonly LogRecord[], slots: LogReader): Promise<void> {
+    await this.#feed.take(records, true);
+    this.#taken = slots.position;
+    this.#options.metrics.appliedOffset.set(Number(slots.position));
   }
 
   async #follow(
