@@ -28,9 +28,11 @@ import {
   observePrimary,
   type PostgresConnection,
   type PostgresOptions,
+  readLeadingSlots,
   readWalEnd,
 } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
+import { dropLeaders } from './leading-slots.ts';
 import { type HistorySources, readOwnHistory } from './own-history.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
@@ -95,8 +97,10 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
       return undefined;
     }
     const { clock, walsender } = options;
+    const drop = (leaders: readonly LocalSlot[]): Promise<number> =>
+      dropLeaders(leaders, { sessions, logger, signal });
     const mover = new SlotMover({ sessions, clock, logger, walsender, signal });
-    return await new HandOffRun({ ...options, ...point, connection, mover }).run();
+    return await new HandOffRun({ ...options, ...point, connection, mover, drop }).run();
   } finally {
     await Promise.allSettled([connection.close(), sessions.close()]);
   }
@@ -131,6 +135,8 @@ async function readSwitch(
 interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
   readonly connection: PostgresConnection;
   readonly mover: SlotMover;
+  /** Drops leading slots, and tells how many are left. */
+  readonly drop: (leaders: readonly LocalSlot[]) => Promise<number>;
 }
 
 /**
@@ -193,6 +199,7 @@ class HandOffRun {
     // After a crash WAL that was not flushed is gone, and a commit could come to lie before the fence.
     await flushWal(this.#options.connection, this.#options.signal);
     report(promotion, this.#options.logger);
+    await this.#dropLeaders();
     return { promotion, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 
@@ -206,6 +213,12 @@ class HandOffRun {
       }
       await this.#options.clock.sleep(RETRY_PAUSE_MS, this.#options.signal);
     }
+  }
+
+  /** What is left is dropped by the publisher, once it publishes. */
+  async #dropLeaders(): Promise<void> {
+    const { connection, drop, signal } = this.#options;
+    await drop(await readLeadingSlots(connection, signal));
   }
 
   #withFailure(entry: SlotLost): SlotLost {
@@ -230,6 +243,7 @@ class HandOffRun {
       history,
       earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
+      leaders: await readLeadingSlots(connection, signal),
       unreadable: seen.unreadable,
       before: this.#options.slotsBefore,
       ownership: knowledge.ownership,
@@ -266,10 +280,20 @@ class HandOffRun {
       ahead: plan.ahead.map((entry) =>
         failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
       ),
-      lost: plan.lost,
+      lost: [...plan.lost, ...notRestored(plan, failed)],
       time: clock.now(),
     };
   }
+}
+
+/** Slots that got lost as they were made anew, and could not be made again. */
+function notRestored({ restores }: HandOffPlan, failed: FailedSlots): SlotLost[] {
+  return restores
+    .filter(({ slot }) => failed.has(slot))
+    .map(({ slot, leader }) => ({
+      slot,
+      reason: `it was being made anew, and could not be copied from ${leader}: let its consumer start over with a new slot`,
+    }));
 }
 
 function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger): void {

@@ -6,6 +6,7 @@ export {
   knowledgeOf,
   recordHandOff,
 } from './hand-off-from-topics.ts';
+export { sweepLeaders } from './leading-slots.ts';
 export { NodeDirectory } from './node-directory.ts';
 export { awaitNodeName, type NodeNameClaimant } from './node-name.ts';
 export { readOwnHistory } from './own-history.ts';

@@ -6,6 +6,7 @@ import {
   type Quarantine,
   type SlotDatabase,
   type SlotName,
+  type SlotRestore,
 } from '@slotcast/domain';
 import {
   advanceSlots,
@@ -83,6 +84,9 @@ export class SlotMover {
       await attempt(slot, 'end the making', async () => {
         await endCreations(await this.#sessions.main(), [slot], this.#signal);
       });
+    }
+    for (const restore of plan.restores) {
+      await attempt(restore.slot, 'make it again', () => this.#restore(restore));
     }
     for (const quarantine of plan.quarantines) {
       await attempt(quarantine.slot, 'quarantine', () => this.#quarantine(quarantine));
@@ -206,6 +210,12 @@ export class SlotMover {
         ? 'dropped a slot that must not be used: max_replication_slots leaves no room to keep a copy'
         : 'quarantined a slot',
     );
+  }
+
+  async #restore({ slot, leader, database, plugin }: SlotRestore): Promise<void> {
+    const names = { source: leader, target: slot, plugin };
+    await copySlot(await this.#sessions.get(database), names, this.#signal);
+    this.#logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
   }
 
   async #copy(

@@ -32,6 +32,7 @@ const { signal } = new AbortController();
 function planOf(over: Partial<HandOffPlan>): HandOffPlan {
   return {
     advances: [],
+    restores: [],
     quarantines: [],
     creations: [],
     drops: [],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type DivergencePolicy, HEARTBEAT_MS, type PlanPolicy } from '@slotcast/domain';
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { readOwnHistory } from '@slotcast/hand-off';
+import { readOwnHistory, sweepLeaders } from '@slotcast/hand-off';
 import {
   checkPreconditions,
   connectPostgres,
@@ -219,6 +219,7 @@ class Publisher {
     const listening = wishes.listen(log, nodesTopic, both);
     const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
     const measuring = canary.run(both);
+    const sweeping = sweepLeaders({ ...this.#options, signal: both });
     // Beside the publishing: a question that a broker leaves unanswered must not hold up what is due.
     const watching = this.#watchTopic(both);
     const publishing = publishLoop({
@@ -243,7 +244,7 @@ class Publisher {
       return await Promise.race([publishing, ...beside]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening, watching, measuring]);
+      await Promise.allSettled([publishing, listening, watching, measuring, sweeping]);
     }
   }
 

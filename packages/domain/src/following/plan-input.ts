@@ -5,7 +5,6 @@ import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
-import type { MakingPin } from './making-pin.ts';
 import type { PinFacts } from './pin-path.ts';
 import type { SlotLimits } from './slot-limits.ts';
 import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
@@ -15,8 +14,6 @@ import type { PreparedOnPrimary, UnprovenSlot } from './two-phase-proof.ts';
 export interface Probe {
   /** Absent while the server still looks for the point where decoding may start. */
   readonly consistentPoint?: Lsn | undefined;
-  /** Absent when catalog rows are known to have been held back for it all the time; `lost` when they may not have been. */
-  readonly pin?: 'awaited' | 'lost' | undefined;
 }
 
 /** `SLOTCAST_SLOTS` as it was written, and whether `SLOTCAST_SLOTS_CONFIRM` repeats it. */
@@ -44,8 +41,8 @@ export interface Hold {
   /** No step may be taken: one is under way, or the pause after an error is not over. */
   readonly pausing: boolean;
   /**
-   * `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. `upkeep`: its
-   * restart_lsn is being moved, for some milliseconds, and nothing is wrong with it.
+   * `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. `upkeep`:
+   * slotcast decodes it or makes it anew at the moment, beside the loop, and nothing is wrong with it.
    */
   readonly cause: 'passing' | 'person' | 'missing_wal' | 'upkeep';
 }
@@ -87,10 +84,6 @@ export interface PlanInput {
   /** How often the subscribers of slots with two_phase confirm. */
   readonly rhythms: ReadonlyMap<SlotName, ConfirmationRhythm>;
   readonly pin: PinFacts;
-  /** Whether slots that are begun now find the catalog rows that they need. */
-  readonly making: MakingPin;
-  /** The anchor is there, or in the making. */
-  readonly anchored: boolean;
   /** As the primary's publisher told it last. */
   readonly oldestTransaction?: OpenTransaction | undefined;
   readonly maxReplicationSlots: number;

@@ -65,7 +65,8 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
     return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });
   }
   const known = { furthest: input.furthest.get(name), recorded: owned.highestLsn };
-  const stranger = planStranger(subject, local, judgePlace(local, known));
+  const isUpkeep = input.held.get(name)?.cause === 'upkeep';
+  const stranger = planStranger(subject, local, judgePlace(local, known), isUpkeep);
   if (stranger !== undefined) {
     return stranger;
   }

@@ -1,21 +1,22 @@
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { type CopyPlace, describePlace } from './copy-place.ts';
 import type { LiveSubject } from './plan-input.ts';
-import { waitsForConsumer } from './slot-start.ts';
+import { waitsForConsumer } from './plan-missing.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /**
  * A copy that somebody else uses, moved or made anew: never ready, and made again unless its subscriber may still pass it. `undefined`
- * when there is no sign of anybody else.
+ * when there is no sign of anybody else. `isUpkeep`: slotcast itself may be using it.
  */
 export function planStranger(
   subject: LiveSubject,
   local: LocalSlot,
   place: CopyPlace,
+  isUpkeep: boolean,
 ): SlotVerdict | undefined {
   const { name } = subject;
-  if (local.active) {
-    // slotcast's own steps are over when the slots are looked at. Nobody's session is ended, so dropping it would only fail.
+  if (local.active && !isUpkeep) {
+    // All other steps of slotcast's are over when the slots are looked at. Nobody's session is ended, so dropping it would only fail.
     const found = place.kind === 'sound' ? '' : `; ${describePlace(place)}`;
     const reason = `another program uses it on this server: end that (pg_replication_slots has its active_pid)${found}`;
     return { ...verdict(subject, 'conflict', reason), atRisk: true };

@@ -6,12 +6,6 @@ import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import type { SlotLimits } from './slot-limits.ts';
 import type { SlotVerdict } from './slot-verdict.ts';
 
-const MIB = 1024n * 1024n;
-/**
- * So far behind the restart_lsn of the primary's slot that of a copy may be before anything is done about it: a subscriber that takes over makes
- * good as much in a fraction of a second, and each MiB that is decoded for it costs the standby.
- */
-export const RESTART_GAP_BYTES = 64n * MIB;
 /** Share of `max_slot_wal_keep_size` that a copy may be behind: the rest is for open transactions, and for the time that it takes. */
 const LIMIT_PART = 4n;
 
@@ -55,8 +49,8 @@ function gapOf(local: LocalSlot, at: Pick<RestartGap, 'wanted' | 'restartLsn' | 
   return { slot: name, database: databaseOf(local), plugin, ...at, bytes, remakeable };
 }
 
-/** The gap from which on something is done about it. */
-export function largestGapBytes({ keepBytes }: SlotLimits): bigint {
-  const part = keepBytes === undefined ? RESTART_GAP_BYTES : keepBytes / LIMIT_PART;
-  return part < RESTART_GAP_BYTES ? part : RESTART_GAP_BYTES;
+/** The gap from which on something is done about it; `chosen` by the operator. */
+export function largestGapBytes({ keepBytes }: SlotLimits, chosen: bigint): bigint {
+  const part = keepBytes === undefined ? chosen : keepBytes / LIMIT_PART;
+  return part < chosen ? part : chosen;
 }

@@ -8,7 +8,7 @@ import { type SlotVerdict, verdict } from './slot-verdict.ts';
  */
 export function withHold(held: Hold | undefined, subject: Subject, planned: SlotVerdict): SlotVerdict {
   if (held?.cause === 'upkeep') {
-    return { ...planned, action: undefined };
+    return { ...planned, action: undefined, upkeep: true };
   }
   if (held === undefined || planned.action === undefined || (!held.pausing && held.cause !== 'person')) {
     return planned;
@@ -18,7 +18,6 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
   return {
     ...verdict(subject, heldState(held, subject, planned.state), reason, next),
     atRisk: planned.atRisk,
-    needsProbe: planned.needsProbe,
   };
 }
 

@@ -1,3 +1,4 @@
+import { leaderFor } from '../following/restart-leader.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
 import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
@@ -23,6 +24,8 @@ export interface HandOffInput {
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   /** Slots of the promoted server. */
   readonly local: readonly LocalSlot[];
+  /** Leading slots of the promoted server, from which slots were made anew while it was a standby. */
+  readonly leaders?: readonly LocalSlot[] | undefined;
   /** Slots of the promoted server whose rows cannot be right. */
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
   /** The same at the last look while it was in recovery; absent when nobody looked then. */
@@ -52,6 +55,13 @@ export interface Quarantine {
   readonly reason: string;
 }
 
+export interface SlotRestore {
+  readonly slot: SlotName;
+  readonly leader: SlotName;
+  readonly database: SlotDatabase;
+  readonly plugin: string;
+}
+
 /** What is to be done with the slots of a promoted server, and what has to be reported. */
 export interface HandOffPlan {
   readonly advances: readonly {
@@ -62,6 +72,8 @@ export interface HandOffPlan {
     /** The server itself may hold it up where it takes decoding: a slot with `failover` waits for `synchronized_standby_slots`. */
     readonly mayWait: boolean;
   }[];
+  /** Slots that are missing since they were to be made anew, to be copied from a leading slot. */
+  readonly restores: readonly SlotRestore[];
   readonly quarantines: readonly Quarantine[];
   /** Slots whose making may still be under way, and must come to nothing. */
   readonly creations: readonly SlotName[];
@@ -98,6 +110,7 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   const kept = subjects.filter(({ name }) => !quarantined.has(name));
   return {
     advances: kept.flatMap(advanceOf),
+    restores: subjects.flatMap(({ restore }) => (restore === undefined ? [] : [restore])),
     quarantines: subjects.flatMap(({ name, here, stray }) =>
       stray?.quarantine !== undefined
         ? [quarantineOf(stray.quarantine, stray.reason)]
@@ -141,8 +154,9 @@ interface Subject {
   readonly name: SlotName;
   readonly event: SlotEvent;
   readonly state: SlotState;
-  /** The slot under its real name, unless it is of no use. */
+  /** The slot under its real name, unless it is of no use; as it will be, when it is copied from a leading one first. */
   readonly here: LocalSlot | undefined;
+  readonly restore: SlotRestore | undefined;
   /** True when the slot here is slotcast's, and of the incarnation that the event is about. */
   readonly owned: boolean;
   /** The slot here is slotcast's, but does not stand where slotcast put it. */
@@ -187,8 +201,25 @@ function subjectOf(
     owned && ownership !== undefined
       ? findStray(event.slot, slots, { ...known, owned: ownership })
       : undefined;
-  const here = usable && stray === undefined ? slot : undefined;
-  return { name: event.slot, event, state: event.state, here, owned, stray, marks };
+  const leader = slot === undefined && owned ? findLeader(input, event, slots.local) : undefined;
+  const plugin = event.state.plugin ?? '';
+  const restored = leader && { ...leader, name: event.slot, plugin };
+  const restore = leader && { slot: event.slot, leader: leader.name, database: databaseOf(leader), plugin };
+  const here = usable && stray === undefined ? slot : restored;
+  return { name: event.slot, event, state: event.state, here, restore, owned, stray, marks };
+}
+
+/** The leading slot that an owned slot was being made anew from, when it got lost over that. One that was renamed before is not missing. */
+function findLeader(
+  { leaders = [], ownership, furthest, switchLsn }: HandOffInput,
+  { slot, state }: SlotEvent & { readonly state: SlotState },
+  local: ReadonlyMap<SlotName, LocalSlot>,
+): LocalSlot | undefined {
+  const owned = ownership.get(slot);
+  const ofThisLine = leaders.filter(({ confirmedFlushLsn }) => (confirmedFlushLsn ?? 0n) <= switchLsn);
+  return owned === undefined || local.has(quarantineName(slot))
+    ? undefined
+    : leaderFor(ofThisLine, { state, owned, furthest: furthest.get(slot) });
 }
 
 function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {

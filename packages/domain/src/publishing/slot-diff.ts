@@ -96,11 +96,7 @@ export function diffSlots(input: {
       continue;
     }
     const { incarnation, state: previous } = published;
-    const last = input.lastObserved?.get(state.name) ?? previous;
-    if (state === previous && state === last) {
-      continue;
-    }
-    const earlier = input.sameTenure ? [previous, last] : [];
+    const earlier = input.sameTenure ? [previous, input.lastObserved?.get(state.name) ?? previous] : [];
     if (!sameIdentity(previous, state) || earlier.some((before) => cannotBecome(before, state))) {
       rest.push({ kind: 'remake', previous, incarnation, state });
     } else if (!sameState(previous, state)) {

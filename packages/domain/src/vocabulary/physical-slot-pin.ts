@@ -10,6 +10,5 @@ export function physicalSlotPins(slots: readonly SlotState[]): PhysicalSlotPin[]
       catalogXmin: slot.catalogXmin,
       active: slot.active,
       invalidated: isInvalidated(slot),
-      restartLsn: slot.restartLsn,
     }));
 }

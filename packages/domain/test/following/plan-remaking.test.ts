@@ -112,6 +112,9 @@ describe('a slot that was to be made anew and is here', { timeout: 10_000 }, () 
     const verdict = verdictOn({ ...behind, remaking: inMaking, holds: { a: upkeep } });
     assert.equal(outline(verdict), 'ready');
     assert.equal(verdict.sound, true);
+    // Its own session shows as active.
+    const used = { ...here, local: [local('a', { active: true })], holds: { a: upkeep } };
+    assert.equal(outline(verdictOn(used)), 'ready');
     const gone = { ...here, local: [leader()], remaking: inMaking, holds: { a: upkeep } };
     assert.equal(outline(verdictOn(gone)), 'catching_up');
   });

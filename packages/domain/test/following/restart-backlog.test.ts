@@ -6,11 +6,11 @@ import {
   noBacklog,
   noteBacklog,
   parseSlotName,
-  RESTART_GAP_BYTES,
   type RestartGap,
 } from '@slotcast/domain';
 
 const MIB = 1024n * 1024n;
+const LARGEST = 64n * MIB;
 const START = Date.UTC(2026, 0, 1);
 
 function gapOf(mib: number): RestartGap {
@@ -31,7 +31,7 @@ function gapOf(mib: number): RestartGap {
 function watched(looks: readonly (readonly number[])[]): BacklogWatch {
   let watch = noBacklog;
   looks.forEach((look, second) => {
-    const seen = { gaps: look.map(gapOf), largestBytes: RESTART_GAP_BYTES };
+    const seen = { gaps: look.map(gapOf), largestBytes: LARGEST };
     watch = noteBacklog(watch, { ...seen, now: 5000 + second * 1000, time: START + second * 1000 });
   });
   return watch;

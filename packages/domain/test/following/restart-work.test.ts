@@ -8,7 +8,6 @@ import {
   lsn,
   noteDecoding,
   parseSlotName,
-  RESTART_GAP_BYTES,
   type RestartGap,
   type RestartInput,
   type RestartWork,
@@ -22,6 +21,7 @@ import * as fc from 'fast-check';
 import { live, local } from './plan-situations.ts';
 
 const MIB = 1024n * 1024n;
+const LARGEST = 64n * MIB;
 const name = parseSlotName;
 
 function mib(count: number) {
@@ -51,7 +51,7 @@ function gaps(count: number, behind: number): RestartGap[] {
 function choose(over: Partial<RestartInput>): RestartWork {
   return chooseRestartWork({
     gaps: [],
-    largestBytes: RESTART_GAP_BYTES,
+    largestBytes: LARGEST,
     cost: unknownCost,
     duty: 0.25,
     walPerSecond: 0,
@@ -99,9 +99,9 @@ describe('the gap of restart_lsn', { timeout: 10_000 }, () => {
   });
 
   test('may be 64 MiB, and less where the server keeps little WAL', () => {
-    assert.equal(largestGapBytes({}), 64n * MIB);
-    assert.equal(largestGapBytes({ keepBytes: 1024n * MIB }), 64n * MIB);
-    assert.equal(largestGapBytes({ keepBytes: 64n * MIB }), 16n * MIB);
+    assert.equal(largestGapBytes({}, LARGEST), 64n * MIB);
+    assert.equal(largestGapBytes({ keepBytes: 1024n * MIB }, LARGEST), 64n * MIB);
+    assert.equal(largestGapBytes({ keepBytes: 64n * MIB }, LARGEST), 16n * MIB);
   });
 });
 
@@ -188,7 +188,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
           const all = drawn.map((each, index) => ({ ...each, slot: name(`s${index}`) }));
           const resting = new Set(rest.map((index) => name(`s${index}`)));
           const work = choose({ gaps: all, resting, freeSlots, walPerSecond });
-          const due = all.filter(({ slot, bytes }) => bytes > RESTART_GAP_BYTES && !resting.has(slot));
+          const due = all.filter(({ slot, bytes }) => bytes > LARGEST && !resting.has(slot));
           assert.equal(work.kind === 'rest', due.length === 0);
           if (work.kind === 'advance') {
             assert.ok(due.includes(work.gap));
@@ -215,7 +215,7 @@ function assertSafe(
     for (const each of slots) {
       assert.ok(each.position >= led, 'the leading slot is beyond it');
       assert.ok(each.remakeable && source.remakeable && !resting.has(each.slot));
-      assert.ok(each.bytes > RESTART_GAP_BYTES / 2n);
+      assert.ok(each.bytes > LARGEST / 2n);
       assert.equal(databaseKey(each.database), databaseKey(database));
     }
   }

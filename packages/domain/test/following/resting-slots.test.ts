@@ -35,8 +35,6 @@ const calm: PlanInput = {
   unproven: new Map(),
   rhythms: new Map(),
   pin,
-  making: { kind: 'none' },
-  anchored: false,
   maxReplicationSlots: 10,
   syncReplicationSlots: false,
   heartbeatAgeMs: 0,

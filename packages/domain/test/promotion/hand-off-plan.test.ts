@@ -53,6 +53,47 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
     );
   });
 
+  test('copies one that got lost while it was made anew from the leading slot, and advances it from there', () => {
+    const events = [confirmed('a', 0x3000)];
+    const owned = { a: owning({ remaking: true, highestLsn: at(0x3000) }) };
+    const leader = local('slotcast_leader_1', { confirmedFlushLsn: at(0x2800), plugin: 'test_decoding' });
+    const plan = handOffOf({ events, owned, leaders: [leader] });
+    assert.deepEqual(plan.restores, [
+      { slot: 'a', leader: 'slotcast_leader_1', database: shop, plugin: 'pgoutput' },
+    ]);
+    assert.deepEqual([stepsOf(plan), plan.lost], [['advance a'], []]);
+    assert.equal(plan.advances[0]?.target, 0x3000n);
+    const failover = [confirmed('a', 0x3000, live('a', { failover: true, confirmedFlushLsn: at(0x3000) }))];
+    assert.equal(handOffOf({ events: failover, owned, leaders: [leader] }).failovers[0]?.slot, 'a');
+  });
+
+  test('copies nothing that could skip a change, was renamed before, or was not to be made anew', () => {
+    const events = [confirmed('a', 0x3000)];
+    const remaking = owning({ remaking: true, highestLsn: at(0x3000) });
+    const leader = local('slotcast_leader_1', { confirmedFlushLsn: at(0x2800) });
+    const renamed = local('a_diverged', { confirmedFlushLsn: at(0x2800) });
+    for (const situation of [
+      { owned: { a: remaking }, leaders: [{ ...leader, confirmedFlushLsn: at(0x3001) }] },
+      {
+        owned: { a: owning({ ...remaking, highestLsn: at(0x9000) }) },
+        leaders: [{ ...leader, confirmedFlushLsn: at(0x5001) }],
+      },
+      { owned: { a: remaking }, leaders: [{ ...leader, database: 'hr' }] },
+      { owned: { a: remaking }, leaders: [leader], local: [renamed] },
+      { owned: { a: owning({ highestLsn: at(0x3000) }) }, leaders: [leader] },
+      { owned: { a: owning({ ...remaking, lineage: 'another' }) }, leaders: [leader] },
+    ]) {
+      const plan = handOffOf({ events, ...situation });
+      assert.deepEqual(
+        [plan.restores, stepsOf(plan), plan.lost.length],
+        [[], [], 1],
+        JSON.stringify(Object.keys(situation)),
+      );
+    }
+    const here = { events, owned: { a: remaking }, leaders: [leader], local: [local('a')] };
+    assert.deepEqual(handOffOf(here).restores, []);
+  });
+
   test('ends its making when it was not proven yet', () => {
     const plan = handOffOf({
       events: [confirmed('a', 0x3000)],
