@@ -244,7 +244,12 @@ export const configSchema = z.strictObject({
   advanceDuty: setting(decimal({ min: 0.01, max: 1 }), {
     name: 'SLOTCAST_ADVANCE_DUTY',
     default: '0.25',
-    help: 'Share of the time that the consumer may spend in advancing slots.',
+    help: 'Share of a core that decoding on the standby may take: for the `restart_lsn` of slots, and for slots that cannot be moved without it. Where advances do not fit in, slots are made anew from a leading one.',
+  }),
+  restartGap: setting(bytes, {
+    name: 'SLOTCAST_RESTART_GAP',
+    default: '64 MiB',
+    help: "WAL that a slot's `restart_lsn` may be behind that of the primary's slot before it is moved; a quarter of `max_slot_wal_keep_size` if that is less.",
   }),
   lagMaxBytes: setting(bytes, {
     name: 'SLOTCAST_LAG_MAX_BYTES',

@@ -189,6 +189,18 @@ export const consumerMetrics = {
     help: 'Slots here that are advanced by decoding because they cannot be moved without.',
     labels: [],
   },
+  restartGapBytes: {
+    name: 'slotcast_consumer_restart_gap_bytes',
+    type: 'gauge',
+    help: "WAL that this server keeps for a slot although the primary's slot needs it no more: between the restart_lsn of both, of the slot where that is most.",
+    labels: [],
+  },
+  restartBacklogSlots: {
+    name: 'slotcast_consumer_restart_backlog_slots',
+    type: 'gauge',
+    help: 'Slots whose restart_lsn is far behind while it falls behind faster than it is made up; 0 otherwise, however much is being made up.',
+    labels: [],
+  },
   applyDelaySeconds: {
     name: 'slotcast_consumer_apply_delay_seconds',
     type: 'histogram',

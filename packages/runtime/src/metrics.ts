@@ -57,6 +57,8 @@ export function createConsumerMetrics(build: BuildInfo) {
     moveSeconds: histogram(registry, consumerRows.moveSeconds),
     decodingSlots: gauge(registry, consumerRows.decodingSlots),
     advanceSeconds: histogram(registry, consumerRows.advanceSeconds),
+    restartGapBytes: gauge(registry, consumerRows.restartGapBytes),
+    restartBacklogSlots: gauge(registry, consumerRows.restartBacklogSlots),
     applyDelaySeconds: histogram(registry, consumerRows.applyDelaySeconds),
     canaryLagSeconds: gauge(registry, consumerRows.canaryLagSeconds),
     canarySeconds: histogram(registry, consumerRows.canarySeconds),

@@ -53,7 +53,14 @@ export async function runConsumerService(options: GlobalOptions): Promise<void> 
     const { config } = parts;
     const metrics = createConsumerMetrics(parts.build);
     const { advanceDuty, pollMaxMs } = config;
-    const service = createConsumer({ ...commonOptions(parts), advanceDuty, pollMaxMs, metrics });
+    const restartGapBytes = BigInt(config.restartGap);
+    const service = createConsumer({
+      ...commonOptions(parts),
+      advanceDuty,
+      restartGapBytes,
+      pollMaxMs,
+      metrics,
+    });
     return { service, registry: metrics.registry, commands: consumerCommands(service.control, config) };
   });
 }

@@ -39,8 +39,15 @@ export async function onStandby(
     operationTimeoutMs: OPERATION_TIMEOUT_MS,
   });
   const { advanceDuty, pollMaxMs } = config;
+  const restartGapBytes = BigInt(config.restartGap);
   const metrics = createConsumerMetrics(build);
-  const consumer = { ...commonOptions({ config, logger, log, build }), advanceDuty, pollMaxMs, metrics };
+  const consumer = {
+    ...commonOptions({ config, logger, log, build }),
+    advanceDuty,
+    restartGapBytes,
+    pollMaxMs,
+    metrics,
+  };
   try {
     await untilInterrupted((signal) => use({ config, consumer, signal }));
   } catch (error) {

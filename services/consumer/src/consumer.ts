@@ -32,8 +32,10 @@ export interface ConsumerOptions {
   readonly nodesTopic: string;
   readonly policy: PlanPolicy;
   readonly onDivergence: DivergencePolicy;
-  /** Share of the time that may be spent in advances, above 0 and up to 1. */
+  /** Share of a core that decoding may take, above 0 and up to 1. */
   readonly advanceDuty: number;
+  /** WAL that the restart_lsn of a slot may be behind before it is moved. */
+  readonly restartGapBytes: bigint;
   /** How often a server that is not in recovery is looked at. */
   readonly pollMaxMs: number;
   readonly postgres: PostgresOptions;

@@ -10,6 +10,7 @@ import {
   type PreparedPromotion,
   type PublishedLine,
   type PublisherWord,
+  type SlotAction,
 } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/runtime';
@@ -73,7 +74,9 @@ export class Preparation implements SessionRequest {
 
   /** True when waiting longer would change nothing. */
   #isDone({ view, settled, plan, outcome }: PreparationRound, word: PublisherWord | undefined): boolean {
-    const moves = plan.verdicts.some(({ action }) => action?.kind === 'advance' || action?.kind === 'copy');
+    const moves = plan.verdicts.some(
+      ({ action, upkeep }) => upkeep === true || (action !== undefined && isMove(action)),
+    );
     const later = laterTimeline(this.#options.feed.newestManifest, view.history);
     return (
       this.#isRead() &&
@@ -150,4 +153,9 @@ export class Preparation implements SessionRequest {
         alarm === undefined ? judgePromotion({ ...facts, wanted: policy.wanted, mayReplayMore: more }) : [],
     });
   }
+}
+
+/** A step that takes a slot to where it is to be. */
+function isMove({ kind }: SlotAction): boolean {
+  return kind === 'advance' || kind === 'copy' || kind === 'restore';
 }

@@ -23,3 +23,12 @@ export interface SessionRequest {
   /** Called when the session ends before it could answer. */
   fail(error: unknown): void;
 }
+
+/** What a pause between two rounds depends on. */
+export interface Rest {
+  readonly lookMs: number;
+  readonly advancesLeft: boolean;
+  /** Events wait for replay. */
+  readonly waiting: boolean;
+  readonly atMostMs: number;
+}

@@ -1,7 +1,7 @@
-import { type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
+import { type Plan, type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
 import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
 import { claimNode, NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
-import { DatabaseSessions } from '@slotcast/postgres';
+import { copySlot, DatabaseSessions } from '@slotcast/postgres';
 import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import type { ConsumerOptions } from './consumer.ts';
@@ -221,12 +221,33 @@ class StandbyAlone {
     return { view, settled: this.#feed.settle(view), alarm };
   }
 
+  /** Slots that got lost while a consumer made them anew. */
+  async #restore({ verdicts }: Plan): Promise<void> {
+    for (const { action } of verdicts) {
+      if (action?.kind === 'restore') {
+        try {
+          await copySlot(
+            await this.#sessions.get(action.database),
+            { source: action.leader, target: action.slot, plugin: action.plugin },
+            this.#signal,
+          );
+        } catch (error) {
+          this.#signal.throwIfAborted();
+          this.#failures.failed(action.slot, 'making the slot again', error);
+        }
+      }
+    }
+  }
+
   async #round(): Promise<Omit<SessionRound, 'writer'>> {
     const { view, settled, alarm } = await this.#look();
     this.#plugins.look(view.slots);
     const { unloadable, isChecking: stepped } = this.#plugins;
-    const work = { probes: new Map(), held: this.#failures.held(), unloadable };
+    // Nothing is recorded from here, so what was to be made anew stays recorded.
+    const remaking = { slots: new Set(this.#directory.ownership.keys()), leaders: new Set<SlotName>() };
+    const work = { probes: new Map(), held: this.#failures.held(), unloadable, remaking };
     const plan = (alarm === undefined ? this.#planner.plan(view, settled, work) : undefined) ?? emptyPlan;
+    await this.#restore(plan);
     const moved = await runAdvances(this.#mover, plan, { upTo: view.replayLsn, urgent: true });
     return { view, settled, alarm, plan, outcome: { stepped, ...moved } };
   }

@@ -6,7 +6,6 @@ import {
   type PublishedLine,
   physicalSlotPins,
   restPause,
-  type SettledBacklog,
   usualDuration,
   waitsForTransactions,
 } from '@slotcast/domain';
@@ -20,21 +19,29 @@ import {
 import type { Codec } from '@slotcast/event-schema';
 import { claimNode, NodeDirectory, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
-import { type Clock, type ConsumerMetrics, Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
+import {
+  type Clock,
+  type ConsumerMetrics,
+  Deadline,
+  Doorbell,
+  type Logger,
+  SlotcastError,
+} from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Creations } from './creations.ts';
+import { DecodingBudget } from './decoding-budget.ts';
 import { Doubts } from './doubts.ts';
 import { forgetLeftTimeline } from './left-timeline.ts';
+import { warnOfLoudLog } from './loud-log.ts';
 import { Mover } from './mover.ts';
 import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RequestQueue } from './request-queue.ts';
-import { RoundPause } from './round-pause.ts';
-import { SessionBell } from './session-bell.ts';
-import type { SessionRequest } from './session-request.ts';
+import { RestartWorker } from './restart-worker.ts';
+import type { Rest, SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
@@ -50,6 +57,7 @@ export interface StandbySessionOptions {
   readonly nodesTopic: string;
   readonly policy: PlanPolicy;
   readonly advanceDuty: number;
+  readonly restartGapBytes: bigint;
   readonly postgres: PostgresOptions;
   readonly log: EventLog;
   readonly codec: Codec;
@@ -63,7 +71,8 @@ export interface StandbySessionOptions {
   readonly clock: Clock;
 }
 
-/** The standby is looked at this often while nothing happens. */
+/** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
+const WAITING_MS = 2;
 const IDLE_MS = 500;
 /** Of the time for looking while nothing changes. It may be little: a record rings, and the end of recovery is watched for besides. */
 const REST_SHARE = 0.0025;
@@ -73,6 +82,8 @@ const REQUESTED_MS = 10;
 const LOUD_PAUSE_MS = 100;
 /** How long the last records before a promotion are waited for. */
 const DRAIN_MS = 10_000;
+/** Share of the time that looking at the server may take. */
+const LOOK_TIMES = 4;
 
 /** One stretch of time in which this node's server is a standby: replays both topics, then follows them. */
 export class StandbySession {
@@ -83,12 +94,13 @@ export class StandbySession {
   readonly #canary: CanaryMeter;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
-  readonly #doorbell = new SessionBell();
+  readonly #doorbell = new Doorbell();
   readonly #sessions: DatabaseSessions;
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
   readonly #plugins: PluginWatch;
   readonly #mover: Mover;
+  readonly #restart: RestartWorker;
   readonly #planner: StandbyPlanner;
   readonly #requests = new RequestQueue();
   readonly #lineage: TopicLineage;
@@ -96,7 +108,7 @@ export class StandbySession {
   readonly #doubts: Doubts;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
-  readonly #rest: RoundPause;
+  #waitMs = WAITING_MS;
   /** What a look and the plan made of it usually take. */
   readonly #round = { usualMs: 1, idleMs: IDLE_MS, share: REST_SHARE };
 
@@ -112,7 +124,6 @@ export class StandbySession {
     this.#canary = canary;
     const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
     this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
-    this.#rest = new RoundPause({ bell: this.#doorbell, server, feed: this.#feed, clock, signal });
     this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
     this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
@@ -126,6 +137,9 @@ export class StandbySession {
     });
     const parts = { sessions: this.#sessions, doorbell: this.#doorbell, signal };
     this.#plugins = new PluginWatch({ ...options, ...parts });
+    const budget = new DecodingBudget(advanceDuty, clock);
+    const work = { directory: this.#directory, failures: this.#failures, budget };
+    this.#restart = new RestartWorker({ ...options, ...parts, ...work });
     this.#mover = new Mover({
       ...options,
       sessions: this.#sessions,
@@ -156,8 +170,11 @@ export class StandbySession {
       readers.push(slots);
       this.#taken = slots.position;
       // From here on, as the end of recovery may come at any time, and its fence is measured by what was published until then.
-      const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#takeLive(records, slots);
-      const following = this.#follow(slots, takeSlots, () => this.#doorbell.ringForRecords());
+      const following = this.#follow(slots, async (records) => {
+        await this.#feed.take(records, true);
+        this.#taken = slots.position;
+        this.#options.metrics.appliedOffset.set(Number(slots.position));
+      });
       const naming = awaitStandbyName({
         ...this.#options,
         server: this.#server,
@@ -174,15 +191,13 @@ export class StandbySession {
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
-        this.#follow(
-          nodes,
-          (records) => this.#directory.take(records, true),
-          () => this.#doorbell.ring(),
-        ),
+        this.#follow(nodes, (records) => this.#directory.take(records, true)),
         following,
         this.#work(writer),
       ]);
-      await Promise.all([this.#creations.close(), this.#plugins.close(), this.#mover.close()]);
+      await Promise.all(
+        [this.#creations, this.#plugins, this.#mover, this.#restart].map((part) => part.close()),
+      );
       await this.#options.onPromoted({
         feed: this.#feed,
         directory: this.#directory,
@@ -204,6 +219,7 @@ export class StandbySession {
         this.#creations.close(),
         this.#plugins.close(),
         this.#mover.close(),
+        this.#restart.close(),
         this.#sessions.close(),
         writer?.close(),
       ]);
@@ -254,21 +270,12 @@ export class StandbySession {
     return replayTopic({ log: this.#options.log, topic, onRecords, signal: this.#signal });
   }
 
-  async #takeLive(records: readonly LogRecord[], slots: LogReader): Promise<void> {
-    await this.#feed.take(records, true);
-    this.#taken = slots.position;
-    this.#options.metrics.appliedOffset.set(Number(slots.position));
-  }
-
-  async #follow(
-    reader: LogReader,
-    take: (records: readonly LogRecord[]) => Promise<void>,
-    ring: () => void,
-  ): Promise<never> {
+  async #follow(reader: LogReader, take: (records: readonly LogRecord[]) => Promise<void>): Promise<never> {
     for (;;) {
       const batch = await reader.next(this.#signal);
       await take(batch.records);
-      ring();
+      this.#waitMs = WAITING_MS;
+      this.#doorbell.ring();
     }
   }
 
@@ -279,6 +286,7 @@ export class StandbySession {
     const unreadable = new UnreadableSlots(this.#options.logger);
     for (;;) {
       const started = clock.monotonicMs();
+      this.#restart.looks(this.#mover.underWay);
       const view = await this.#server.look(this.#signal);
       const lookMs = clock.monotonicMs() - started;
       if (view === undefined) {
@@ -297,16 +305,19 @@ export class StandbySession {
       this.#doubts.planned(planned, alarm, manifest);
       const next = planned ?? emptyPlan;
       this.#round.usualMs = usualDuration(this.#round.usualMs, clock.monotonicMs() - started);
-      const outcome = await runner.run(next, view, settled.desired, { urgent: this.#requests.isWaiting });
+      const { isWaiting: urgent } = this.#requests;
+      this.#restart.planned(planned && { view, desired: settled.desired, plan: planned, urgent });
+      const outcome = await runner.run(next, view, settled.desired, { urgent });
+      await this.#restart.record(writer);
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
-      await reporter.write(planned, view, settled, this.#creations.searching || this.#planner.wantsWal);
+      await reporter.write(planned, view, settled, this.#creations.searching);
       this.#options.progressed();
       const { decodingSlots } = reporter;
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
       await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
       if (!outcome.stepped) {
-        const { advancesLeft } = outcome;
-        await this.#pause({ view, settled, lookMs, advancesLeft, atMostMs: reporter.untilDue() });
+        const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
+        await this.#pause({ ...rest, atMostMs: reporter.untilDue() });
       }
     }
   }
@@ -320,27 +331,24 @@ export class StandbySession {
         cause: 'passing',
       }),
     );
-    const { probes, anchor } = this.#creations;
-    return { probes, anchor, held, unloadable: this.#plugins.unloadable };
+    const { remaking, held: upkeep } = this.#restart.underWay(this.#mover.underWay);
+    upkeep.forEach((hold, slot) => held.set(slot, hold));
+    return { probes: this.#creations.probes, held, unloadable: this.#plugins.unloadable, remaking };
   }
 
-  /** Waits for news: a record that applies, replay that reaches one, budget for advances; not so short that looking itself becomes a load. */
-  async #pause(round: {
-    view: StandbyView;
-    settled: SettledBacklog;
-    lookMs: number;
-    advancesLeft: boolean;
-    atMostMs: number;
-  }): Promise<void> {
-    const { view, settled, lookMs, advancesLeft, atMostMs } = round;
+  /** Waits for news: a record, replay that moves on, budget for advances; not so short that looking itself becomes a load. */
+  async #pause(rest: Rest): Promise<void> {
+    const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
+    await this.#options.clock.sleep(shortest, this.#signal);
     let wanted = this.#requests.isWaiting ? REQUESTED_MS : restPause(this.#round);
-    if (settled.waiting.size > 0) {
-      wanted = Math.min(wanted, IDLE_MS);
+    if (rest.waiting) {
+      wanted = Math.min(wanted, this.#waitMs);
+      this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
     }
-    if (advancesLeft) {
+    if (rest.advancesLeft) {
       wanted = Math.min(wanted, this.#sessions.quiet ? (this.#mover.waitMs() ?? wanted) : LOUD_PAUSE_MS);
     }
-    await this.#rest.rest({ view, settled, lookMs, longestMs: Math.min(wanted, atMostMs) });
+    await this.#doorbell.wait(Math.max(Math.min(wanted, rest.atMostMs) - shortest, 0), this.#signal);
   }
 
   #runner(writer: LogWriter): ActionRunner {
@@ -374,6 +382,7 @@ export class StandbySession {
       unreadableSlots: view.unreadable,
       lineage: this.#lineage.current,
       canary: this.#canary.last,
+      restartBacklog: this.#restart.backlog,
       alarm: this.#doubts.unsure,
     });
     return new StatusWriter({
@@ -388,11 +397,4 @@ export class StandbySession {
 
 function sessionEnded(): SlotcastError {
   return new SlotcastError('SC_NOT_FOLLOWING', 'the consumer stopped following before it could answer');
-}
-
-function warnOfLoudLog(logger: Logger, role: string): void {
-  logger.warn(
-    { role },
-    'each move writes five lines to the server log, so slots are moved once a second only: GRANT SET ON PARAMETER log_min_messages TO the role',
-  );
 }

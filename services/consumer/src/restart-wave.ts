@@ -1,0 +1,203 @@
+import {
+  formatLsn,
+  LEADER_PREFIX,
+  type Lsn,
+  PROBE_PREFIX,
+  parseSlotName,
+  type RestartGap,
+  type RestartWave,
+  type SlotName,
+} from '@slotcast/domain';
+import {
+  advanceSlot,
+  copySlot,
+  type DatabaseSessions,
+  dropSlot,
+  findLoadFailure,
+  type PostgresConnection,
+  remakeSlot,
+} from '@slotcast/postgres';
+import type { Clock, Logger } from '@slotcast/runtime';
+import type { DecodingBudget } from './decoding-budget.ts';
+import type { RemakingRecords } from './remaking-records.ts';
+import type { FactsBoard } from './restart-facts.ts';
+import type { SlotGrants } from './slot-grants.ts';
+
+/** Slots that are made anew in one go; nothing else is done to them meanwhile. */
+const CHUNK = 5;
+/** The server's part takes a few milliseconds; it is not cancelled, as only it can finish what it began. */
+const REMAKE_MS = 10_000;
+/** What a slot costs that is dropped and made again, in milliseconds of a core. */
+const REMAKE_COST_MS = 1.5;
+const DECODE_MS = 120_000;
+/** While somebody waits for an answer about the slots, whether that is over is looked at this often. */
+const URGENT_MS = 20;
+
+export interface WaveParts {
+  readonly sessions: DatabaseSessions;
+  readonly facts: FactsBoard;
+  readonly grants: SlotGrants;
+  readonly records: RemakingRecords;
+  readonly budget: DecodingBudget;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** Where the leading slot needs so little less WAL than a slot, that slot is left as it is. */
+  readonly leastGainBytes: bigint;
+}
+
+/**
+ * Makes slots anew from one that leads. It can end at any point: ownership says beforehand which slots that concerns, the leading slot stays until none of them
+ * is missing, and the session's plan makes those that are.
+ */
+export class WaveRun {
+  readonly #parts: WaveParts;
+  readonly #wave: RestartWave;
+  readonly leader: SlotName;
+  #position: Lsn;
+  /** Slots that are recorded, and may be missing for a moment. */
+  recorded: ReadonlySet<SlotName> = new Set();
+  /** Slots that were made anew. */
+  remade = 0;
+
+  constructor(wave: RestartWave, parts: WaveParts) {
+    this.#wave = wave;
+    this.#parts = parts;
+    this.#position = wave.source.position;
+    this.leader = freeName(parts.facts.newest?.view.slots.map(({ name }): string => name) ?? []);
+  }
+
+  /** Slots of the wave that gained nothing are returned: they are not to be tried again at once. */
+  async run(): Promise<readonly SlotName[]> {
+    const { sessions, facts, records, signal, logger } = this.#parts;
+    const { database, source, stages } = this.#wave;
+    const slots = stages.flatMap((stage) => stage.slots);
+    const session = await sessions.get(database);
+    await copySlot(session, { source: source.slot, target: this.leader, plugin: source.plugin }, signal);
+    await this.#provePlugins(session, slots);
+    await this.#leadFirst(session);
+    await facts.next(signal);
+    const names = slots.map(({ slot }) => slot);
+    if (!slots.some((gap) => this.#gains(gap))) {
+      return names;
+    }
+    this.recorded = await records.ask(names, signal);
+    const left: SlotName[] = [];
+    for (const [index, stage] of stages.entries()) {
+      if (index > 0) {
+        await this.#lead(session, stage.target);
+        await facts.next(signal);
+      }
+      const due = stage.slots.filter(({ slot }) => this.recorded.has(slot));
+      for (let start = 0; start < due.length; start += CHUNK) {
+        left.push(...(await this.#remakeAll(session, due.slice(start, start + CHUNK))));
+      }
+    }
+    const fields = { database: database.name, leader: this.leader, slots: this.remade };
+    logger.info({ ...fields, to: formatLsn(this.#position) }, 'made slots anew from a leading slot');
+    return left;
+  }
+
+  /** A library that cannot be loaded would come to light when the slot is dropped already. What this session has loaded it has. */
+  async #provePlugins(session: PostgresConnection, slots: readonly RestartGap[]): Promise<void> {
+    const { signal } = this.#parts;
+    const copy = `${PROBE_PREFIX}leader`;
+    const plugins = new Set(slots.map(({ plugin }) => plugin));
+    plugins.delete(this.#wave.source.plugin);
+    for (const plugin of plugins) {
+      const said = await findLoadFailure(session, { source: this.leader, copy, plugin }, signal);
+      if (said !== undefined) {
+        throw new Error(`the plugin ${plugin} cannot be loaded: ${said}`);
+      }
+      await dropSlot(session, copy, signal);
+    }
+  }
+
+  /** Up to where it stands the server takes over every record that it passes; beyond, only the first. */
+  async #leadFirst(session: PostgresConnection): Promise<void> {
+    const { source, stages } = this.#wave;
+    await this.#advance(session, source.position, Number(source.position - source.restartLsn));
+    const target = stages[0]?.target ?? source.position;
+    if (target > source.position) {
+      await this.#lead(session, target);
+    }
+  }
+
+  async #lead(session: PostgresConnection, target: Lsn): Promise<void> {
+    const bytes = Number(target - this.#position);
+    await this.#advance(session, target, bytes);
+    await this.#advance(session, target, bytes);
+    this.#position = target;
+  }
+
+  async #advance(session: PostgresConnection, target: Lsn, bytes: number): Promise<void> {
+    const { budget, signal } = this.#parts;
+    await this.#affordable();
+    await budget.decode(bytes, () =>
+      advanceSlot(session, { name: this.leader, target }, { signal, timeoutMs: DECODE_MS }),
+    );
+  }
+
+  #gains({ slot }: RestartGap): boolean {
+    const { facts } = this.#parts;
+    const [here, leading] = [facts.gapOf(slot), facts.local(this.leader)];
+    return (
+      here !== undefined &&
+      leading?.restartLsn !== undefined &&
+      leading.restartLsn - here.restartLsn >= this.#parts.leastGainBytes
+    );
+  }
+
+  async #remakeAll(session: PostgresConnection, gaps: readonly RestartGap[]): Promise<SlotName[]> {
+    const { grants, budget, signal } = this.#parts;
+    const slots = gaps.map(({ slot }) => slot);
+    await this.#affordable();
+    const before = this.remade;
+    const left = await grants.with(slots, signal, async () => {
+      const skipped: SlotName[] = [];
+      for (const gap of gaps) {
+        if (!(await this.#remake(session, gap))) {
+          skipped.push(gap.slot);
+        }
+      }
+      return skipped;
+    });
+    budget.used((this.remade - before) * REMAKE_COST_MS);
+    return left;
+  }
+
+  async #remake(session: PostgresConnection, gap: RestartGap): Promise<boolean> {
+    const { facts, logger, signal } = this.#parts;
+    signal.throwIfAborted();
+    const now = facts.gapOf(gap.slot);
+    if (now === undefined || now.position < this.#position || !this.#gains(gap)) {
+      return false;
+    }
+    const { slot, plugin, position } = now;
+    const wanted = { slot, leader: this.leader, plugin, confirmed: position };
+    const outcome = await remakeSlot(session, wanted, REMAKE_MS);
+    if (outcome.kind === 'refused') {
+      logger.warn({ slot, leader: this.leader, reason: outcome.reason }, 'a slot was not made anew');
+      return false;
+    }
+    this.remade += 1;
+    return true;
+  }
+
+  async #affordable(): Promise<void> {
+    const { budget, clock, facts, signal } = this.#parts;
+    const wait = (): number => (facts.newest?.urgent === true ? URGENT_MS : budget.waitMs());
+    for (let ms = wait(); ms > 0; ms = wait()) {
+      await clock.sleep(ms, signal);
+    }
+  }
+}
+
+function freeName(taken: readonly string[]): SlotName {
+  for (let number = 1; ; number += 1) {
+    const name = `${LEADER_PREFIX}${number}`;
+    if (!taken.includes(name)) {
+      return parseSlotName(name);
+    }
+  }
+}

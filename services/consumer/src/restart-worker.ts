@@ -1,0 +1,302 @@
+import {
+  chooseRestartWork,
+  type Hold,
+  largestGapBytes,
+  noBacklog,
+  noteBacklog,
+  noteWal,
+  noWalRate,
+  type RemakingWork,
+  type RestartBacklog,
+  type RestartGap,
+  type RestartWave,
+  type RestartWork,
+  restartGaps,
+  type SlotName,
+  walPerSecond,
+} from '@slotcast/domain';
+import type { LogWriter } from '@slotcast/event-log';
+import type { NodeDirectory } from '@slotcast/hand-off';
+import { advanceSlot, DatabaseSessions, isMissingWal, type PostgresOptions } from '@slotcast/postgres';
+import {
+  type Clock,
+  type ConsumerMetrics,
+  type Doorbell,
+  errorFields,
+  errorText,
+  type Logger,
+} from '@slotcast/runtime';
+import type { DecodingBudget } from './decoding-budget.ts';
+import { RemakingRecords } from './remaking-records.ts';
+import { FactsBoard, type RestartFacts } from './restart-facts.ts';
+import { WaveRun } from './restart-wave.ts';
+import type { SlotFailures } from './slot-failures.ts';
+import { SlotGrants } from './slot-grants.ts';
+
+/** How often the gaps are looked at while nothing is due. */
+const LOOK_MS = 250;
+/** A slot is worked on for so long at most, as it cannot be moved meanwhile. What was decoded until then counts. */
+const TURN_MS = 2000;
+const LONGEST_TURN_MS = 60_000;
+const TURN_TIMES = 4;
+/** So long a slot is left alone that failed, or gained nothing. */
+const REST_MS = 10_000;
+/** Part of the gap that making a slot anew has to close. */
+const GAIN_PART = 8n;
+/** Sessions that were not used for so long are closed. */
+const IDLE_MS = 60_000;
+
+export interface RestartWorkerOptions {
+  readonly postgres: PostgresOptions;
+  readonly directory: NodeDirectory;
+  /** Rings the session's loop. */
+  readonly doorbell: Doorbell;
+  readonly budget: DecodingBudget;
+  readonly failures: SlotFailures;
+  readonly metrics: ConsumerMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+  /** The gap from which on something is done, where the server does not ask for a smaller one. */
+  readonly restartGapBytes: bigint;
+}
+
+const nothing: RemakingWork = { slots: new Set(), leaders: new Set() };
+
+/**
+ * Moves the restart_lsn of slots beside the session's loop: on sessions of its own, at its own pace, with the slots that the loop gives it. What it does can end
+ * at any point; nothing of it has to be remembered.
+ */
+export class RestartWorker {
+  readonly #options: RestartWorkerOptions;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #facts: FactsBoard;
+  readonly #grants: SlotGrants;
+  readonly #records: RemakingRecords;
+  readonly #sessions: DatabaseSessions;
+  readonly #running: Promise<void>;
+  readonly #restsUntil = new Map<SlotName, number>();
+  readonly #turnMs = new Map<SlotName, number>();
+  #wave: WaveRun | undefined;
+  #usedAt = 0;
+  #rate = noWalRate;
+  #watch = noBacklog;
+
+  constructor(options: RestartWorkerOptions) {
+    const { directory, doorbell, clock, postgres, signal } = options;
+    this.#options = options;
+    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#facts = new FactsBoard(doorbell);
+    this.#grants = new SlotGrants(doorbell);
+    this.#records = new RemakingRecords(directory, clock);
+    this.#sessions = new DatabaseSessions(postgres, () => undefined, this.#signal);
+    this.#running = this.#run();
+  }
+
+  /** To be called before a round looks at the server; `busy` are slots that are being advanced by decoding. */
+  looks(busy: ReadonlySet<SlotName>): void {
+    this.#grants.looks(busy);
+  }
+
+  /** What the round's plan has to know. */
+  underWay(busy: ReadonlySet<SlotName>): {
+    readonly held: ReadonlyMap<SlotName, Hold>;
+    readonly remaking: RemakingWork;
+  } {
+    const wave = this.#wave;
+    const remaking = wave === undefined ? nothing : { slots: wave.recorded, leaders: new Set([wave.leader]) };
+    return { held: this.#grants.holds(busy), remaking };
+  }
+
+  /** Takes what the round saw and planned; `undefined` when nothing may be acted upon. */
+  planned(facts: RestartFacts | undefined): void {
+    this.#facts.put(facts);
+    if (facts !== undefined) {
+      this.#grants.give();
+    }
+  }
+
+  /** To be called in every round: commits which slots are to be made anew. */
+  async record(writer: LogWriter): Promise<void> {
+    if (this.#facts.newest !== undefined) {
+      await this.#records.write(writer);
+    }
+  }
+
+  /** Present while restart_lsn falls behind faster than it is made up. */
+  get backlog(): RestartBacklog | undefined {
+    return this.#watch.backlog;
+  }
+
+  /** Ends what is under way; a slot that is being made anew is finished. */
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('restart_lsn is moved no more'));
+    await this.#running;
+    await this.#sessions.close();
+  }
+
+  async #run(): Promise<void> {
+    const { clock, budget } = this.#options;
+    while (!this.#signal.aborted) {
+      try {
+        const work = this.#choose();
+        const wait = work.kind === 'rest' ? LOOK_MS : budget.waitMs();
+        if (wait > 0) {
+          await this.#closeIdle();
+          await clock.sleep(wait, this.#signal);
+        } else {
+          this.#usedAt = clock.monotonicMs();
+          await this.#do(work);
+        }
+      } catch (error) {
+        if (this.#signal.aborted) {
+          return;
+        }
+        const fields = { ...errorFields(error, this.#options.logger), error: errorText(error) };
+        this.#options.logger.warn(fields, 'moving restart_lsn failed; it is tried again');
+        await clock.sleep(LOOK_MS, this.#signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #choose(): RestartWork {
+    const facts = this.#facts.newest;
+    const { clock, budget } = this.#options;
+    if (facts === undefined) {
+      return { kind: 'rest' };
+    }
+    const { view } = facts;
+    const now = clock.monotonicMs();
+    const gaps = restartGaps({ ...facts, verdicts: facts.plan.verdicts, local: view.slots });
+    const largest = largestGapBytes(view.settings.slotLimits, this.#options.restartGapBytes);
+    this.#rate = noteWal(this.#rate, { now, lsn: view.replayLsn });
+    this.#watch = noteBacklog(this.#watch, { gaps, largestBytes: largest, now, time: clock.now() });
+    this.#measure(gaps);
+    if (facts.urgent) {
+      return { kind: 'rest' };
+    }
+    return chooseRestartWork({
+      gaps,
+      largestBytes: largest,
+      cost: budget.cost,
+      duty: budget.duty,
+      walPerSecond: walPerSecond(this.#rate),
+      freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
+      resting: this.#resting(now),
+    });
+  }
+
+  #measure(gaps: readonly RestartGap[]): void {
+    const { metrics } = this.#options;
+    metrics.restartGapBytes.set(Number(gaps.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)));
+    metrics.restartBacklogSlots.set(this.#watch.backlog?.slots ?? 0);
+  }
+
+  #resting(now: number): ReadonlySet<SlotName> {
+    for (const [slot, until] of this.#restsUntil) {
+      if (until <= now) {
+        this.#restsUntil.delete(slot);
+      }
+    }
+    return new Set(this.#restsUntil.keys());
+  }
+
+  #rest(slots: readonly SlotName[]): void {
+    const until = this.#options.clock.monotonicMs() + REST_MS;
+    slots.forEach((slot) => this.#restsUntil.set(slot, until));
+  }
+
+  async #do(work: RestartWork): Promise<void> {
+    switch (work.kind) {
+      case 'rest':
+        return;
+      case 'advance':
+        await this.#advance(work.gap);
+        return;
+      case 'wave':
+        await this.#runWave(work.wave);
+        return;
+    }
+  }
+
+  async #advance(gap: RestartGap): Promise<void> {
+    const { metrics } = this.#options;
+    const { slot } = gap;
+    try {
+      await this.#grants.with([slot], this.#signal, () => this.#decode(slot));
+      metrics.actionsTotal.inc({ kind: 'restart_advance', outcome: 'ok' });
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      metrics.actionsTotal.inc({ kind: 'restart_advance', outcome: 'failed' });
+      this.#failed(slot, error);
+    }
+    await this.#facts.next(this.#signal);
+    const now = this.#facts.gapOf(slot);
+    if (now !== undefined && now.restartLsn <= gap.restartLsn) {
+      this.#turnMs.set(slot, Math.min((this.#turnMs.get(slot) ?? TURN_MS) * TURN_TIMES, LONGEST_TURN_MS));
+      this.#rest([slot]);
+    } else {
+      this.#turnMs.delete(slot);
+    }
+  }
+
+  /** To where it stands: it stays there, and the server takes over each record that it passes, whenever it is interrupted. */
+  async #decode(slot: SlotName): Promise<void> {
+    const gap = this.#facts.gapOf(slot);
+    if (gap === undefined) {
+      return;
+    }
+    const { position: target, restartLsn } = gap;
+    const session = await this.#sessions.get(gap.database);
+    const limits = { signal: this.#signal, timeoutMs: this.#turnMs.get(slot) ?? TURN_MS };
+    await this.#options.budget.decode(Number(target - restartLsn), () =>
+      advanceSlot(session, { name: slot, target }, limits),
+    );
+  }
+
+  #failed(slot: SlotName, error: unknown): void {
+    if (isMissingWal(error)) {
+      this.#options.failures.failed(slot, 'moving restart_lsn', error);
+      return;
+    }
+    this.#rest([slot]);
+    this.#options.logger.info(
+      { slot, error: errorText(error) },
+      'moving restart_lsn of a slot did not work out',
+    );
+  }
+
+  async #runWave(wave: RestartWave): Promise<void> {
+    const { metrics, clock, logger, budget } = this.#options;
+    const parts = { facts: this.#facts, grants: this.#grants, records: this.#records };
+    const run = new WaveRun(wave, {
+      ...parts,
+      sessions: this.#sessions,
+      budget,
+      clock,
+      logger,
+      signal: this.#signal,
+      leastGainBytes: this.#options.restartGapBytes / GAIN_PART,
+    });
+    this.#wave = run;
+    try {
+      this.#rest(await run.run());
+    } catch (error) {
+      this.#rest(wave.stages.flatMap(({ slots }) => slots.map(({ slot }) => slot)));
+      throw error;
+    } finally {
+      this.#wave = undefined;
+      metrics.actionsTotal.inc({ kind: 'remake', outcome: 'ok' }, run.remade);
+    }
+    await this.#facts.next(this.#signal);
+  }
+
+  async #closeIdle(): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#usedAt > 0 && clock.monotonicMs() - this.#usedAt >= IDLE_MS) {
+      this.#usedAt = 0;
+      await this.#sessions.close();
+    }
+  }
+}
