@@ -1,7 +1,7 @@
 import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import { advanceSlot, copySlot, type DatabaseSessions } from '@slotcast/postgres';
+import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
 import type { Creations } from './creations.ts';
 import type { ReachedPosition } from './decoding-advances.ts';
@@ -61,7 +61,7 @@ export class ActionRunner {
     // First, as each of the other steps may take a while.
     const { advanced, advancesLeft } = await runAdvances(mover, plan, { upTo: view.replayLsn, urgent });
     advanced
-      .filter(({ action, position }) => position >= action.goal)
+      .filter(({ action, position }) => action.kind === 'advance' && position >= action.goal)
       .forEach(({ action }) => this.#observeDelay(desired.get(action.slot)));
     const free = plan.verdicts.filter(({ slot }) => !mover.underWay.has(slot));
     const recorded = await this.#recordOwnership(free);
@@ -125,6 +125,7 @@ export class ActionRunner {
       case 'own':
       case 'release':
       case 'advance':
+      case 'keep':
         return 0;
       case 'probe':
         this.#count('probe', 1);
@@ -133,11 +134,6 @@ export class ActionRunner {
       case 'create_two_phase':
         this.#count('create_two_phase', 1);
         creations.startDirect(action);
-        return 0;
-      case 'keep':
-        await this.#try(action.slot, 'keep', 'keeping the slot from its idle timeout', () =>
-          this.#keep(action),
-        );
         return 0;
       case 'copy':
         return this.#try(action.slot, 'copy', 'making the slot', () => this.#copy(action));
@@ -166,11 +162,6 @@ export class ActionRunner {
     const connection = await sessions.get(database);
     await copySlot(connection, { source: leader, target: slot, plugin }, signal);
     logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
-  }
-
-  async #keep({ slot, database, position }: Of<'keep'>): Promise<void> {
-    const { sessions, signal } = this.#options;
-    await advanceSlot(await sessions.get(database), { name: slot, target: position }, { signal });
   }
 
   async #drop(action: Of<'drop'>): Promise<void> {

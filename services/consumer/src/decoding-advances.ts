@@ -20,11 +20,14 @@ import {
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
 import type { SlotFailures } from './slot-failures.ts';
 
-export type AdvanceAction = Extract<SlotAction, { kind: 'advance' }>;
+type AdvanceAction = Extract<SlotAction, { kind: 'advance' }>;
+
+/** An advance, or one to where the slot stands, which keeps it from its idle timeout. */
+export type MoveAction = Omit<AdvanceAction, 'kind'> & { readonly kind: 'advance' | 'keep' };
 
 /** Where a slot arrived, as the server told, and what for. */
 export interface ReachedPosition {
-  readonly action: AdvanceAction;
+  readonly action: MoveAction;
   readonly position: Lsn;
 }
 
@@ -87,7 +90,7 @@ export class DecodingAdvances {
   }
 
   /** Begins to carry out what is affordable, or all when it is `urgent`; nothing while a run is under way. */
-  start(actions: readonly AdvanceAction[], { urgent }: { readonly urgent: boolean }): void {
+  start(actions: readonly MoveAction[], { urgent }: { readonly urgent: boolean }): void {
     const isIdle = this.#running === undefined && !this.#signal.aborted;
     if (actions.length > 0 && isIdle && (urgent || this.waitMs() === 0)) {
       this.#underWay = new Set(actions.map(({ slot }) => slot));
@@ -105,8 +108,8 @@ export class DecodingAdvances {
     await this.#running;
   }
 
-  async #run(actions: readonly AdvanceAction[], urgent: boolean): Promise<void> {
-    const last = ({ slot }: AdvanceAction): number => this.#advancedAt.get(slot) ?? 0;
+  async #run(actions: readonly MoveAction[], urgent: boolean): Promise<void> {
+    const last = ({ slot }: MoveAction): number => this.#advancedAt.get(slot) ?? 0;
     for (const [database, group] of byDatabase(actions.toSorted((a, b) => last(a) - last(b)))) {
       for (let start = 0; start < group.length && !this.#signal.aborted; start += CHUNK) {
         if (!urgent && untilAffordable(this.#budget, this.#clock.monotonicMs()) > 0) {
@@ -117,7 +120,7 @@ export class DecodingAdvances {
     }
   }
 
-  async #runChunk(database: SlotDatabase, chunk: readonly AdvanceAction[]): Promise<void> {
+  async #runChunk(database: SlotDatabase, chunk: readonly MoveAction[]): Promise<void> {
     const started = this.#clock.monotonicMs();
     try {
       await this.#advance(database, chunk);
@@ -131,7 +134,7 @@ export class DecodingAdvances {
   }
 
   /** One statement for the chunk; when it fails, one for each slot, so that a bad slot stops only itself. */
-  async #advance(database: SlotDatabase, chunk: readonly AdvanceAction[]): Promise<void> {
+  async #advance(database: SlotDatabase, chunk: readonly MoveAction[]): Promise<void> {
     try {
       this.#succeeded(chunk, await this.#advanceTogether(database, chunk));
       return;
@@ -151,28 +154,28 @@ export class DecodingAdvances {
 
   async #advanceTogether(
     database: SlotDatabase,
-    chunk: readonly AdvanceAction[],
+    chunk: readonly MoveAction[],
   ): Promise<readonly AdvancedSlot[]> {
     const connection = await this.#sessions.get(database);
     const targets = chunk.map((action) => ({ name: action.slot, target: action.target }));
     return await advanceSlots(connection, targets, { signal: this.#signal });
   }
 
-  #succeeded(chunk: readonly AdvanceAction[], rows: readonly AdvancedSlot[]): void {
+  #succeeded(chunk: readonly MoveAction[], rows: readonly AdvancedSlot[]): void {
     const positions = new Map(rows.map(({ name, endLsn }) => [name, endLsn]));
     for (const action of chunk) {
       const position = positions.get(action.slot);
       if (position !== undefined) {
         this.#failures.succeeded(action.slot);
-        this.#metrics.actionsTotal.inc({ kind: 'advance', outcome: 'ok' });
+        this.#metrics.actionsTotal.inc({ kind: action.kind, outcome: 'ok' });
         this.#reached.push({ action, position });
       }
     }
   }
 
-  #failed({ slot, target }: AdvanceAction, error: unknown): void {
+  #failed({ kind, slot, target }: MoveAction, error: unknown): void {
     const stale = isPostgresError(error) && classifyPostgresError(error).class === 'stale';
-    this.#metrics.actionsTotal.inc({ kind: 'advance', outcome: stale ? 'stale' : 'failed' });
+    this.#metrics.actionsTotal.inc({ kind, outcome: stale ? 'stale' : 'failed' });
     this.#failures.failed(slot, `advance to ${formatLsn(target)}`, error);
   }
 }

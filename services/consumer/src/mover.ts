@@ -19,7 +19,7 @@ import {
   takesDecoding,
 } from '@slotcast/postgres';
 import { type Clock, type ConsumerMetrics, errorText, type Logger } from '@slotcast/runtime';
-import { type AdvanceAction, DecodingAdvances, type ReachedPosition } from './decoding-advances.ts';
+import { DecodingAdvances, type MoveAction, type ReachedPosition } from './decoding-advances.ts';
 import { MoveRefusals } from './move-refusals.ts';
 import type { SlotFailures } from './slot-failures.ts';
 
@@ -27,6 +27,8 @@ import type { SlotFailures } from './slot-failures.ts';
 const BATCH = 250;
 /** A batch takes milliseconds; a server that needs so long does not answer. */
 const BATCH_TIMEOUT_MS = 10_000;
+/** A slot that has to be kept from its idle timeout so soon again was not kept by the move. */
+const KEPT_MS = 1000;
 /** Pace of each slot where the server's log cannot be kept quiet. */
 const LOUD_INTERVAL_MS = 1000;
 
@@ -86,13 +88,15 @@ export class Mover {
    * neither the pace nor the budget of advances counts.
    */
   async run(
-    actions: readonly AdvanceAction[],
+    actions: readonly MoveAction[],
     { upTo, urgent }: { readonly upTo: Lsn; readonly urgent: boolean },
   ): Promise<readonly ReachedPosition[]> {
     const due = actions.filter(
       (action) => !this.underWay.has(action.slot) && (urgent || this.#isDue(action)),
     );
-    const toMove = due.filter(({ slot, database }) => this.#refusals.mayTry(slot, database));
+    const toMove = due.filter(
+      (action) => this.#refusals.mayTry(action.slot, action.database) && !this.#wasKept(action),
+    );
     const moving = byDatabase(toMove).map(([database, group]) => this.#moveDatabase(database, group, upTo));
     const rounds = await allOf(moving);
     this.#noteTried(toMove.map(({ slot }) => slot));
@@ -111,13 +115,18 @@ export class Mover {
     await this.#decoding.close();
   }
 
-  #isDue({ slot }: AdvanceAction): boolean {
+  #isDue({ slot }: MoveAction): boolean {
     const last = this.#triedAt.get(slot);
     return (
       this.#options.sessions.quiet ||
       last === undefined ||
       this.#options.clock.monotonicMs() - last >= LOUD_INTERVAL_MS
     );
+  }
+
+  #wasKept({ kind, slot }: MoveAction): boolean {
+    const last = this.#triedAt.get(slot) ?? Number.NEGATIVE_INFINITY;
+    return kind === 'keep' && this.#options.clock.monotonicMs() - last < KEPT_MS;
   }
 
   #noteTried(slots: Iterable<SlotName>): void {
@@ -128,11 +137,7 @@ export class Mover {
   }
 
   /** What a database gives no session for, or does not answer in time, takes decoding for a while. */
-  async #moveDatabase(
-    database: SlotDatabase,
-    actions: readonly AdvanceAction[],
-    upTo: Lsn,
-  ): Promise<MoveRound> {
+  async #moveDatabase(database: SlotDatabase, actions: readonly MoveAction[], upTo: Lsn): Promise<MoveRound> {
     const round: MoveRound = { reached: [], refused: [] };
     for (let start = 0; start < actions.length; start += BATCH) {
       const batch = actions.slice(start, start + BATCH);
@@ -150,7 +155,7 @@ export class Mover {
   /** `undefined` when there was no session for it, or it failed: then it is unknown which slots have moved. */
   async #moveBatch(
     database: SlotDatabase,
-    batch: readonly AdvanceAction[],
+    batch: readonly MoveAction[],
     upTo: Lsn,
   ): Promise<readonly SlotMoveOutcome[] | undefined> {
     const { sessions, clock, metrics, signal, batchTimeoutMs: timeoutMs = BATCH_TIMEOUT_MS } = this.#options;
@@ -175,8 +180,9 @@ export class Mover {
     }
   }
 
-  #sort(action: AdvanceAction, outcome: SlotMoveOutcome | undefined, round: MoveRound): void {
+  #sort(action: MoveAction, outcome: SlotMoveOutcome | undefined, round: MoveRound): void {
     const { failures, metrics } = this.#options;
+    const kind = action.kind === 'keep' ? 'keep' : 'move';
     // Without a position it is gone, which the next look will show.
     if (outcome === undefined || (outcome.kind === 'stayed' && outcome.position === undefined)) {
       return;
@@ -184,16 +190,16 @@ export class Mover {
     if (outcome.kind === 'moved') {
       failures.succeeded(action.slot);
       this.#refusals.forgetSlot(action.slot);
-      metrics.actionsTotal.inc({ kind: 'move', outcome: 'ok' });
+      metrics.actionsTotal.inc({ kind, outcome: 'ok' });
       round.reached.push({ action, position: outcome.position });
     } else if (outcome.kind === 'stayed' || takesDecoding(outcome)) {
       const said = outcome.kind === 'stayed' ? 'the server left it where it stood' : explain(outcome.error);
-      metrics.actionsTotal.inc({ kind: 'move', outcome: 'refused' });
+      metrics.actionsTotal.inc({ kind, outcome: 'refused' });
       this.#refuseSlot(action.slot, `moving it without decoding failed: ${said}`);
       round.refused.push(action);
     } else {
       const stale = classifyPostgresError(outcome.error).class === 'stale';
-      metrics.actionsTotal.inc({ kind: 'move', outcome: stale ? 'stale' : 'failed' });
+      metrics.actionsTotal.inc({ kind, outcome: stale ? 'stale' : 'failed' });
       failures.failed(action.slot, `move to ${formatLsn(action.goal)}`, outcome.error);
     }
   }
@@ -212,13 +218,21 @@ export class Mover {
   }
 }
 
-/** Carries out the advances of a plan, and says which slots arrived where, and whether some have not reached their goals. */
+/** Carries out the advances of a plan, keeps slots from their idle timeout, and says which slots arrived where, and whether some have not reached their goals. */
 export async function runAdvances(
   mover: Mover,
   { verdicts }: Plan,
   options: { readonly upTo: Lsn; readonly urgent: boolean },
 ): Promise<{ readonly advanced: readonly ReachedPosition[]; readonly advancesLeft: boolean }> {
-  const advances = verdicts.flatMap(({ action }) => (action?.kind === 'advance' ? [action] : []));
+  const advances = verdicts.flatMap(({ action }): MoveAction[] => {
+    if (action?.kind === 'advance') {
+      return [action];
+    }
+    // After a crash of the standby a slot may stand beyond what it has replayed again.
+    return action?.kind === 'keep' && action.position <= options.upTo
+      ? [{ ...action, target: action.position, goal: action.position }]
+      : [];
+  });
   const advanced = await mover.run(advances, options);
   const positions = new Map(advanced.map(({ action, position }) => [action.slot, position]));
   const advancesLeft = advances.some(({ slot, goal }) => (positions.get(slot) ?? 0n) < goal);
@@ -228,7 +242,7 @@ export async function runAdvances(
 interface MoveRound {
   readonly reached: ReachedPosition[];
   /** Slots that take decoding. */
-  readonly refused: AdvanceAction[];
+  readonly refused: MoveAction[];
 }
 
 function explain(error: unknown): string {

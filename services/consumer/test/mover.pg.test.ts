@@ -199,6 +199,27 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await untilReached(moved, await slots.write());
     });
 
+    if (major === 18) {
+      test('keeps a slot from its idle timeout by moving it to where it stands', {
+        timeout: TIMEOUT_MS,
+      }, async () => {
+        await using moved = slots.mover();
+        const { confirmed } = await slots.positions('here1');
+        const inactiveSince = async (): Promise<string> => {
+          const [row] = await slots.standby.query<{ since: string }>(
+            `select inactive_since::text as since from pg_replication_slots where slot_name = 'here1'`,
+          );
+          return row?.since ?? '';
+        };
+        const before = await inactiveSince();
+        const keep = { ...slots.action('postgres', 'here1', 'pgoutput', confirmed), kind: 'keep' } as const;
+        const [reached] = await moved.mover.run([keep], { upTo: confirmed, urgent: false });
+        assert.equal(reached?.position, confirmed);
+        assert.ok((await inactiveSince()) > before);
+        assert.equal(moved.mover.waitMs(), 0, 'nothing was spent on decoding');
+      });
+    }
+
     test('moves a slot once a second only where the log of the server cannot be kept quiet', {
       timeout: TIMEOUT_MS,
     }, async () => {

@@ -25,6 +25,12 @@ export function keptAlive(input: PlanInput, subject: Subject, planned: SlotVerdi
   }
   return {
     ...planned,
-    action: { kind: 'keep', slot: subject.name, database: databaseOf(local), position: confirmedFlushLsn },
+    action: {
+      kind: 'keep',
+      slot: subject.name,
+      database: databaseOf(local),
+      plugin: local.plugin ?? '',
+      position: confirmedFlushLsn,
+    },
   };
 }

@@ -47,11 +47,12 @@ export type SlotAction =
       readonly target: Lsn;
       readonly goal: Lsn;
     }
-  /** Advance to where it stands: the server then does not take it for one that nobody needs any more. */
+  /** Move to where it stands: the server then does not take it for one that nobody needs any more. */
   | {
       readonly kind: 'keep';
       readonly slot: SlotName;
       readonly database: SlotDatabase;
+      readonly plugin: string;
       readonly position: Lsn;
     }
   | { readonly kind: 'drop'; readonly slot: SlotName; readonly reason: string };
