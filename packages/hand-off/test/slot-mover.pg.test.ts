@@ -12,6 +12,7 @@ import {
 } from '@slotcast/domain';
 import { SlotMover } from '@slotcast/hand-off';
 import {
+  classifyPostgresError,
   connectPostgres,
   copySlot,
   createLogicalSlot,
@@ -114,6 +115,19 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       } finally {
         stop.abort();
         await running;
+      }
+    }
+
+    /** Takes every walsender session that the server has left. */
+    async function takeWalsenders(): Promise<PostgresConnection[]> {
+      const taken: PostgresConnection[] = [];
+      for (;;) {
+        try {
+          taken.push(await connectPostgres(optionsFor(server, { replication: true })));
+        } catch (error) {
+          assert.equal(classifyPostgresError(error).code, '53300');
+          return taken;
+        }
       }
     }
 
@@ -300,6 +314,41 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         assert.equal((await slotNamed('waits'))?.confirmedFlushLsn, target);
         assert.notEqual((await slotNamed('decodes'))?.confirmedFlushLsn, target);
         await server.setConfig({ synchronized_standby_slots: undefined });
+      });
+
+      test('where max_wal_senders are all in use, slots are moved on a session that was lent, in its own database', {
+        timeout: TIMEOUT_MS,
+      }, async () => {
+        await create('lent');
+        await server.query(
+          `select pg_create_logical_replication_slot('lent_there', 'pgoutput')`,
+          [],
+          'store',
+        );
+        const names = ['lent', 'lent_there'].map(parseSlotName);
+        const failovers = [failoverOf('lent'), { ...failoverOf('lent_there'), database: named('store') }];
+        await mover.run(planOf({ failovers }), EVERYTHING);
+        await sessions.close();
+        const walsender = await connectPostgres(optionsFor(server, { replication: true }));
+        const taken = await takeWalsenders();
+        try {
+          // An advance would wait for this standby.
+          await server.setConfig({ synchronized_standby_slots: 'absent_standby' });
+          const target = parseLsn(await movedOn());
+          const advances = names.map((slot, index) => ({
+            ...advanceOf(slot, target),
+            database: named(index === 0 ? 'postgres' : 'store'),
+            mayWait: true,
+          }));
+          const logger = createLogger({ level: 'silent', fields: {} });
+          const lending = new SlotMover({ sessions, clock: systemClock, logger, walsender, signal });
+          await lending.run(planOf({ advances }), EVERYTHING);
+          assert.equal((await slotNamed('lent'))?.confirmedFlushLsn, target);
+          assert.notEqual((await slotNamed('lent_there'))?.confirmedFlushLsn, target);
+        } finally {
+          await Promise.all([walsender, ...taken].map((each) => each.close()));
+          await server.setConfig({ synchronized_standby_slots: undefined });
+        }
       });
 
       test('a slot follows the next failover again', { timeout: TIMEOUT_MS }, async () => {
