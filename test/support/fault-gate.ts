@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** When a step meets its fault: before the server gets the statement, or when its answer is held back. */
-export type FaultSide = 'before' | 'after';
+/** When a step meets its fault: before the server gets the statement, while it works on it, or when its answer is held back. */
+export type FaultSide = 'before' | 'during' | 'after';
 
 /** One statement that was seen on its way to the server. */
 export interface SeenStep {
@@ -35,6 +35,7 @@ export class FaultGate {
   #armed: Armed | undefined;
   #count = 0;
   #halted = false;
+  #during: SeenStep | undefined;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -110,11 +111,11 @@ export class FaultGate {
     upstream.on('data', (data) => link.fromServer(data));
   }
 
-  /** True when the traffic has to stop here. */
-  #meets(step: SeenStep, side: FaultSide): boolean {
+  /** True when the traffic has to stop here. During a step what the client still says is let through, and the answer is not. */
+  #meets(step: SeenStep, side: 'before' | 'after'): boolean {
     const armed = this.#armed;
     if (this.#halted) {
-      return true;
+      return this.#during !== step || side === 'after';
     }
     if (armed === undefined || !armed.steps.test(step.text)) {
       return false;
@@ -122,11 +123,13 @@ export class FaultGate {
     // Both sides of a step have the same index: the server has its statement before its answer.
     const index = side === 'before' ? this.#count++ : (this.#indexes.get(step) ?? -1);
     this.#indexes.set(step, index);
-    if (index !== armed.index || side !== armed.side) {
+    const isHere = side === 'before' ? armed.side !== 'after' : armed.side === 'after';
+    if (index !== armed.index || !isHere) {
       return false;
     }
     this.#halted = true;
     this.#armed = undefined;
+    this.#during = armed.side === 'during' ? step : undefined;
     armed
       .fault(step)
       .then(armed.done, armed.failed)
@@ -134,7 +137,7 @@ export class FaultGate {
         this.#cutAll();
         this.#halted = false;
       });
-    return true;
+    return armed.side !== 'during';
   }
 
   #cutAll(): void {
@@ -148,7 +151,7 @@ export class FaultGate {
 class Link {
   readonly #client: Socket;
   readonly #upstream: Socket;
-  readonly #meets: (step: SeenStep, side: FaultSide) => boolean;
+  readonly #meets: (step: SeenStep, side: 'before' | 'after') => boolean;
   readonly #prepared = new Map<string, string>();
   /** What the server has yet to say "ready for query" to. */
   readonly #waiting: SeenStep[] = [];
@@ -158,7 +161,11 @@ class Link {
   #executing: SeenStep = { text: '' };
   #halted = false;
 
-  constructor(client: Socket, upstream: Socket, meets: (step: SeenStep, side: FaultSide) => boolean) {
+  constructor(
+    client: Socket,
+    upstream: Socket,
+    meets: (step: SeenStep, side: 'before' | 'after') => boolean,
+  ) {
     this.#client = client;
     this.#upstream = upstream;
     this.#meets = meets;

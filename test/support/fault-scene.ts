@@ -1,20 +1,22 @@
 import assert from 'node:assert/strict';
-import { formatLsn, type Lsn, minLsn, parseLsn } from '@slotcast/domain';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatLsn, type Lsn, minLsn, type Promotion, parseLsn } from '@slotcast/domain';
 import { replayTopic } from '@slotcast/event-log';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
-import { handedOver } from './failover.ts';
 import { FaultGate, type FaultSide, type SeenStep } from './fault-gate.ts';
 import { position, ROLE, Scene, type SceneOptions } from './scene.ts';
 import type { ServiceName, ServiceProcess } from './service-process.ts';
 
 /** What can be killed at a step. */
-export type Victim = 'service' | 'server';
+type Victim = 'service' | 'server';
 
 /** When, and where. */
 export interface FaultPoint {
   readonly victim: Victim;
   readonly side: FaultSide;
   readonly index: number;
+  /** How long the server works on a step before it is met `during` that. */
+  readonly delayMs?: number;
 }
 
 export function describePoint({ victim, side, index }: FaultPoint): string {
@@ -51,10 +53,15 @@ export class GatedNode {
       gates.set(service, await FaultGate.start(server.port));
     }
     const node = new GatedNode(scene, server, gates, extra);
-    for (const service of gates.keys()) {
-      await (await node.startService(service)).ready();
+    try {
+      for (const service of gates.keys()) {
+        await (await node.startService(service)).ready();
+      }
+      return node;
+    } catch (error) {
+      await node[Symbol.asyncDispose]();
+      throw error;
     }
-    return node;
   }
 
   async startService(name: ServiceName): Promise<ServiceProcess> {
@@ -82,9 +89,10 @@ export class GatedNode {
   /** Kills the victim at a step of the consumer. Resolves with the step once the victim is dead; the caller starts it again. */
   async killAt(point: FaultPoint, steps: RegExp): Promise<SeenStep> {
     let met: SeenStep | undefined;
-    const { victim, side, index } = point;
+    const { victim, side, index, delayMs = 0 } = point;
     const fault = async (step: SeenStep): Promise<void> => {
       met = step;
+      await sleep(delayMs);
       await (victim === 'service' ? this.service('consumer').kill() : this.server.kill());
     };
     await this.gate('consumer').arm({ steps, index, side, fault });
@@ -145,7 +153,7 @@ export async function untilSettled(scene: Scene, names: readonly string[]): Prom
         );
       return left.length === 0;
     },
-    { describe: () => `the end of ${left.map(({ slot_name: name }) => name).join(', ')}` },
+    { timeoutMs: 90_000, describe: () => `the end of ${left.map(({ slot_name: name }) => name).join(', ')}` },
   );
 }
 
@@ -207,6 +215,23 @@ async function lastPublished(scene: Scene, node: string): Promise<ReadonlyMap<st
 }
 
 /**
+ * Waits until the hand-off on a node is on record. A service that was not there at the end of recovery, or whose server was started again, listens
+ * for others of its node's name first, and leaves the consumer some time.
+ */
+export async function untilHandedOver(scene: Scene, node: string): Promise<Promotion> {
+  let seen: Promotion | undefined;
+  await waitUntil(
+    () => {
+      seen = scene.records.node(node)?.promotion;
+      return seen?.complete === true;
+    },
+    { describe: `the hand-off on ${node}`, timeoutMs: 120_000 },
+  );
+  assert.ok(seen);
+  return seen;
+}
+
+/**
  * Checks that a promoted server has all slots, each where its subscriber was known to be, as far as the server has that WAL; `orEarlier` is for a
  * server that crashed after its hand-off, as a move is saved with the next checkpoint only.
  */
@@ -216,7 +241,7 @@ export async function assertHandedOver(
   options: { readonly names: readonly string[]; readonly from: string; readonly orEarlier?: boolean },
 ): Promise<void> {
   const { names, from, orEarlier = false } = options;
-  const { lost, switchLsn } = await handedOver(scene, server.name);
+  const { lost, switchLsn } = await untilHandedOver(scene, server.name);
   assert.deepEqual(lost, []);
   const published = await lastPublished(scene, from);
   for (const name of names) {
