@@ -19,7 +19,6 @@ const LAST_WORDS = 3000;
 /** An advance over running-xacts records costs a save of the slot for each of them at the next advance only. */
 const SETTLE_PASSES = 3;
 const EQUAL_TIMEOUT_MS = 180_000;
-const CREATING_SESSIONS = 4;
 
 const PLUGIN = 'test_decoding';
 
@@ -104,18 +103,21 @@ export class BenchCluster {
     return { primary: this.primary, standby: this.standby, native: this.native };
   }
 
-  /** Creates slots that both ways carry over, several at a time: the server's own asks for `failover`. */
+  /**
+   * Creates slots that both ways carry over: the server's own asks for `failover`. All but the first are copies that get it afterwards: each creation
+   * would log a running-xacts record, for each of which an advance then saves each slot, so that many slots would be a quadratic price.
+   */
   async createSlots(names: readonly string[]): Promise<void> {
-    const left = [...names];
-    const create = async (): Promise<void> => {
-      for (let name = left.shift(); name !== undefined; name = left.shift()) {
-        await this.primary.query('select pg_create_logical_replication_slot($1, $2, false, false, true)', [
-          name,
-          PLUGIN,
-        ]);
-      }
-    };
-    await Promise.all(Array.from({ length: CREATING_SESSIONS }, create));
+    const [first, ...others] = names;
+    if (first === undefined) {
+      return;
+    }
+    const text = 'select pg_create_logical_replication_slot($1, $2, false, false, true)';
+    await this.primary.query(text, [first, PLUGIN]);
+    if (others.length > 0) {
+      await this.copySlots(first, others);
+      await this.subscribers.carryOver(others);
+    }
   }
 
   /** Makes many slots at once, as copies of one that stands. They are without `failover`, which a copy loses. */

@@ -1,5 +1,5 @@
 import { type Lsn, parseLsn, parseSlotName } from '@slotcast/domain';
-import { moveSlots, type PostgresConnection } from '@slotcast/postgres';
+import { moveSlots, type PostgresConnection, setFailoverProperty } from '@slotcast/postgres';
 import type { PostgresServer } from '@slotcast/testkit';
 import { openSession } from './bench-session.ts';
 
@@ -42,6 +42,13 @@ export class Subscribers {
       name: 'write',
       text: "select pg_logical_emit_message(false, 'bench', 'something happened', true)",
     });
+  }
+
+  /** Has PostgreSQL's own slot sync carry these slots over, too. */
+  async carryOver(slots: readonly string[]): Promise<void> {
+    for (const slot of slots) {
+      await setFailoverProperty(this.#walsender, parseSlotName(slot));
+    }
   }
 
   /** Writes a little WAL, and confirms all that there is on these slots. A slot that somebody else uses is left out. */

@@ -84,11 +84,15 @@ async function measureRound(
   prefix: string,
 ): Promise<ReadyRound> {
   const names = Array.from({ length: options.slots }, (_, index) => `${prefix}_${index + 1}`);
-  const confirming = inBackground((signal) => confirmAll(cluster, options.confirmIntervalMs, signal));
+  let made = false;
+  const confirming = inBackground((signal) =>
+    confirmAgain(cluster, { intervalMs: options.confirmIntervalMs, all: () => made, signal }),
+  );
   try {
     const startedAt = performance.now();
     await cluster.createSlots(names);
     const createdAt = performance.now();
+    made = true;
     const deadline = createdAt + options.timeoutSeconds * 1000;
     const [slotcastSeconds, nativeSeconds] = await Promise.all([
       secondsUntil(() => cluster.countReady(names) === names.length, { createdAt, deadline }),
@@ -107,12 +111,15 @@ async function measureRound(
   }
 }
 
-/** Every subscriber decodes and confirms again and again. */
-async function confirmAll(cluster: BenchCluster, intervalMs: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
+/** The companion's subscriber confirms, and when all slots are made every one decodes and confirms, again and again. */
+async function confirmAgain(
+  cluster: BenchCluster,
+  options: { readonly intervalMs: number; readonly all: () => boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  while (!options.signal.aborted) {
     const startedAt = performance.now();
-    await cluster.subscribers.decodeAll();
-    await sleep(Math.max(SHORTEST_PAUSE_MS, intervalMs - (performance.now() - startedAt)));
+    await (options.all() ? cluster.subscribers.decodeAll() : cluster.subscribers.move([COMPANION]));
+    await sleep(Math.max(SHORTEST_PAUSE_MS, options.intervalMs - (performance.now() - startedAt)));
   }
 }
 
