@@ -20,6 +20,7 @@ export * from './following/copy-risk.ts';
 export * from './following/event-backlog.ts';
 export * from './following/filter-doubt.ts';
 export * from './following/furthest-confirmed.ts';
+export * from './following/making-pin.ts';
 export * from './following/pin-path.ts';
 export * from './following/plan-input.ts';
 export * from './following/published-line.ts';

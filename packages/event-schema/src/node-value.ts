@@ -36,6 +36,7 @@ export function nodeStatusFields(status: NodeStatus): object {
       catalog_xmin: orNull(slot.catalogXmin, (xid) => toLong('catalog_xmin', xid)),
       active: slot.active ?? null,
       invalidated: slot.invalidated ?? null,
+      restart_lsn: slot.restartLsn ?? null,
     })),
     wants_standby_snapshot: status.wantsStandbySnapshot,
     oldest_transaction: orNull(status.oldestTransaction, openTransactionFields),
@@ -105,11 +106,13 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
       const catalogXmin = slot.optionalInteger('catalog_xmin');
       const active = slot.optionalFlag('active');
       const invalidated = slot.optionalFlag('invalidated');
+      const restartLsn = slot.optionalPosition('restart_lsn');
       return {
         name: parseSlotName(slot.text('name')),
         ...(catalogXmin !== undefined && { catalogXmin }),
         ...(active !== undefined && { active }),
         ...(invalidated !== undefined && { invalidated }),
+        ...(restartLsn !== undefined && { restartLsn }),
       };
     }),
     wantsStandbySnapshot: fields.flag('wants_standby_snapshot'),

@@ -161,7 +161,13 @@ export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
     hotStandbyFeedback: fc.boolean(),
     physicalSlots: fc.array(
       fc.record(
-        { name: anySlotName, catalogXmin: anyXid, active: fc.boolean(), invalidated: fc.boolean() },
+        {
+          name: anySlotName,
+          catalogXmin: anyXid,
+          active: fc.boolean(),
+          invalidated: fc.boolean(),
+          restartLsn: anyLsn,
+        },
         { ...plain, requiredKeys: ['name'] },
       ),
       { maxLength: 5 },

@@ -87,7 +87,13 @@ export const exampleNode: NodeStatus = {
   primarySlotName: 'db2',
   hotStandbyFeedback: true,
   physicalSlots: [
-    { name: parseSlotName('db3'), catalogXmin: 3_999_999_999, active: true, invalidated: false },
+    {
+      name: parseSlotName('db3'),
+      catalogXmin: 3_999_999_999,
+      active: true,
+      invalidated: false,
+      restartLsn: parseLsn('16/B374D880'),
+    },
     { name: parseSlotName('db4') },
   ],
   wantsStandbySnapshot: false,

@@ -87,8 +87,14 @@ describe("Avro's Python package", { timeout: 180_000 }, () => {
     assert.equal(values[1]?.fields['receive_lsn'], '9223372036854775807');
     assert.equal(values[1]?.fields['hot_standby_feedback'], true);
     assert.deepEqual(values[1]?.fields['physical_slots'], [
-      { name: 'db3', catalog_xmin: '3999999999', active: true, invalidated: false },
-      { name: 'db4', catalog_xmin: null, active: null, invalidated: null },
+      {
+        name: 'db3',
+        catalog_xmin: '3999999999',
+        active: true,
+        invalidated: false,
+        restart_lsn: String(0x16b374d880n),
+      },
+      { name: 'db4', catalog_xmin: null, active: null, invalidated: null, restart_lsn: null },
     ]);
   });
 

@@ -18,7 +18,7 @@ const SCHEMAS = new URL('../schemas/', import.meta.url);
 const PUBLISHED = [
   'SlotState 1 v1/SlotState.avsc 3d8dc979a215a8fb',
   'Manifest 1 v1/Manifest.avsc 3103f1aba80f0891',
-  'NodeStatus 1 v1/NodeStatus.avsc 3d5762c7bf33f99e',
+  'NodeStatus 1 v1/NodeStatus.avsc 524099a067cde42c',
   'NodeSlotStatus 1 v1/NodeSlotStatus.avsc 5390b73894e77721',
 ];
 

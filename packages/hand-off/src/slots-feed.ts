@@ -28,6 +28,8 @@ export class SlotsFeed {
   readonly #newest = new Map<SlotName, SlotEvent>();
   #newestManifest: Manifest | undefined;
   #heartbeatAt: number | undefined;
+  /** What was found when it was settled last. */
+  #found: { readonly settled: SettledBacklog; readonly newestManifest: Manifest | undefined } | undefined;
 
   /** `onAccepted` gets the records that were neither malformed nor turned the clock back. */
   constructor(options: {
@@ -102,7 +104,21 @@ export class SlotsFeed {
   settle(point: ReplayPoint): SettledBacklog {
     const settled = settle(this.#backlog, point);
     this.#backlog = settled.backlog;
+    this.#found = { settled, newestManifest: this.#newestManifest };
     return settled;
+  }
+
+  /**
+   * True when at this point of replay another event would be found for a slot than the last time, or when a manifest came. Changes nothing, so that
+   * the point may be a guess: the server may have gone over to another timeline since the history was read.
+   */
+  hasNews(point: ReplayPoint): boolean {
+    const { settled, newestManifest } = this.#found ?? {};
+    if (settled === undefined || newestManifest !== this.#newestManifest) {
+      return true;
+    }
+    const { desired, manifest } = settle(this.#backlog, point);
+    return desired !== settled.desired || manifest !== settled.manifest;
   }
 
   /** All that was published on this line of descent, whether replay has reached it or not. */

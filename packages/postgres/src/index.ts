@@ -34,6 +34,7 @@ export {
 export {
   type ObservedStandby,
   observeStandby,
+  readReplayLsn,
   type StandbyObservation,
   standbyMemory,
 } from './observe-standby.ts';

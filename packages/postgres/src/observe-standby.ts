@@ -58,3 +58,16 @@ export async function observeStandby(
         ...seen,
       };
 }
+
+/** Up to where a standby has replayed WAL; `undefined` on a primary. The cheapest look at a standby: it reads no slots. */
+export async function readReplayLsn(
+  connection: PostgresConnection,
+  signal?: AbortSignal,
+): Promise<Lsn | undefined> {
+  const text = 'select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end as replay_lsn';
+  const [row] = await connection.run<{ readonly replay_lsn: string | null }>(
+    { name: 'slotcast_read_replay_lsn', text },
+    { signal },
+  );
+  return optionalLsn(row?.replay_lsn ?? null);
+}

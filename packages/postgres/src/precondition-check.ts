@@ -88,7 +88,7 @@ function checkRole(facts: PreconditionFacts, service: ServiceRole): Finding[] {
     findings.push(finding('fatal', 'standby_snapshot_denied', { fact, remedy }));
   }
   if (service === 'consumer' && !facts.maySilenceLog) {
-    const fact = `the role ${role} may not set log_min_messages, so each advance of a slot writes six lines to the server's log, and slots advance once a second at most`;
+    const fact = `the role ${role} may not set log_min_messages, so each move of a slot writes five lines to the server's log, and slots are moved once a second at most`;
     const remedy = supports(facts.major, 'parameterPrivileges')
       ? `/* on the primary */ GRANT SET ON PARAMETER log_min_messages TO ${role};`
       : 'that takes a superuser before PostgreSQL 15';

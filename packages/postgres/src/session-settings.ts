@@ -2,7 +2,7 @@ import { DatabaseError } from 'pg';
 import type { PostgresConnection } from './connection.ts';
 
 /**
- * Keeps what this session does out of the server's log, for which an advance alone writes six lines. False when the role may not:
+ * Keeps what this session does out of the server's log, for which a move alone writes five lines, and an advance six. False when the role may not:
  * that takes a superuser or, on 15+, `GRANT SET ON PARAMETER log_min_messages`. An error ends the session's temporary slots, so
  * do it first.
  */

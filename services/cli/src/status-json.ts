@@ -112,6 +112,7 @@ function copyObject(copy: CopyView): object {
     confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
     lag_bytes: copy.lag === undefined ? null : Number(copy.lag.bytes),
     lag_ms: copy.lag?.ms ?? null,
+    decoding_reason: copy.decodingReason ?? null,
   };
 }
 

@@ -112,11 +112,32 @@ export function copyReasons(view: ClusterView): string[] {
 }
 
 function reasonsOn(node: NodeView, slots: readonly SlotView[]): string[] {
+  return reasonLines(node, slots, (copy) =>
+    copy.ready || copy.reason === '' ? undefined : `${copy.state ?? 'unknown'}: ${printable(copy.reason)}`,
+  );
+}
+
+/** Why copies are moved by decoding, which may be so of copies that are ready. */
+export function decodingReasons(view: ClusterView): string[] {
+  return standbysOf(view.nodes)
+    .filter(({ stale }) => !stale)
+    .flatMap((node) =>
+      reasonLines(node, view.slots, ({ decodingReason }) =>
+        decodingReason === undefined ? undefined : `advanced by decoding: ${printable(decodingReason)}`,
+      ),
+    );
+}
+
+function reasonLines(
+  node: NodeView,
+  slots: readonly SlotView[],
+  reasonOf: (copy: CopyView) => string | undefined,
+): string[] {
   const slotsByReason = new Map<string, string[]>();
   for (const slot of slots) {
     const copy = copyOn(slot, node);
-    if (copy !== undefined && !copy.ready && copy.reason !== '') {
-      const why = `${copy.state ?? 'unknown'}: ${printable(copy.reason)}`;
+    const why = copy === undefined ? undefined : reasonOf(copy);
+    if (why !== undefined) {
       slotsByReason.set(why, [...(slotsByReason.get(why) ?? []), slot.name]);
     }
   }

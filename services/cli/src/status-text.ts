@@ -2,7 +2,7 @@ import type { Paint } from './paint.ts';
 import { candidateLines, certainlyAhead } from './status-candidates.ts';
 import type { StatusReport } from './status-json.ts';
 import { nodeRemarks, nodeTable, publisherLine } from './status-nodes.ts';
-import { copyReasons, isBehind, slotTables } from './status-slots.ts';
+import { copyReasons, decodingReasons, isBehind, slotTables } from './status-slots.ts';
 import { verdictLines } from './status-verdict.ts';
 import { wrapText } from './wrap-text.ts';
 
@@ -21,6 +21,7 @@ export function statusText(report: StatusReport, { paint, width }: Drawing): str
   const title = (text: string): string => paint('dim', text);
   const lags = view.slots.some(({ copies }) => copies.some(isBehind));
   const reasons = copyReasons(view);
+  const decoding = decodingReasons(view);
   const isAhead = view.candidates.some((candidate) => certainlyAhead(candidate).length > 0);
   const blocks: readonly (readonly string[])[] = [
     wrap(verdictLines(report, paint), 0),
@@ -29,6 +30,7 @@ export function statusText(report: StatusReport, { paint, width }: Drawing): str
     view.slots.length === 0 ? [] : slotTables(view, paint, width),
     lags ? wrap([title(LAG_LEGEND)], 0) : [],
     reasons.length === 0 ? [] : [title('not ready'), ...wrap(reasons, 4)],
+    decoding.length === 0 ? [] : [title('followed at a higher cost'), ...wrap(decoding, 4)],
     view.candidates.length === 0 || view.slots.length === 0
       ? []
       : [title('to promote, the best one first'), ...wrap(candidateLines(view, paint), 6)],

@@ -145,7 +145,10 @@ export function fullReport(): StatusReport {
         unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],
       }),
     ],
-    [copy('db2', 'orders_cdc'), copy('db2', 'audit_cdc', { state: 'blocked', reason: 'no plugin' })],
+    [
+      copy('db2', 'orders_cdc', { decodingReason: 'no walsender' }),
+      copy('db2', 'audit_cdc', { state: 'blocked', reason: 'no plugin' }),
+    ],
   );
   return reportOf(facts);
 }

@@ -71,6 +71,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           confirmed_flush_lsn: '0/2FF0000',
           lag_bytes: 0x18000,
           lag_ms: 600_000,
+          decoding_reason: 'no walsender',
         },
         {
           node: 'db3',
@@ -82,6 +83,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           confirmed_flush_lsn: null,
           lag_bytes: null,
           lag_ms: null,
+          decoding_reason: null,
         },
       ],
     });

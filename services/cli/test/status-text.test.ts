@@ -91,6 +91,14 @@ describe('the report', options, () => {
     assert.match(shown, /^1\. db2: loses no slot; no consumer is ahead of its WAL \(0\/3100000\)$/m);
   });
 
+  test('says which slots are advanced by decoding, and why, though they are ready', () => {
+    const decodingReason = 'a walsender session on database shop failed: [53300]';
+    const copies = [copy('db2', 'orders_cdc', { decodingReason }), copy('db2', 'audit_cdc')];
+    const shown = text(reportOf(factsOf([standby('db2', 0)], copies)), 200);
+    assert.match(shown, /^db2: orders_cdc is advanced by decoding: a walsender session .* \[53300\]$/m);
+    assert.doesNotMatch(shown, /not ready/);
+  });
+
   test('says that all standbys were silent for how long, and what was so then', () => {
     const facts = factsOf([standby('db2', 95_000), standby('db3', 200_000)], both);
     const shown = text(reportOf(facts), 200);

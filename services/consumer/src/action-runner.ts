@@ -65,8 +65,10 @@ export class ActionRunner {
       .forEach(({ action }) => this.#observeDelay(desired.get(action.slot)));
     const free = plan.verdicts.filter(({ slot }) => !mover.underWay.has(slot));
     const recorded = await this.#recordOwnership(free);
-    for (const key of plan.idleProbes) {
-      await this.#options.creations.dropProbe(key);
+    const { creations } = this.#options;
+    plan.idleProbes.forEach((key) => creations.dropProbe(key));
+    if (plan.idleAnchor) {
+      creations.dropAnchor();
     }
     for (const leader of plan.idleLeaders) {
       await this.#try(leader, 'drop', 'dropping the leading slot', () => this.#options.sessions.drop(leader));
@@ -126,6 +128,10 @@ export class ActionRunner {
       case 'release':
       case 'advance':
       case 'keep':
+        return 0;
+      case 'anchor':
+        this.#count('anchor', 1);
+        creations.startAnchor({ ...action, taken });
         return 0;
       case 'probe':
         this.#count('probe', 1);

@@ -4,6 +4,7 @@ import {
   readinessStates,
   type SettledBacklog,
   type SlotName,
+  type SlotVerdict,
   slotLag,
 } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
@@ -28,6 +29,7 @@ export class ConsumerStatus implements HealthSource {
   /** Why the slot filter has to be confirmed. */
   #filterDoubt: string | undefined;
   #aliveAt: number;
+  readonly #looked = new Map<SlotName, SlotVerdict>();
   readonly #shown = new Map<SlotName, ReadinessState>();
   readonly #shownLag = new Map<SlotName, bigint>();
 
@@ -80,6 +82,11 @@ export class ConsumerStatus implements HealthSource {
     const local = new Map(view.slots.map((slot) => [slot.name, slot]));
     const now = this.#clock.now();
     for (const entry of plan.verdicts) {
+      // The same verdict as before is that of a slot at rest, which has no lag.
+      if (this.#looked.get(entry.slot) === entry) {
+        continue;
+      }
+      this.#looked.set(entry.slot, entry);
       this.#showState(entry.slot, entry.state);
       const event = settled.desired.get(entry.slot);
       const slot = local.get(entry.slot);
@@ -158,6 +165,7 @@ export class ConsumerStatus implements HealthSource {
       if (!present.has(slot)) {
         readinessStates.forEach((state) => this.#metrics.slotState.remove({ ...labelsOf(slot), state }));
         this.#metrics.slotLagBytes.remove(labelsOf(slot));
+        this.#looked.delete(slot);
         this.#shown.delete(slot);
         this.#shownLag.delete(slot);
       }

@@ -2,9 +2,9 @@ import {
   databaseKey,
   type Lsn,
   PROBE_PREFIX,
-  type Probe,
   type SlotDatabase,
   type SlotName,
+  type WorkingSlot,
 } from '@slotcast/domain';
 import {
   createLogicalSlot,
@@ -14,14 +14,74 @@ import {
   type PostgresConnection,
 } from '@slotcast/postgres';
 import type { Doorbell } from '@slotcast/runtime';
+import type { WorkingProbe } from './standby-planner.ts';
 
-interface RunningProbe {
-  /** Name of the temporary slot. */
+/** What a temporary slot is made for and where. */
+interface TemporaryRequest {
+  /** The slot that is blamed when it cannot be made. */
+  readonly slot: SlotName;
+  readonly database: SlotDatabase;
+  readonly plugin: string;
+  /** Names of slots that exist. */
+  readonly taken: ReadonlySet<string>;
+}
+
+/** A temporary slot, made or in the making. */
+class TemporarySlot implements WorkingSlot {
   readonly name: string;
+  readonly under: string | undefined;
   /** Where it is made; with its oid as soon as the session is there. */
   database: SlotDatabase;
-  connection: PostgresConnection | undefined;
   consistentPoint: Lsn | undefined;
+  readonly #sessions: DatabaseSessions;
+  readonly #stop = new AbortController();
+  #connection: PostgresConnection | undefined;
+  #settled: Promise<void> | undefined;
+
+  constructor(options: {
+    name: string;
+    under?: string | undefined;
+    database: SlotDatabase;
+    sessions: DatabaseSessions;
+  }) {
+    this.name = options.name;
+    this.under = options.under;
+    this.database = options.database;
+    this.#sessions = options.sessions;
+  }
+
+  get isAlive(): boolean {
+    return this.#connection?.broken !== true;
+  }
+
+  get isEnded(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  make(plugin: string, outer: AbortSignal): Promise<void> {
+    const made = this.#make(plugin, AbortSignal.any([outer, this.#stop.signal]));
+    this.#settled = made.catch(() => this.#connection?.close());
+    return made;
+  }
+
+  /** Ends the session, and with it the slot. A creation under way is cancelled: the server does not notice that nobody waits for it. */
+  async end(): Promise<void> {
+    this.#stop.abort(new Error('the temporary slot is not needed any more'));
+    await this.#settled;
+    await this.#connection?.close();
+  }
+
+  async #make(plugin: string, signal: AbortSignal): Promise<void> {
+    const { connection, databaseOid } = await this.#sessions.openPrivate(this.database);
+    this.#connection = connection;
+    this.database = { ...this.database, oid: databaseOid };
+    const made = await createTemporarySlot(
+      connection,
+      { name: this.name, plugin, onStandbyOnly: true },
+      signal,
+    );
+    this.consistentPoint = made.consistentPoint;
+  }
 }
 
 /**
@@ -35,7 +95,8 @@ export class Creations {
   readonly #onFailure: (slot: SlotName, error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #probes = new Map<string, RunningProbe>();
+  readonly #probes = new Map<string, TemporarySlot>();
+  #anchor: TemporarySlot | undefined;
   readonly #direct = new Set<SlotName>();
   readonly #running = new Set<Promise<void>>();
   #nextName = 1;
@@ -62,9 +123,12 @@ export class Creations {
   }
 
   /** Probes by `databaseKey`. */
-  get probes(): ReadonlyMap<string, Probe> {
-    const alive = [...this.#probes].filter(([, probe]) => probe.connection?.broken !== true);
-    return new Map(alive.map(([key, { consistentPoint }]) => [key, { consistentPoint }]));
+  get probes(): ReadonlyMap<string, WorkingProbe> {
+    return new Map([...this.#probes].filter(([, probe]) => probe.isAlive));
+  }
+
+  get anchor(): WorkingSlot | undefined {
+    return this.#anchor?.isAlive === true ? this.#anchor : undefined;
   }
 
   /** Slots that are being made under their real name. */
@@ -84,45 +148,38 @@ export class Creations {
     return this.#probes.get(databaseKey(database));
   }
 
-  /** Starts to make a temporary slot; the bell rings when it is there. */
-  startProbe(request: {
-    slot: SlotName;
-    database: SlotDatabase;
-    plugin: string;
-    taken: ReadonlySet<string>;
-  }): void {
-    const { slot, database, plugin, taken } = request;
-    const probe: RunningProbe = {
-      name: this.#freeName(taken),
-      database,
-      connection: undefined,
-      consistentPoint: undefined,
-    };
-    const key = databaseKey(database);
+  /** Starts to make the slot that has catalog rows held back; it does so from the beginning, long before it is consistent. */
+  startAnchor(request: TemporaryRequest): void {
+    this.dropAnchor();
+    const anchor = this.#temporary(request);
+    this.#anchor = anchor;
+    this.#make(anchor, request, () => this.dropAnchor(anchor));
+  }
+
+  /** Starts to make the temporary slot of a database, `under` another one; the bell rings when it is there. */
+  startProbe(request: TemporaryRequest & { readonly under: string }): void {
+    const probe = this.#temporary(request);
+    const key = databaseKey(request.database);
     this.#probes.set(key, probe);
-    this.#track(slot, async () => {
-      try {
-        const { connection, databaseOid } = await this.#sessions.openPrivate(database);
-        probe.connection = connection;
-        probe.database = { ...database, oid: databaseOid };
-        const made = await createTemporarySlot(
-          connection,
-          { name: probe.name, plugin, onStandbyOnly: true },
-          this.#signal,
-        );
-        probe.consistentPoint = made.consistentPoint;
-      } catch (error) {
-        await this.dropProbe(key);
-        throw error;
+    this.#make(probe, request, () => {
+      if (this.#probes.get(key) === probe) {
+        this.#probes.delete(key);
       }
     });
   }
 
-  /** Ends the session that holds the temporary slot, and with it the slot. */
-  async dropProbe(key: string): Promise<void> {
+  dropProbe(key: string): void {
     const probe = this.#probes.get(key);
     this.#probes.delete(key);
-    await probe?.connection?.close();
+    this.#end(probe);
+  }
+
+  /** Drops the anchor, if it is still this one. */
+  dropAnchor(anchor = this.#anchor): void {
+    if (this.#anchor === anchor) {
+      this.#anchor = undefined;
+    }
+    this.#end(anchor);
   }
 
   /** Starts to make a two_phase slot under its real name. */
@@ -150,8 +207,39 @@ export class Creations {
   /** Ends everything that is under way: on a promoted server a slot must not be made that its consumer has not passed. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('no more slots are made'));
-    await Promise.allSettled([...this.#probes.keys()].map((key) => this.dropProbe(key)));
+    [...this.#probes.keys()].forEach((key) => this.dropProbe(key));
+    this.dropAnchor();
     await Promise.allSettled(this.#running);
+  }
+
+  #temporary(request: TemporaryRequest & { readonly under?: string }): TemporarySlot {
+    const { database, under, taken } = request;
+    return new TemporarySlot({ name: this.#freeName(taken), under, database, sessions: this.#sessions });
+  }
+
+  #make(temporary: TemporarySlot, { slot, plugin }: TemporaryRequest, onFailed: () => void): void {
+    this.#track(
+      slot,
+      async () => {
+        try {
+          await temporary.make(plugin, this.#signal);
+        } catch (error) {
+          onFailed();
+          throw error;
+        }
+      },
+      () => temporary.isEnded,
+    );
+  }
+
+  #end(temporary: TemporarySlot | undefined): void {
+    if (temporary !== undefined) {
+      const ending = temporary.end().finally(() => {
+        this.#running.delete(ending);
+        this.#doorbell.ring();
+      });
+      this.#running.add(ending);
+    }
   }
 
   /** A killed predecessor's session may still hold its temporary slot for a moment. */
@@ -165,11 +253,12 @@ export class Creations {
     }
   }
 
-  #track(slot: SlotName, work: () => Promise<void>): void {
+  /** `isEnded` tells that nobody is interested in how the work ends any more. */
+  #track(slot: SlotName, work: () => Promise<void>, isEnded = (): boolean => false): void {
     const running = work()
       .then(() => this.#onMade(slot))
       .catch((error: unknown) => {
-        if (!this.#signal.aborted) {
+        if (!this.#signal.aborted && !isEnded()) {
           this.#onFailure(slot, error);
         }
       })

@@ -25,10 +25,8 @@ export interface SessionRequest {
 }
 
 /** What a pause between two rounds depends on. */
-export interface Rest {
+export interface Rest extends Pick<SessionRound, 'view' | 'settled'> {
   readonly lookMs: number;
   readonly advancesLeft: boolean;
-  /** Events wait for replay. */
-  readonly waiting: boolean;
   readonly atMostMs: number;
 }

@@ -3,32 +3,46 @@ import {
   endOfWal,
   findPin,
   type Hold,
+  judgeMaking,
+  type MakingPin,
   type Manifest,
+  type NotedSlots,
   noteRhythms,
   noteUnproven,
+  noteWorkingSlots,
   type OpenTransaction,
+  type PinFacts,
   type PinSources,
   type Plan,
+  type PlanInput,
   type PlanPolicy,
   type Probe,
   plan,
   preparedOnPrimary,
+  probePin,
   type RemakingWork,
   type SettledBacklog,
   type SlotEvent,
   type SlotName,
   type UnprovenSlot,
+  type WorkingSlot,
+  withoutPositions,
 } from '@slotcast/domain';
 import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
 import type { StandbyView } from './standby-server.ts';
 
 /** A plan to do nothing. */
-export const emptyPlan: Plan = { verdicts: [], idleProbes: [], idleLeaders: [] };
+export const emptyPlan: Plan = { verdicts: [], idleProbes: [], idleAnchor: false, idleLeaders: [] };
+
+/** The temporary slot of a database, as far as it is made. */
+export interface WorkingProbe extends WorkingSlot, Pick<Probe, 'consistentPoint'> {}
 
 /** Work under way that a plan has to know of. */
 export interface WorkUnderWay {
-  readonly probes: ReadonlyMap<string, Probe>;
+  /** By `databaseKey`. */
+  readonly probes: ReadonlyMap<string, WorkingProbe>;
+  readonly anchor?: WorkingSlot | undefined;
   /** Slots that must be left alone for now, or whose last step failed. */
   readonly held: ReadonlyMap<SlotName, Hold>;
   /** Plugins that the server was seen not to load, with what it said. */
@@ -43,6 +57,8 @@ export class StandbyPlanner {
   readonly #clock: Clock;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
+  #noted: NotedSlots = new Map();
+  #making: MakingPin = { kind: 'none' };
   #unproven: ReadonlyMap<SlotName, UnprovenSlot> = new Map();
   #rhythms: ReadonlyMap<SlotName, ConfirmationRhythm> = new Map();
   #resting: Plan['resting'];
@@ -67,6 +83,11 @@ export class StandbyPlanner {
     return publisher === undefined ? undefined : this.#directory.nodes.get(publisher)?.oldestTransaction;
   }
 
+  /** Nothing tells that catalog rows are held back for the slots to be made before the primary has written something. */
+  get wantsWal(): boolean {
+    return this.#making.kind === 'awaited' && this.#making.wantsWal;
+  }
+
   /** `undefined` without a manifest that replay has reached: then nothing is known, and nothing may be done or forgotten. */
   plan(view: StandbyView, settled: SettledBacklog, work: WorkUnderWay): Plan | undefined {
     const { manifest } = settled;
@@ -81,7 +102,10 @@ export class StandbyPlanner {
     const now = this.#clock.now();
     this.#rhythms = noteRhythms(this.#rhythms, newest);
     this.#unproven = noteUnproven(this.#unproven, { local: view.slots, ownership, prepared, now });
+    const pin = findPin({ node: this.#node, ...settings }, this.#pinSources(newest));
     const input = {
+      ...this.#makingOf(view, pin, work),
+      pin: withoutPositions(pin),
       desired: settled.desired,
       furthest: settled.furthest,
       manifest,
@@ -92,14 +116,12 @@ export class StandbyPlanner {
       local: view.slots,
       unreadable: view.unreadable,
       ownership,
-      probes: work.probes,
       held: work.held,
       unloadable: work.unloadable,
       remaking: work.remaking,
       unproven: this.#unproven,
       prepared,
       rhythms: this.#rhythms,
-      pin: findPin({ node: this.#node, ...settings }, this.#pinSources(newest)),
       oldestTransaction: this.oldestTransaction,
       maxReplicationSlots: settings.maxReplicationSlots,
       syncReplicationSlots: settings.syncReplicationSlots,
@@ -111,6 +133,24 @@ export class StandbyPlanner {
     const planned = plan(input, this.#resting);
     this.#resting = planned.resting;
     return planned;
+  }
+
+  /** What slots that are made now can rely on. */
+  #makingOf(
+    view: StandbyView,
+    pin: PinFacts,
+    { anchor, probes }: WorkUnderWay,
+  ): Pick<PlanInput, 'making' | 'anchored' | 'probes'> {
+    const working = [...(anchor === undefined ? [] : [anchor]), ...probes.values()];
+    const { slots: local, replayLsn } = view;
+    const seen = { working, local, replayLsn, endOfWal: endOfWal(view), pin };
+    this.#noted = noteWorkingSlots(this.#noted, seen);
+    this.#making = judgeMaking(this.#noted, seen);
+    const asSeen = [...probes].map(([database, { name, consistentPoint }]): [string, Probe] => [
+      database,
+      { consistentPoint, pin: probePin(this.#noted.get(name)) },
+    ]);
+    return { making: this.#making, anchored: anchor !== undefined, probes: new Map(asSeen) };
   }
 
   /** What holds back vacuum upstream is what is so there now, not at the point that replay has reached here. */
@@ -129,6 +169,7 @@ function newestEvents(settled: SettledBacklog): ReadonlyMap<SlotName, SlotEvent>
   if (settled.waiting.size === 0) {
     return settled.desired;
   }
-  const waiting = [...settled.waiting].map(([slot, { newest }]) => [slot, newest] as const);
-  return new Map([...settled.desired, ...waiting]);
+  const newest = new Map(settled.desired);
+  settled.waiting.forEach((waiting, slot) => newest.set(slot, waiting.newest));
+  return newest;
 }

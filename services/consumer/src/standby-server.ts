@@ -7,6 +7,7 @@ import {
   type PostgresOptions,
   ReplayedHistory,
   readOldestWal,
+  readReplayLsn,
   readServerIdentity,
   readStandbySettings,
   type ServerIdentity,
@@ -100,6 +101,11 @@ export class StandbyServer {
     return history === undefined
       ? undefined
       : { ...seen, history, settings: await this.#readSettings(signal) };
+  }
+
+  /** Up to where WAL is replayed; `undefined` once the server is no longer in recovery. */
+  replayed(signal: AbortSignal): Promise<Lsn | undefined> {
+    return readReplayLsn(this.#connection, signal);
   }
 
   async close(): Promise<void> {

@@ -19,14 +19,7 @@ import {
 import type { Codec } from '@slotcast/event-schema';
 import { claimNode, NodeDirectory, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
-import {
-  type Clock,
-  type ConsumerMetrics,
-  Deadline,
-  Doorbell,
-  type Logger,
-  SlotcastError,
-} from '@slotcast/runtime';
+import { type Clock, type ConsumerMetrics, Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
@@ -41,6 +34,8 @@ import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RequestQueue } from './request-queue.ts';
 import { RestartWorker } from './restart-worker.ts';
+import { RoundPause } from './round-pause.ts';
+import { SessionBell } from './session-bell.ts';
 import type { Rest, SessionRequest } from './session-request.ts';
 import { SlotFailures } from './slot-failures.ts';
 import { emptyPlan, StandbyPlanner, type WorkUnderWay } from './standby-planner.ts';
@@ -71,8 +66,7 @@ export interface StandbySessionOptions {
   readonly clock: Clock;
 }
 
-/** While events wait for replay, the standby is looked at this often at first, then ever less often up to the longest pause. */
-const WAITING_MS = 2;
+/** The standby is looked at this often while nothing happens. */
 const IDLE_MS = 500;
 /** Of the time for looking while nothing changes. It may be little: a record rings, and the end of recovery is watched for besides. */
 const REST_SHARE = 0.0025;
@@ -82,8 +76,6 @@ const REQUESTED_MS = 10;
 const LOUD_PAUSE_MS = 100;
 /** How long the last records before a promotion are waited for. */
 const DRAIN_MS = 10_000;
-/** Share of the time that looking at the server may take. */
-const LOOK_TIMES = 4;
 
 /** One stretch of time in which this node's server is a standby: replays both topics, then follows them. */
 export class StandbySession {
@@ -94,7 +86,7 @@ export class StandbySession {
   readonly #canary: CanaryMeter;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
-  readonly #doorbell = new Doorbell();
+  readonly #doorbell = new SessionBell();
   readonly #sessions: DatabaseSessions;
   readonly #failures: SlotFailures;
   readonly #creations: Creations;
@@ -108,7 +100,7 @@ export class StandbySession {
   readonly #doubts: Doubts;
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
-  #waitMs = WAITING_MS;
+  readonly #rest: RoundPause;
   /** What a look and the plan made of it usually take. */
   readonly #round = { usualMs: 1, idleMs: IDLE_MS, share: REST_SHARE };
 
@@ -124,6 +116,7 @@ export class StandbySession {
     this.#canary = canary;
     const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
     this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
+    this.#rest = new RoundPause({ bell: this.#doorbell, server, feed: this.#feed, clock, signal });
     this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
     this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
@@ -170,11 +163,8 @@ export class StandbySession {
       readers.push(slots);
       this.#taken = slots.position;
       // From here on, as the end of recovery may come at any time, and its fence is measured by what was published until then.
-      const following = this.#follow(slots, async (records) => {
-        await this.#feed.take(records, true);
-        this.#taken = slots.position;
-        this.#options.metrics.appliedOffset.set(Number(slots.position));
-      });
+      const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#takeLive(records, slots);
+      const following = this.#follow(slots, takeSlots, () => this.#doorbell.ringForRecords());
       const naming = awaitStandbyName({
         ...this.#options,
         server: this.#server,
@@ -191,13 +181,15 @@ export class StandbySession {
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
-        this.#follow(nodes, (records) => this.#directory.take(records, true)),
+        this.#follow(
+          nodes,
+          (records) => this.#directory.take(records, true),
+          () => this.#doorbell.ring(),
+        ),
         following,
         this.#work(writer),
       ]);
-      await Promise.all(
-        [this.#creations, this.#plugins, this.#mover, this.#restart].map((part) => part.close()),
-      );
+      await Promise.all(this.#workers.map((part) => part.close()));
       await this.#options.onPromoted({
         feed: this.#feed,
         directory: this.#directory,
@@ -216,14 +208,15 @@ export class StandbySession {
       this.#requests.fail(sessionEnded());
       await Promise.allSettled([
         ...readers.map((reader) => reader.close()),
-        this.#creations.close(),
-        this.#plugins.close(),
-        this.#mover.close(),
-        this.#restart.close(),
+        ...this.#workers.map((part) => part.close()),
         this.#sessions.close(),
         writer?.close(),
       ]);
     }
+  }
+
+  get #workers() {
+    return [this.#creations, this.#plugins, this.#mover, this.#restart];
   }
 
   /** What was published on the line of descent that this standby replays. */
@@ -270,12 +263,21 @@ export class StandbySession {
     return replayTopic({ log: this.#options.log, topic, onRecords, signal: this.#signal });
   }
 
-  async #follow(reader: LogReader, take: (records: readonly LogRecord[]) => Promise<void>): Promise<never> {
+  async #takeLive(records: readonly LogRecord[], slots: LogReader): Promise<void> {
+    await this.#feed.take(records, true);
+    this.#taken = slots.position;
+    this.#options.metrics.appliedOffset.set(Number(slots.position));
+  }
+
+  async #follow(
+    reader: LogReader,
+    take: (records: readonly LogRecord[]) => Promise<void>,
+    ring: () => void,
+  ): Promise<never> {
     for (;;) {
       const batch = await reader.next(this.#signal);
       await take(batch.records);
-      this.#waitMs = WAITING_MS;
-      this.#doorbell.ring();
+      ring();
     }
   }
 
@@ -310,14 +312,13 @@ export class StandbySession {
       const outcome = await runner.run(next, view, settled.desired, { urgent });
       await this.#restart.record(writer);
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
-      await reporter.write(planned, view, settled, this.#creations.searching);
+      await reporter.write(planned, view, settled, this.#creations.searching || this.#planner.wantsWal);
       this.#options.progressed();
       const { decodingSlots } = reporter;
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
       await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
       if (!outcome.stepped) {
-        const rest = { lookMs, advancesLeft: outcome.advancesLeft, waiting: settled.waiting.size > 0 };
-        await this.#pause({ ...rest, atMostMs: reporter.untilDue() });
+        await this.#pause({ view, settled, lookMs, ...outcome, atMostMs: reporter.untilDue() });
       }
     }
   }
@@ -333,22 +334,20 @@ export class StandbySession {
     );
     const { remaking, held: upkeep } = this.#restart.underWay(this.#mover.underWay);
     upkeep.forEach((hold, slot) => held.set(slot, hold));
-    return { probes: this.#creations.probes, held, unloadable: this.#plugins.unloadable, remaking };
+    const { probes, anchor } = this.#creations;
+    return { probes, anchor, held, unloadable: this.#plugins.unloadable, remaking };
   }
 
-  /** Waits for news: a record, replay that moves on, budget for advances; not so short that looking itself becomes a load. */
-  async #pause(rest: Rest): Promise<void> {
-    const shortest = Math.min(rest.lookMs * LOOK_TIMES, IDLE_MS);
-    await this.#options.clock.sleep(shortest, this.#signal);
+  /** Waits for news: a record that applies, replay that reaches one, budget for advances; not so short that looking itself becomes a load. */
+  async #pause({ view, settled, lookMs, advancesLeft, atMostMs }: Rest): Promise<void> {
     let wanted = this.#requests.isWaiting ? REQUESTED_MS : restPause(this.#round);
-    if (rest.waiting) {
-      wanted = Math.min(wanted, this.#waitMs);
-      this.#waitMs = Math.min(this.#waitMs * 2, IDLE_MS);
+    if (settled.waiting.size > 0) {
+      wanted = Math.min(wanted, IDLE_MS);
     }
-    if (rest.advancesLeft) {
+    if (advancesLeft) {
       wanted = Math.min(wanted, this.#sessions.quiet ? (this.#mover.waitMs() ?? wanted) : LOUD_PAUSE_MS);
     }
-    await this.#doorbell.wait(Math.max(Math.min(wanted, rest.atMostMs) - shortest, 0), this.#signal);
+    await this.#rest.rest({ view, settled, lookMs, longestMs: Math.min(wanted, atMostMs) });
   }
 
   #runner(writer: LogWriter): ActionRunner {

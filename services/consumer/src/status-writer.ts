@@ -18,6 +18,8 @@ import type { StandbyView } from './standby-server.ts';
 
 /** Positions alone are written no more often than this; a change of state or reason at once. */
 const POSITIONS_MS = 10_000;
+/** The same for those of all slots together: hundreds that move would else have some written in every round, which waits for it. */
+const TOGETHER_MS = 1000;
 /** The node's record is written at least this often. */
 const NODE_MS = 10_000;
 /** A wish for a running-xacts record is repeated this often while it stands. */
@@ -31,6 +33,7 @@ export class StatusWriter {
   readonly #describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
   readonly #decodingReason: (slot: LocalSlot) => string | undefined;
   #nodeAt = Number.NEGATIVE_INFINITY;
+  #positionsAt = Number.NEGATIVE_INFINITY;
   #wanted = false;
   #alarm: string | undefined;
   #upstream: string | undefined;
@@ -66,13 +69,19 @@ export class StatusWriter {
     const names = new Set(kept.map((entry) => entry.slot));
     const known = plan === undefined ? [] : [...this.#directory.written.keys()];
     const forget = known.filter((slot) => !names.has(slot));
-    const slots = kept.map((entry) => {
-      const here = local.get(entry.slot);
-      return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
-    });
-    this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
-    const due = slots.filter((status) => this.#isDue(status, time));
     const now = this.#clock.monotonicMs();
+    const together = now - this.#positionsAt >= TOGETHER_MS;
+    this.#positionsAt = together ? now : this.#positionsAt;
+    const slots = kept
+      .filter((entry) => together || this.#isUrgent(entry))
+      .map((entry) => {
+        const here = local.get(entry.slot);
+        return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
+      });
+    if (together) {
+      this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
+    }
+    const due = slots.filter((status) => this.#isDue(status, time));
     const interval = wanted ? WISH_MS : NODE_MS;
     const described = this.#describe(view);
     const isNews =
@@ -153,6 +162,13 @@ export class StatusWriter {
         local === undefined || ownership === undefined ? undefined : this.#decodingReason(local),
       time,
     };
+  }
+
+  /** More than positions may be new. */
+  #isUrgent({ slot, state, reason }: SlotVerdict): boolean {
+    const written = this.#directory.written.get(slot);
+    const isKnown = written?.role === 'standby' && written.state === state && written.reason === reason;
+    return !isKnown || (written.ownership !== undefined && written.ownership.highestLsn === undefined);
   }
 
   #isDue(status: NodeSlotStatus, time: number): boolean {

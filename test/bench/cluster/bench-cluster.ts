@@ -152,7 +152,8 @@ export class BenchCluster {
           await this.subscribers.logSnapshot();
           snapshotAt = performance.now();
         }
-        await this.subscribers.decodeAll();
+        // For slotcast a confirmation is enough; PostgreSQL waits for restart_lsn, too.
+        await (options.native ? this.subscribers.decodeAll() : this.subscribers.move(names));
         const ready = this.countReady(names);
         const synced = options.native ? await this.countSynced(names) : names.length;
         seen = `${ready} of ${names.length} are ready with slotcast, ${synced} synced by PostgreSQL`;

@@ -4,6 +4,7 @@ import type { PostgresServer } from '@slotcast/testkit';
 import { openSession } from './bench-session.ts';
 
 const PLUGIN = 'test_decoding';
+const BATCH = 250;
 
 /** A slot that moved on the primary. */
 export interface Move {
@@ -60,14 +61,18 @@ export class Subscribers {
     });
     const target = parseLsn(row?.lsn ?? '');
     const movedAt = performance.now();
-    const outcomes = await moveSlots(
-      this.#walsender,
-      slots.map((slot) => ({ name: parseSlotName(slot), plugin: PLUGIN, target })),
-      { upTo: target },
-    );
-    return outcomes.flatMap(({ kind, name }) =>
-      kind === 'moved' ? [{ slot: name, position: target, movedAt }] : [],
-    );
+    const moves: Move[] = [];
+    for (let first = 0; first < slots.length; first += BATCH) {
+      const batch = slots.slice(first, first + BATCH);
+      const outcomes = await moveSlots(
+        this.#walsender,
+        batch.map((slot) => ({ name: parseSlotName(slot), plugin: PLUGIN, target })),
+        { upTo: target },
+      );
+      const moved = outcomes.filter(({ kind }) => kind === 'moved');
+      moves.push(...moved.map(({ name }) => ({ slot: name, position: target, movedAt })));
+    }
+    return moves;
   }
 
   /** Has all slots confirmed by decoding, one after the other, so that restart_lsn can follow, too. */

@@ -6,7 +6,7 @@ import { openSession } from '../cluster/bench-session.ts';
 import type { Move } from '../cluster/subscribers.ts';
 import { type Distribution, summarize } from './distribution.ts';
 
-const POLL_INTERVAL_MS = 2;
+const POLL_INTERVAL_MS = 4;
 /** The pause after a look is at least this many times as long as the look, so that watching many slots does not itself load the standby. */
 const PAUSE_PER_LOOK = 5;
 

@@ -145,7 +145,7 @@ export class PromotionStage {
       this.slots.filter((slot) => this.scene.records.slot(NODE, slot)?.state === 'ready').length;
     await waitUntil(
       async () => {
-        await this.#decodeAll();
+        await this.moveAll();
         return ready() === this.slots.length;
       },
       {

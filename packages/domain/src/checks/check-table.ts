@@ -50,7 +50,7 @@ export const checkTable = {
   },
   role_log_min_messages: {
     area: 'server',
-    asks: "The role may set `log_min_messages`, which keeps advances out of the server's log.",
+    asks: "The role may set `log_min_messages`, which keeps moves of slots out of the server's log.",
     outcomes: 'warning',
   },
   role_switch_wal: {
@@ -85,7 +85,7 @@ export const checkTable = {
   },
   max_wal_senders: {
     area: 'server',
-    asks: '`max_wal_senders` has room for standbys, logical consumers and 2 for slotcast.',
+    asks: '`max_wal_senders` has room for standbys, logical consumers, and slotcast: 2 and one per database with slots.',
     outcomes: 'warning, failed',
   },
   plugins: {

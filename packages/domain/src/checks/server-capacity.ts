@@ -8,7 +8,7 @@ export interface ClusterSize {
   readonly standbys: number;
 }
 
-/** The consumer keeps one walsender, the publisher takes one for a moment. */
+/** The consumer keeps one walsender, the publisher takes one for a moment. One for each database with slots comes on top, with which slots are moved. */
 const OWN_WAL_SENDERS = 2;
 
 /** Judges `max_replication_slots`: the copies, the physical slots, and temporary slots while copies are made. */
@@ -37,8 +37,9 @@ export function checkWalSenders(
   size: ClusterSize,
 ): Check {
   const { max, busy } = server;
-  const needed = Math.max(size.logicalSlots + size.standbys, busy) + OWN_WAL_SENDERS;
-  const fact = `max_wal_senders is ${max}, in use by others ${busy}, needed ${needed} (${plural(size.standbys, 'standby')}, ${plural(size.logicalSlots, 'logical consumer')}, ${OWN_WAL_SENDERS} for slotcast)`;
+  const own = OWN_WAL_SENDERS + size.databases;
+  const needed = Math.max(size.logicalSlots + size.standbys, busy) + own;
+  const fact = `max_wal_senders is ${max}, in use by others ${busy}, needed ${needed} (${plural(size.standbys, 'standby')}, ${plural(size.logicalSlots, 'logical consumer')}, ${own} for slotcast: ${OWN_WAL_SENDERS} and one per database with slots)`;
   if (max >= needed) {
     return ok('max_wal_senders', fact);
   }
@@ -46,7 +47,11 @@ export function checkWalSenders(
   const remedy = `/* on the standbys first, the primary last */ ALTER SYSTEM SET max_wal_senders = ${needed}; /* then restart the server */`;
   return max < busy + OWN_WAL_SENDERS
     ? failed('max_wal_senders', `${fact}: slotcast cannot connect`, remedy)
-    : warning('max_wal_senders', `${fact}: not all could connect at once`, remedy);
+    : warning(
+        'max_wal_senders',
+        `${fact}: not all could connect at once, and slots of a database without one are advanced by decoding`,
+        remedy,
+      );
 }
 
 function plural(count: number, one: string): string {

@@ -1,3 +1,4 @@
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -16,6 +17,12 @@ export interface PinLink {
   readonly invalidated?: boolean | undefined;
   /** `hot_standby_feedback` of a holder in between; a standby with it off passes nothing on. */
   readonly feedback: boolean;
+  /** WAL up to here was reported as received by who streams through it. */
+  readonly restartLsn?: Lsn | undefined;
+  /** A node in between that streams through it, and what it had received when it told of its own slots; absent for this standby itself. */
+  readonly streamer?: { readonly node: string; readonly receivedLsn?: Lsn | undefined } | undefined;
+  /** The primary's position when it was seen like this; absent on a standby in between. */
+  readonly seenLsn?: Lsn | undefined;
 }
 
 /**
@@ -34,6 +41,8 @@ export interface PinFacts {
   readonly missing?: string | undefined;
   /** A node in between that streams without a physical slot. */
   readonly unslotted?: string | undefined;
+  /** The primary, and since when it runs: another one, or one that was restarted, may have let go of what was held. */
+  readonly primary?: string | undefined;
 }
 
 /** What both topics say of the servers upstream. */
@@ -65,10 +74,10 @@ export function findPin(
   const { hotStandbyFeedback, primarySlotName } = self;
   const links: PinLink[] = [];
   const followed = new Set([self.node]);
-  const open = [{ node: self.node, name: primarySlotName }];
+  const open: OpenEnd[] = [{ node: self.node, name: primarySlotName }];
   let found: Pick<PinFacts, 'doubtful' | 'missing' | 'unslotted'> = {};
   let arrived = false;
-  for (const { node, name } of open) {
+  for (const { node, name, streamer } of open) {
     if (name === undefined) {
       found = node === self.node ? found : { unslotted: node, ...found };
       continue;
@@ -82,11 +91,15 @@ export function findPin(
       found = { doubtful: { slot: name, holders: possible.map(({ holder }) => holder) }, ...found };
     }
     for (const { between, ...link } of possible) {
-      links.push(link);
+      links.push(streamer === undefined ? link : { ...link, streamer });
       arrived ||= between === undefined;
       if (between !== undefined && !followed.has(between.node)) {
         followed.add(between.node);
-        open.push({ node: between.node, name: between.primarySlotName });
+        open.push({
+          node: between.node,
+          name: between.primarySlotName,
+          streamer: { node: between.node, receivedLsn: between.receiveLsn },
+        });
       }
     }
   }
@@ -94,7 +107,31 @@ export function findPin(
     // Records that lead in a circle lead nowhere.
     found = { ...found, missing: primarySlotName };
   }
-  return { hotStandbyFeedback, primarySlotName, links, ...found };
+  return { hotStandbyFeedback, primarySlotName, links, ...found, primary: identityOf(sources) };
+}
+
+/** The same without the positions, which move all the time, and say nothing of slots that are here. */
+export function withoutPositions(pin: PinFacts): PinFacts {
+  return {
+    ...pin,
+    links: pin.links.map((link) => ({
+      ...link,
+      restartLsn: undefined,
+      seenLsn: undefined,
+      streamer: undefined,
+    })),
+  };
+}
+
+/** A node whose way up is still to be followed. */
+interface OpenEnd {
+  readonly node: string;
+  readonly name: string | undefined;
+  readonly streamer?: PinLink['streamer'];
+}
+
+function identityOf({ primary, nodes }: PinSources): string | undefined {
+  return primary === undefined ? undefined : `${primary}@${nodes.get(primary)?.serverStartedAt ?? ''}`;
 }
 
 /** A slot and who has it; `between` when that is no primary. */
@@ -117,6 +154,7 @@ function holdersOf(name: string, sources: PinSources): Holder[] {
               active: sources.now - node.time > SILENT_MS ? undefined : slot.active,
               invalidated: slot.invalidated,
               feedback: node.hotStandbyFeedback === true,
+              restartLsn: slot.restartLsn,
               between: node,
             },
           ];
@@ -141,6 +179,8 @@ function onPrimary(name: string, { slots, nodes, primary, now }: PinSources): Ho
       active: told.find((slot) => slot.name === name)?.active,
       invalidated: isInvalidated(event.state),
       feedback: true,
+      restartLsn: event.state.restartLsn,
+      seenLsn: event.lsn,
     },
   ];
 }

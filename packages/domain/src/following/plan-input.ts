@@ -5,6 +5,7 @@ import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
+import type { MakingPin } from './making-pin.ts';
 import type { PinFacts } from './pin-path.ts';
 import type { SlotLimits } from './slot-limits.ts';
 import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
@@ -14,6 +15,8 @@ import type { PreparedOnPrimary, UnprovenSlot } from './two-phase-proof.ts';
 export interface Probe {
   /** Absent while the server still looks for the point where decoding may start. */
   readonly consistentPoint?: Lsn | undefined;
+  /** Absent when catalog rows are known to have been held back for it all the time; `lost` when they may not have been. */
+  readonly pin?: 'awaited' | 'lost' | undefined;
 }
 
 /** `SLOTCAST_SLOTS` as it was written, and whether `SLOTCAST_SLOTS_CONFIRM` repeats it. */
@@ -84,6 +87,10 @@ export interface PlanInput {
   /** How often the subscribers of slots with two_phase confirm. */
   readonly rhythms: ReadonlyMap<SlotName, ConfirmationRhythm>;
   readonly pin: PinFacts;
+  /** Whether slots that are begun now find the catalog rows that they need. */
+  readonly making: MakingPin;
+  /** The anchor is there, or in the making. */
+  readonly anchored: boolean;
   /** As the primary's publisher told it last. */
   readonly oldestTransaction?: OpenTransaction | undefined;
   readonly maxReplicationSlots: number;

@@ -1,12 +1,10 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
-import { waitsForTransactions } from '../vocabulary/open-transaction.ts';
-import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
+import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { leaderFor } from './restart-leader.ts';
-import { findObstacle } from './slot-obstacle.ts';
+import { findStart } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /** A slot that is not here yet: found out where decoding may start, owned, then copied. */
@@ -22,34 +20,17 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
       leader: leader.name,
     });
   }
-  const { allowedPlugins } = input.policy;
-  const obstacle = findObstacle(state.plugin ?? '', {
-    ...input,
-    allowedPlugins,
-    serverPlugins: input.serverPlugins,
-  });
-  if (obstacle !== undefined) {
-    return verdict(subject, 'blocked', obstacle);
+  const start = findStart(input, subject);
+  if ('state' in start) {
+    return start;
   }
-  const database = databaseOf(state);
-  const plugin = state.plugin ?? '';
-  const probe = input.probes.get(databaseKey(database));
-  if (probe === undefined) {
-    const reason = 'a temporary slot is being made to find where decoding may start';
-    return verdict(subject, 'catching_up', reason, { kind: 'probe', slot: name, database, plugin });
-  }
-  if (probe.consistentPoint === undefined) {
-    return verdict(subject, 'catching_up', waitsForTransactions(input.oldestTransaction));
-  }
-  if (subject.confirmed === undefined || subject.confirmed < probe.consistentPoint) {
-    return verdict(subject, 'catching_up', waitsForConsumer(subject, probe.consistentPoint));
-  }
+  const { database, plugin } = start;
   const claimed = {
     incarnation: event.incarnation,
     lineage: input.manifest.lineage,
     proven: !state.twoPhase,
     // It was just confirmed; all that is known besides is added as the slot is followed.
-    highestLsn: probe.consistentPoint,
+    highestLsn: start.consistentPoint,
   };
   if (owned === undefined || !sameOwnership(owned, claimed)) {
     return verdict(subject, 'catching_up', 'ownership is being recorded', {
@@ -58,14 +39,8 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
       ownership: claimed,
     });
   }
-  return state.twoPhase
-    ? verdict(subject, 'catching_up', 'is being made', {
-        kind: 'create_two_phase',
-        slot: name,
-        database,
-        plugin,
-      })
-    : verdict(subject, 'catching_up', 'is being made', { kind: 'copy', slot: name, database, plugin });
+  const kind = state.twoPhase ? 'create_two_phase' : 'copy';
+  return verdict(subject, 'catching_up', 'is being made', { kind, slot: name, database, plugin });
 }
 
 /** The leading slot that a slot was being made anew from, when it got lost over that. */
@@ -85,10 +60,4 @@ function sameOwnership(a: Ownership, b: Ownership): boolean {
     a.proven === b.proven &&
     a.highestLsn === b.highestLsn
   );
-}
-
-/** What a slot that was made here at `position` waits for. */
-export function waitsForConsumer({ name, confirmed }: LiveSubject, position: Lsn): string {
-  const now = confirmed === undefined ? 'nothing' : formatLsn(confirmed);
-  return `waits for the consumer of slot ${name} on the primary to confirm ${formatLsn(position)} (now ${now})`;
 }

@@ -1,7 +1,7 @@
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { type CopyPlace, describePlace } from './copy-place.ts';
 import type { LiveSubject } from './plan-input.ts';
-import { waitsForConsumer } from './plan-missing.ts';
+import { waitsForConsumer } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { unprovenWaitMs } from './confirmation-rhythm.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
-import { waitsForConsumer } from './plan-missing.ts';
+import { waitsForConsumer } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 import { waitsForPrepared } from './two-phase-proof.ts';
 

@@ -7,39 +7,57 @@ interface SlotCapacity {
   readonly max: number;
   /** Slots that exist, temporary ones too. */
   readonly used: number;
+  /** How many of them are gone before the first copy is made. */
+  readonly passing: number;
 }
 
 /**
  * Keeps within `max_replication_slots`: what does not fit is blocked with the remedy, the rest goes on. Slots that were here before go first, then copies. A temporary slot
- * is made only where a copy of it fits as well: alone it would hold back vacuum for nothing. One per database is enough.
+ * is made only where a copy of it fits as well: alone it would hold back vacuum for nothing. One per database is enough, and one anchor.
  */
 export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVerdict[]): SlotVerdict[] {
   let free = capacity.max - capacity.used;
-  const allot = (entry: SlotVerdict, needed: number): SlotVerdict => {
-    if (free < needed) {
-      const reason = `it takes ${needed} free replication slots to make it, and ${Math.max(0, free)} of ${capacity.max} are free here: raise max_replication_slots and restart the server`;
+  const allot = (entry: SlotVerdict, needed: number, passing = 0): SlotVerdict => {
+    if (free + passing < needed) {
+      const reason = `it takes ${needed} free replication slots to make it, and ${Math.max(0, free + passing)} of ${capacity.max} are free here: raise max_replication_slots and restart the server`;
       return { ...entry, state: 'blocked', reason, action: undefined };
     }
     free -= needed;
     return entry;
   };
-  const probing = new Set<string>();
+  const begun = new Set<string>();
   return verdicts
     .map((entry) => (entry.action?.kind === 'restore' ? allot(entry, 1) : entry))
-    .map((entry) => (isLasting(entry.action) ? allot(entry, 1) : entry))
     .map((entry) => {
-      if (entry.action?.kind !== 'probe') {
+      if (!isLasting(entry.action)) {
         return entry;
       }
-      if (probing.has(databaseKey(entry.action.database))) {
+      const granted = allot(entry, 1, capacity.passing);
+      // Its place is the anchor's as yet.
+      return free < 0 ? { ...granted, action: undefined } : granted;
+    })
+    .map((entry) => {
+      const key = temporarySlotOf(entry.action);
+      if (key === undefined) {
+        return entry;
+      }
+      if (begun.has(key)) {
         return { ...entry, action: undefined };
       }
-      const granted = allot(entry, 2);
+      const granted = allot(entry, 2, entry.action?.kind === 'probe' ? capacity.passing : 0);
       if (granted.action !== undefined) {
-        probing.add(databaseKey(entry.action.database));
+        begun.add(key);
       }
       return granted;
     });
+}
+
+/** Which temporary slot a step makes, of those that there is one of. */
+function temporarySlotOf(step: SlotAction | undefined): string | undefined {
+  if (step?.kind === 'anchor') {
+    return 'anchor';
+  }
+  return step?.kind === 'probe' ? databaseKey(step.database) : undefined;
 }
 
 function isLasting(step: SlotAction | undefined): boolean {

@@ -18,6 +18,7 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
   return {
     ...verdict(subject, heldState(held, subject, planned.state), reason, next),
     atRisk: planned.atRisk,
+    needsProbe: planned.needsProbe,
   };
 }
 

@@ -9,7 +9,7 @@ export function findObstacle(
     /** `SLOTCAST_PLUGINS`. */
     readonly allowedPlugins: readonly string[];
     /** `output_plugin_libraries`, where the server has it. */
-    readonly serverPlugins: readonly string[] | undefined;
+    readonly serverPlugins?: readonly string[] | undefined;
     /** Plugins that the server was seen not to load, with what it said. */
     readonly unloadable: ReadonlyMap<string, string>;
   },

@@ -23,6 +23,8 @@ export interface Plan {
   readonly idleProbes: readonly string[];
   /** Leading slots that are needed no more. */
   readonly idleLeaders: readonly SlotName[];
+  /** The anchor has done its work, or is of no use any more. */
+  readonly idleAnchor: boolean;
   /** Why the filter is not believed before it is confirmed. */
   readonly filterDoubt?: string | undefined;
   /** For the next plan. */
@@ -64,12 +66,10 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
     }
   }
   const left = { input, names: sorted, slots: resting.map };
-  const capacity = { max: input.maxReplicationSlots, used: input.local.length + unreadable.size };
+  const used = input.local.length + unreadable.size;
+  const capacity = { max: input.maxReplicationSlots, used, passing: input.anchored ? 1 : 0 };
   const possible = withinCapacity(capacity, verdicts);
-  const idle = {
-    idleProbes: findIdleProbes(input, possible, local),
-    idleLeaders: findIdleLeaders(input, local),
-  };
+  const idle = { ...findIdle(input, possible, local), idleLeaders: findIdleLeaders(input, local) };
   return doubt === undefined
     ? { verdicts: possible, ...idle, resting: left }
     : { verdicts: possible.map((entry) => doubted(entry, doubt)), ...idle, filterDoubt: doubt.reason };
@@ -128,23 +128,36 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
 }
 
 /**
- * A probe holds back WAL and vacuum, so it goes as soon as no slot of its database is still to be made. One that stands unproven is
- * made: were it to fail, its next attempt should wait for the consumer to pass a new probe, not the old one again.
+ * A probe holds back WAL and vacuum, so it goes as soon as no slot of its database is still to be made, and the anchor as soon as each of these
+ * databases has its probe. A slot that stands unproven is made: were it to fail, its next attempt should wait for the consumer to pass a new
+ * probe, not the old one again. One that has no catalog_xmin yet is not: it gets that of the probe.
  */
-function findIdleProbes(
+function findIdle(
   input: PlanInput,
   verdicts: readonly SlotVerdict[],
   local: ReadonlyMap<SlotName, LocalSlot>,
-): string[] {
+): Pick<Plan, 'idleProbes' | 'idleAnchor'> {
   const needed = new Set(
     verdicts
+      .filter(({ state }) => state === 'catching_up')
       .filter(
-        ({ slot, state, action }) => state === 'catching_up' && (action?.kind === 'drop' || !local.has(slot)),
+        ({ slot, action, needsProbe }) =>
+          needsProbe === true || action?.kind === 'drop' || local.get(slot)?.catalogXmin === undefined,
       )
       .flatMap(({ slot }) => {
         const state = input.desired.get(slot)?.state;
         return state === undefined ? [] : [databaseKey(databaseOf(state))];
       }),
   );
-  return [...input.probes.keys()].filter((database) => !needed.has(database));
+  const probes = [...input.probes];
+  const sound = new Set(probes.filter(([, { pin }]) => pin !== 'lost').map(([database]) => database));
+  const certain = new Set(probes.filter(([, { pin }]) => pin === undefined).map(([database]) => database));
+  const isAnchorNeeded =
+    input.making.kind !== 'none' && [...needed].some((database) => !certain.has(database));
+  return {
+    idleProbes: probes
+      .map(([database]) => database)
+      .filter((database) => !needed.has(database) || !sound.has(database)),
+    idleAnchor: input.anchored && !isAnchorNeeded,
+  };
 }

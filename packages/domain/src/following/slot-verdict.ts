@@ -9,12 +9,20 @@ export type SlotAction =
   | { readonly kind: 'own'; readonly slot: SlotName; readonly ownership: Ownership }
   /** Give up ownership of a slot that is no longer here. */
   | { readonly kind: 'release'; readonly slot: SlotName }
-  /** Make the temporary slot of a database. */
+  /** Make a temporary slot that has catalog rows held back on the primary, in any database. */
+  | {
+      readonly kind: 'anchor';
+      readonly slot: SlotName;
+      readonly database: SlotDatabase;
+      readonly plugin: string;
+    }
+  /** Make the temporary slot of a database, while `under` has catalog rows held back for it. */
   | {
       readonly kind: 'probe';
       readonly slot: SlotName;
       readonly database: SlotDatabase;
       readonly plugin: string;
+      readonly under: string;
     }
   /** Copy the database's temporary slot to the real name. */
   | {
@@ -74,6 +82,8 @@ export interface SlotVerdict {
   readonly upkeep?: true | undefined;
   /** A sound copy that is `blocked` for want of a pin, and for nothing else. */
   readonly unpinned?: boolean | undefined;
+  /** The temporary slot of its database is needed to make it. */
+  readonly needsProbe?: boolean | undefined;
 }
 
 /** A verdict on the slot that `subject` names. */

@@ -2,8 +2,8 @@ import { MAX_PAUSE_MS, restPause, usualDuration } from './usual-duration.ts';
 
 /** How long after a change the publisher keeps polling at its fastest. */
 const LIVELY_MS = 2000;
-/** The query may take 5 % of the time. */
-const QUERY_TIMES = 20;
+/** The query may take 10 % of the time; of a processor it takes about half of that. */
+const QUERY_TIMES = 10;
 /** Of the time for polling while nothing changes. */
 const REST_SHARE = 0.01;
 /** Taken as usual before anything was measured; the first query of a connection is always a slow one. */
@@ -22,8 +22,8 @@ export interface PollPace {
 /**
  * Says how long to wait before the next poll: `pollMinMs` while anything changed in the last 2 s, then twice as long after every
  * poll without a change, up to `pollMaxMs`, or to where polling takes 1 % of the time if that is longer; back at once with the first change.
- * Earlier, but not below `pollMinMs`, when a change that was held back becomes due (`nextDueAt`). Above all, at least 20 times as long as the
- * query usually takes, even beyond `pollMaxMs`: with 500 slots a poll every 20 ms would take an eighth of a core of the primary. A single slow
+ * Earlier, but not below `pollMinMs`, when a change that was held back becomes due (`nextDueAt`). Above all, at least 10 times as long as the
+ * query usually takes, even beyond `pollMaxMs`, so that thousands of slots do not become a load on the primary. A single slow
  * answer counts for at most twice the usual one, and what slow polls add ends at 5 s.
  *
  * All times are milliseconds; `now`, `lastChangeAt` and `nextDueAt` of one monotonic clock.

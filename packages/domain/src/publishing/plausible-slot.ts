@@ -11,25 +11,24 @@ export function sortOutImplausible(
   slots: readonly SlotState[],
   insertLsn: Lsn,
 ): { readonly plausible: readonly SlotState[]; readonly implausible: readonly UnreadableSlot[] } {
-  const judged = slots.map((slot) => ({ slot, reason: findImplausible(slot, insertLsn) }));
+  const limit = insertLsn + ROUNDING_BYTES;
+  const beyond = slots.filter(
+    ({ confirmedFlushLsn = 0n, restartLsn = 0n }) => confirmedFlushLsn > limit || restartLsn > limit,
+  );
+  if (beyond.length === 0) {
+    return { plausible: slots, implausible: [] };
+  }
+  const implausible = new Set(beyond);
   return {
-    plausible: judged.flatMap(({ slot, reason }) => (reason === undefined ? [slot] : [])),
-    implausible: judged.flatMap(({ slot, reason }) =>
-      reason === undefined ? [] : [{ slot: slot.name, reason }],
-    ),
+    plausible: slots.filter((slot) => !implausible.has(slot)),
+    implausible: beyond.map((slot) => ({ slot: slot.name, reason: describeImplausible(slot, limit) })),
   };
 }
 
-function findImplausible(slot: SlotState, insertLsn: Lsn): string | undefined {
-  const limit = insertLsn + ROUNDING_BYTES;
-  const positions = [
-    ['confirmed_flush_lsn', slot.confirmedFlushLsn],
-    ['restart_lsn', slot.restartLsn],
-  ] as const;
-  for (const [column, position] of positions) {
-    if (position !== undefined && position > limit) {
-      return `its ${column} ${formatLsn(position)} is far beyond the end of WAL: a client has confirmed what this server never had. Drop the slot, and let its consumer start over`;
-    }
-  }
-  return undefined;
+function describeImplausible(slot: SlotState, limit: bigint): string {
+  const { confirmedFlushLsn, restartLsn } = slot;
+  const position = [confirmedFlushLsn, restartLsn].find((each) => each !== undefined && each > limit);
+  const column = position === confirmedFlushLsn ? 'confirmed_flush_lsn' : 'restart_lsn';
+  const where = position === undefined ? '' : ` ${formatLsn(position)}`;
+  return `its ${column}${where} is far beyond the end of WAL: a client has confirmed what this server never had. Drop the slot, and let its consumer start over`;
 }

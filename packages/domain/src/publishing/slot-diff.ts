@@ -96,7 +96,11 @@ export function diffSlots(input: {
       continue;
     }
     const { incarnation, state: previous } = published;
-    const earlier = input.sameTenure ? [previous, input.lastObserved?.get(state.name) ?? previous] : [];
+    const last = input.lastObserved?.get(state.name) ?? previous;
+    if (state === previous && state === last) {
+      continue;
+    }
+    const earlier = input.sameTenure ? [previous, last] : [];
     if (!sameIdentity(previous, state) || earlier.some((before) => cannotBecome(before, state))) {
       rest.push({ kind: 'remake', previous, incarnation, state });
     } else if (!sameState(previous, state)) {

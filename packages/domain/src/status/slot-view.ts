@@ -31,6 +31,8 @@ export interface CopyView {
   readonly confirmedFlushLsn?: Lsn | undefined;
   /** At most this far, as positions are written every ten seconds only. Absent when either position is unknown, or they are of different branches. */
   readonly lag?: CopyLag | undefined;
+  /** Why the standby moves it by decoding; absent when it does not. */
+  readonly decodingReason?: string | undefined;
 }
 
 /** One wanted slot, and its copies on the standbys. */
@@ -81,6 +83,7 @@ function copyView(copy: Copy): CopyView {
     restartLsn: record?.restartLsn,
     confirmedFlushLsn: record?.confirmedFlushLsn,
     lag: measureLag(copy, record?.confirmedFlushLsn),
+    decodingReason: record?.decodingReason,
   };
 }
 

@@ -29,6 +29,8 @@ export interface PhysicalSlotPin {
   readonly active?: boolean | undefined;
   /** It was invalidated, and holds nothing back. */
   readonly invalidated?: boolean | undefined;
+  /** WAL up to here was reported as received by the standby that streams through it. */
+  readonly restartLsn?: Lsn | undefined;
 }
 
 /** A slot that cannot be carried as its server shows it. */
@@ -125,7 +127,10 @@ export interface NodeSlotStatus {
 export interface Ownership {
   readonly incarnation: Incarnation;
   readonly lineage: string;
-  /** False for a two_phase slot whose own consistent point the primary's consumer has not passed yet: not safe to use. */
+  /**
+   * False for a slot that is not safe to use yet: one with two_phase whose own consistent point the primary's consumer has not passed, or an
+   * adopted one for which catalog rows were not seen to be held back.
+   */
   readonly proven: boolean;
   /** Highest confirmed_flush_lsn that was ever published for the incarnation, as far as this node knew. */
   readonly highestLsn?: Lsn | undefined;

@@ -10,5 +10,6 @@ export function physicalSlotPins(slots: readonly SlotState[]): PhysicalSlotPin[]
       catalogXmin: slot.catalogXmin,
       active: slot.active,
       invalidated: isInvalidated(slot),
+      restartLsn: slot.restartLsn,
     }));
 }

@@ -52,18 +52,20 @@ describe('room for replication slots', { timeout: 20_000 }, () => {
 });
 
 describe('room for walsenders', { timeout: 20_000 }, () => {
-  test('is enough for standbys, logical consumers and 2 of slotcast', () => {
-    assert.equal(checkWalSenders({ max: 9, busy: 3 }, size).outcome, 'ok');
+  test('is enough for standbys, logical consumers, 2 of slotcast and one per database', () => {
+    assert.equal(checkWalSenders({ max: 11, busy: 3 }, size).outcome, 'ok');
+    assert.match(checkWalSenders({ max: 11, busy: 3 }, size).message, /needed 11 .* 4 for slotcast/);
   });
 
   test('that not all could use at once is a warning, and fails when slotcast cannot get in now', () => {
-    assert.equal(checkWalSenders({ max: 8, busy: 3 }, size).outcome, 'warning');
+    assert.equal(checkWalSenders({ max: 10, busy: 3 }, size).outcome, 'warning');
+    assert.equal(checkWalSenders({ max: 8, busy: 6 }, size).outcome, 'warning');
     assert.equal(checkWalSenders({ max: 8, busy: 7 }, size).outcome, 'failed');
   });
 
   test('counts those that are busy when they are more than is known', () => {
     const { outcome, remedy } = checkWalSenders({ max: 21, busy: 20 }, size);
     assert.equal(outcome, 'failed');
-    assert.match(remedy, /standbys first.*max_wal_senders = 22;/);
+    assert.match(remedy, /standbys first.*max_wal_senders = 24;/);
   });
 });

@@ -80,6 +80,8 @@ export function planned({ events = [], owned = {}, holds = {}, policy: chosen, .
     unproven: new Map(),
     rhythms: new Map(),
     pin,
+    making: { kind: 'held', under: 'slotcast_tmp_9' },
+    anchored: false,
     maxReplicationSlots: 10,
     syncReplicationSlots: false,
     heartbeatAgeMs: 0,

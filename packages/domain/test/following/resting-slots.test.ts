@@ -35,6 +35,8 @@ const calm: PlanInput = {
   unproven: new Map(),
   rhythms: new Map(),
   pin,
+  making: { kind: 'none' },
+  anchored: false,
   maxReplicationSlots: 10,
   syncReplicationSlots: false,
   heartbeatAgeMs: 0,

@@ -25,6 +25,17 @@ describe('capacity', { timeout: 20_000 }, () => {
     assert.deepEqual(planned(two).verdicts.map(outline), ['catching_up probe', 'blocked']);
   });
 
+  test('the anchor takes no place from the temporary slot that follows it, and a copy waits for it to go', () => {
+    const anchor = local('slotcast_tmp_1', { temporary: true });
+    const situation = { events: [live('a')], anchored: true, maxReplicationSlots: 4 };
+    const begins = verdictOn({ ...situation, local: [...taken, anchor] });
+    assert.equal(outline(begins), 'catching_up probe');
+    const full = { ...situation, owned: mine, probes: probed };
+    const rows = [...taken, anchor, local('slotcast_tmp_2', { temporary: true })];
+    assert.equal(outline(verdictOn({ ...full, local: rows })), 'catching_up');
+    assert.equal(outline(verdictOn({ ...full, local: rows, maxReplicationSlots: 5 })), 'catching_up copy');
+  });
+
   test('copies come before temporary slots of other databases', () => {
     const events = [live('a', { database: 'hr' }), live('b')];
     const full = { events, owned: { b: owning() }, probes: probed, local: taken, maxReplicationSlots: 4 };

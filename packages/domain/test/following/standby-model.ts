@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import {
-  databaseKey,
   emptyBacklog,
   ingest,
   isLeadingSlot,
@@ -12,7 +11,6 @@ import {
   noteUnproven,
   type Ownership,
   type Plan,
-  type Probe,
   type SettledBacklog,
   type SlotAction,
   type SlotDatabase,
@@ -36,13 +34,13 @@ import {
   makingRow,
   outlineOf,
   policyOf,
-  probeRow,
   rememberedOwnership,
   restoredSlot,
   rowOf,
   SavedPositions,
   type StandbySettings,
 } from './standby-parts.ts';
+import { TemporaryModel } from './temporary-model.ts';
 
 /**
  * A standby that carries out plans as a consumer would, and checks each step against the rules that keep data safe. Slots, ownership and the
@@ -73,7 +71,7 @@ export class StandbyModel {
   #now = 0;
   #backlog = emptyBacklog;
   #lastOffset = -1;
-  #probes = new Map<string, Creation>();
+  readonly #temporary = new TemporaryModel(this);
   #creations = new Map<SlotName, Creation>();
   #unproven: ReadonlyMap<SlotName, UnprovenSlot> = new Map();
   /** Positions at which two_phase slots stood in vain; another try makes sense once the consumer has moved that far. */
@@ -152,7 +150,7 @@ export class StandbyModel {
     if (server) {
       this.#saved.restore(this.slots);
     }
-    this.#probes.clear();
+    this.#temporary.clear();
     this.#creations.clear();
     this.#unproven = new Map();
     this.#failedAt.clear();
@@ -222,7 +220,7 @@ export class StandbyModel {
       limits: {},
       local,
       ownership: this.ownership,
-      probes: new Map([...this.#probes].map(([database, probe]) => [database, this.#asSeen(probe)])),
+      probes: this.#temporary.probes,
       unloadable: new Map(),
       remaking: this.remaking.work,
       held: heldBy(this.remaking, this.#creations.keys()),
@@ -230,6 +228,8 @@ export class StandbyModel {
       prepared,
       rhythms: new Map(),
       pin,
+      making: this.#temporary.making,
+      anchored: this.#temporary.anchored,
       maxReplicationSlots: this.settings.maxReplicationSlots,
       syncReplicationSlots: this.settings.syncReplicationSlots,
       heartbeatAgeMs: 0,
@@ -240,12 +240,11 @@ export class StandbyModel {
 
   /** The consistent point of a database's temporary slot, as far as it has one. */
   probePoint(database: SlotDatabase): Lsn | undefined {
-    const probe = this.#probes.get(databaseKey(database));
-    return probe === undefined ? undefined : this.#asSeen(probe).consistentPoint;
+    return this.#temporary.pointOf(database);
   }
 
   hasProbes(): boolean {
-    return this.#probes.size > 0;
+    return this.#temporary.isProbed;
   }
 
   #stepsOf(planned: Plan | undefined): (() => void)[] {
@@ -259,12 +258,13 @@ export class StandbyModel {
     return [
       ...actions.map((action) => () => this.#act(action)),
       ...planned.idleLeaders.map((name) => () => void this.slots.delete(name)),
-      ...planned.idleProbes.map((database) => () => void this.#probes.delete(database)),
+      ...planned.idleProbes.map((database) => () => this.#temporary.dropProbe(database)),
+      ...(planned.idleAnchor ? [() => this.#temporary.dropAnchor()] : []),
     ];
   }
 
   #act(action: SlotAction): void {
-    const makes = ['probe', 'copy', 'create_two_phase', 'restore'].includes(action.kind);
+    const makes = ['anchor', 'probe', 'copy', 'create_two_phase', 'restore'].includes(action.kind);
     if (makes && this.#used() >= this.settings.maxReplicationSlots) {
       const unseen = this.settings.showsCreations ? 0 : this.#creations.size;
       assert.ok(unseen > 0, `${action.kind} of ${action.slot} on a server that is full`);
@@ -281,15 +281,12 @@ export class StandbyModel {
         );
         this.ownership.delete(action.slot);
         break;
+      case 'anchor':
       case 'probe':
-        assert.ok(!this.#probes.has(databaseKey(action.database)), 'made a second temporary slot');
-        this.#probes.set(databaseKey(action.database), {
-          ...action,
-          consistentPoint: this.#primary.flushLsn,
-        });
+        this.#temporary.make(action, this.#primary.flushLsn);
         break;
       case 'copy': {
-        const from = this.probePoint(action.database);
+        const from = this.#temporary.pointOf(action.database);
         assert.ok(from !== undefined, 'copied a temporary slot that is not consistent');
         this.#make(action.slot, { ...action, consistentPoint: from }, false);
         break;
@@ -365,16 +362,13 @@ export class StandbyModel {
     return failed !== undefined && (this.#desired.get(name)?.state?.confirmedFlushLsn ?? 0n) < failed;
   }
 
-  #asSeen({ consistentPoint }: Creation): Probe {
-    return consistentPoint <= this.replayLsn ? { consistentPoint } : {};
-  }
-
   #rows(): LocalSlot[] {
-    const probes = [...this.#probes.values()].map((probe, index) =>
-      probeRow(index, probe.database, this.#asSeen(probe)),
-    );
     const creations = [...this.#creations].map(([name, creation]) => makingRow(name, creation));
-    return [...this.slots.values(), ...probes, ...(this.settings.showsCreations ? creations : [])];
+    return [
+      ...this.slots.values(),
+      ...this.#temporary.rows,
+      ...(this.settings.showsCreations ? creations : []),
+    ];
   }
 
   /** What has to be true after every single step. */
@@ -395,6 +389,6 @@ export class StandbyModel {
   }
 
   #used(): number {
-    return this.slots.size + this.#probes.size + this.#creations.size;
+    return this.slots.size + this.#temporary.size + this.#creations.size;
   }
 }

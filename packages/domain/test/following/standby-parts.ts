@@ -8,7 +8,6 @@ import {
   type Ownership,
   type Plan,
   type PlanPolicy,
-  type Probe,
   rememberFurthest,
   type SettledBacklog,
   type SlotAction,
@@ -49,12 +48,6 @@ interface Lasting {
 
 export function rowOf({ name, oid }: SlotDatabase): Pick<LocalSlot, 'database' | 'databaseOid'> {
   return { database: name, databaseOid: oid };
-}
-
-/** A database's temporary slot. */
-export function probeRow(index: number, database: SlotDatabase, seen: Probe): LocalSlot {
-  const traits = { confirmedFlushLsn: seen.consistentPoint, ...rowOf(database) };
-  return { ...logicalSlot(`slotcast_tmp_${index}`, traits), temporary: true };
 }
 
 /** A two_phase slot that still looks for its starting point. */

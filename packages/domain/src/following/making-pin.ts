@@ -1,0 +1,176 @@
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { judgePin } from './catalog-pin.ts';
+import type { PinFacts, PinLink } from './pin-path.ts';
+import type { Probe } from './plan-input.ts';
+
+/** A temporary slot of this process: the anchor, which only holds back catalog rows, or a probe, which is copied. */
+export interface WorkingSlot {
+  readonly name: string;
+  /** The working slot for which the pin had been seen when this one, a probe, was begun. */
+  readonly under?: string | undefined;
+}
+
+/** What is remembered of a working slot that the server showed with a `catalog_xmin`. It never moves, so this stays the same. */
+export interface NotedSlot {
+  readonly catalogXmin: number;
+  /** All WAL that this server had when the slot was there already. */
+  readonly receivedLsn: Lsn;
+  /** The primary on which catalog rows were seen to be held back for it. */
+  readonly pinnedOn?: string | undefined;
+  /** The primary's position at that time: what is decoded from there on finds its catalog rows. */
+  readonly pinnedSince?: Lsn | undefined;
+  /** Rows that it needs may have been removed. */
+  readonly lost?: true | undefined;
+}
+
+export type NotedSlots = ReadonlyMap<string, NotedSlot>;
+
+/** Whether a slot that is begun now finds all the catalog rows that it needs. */
+export type MakingPin =
+  /** No slot here keeps them: an anchor comes first. */
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'awaited';
+      readonly reason: string;
+      /** WAL has to be written before it can be told. */
+      readonly wantsWal: boolean;
+    }
+  /** As long as `under` lasts. */
+  | { readonly kind: 'held'; readonly under: string };
+
+export type PinProof =
+  /** From the primary's position `since` on nothing was removed that a slot like this needs. */
+  | { readonly kind: 'seen'; readonly since: Lsn }
+  | { readonly kind: 'awaited'; readonly reason: string; readonly wantsWal: boolean };
+
+/**
+ * Whether the primary is known to hold back catalog rows for a slot here, and goes on with it while the slot lasts. A physical slot that shows a
+ * `catalog_xmin` does not say whose that is: it may stem from a slot here that is gone, and the message that takes it back may be on its way.
+ * WAL tells: what a standby reports as received goes the same way as its feedback, in order (`XLogWalRcvSendReply`, `XLogWalRcvSendHSFeedback`).
+ * So a physical slot whose `restart_lsn` lies beyond all WAL that this server had when its slot was there has heard all that was sent before,
+ * and whatever comes after that is sent with the slot in place. The same holds for each server in between and what it told in one record.
+ */
+export function provePin(pin: PinFacts, slot: Pick<NotedSlot, 'catalogXmin' | 'receivedLsn'>): PinProof {
+  const stale = pin.links.find((link) => !hasReported(link, slot.receivedLsn));
+  const judged = judgePin(pin, slot.catalogXmin);
+  if (judged.kind === 'blocked') {
+    return { kind: 'awaited', reason: judged.reason, wantsWal: stale !== undefined };
+  }
+  if (stale !== undefined) {
+    const { slot: name, holder, restartLsn } = stale;
+    const now = restartLsn === undefined ? 'nothing' : formatLsn(restartLsn);
+    const beyond = formatLsn(boundOf(stale, slot.receivedLsn) ?? slot.receivedLsn);
+    const reason = `what the physical slot ${name} on ${holder} holds back may be for a slot that is gone: it tells once WAL beyond ${beyond} is received (now ${now})`;
+    return { kind: 'awaited', reason, wantsWal: true };
+  }
+  const since = pin.links.reduce<Lsn | undefined>((latest, { seenLsn }) => later(latest, seenLsn), undefined);
+  return since === undefined
+    ? { kind: 'awaited', reason: 'no physical slot on the primary is known', wantsWal: false }
+    : { kind: 'seen', since };
+}
+
+function hasReported(link: PinLink, receivedLsn: Lsn): boolean {
+  const bound = boundOf(link, receivedLsn);
+  return bound !== undefined && link.restartLsn !== undefined && link.restartLsn > bound;
+}
+
+function boundOf({ streamer }: PinLink, receivedLsn: Lsn): Lsn | undefined {
+  return streamer === undefined ? receivedLsn : streamer.receivedLsn;
+}
+
+function later(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a;
+}
+
+interface Seen {
+  readonly working: readonly WorkingSlot[];
+  readonly local: readonly LocalSlot[];
+  /** All WAL that this server has. */
+  readonly endOfWal: Lsn;
+  readonly replayLsn: Lsn;
+  readonly pin: PinFacts;
+}
+
+/** Brings up to date what is remembered of the working slots. */
+export function noteWorkingSlots(known: NotedSlots, seen: Seen): NotedSlots {
+  const rows = new Map(seen.local.filter((row) => row.temporary).map((row) => [row.name as string, row]));
+  const noted = new Map<string, NotedSlot>();
+  for (const slot of seen.working) {
+    const now = noteSlot(slot, { before: known.get(slot.name), row: rows.get(slot.name) }, known, seen, rows);
+    if (now !== undefined) {
+      noted.set(slot.name, now);
+    }
+  }
+  return noted;
+}
+
+function noteSlot(
+  slot: WorkingSlot,
+  { before, row }: { before: NotedSlot | undefined; row: LocalSlot | undefined },
+  known: NotedSlots,
+  seen: Seen,
+  rows: ReadonlyMap<string, LocalSlot>,
+): NotedSlot | undefined {
+  if (before?.lost === true) {
+    return before;
+  }
+  if (row?.catalogXmin === undefined) {
+    return before === undefined ? undefined : { ...before, lost: true };
+  }
+  const now = before ?? { catalogXmin: row.catalogXmin, receivedLsn: seen.endOfWal };
+  if (isInvalidated(row)) {
+    return { ...now, lost: true };
+  }
+  if (now.pinnedOn !== undefined) {
+    return isStillPinned(now, seen.pin) ? now : { ...now, lost: true };
+  }
+  if (slot.under !== undefined) {
+    const under = known.get(slot.under);
+    // The other one was there before this one, and is there after this one got its catalog_xmin.
+    const lasts = rows.has(slot.under) && under?.lost !== true && under?.pinnedOn !== undefined;
+    const pinned = { ...now, pinnedOn: under?.pinnedOn, pinnedSince: under?.pinnedSince };
+    return lasts && isStillPinned(pinned, seen.pin) ? pinned : { ...now, lost: true };
+  }
+  const proof = provePin(seen.pin, now);
+  return proof.kind === 'seen' ? { ...now, pinnedOn: seen.pin.primary, pinnedSince: proof.since } : now;
+}
+
+function isStillPinned({ pinnedOn, catalogXmin }: NotedSlot, pin: PinFacts): boolean {
+  return pin.primary === pinnedOn && judgePin(pin, catalogXmin).kind === 'held';
+}
+
+/** What a slot that is begun now can rely on. */
+export function judgeMaking(noted: NotedSlots, seen: Seen): MakingPin {
+  const sound = seen.working.filter(({ name }) => noted.get(name)?.lost !== true);
+  const holder = sound.find(({ name }) => noted.get(name)?.pinnedOn !== undefined);
+  if (holder !== undefined) {
+    const since = noted.get(holder.name)?.pinnedSince;
+    if (since === undefined || since <= seen.replayLsn) {
+      return { kind: 'held', under: holder.name };
+    }
+    const reason = `waits for replay to reach ${formatLsn(since)}, where catalog rows were seen to be held back on the primary`;
+    return { kind: 'awaited', reason, wantsWal: false };
+  }
+  const anchor = sound.find(({ under }) => under === undefined);
+  if (anchor === undefined) {
+    return { kind: 'none' };
+  }
+  const known = noted.get(anchor.name);
+  const proof = known === undefined ? undefined : provePin(seen.pin, known);
+  if (proof?.kind !== 'awaited') {
+    return { kind: 'awaited', reason: ANCHOR_IS_MADE, wantsWal: true };
+  }
+  return { kind: 'awaited', reason: `waits for the pin: ${proof.reason}`, wantsWal: proof.wantsWal };
+}
+
+/** Also why an anchor is made. */
+export const ANCHOR_IS_MADE = 'a temporary slot is being made that has catalog rows held back on the primary';
+
+/** How far the probe of a database is to be relied on; absent when it is. */
+export function probePin(noted: NotedSlot | undefined): Probe['pin'] {
+  if (noted?.lost === true) {
+    return 'lost';
+  }
+  return noted?.pinnedOn === undefined ? 'awaited' : undefined;
+}
