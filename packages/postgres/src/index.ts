@@ -93,12 +93,14 @@ export {
   advanceSlots,
   type CreatedSlot,
   copySlot,
+  copySlots,
   createLogicalSlot,
   createTemporarySlot,
   dropSlot,
   endCreations,
   endLeftSessions,
   type NewLogicalSlot,
+  readExistingSlots,
 } from './slot-functions.ts';
 export { moveSlots, type SlotMove, type SlotMoveOutcome } from './slot-moves.ts';
 export { type RemakeOutcome, remakeSlot, type SlotRemake } from './slot-remake.ts';

@@ -72,6 +72,38 @@ export async function copySlot(
   return { confirmedFlushLsn: oneSlot(text, rows).lsn };
 }
 
+/**
+ * Copies a logical slot to several persistent ones in one statement, one after the other. The first error ends the statement; the copies before it
+ * are there all the same. The rest is as with `copySlot`.
+ */
+export async function copySlots(
+  connection: PostgresConnection,
+  slots: {
+    readonly source: string;
+    readonly targets: readonly { readonly slot: SlotName; readonly plugin: string }[];
+  },
+  signal?: AbortSignal,
+): Promise<void> {
+  const text = `
+    select made.lsn
+      from unnest($2::name[], $3::name[]) as wanted (name, plugin),
+           pg_copy_logical_replication_slot($1, wanted.name, temporary => false, plugin => wanted.plugin) as made`;
+  const { source, targets } = slots;
+  const values = [source, targets.map(({ slot }) => slot), targets.map(({ plugin }) => plugin)];
+  await connection.run({ text, values }, { signal });
+}
+
+/** Which of these names are taken on the server. */
+export async function readExistingSlots(
+  connection: PostgresConnection,
+  names: readonly SlotName[],
+  signal?: AbortSignal,
+): Promise<ReadonlySet<SlotName>> {
+  const text = 'select slot_name from pg_replication_slots where slot_name = any($1::name[])';
+  const rows = await connection.run<{ slot_name: string }>({ text, values: [names] }, { signal });
+  return new Set(rows.map((row) => parseSlotName(row.slot_name)));
+}
+
 interface DroppedRow {
   /** Why it was not dropped. */
   readonly obstacle: string | null;

@@ -3,6 +3,7 @@ import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import { Copies } from './copies.ts';
 import type { Creations } from './creations.ts';
 import type { ReachedPosition } from './decoding-advances.ts';
 import { type Mover, runAdvances } from './mover.ts';
@@ -32,6 +33,19 @@ export interface RunOutcome {
   readonly advanced: readonly ReachedPosition[];
 }
 
+/** What is done for all slots of a round at once. */
+const handledTogether: ReadonlySet<SlotAction['kind']> = new Set([
+  'own',
+  'release',
+  'advance',
+  'keep',
+  'copy',
+]);
+/** Time that the steps of one round may take before moves have their turn again. */
+const STEPS_MS = 200;
+/** Slots that are made under their real name at the same time; each takes a session. */
+const MOST_DIRECT = 8;
+
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
 
 /** A slot was dropped because it could not be used safely; it is tried again later. */
@@ -42,9 +56,23 @@ class UnsafeSlotDropped extends Error {
 /** Carries out the steps of a plan. Ownership is committed before the slots of this round are touched. */
 export class ActionRunner {
   readonly #options: ActionRunnerOptions;
+  readonly #copies: Copies;
 
   constructor(options: ActionRunnerOptions) {
+    const { failures, metrics, mover } = options;
     this.#options = options;
+    this.#copies = new Copies({
+      ...options,
+      onMade: (slot) => {
+        mover.forget(slot);
+        failures.succeeded(slot);
+        this.#count('copy', 1);
+      },
+      onFailure: (slot, error) => {
+        metrics.actionsTotal.inc({ kind: 'copy', outcome: 'failed' });
+        failures.failed(slot, 'making the slot', error);
+      },
+    });
   }
 
   /**
@@ -74,13 +102,22 @@ export class ActionRunner {
       await this.#try(leader, 'drop', 'dropping the leading slot', () => this.#options.sessions.drop(leader));
     }
     const taken = new Set(view.slots.map((slot): string => slot.name));
+    const started = this.#options.clock.monotonicMs();
+    const hasTime = (): boolean => this.#options.clock.monotonicMs() - started < STEPS_MS;
+    const steps = free.flatMap(({ action }) => (action === undefined ? [] : [action]));
     let done = recorded;
-    for (const { action } of free) {
-      if (action !== undefined) {
+    let left = 0;
+    for (const action of steps.filter(({ kind }) => !handledTogether.has(kind))) {
+      if (hasTime()) {
         done += await this.#step(action, taken);
+      } else {
+        left += 1;
       }
     }
-    return { stepped: done > 0, advancesLeft, advanced };
+    const copies = steps.filter((action) => action.kind === 'copy');
+    const copiesLeft = await this.#copies.run(copies, hasTime);
+    done += copies.length - copiesLeft;
+    return { stepped: done + left + copiesLeft > 0, advancesLeft, advanced };
   }
 
   #observeDelay(event: SlotEvent | undefined): void {
@@ -128,6 +165,7 @@ export class ActionRunner {
       case 'release':
       case 'advance':
       case 'keep':
+      case 'copy':
         return 0;
       case 'anchor':
         this.#count('anchor', 1);
@@ -138,29 +176,16 @@ export class ActionRunner {
         creations.startProbe({ ...action, taken });
         return 0;
       case 'create_two_phase':
-        this.#count('create_two_phase', 1);
-        creations.startDirect(action);
+        if (creations.direct.size < MOST_DIRECT) {
+          this.#count('create_two_phase', 1);
+          creations.startDirect(action);
+        }
         return 0;
-      case 'copy':
-        return this.#try(action.slot, 'copy', 'making the slot', () => this.#copy(action));
       case 'restore':
         return this.#try(action.slot, 'restore', 'making the slot again', () => this.#restore(action));
       case 'drop':
         return this.#try(action.slot, 'drop', 'dropping the slot', () => this.#drop(action));
     }
-  }
-
-  async #copy(action: Of<'copy'>): Promise<void> {
-    const { sessions, creations, signal, logger } = this.#options;
-    const source = creations.probeSlot(action.database);
-    if (source === undefined) {
-      return;
-    }
-    // A copy gets the database of the session that makes it, so that has to be the one where the source was made.
-    const connection = await sessions.get(source.database);
-    await copySlot(connection, { source: source.name, target: action.slot, plugin: action.plugin }, signal);
-    this.#options.mover.forget(action.slot);
-    logger.info({ slot: action.slot, database: action.database.name }, 'made the slot');
   }
 
   async #restore({ slot, database, plugin, leader }: Of<'restore'>): Promise<void> {

@@ -141,7 +141,14 @@ class PublishLoop {
     if (changes.length > 0) {
       this.#lastChangeAt = now;
     }
-    const selection = selectDue({ changes, published, state: this.#throttle, now, maxEventsPerSecond });
+    const selection = selectDue({
+      changes,
+      published,
+      state: this.#throttle,
+      now,
+      maxEventsPerSecond,
+      isReportAwaited: this.#options.wishes.standing().length > 0,
+    });
     const due = first ? changes : selection.due;
     this.#roundMs = clock.monotonicMs() - now;
     const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS;

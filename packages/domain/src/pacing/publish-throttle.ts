@@ -56,6 +56,8 @@ export function selectDue(input: {
   readonly state: ThrottleState;
   readonly now: number;
   readonly maxEventsPerSecond: number;
+  /** Somebody waits for what standbys report through physical slots: these are published as often as logical ones. */
+  readonly isReportAwaited?: boolean | undefined;
 }): Selection {
   const { changes, published, state, now } = input;
   const usedUntil = new Map([...state.usedUntil].filter(([, until]) => until > now));
@@ -63,7 +65,7 @@ export function selectDue(input: {
   const waiting: Waiting[] = [];
   const total = new TotalAllowance(state.totalUsedUntil, now, input.maxEventsPerSecond);
   for (const change of changes) {
-    const held = positionUpdate(change, published);
+    const held = positionUpdate(change, published, input.isReportAwaited === true);
     if (held === undefined) {
       dueNames.add(changedSlot(change));
       total.take(change.kind === 'remake' ? 2 : 1);
@@ -76,10 +78,12 @@ export function selectDue(input: {
   }
   let slotReadyAt = Number.POSITIVE_INFINITY;
   for (const { name, gapMs } of waiting.toSorted(byDeadline)) {
-    const until = usedUntil.get(name) ?? now;
+    // The gap may have been a longer one before.
+    const until = Math.min(usedUntil.get(name) ?? now, now + 2 * gapMs);
     const readyAt = until - gapMs;
     if (now < readyAt || now < total.readyAt) {
       slotReadyAt = Math.min(slotReadyAt, Math.max(readyAt, now));
+      usedUntil.set(name, until);
     } else {
       dueNames.add(name);
       total.take(1);
@@ -120,12 +124,17 @@ class TotalAllowance {
   }
 }
 
-function positionUpdate(change: SlotChange, published: PublishedSlots): Waiting | undefined {
+function positionUpdate(
+  change: SlotChange,
+  published: PublishedSlots,
+  isReportAwaited: boolean,
+): Waiting | undefined {
   const before = change.kind === 'update' ? published.get(change.state.name) : undefined;
   if (change.kind !== 'update' || before === undefined || isNews(before.state, change.state)) {
     return undefined;
   }
-  const gapMs = change.state.type === 'logical' ? LOGICAL_GAP_MS : PHYSICAL_GAP_MS;
+  const isFrequent = change.state.type === 'logical' || isReportAwaited;
+  const gapMs = isFrequent ? LOGICAL_GAP_MS : PHYSICAL_GAP_MS;
   return { name: change.state.name, gapMs, deadline: before.publishedAt + gapMs };
 }
 

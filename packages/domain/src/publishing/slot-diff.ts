@@ -120,11 +120,12 @@ export function sameState(a: SlotState, b: SlotState): boolean {
   return slotFields.every((field) => fieldRoles[field] === 'silent' || a[field] === b[field]);
 }
 
-/** True when more than positions changed: the slot became unusable, or another side of PostgreSQL now looks after it. */
+/** True when more than positions changed: the slot became unusable, another side of PostgreSQL now looks after it, or a pin came or went. */
 export function isNews(before: SlotState, after: SlotState): boolean {
   return (
     isInvalidated(before) !== isInvalidated(after) ||
-    slotFields.some((field) => fieldRoles[field] === 'news' && before[field] !== after[field])
+    slotFields.some((field) => fieldRoles[field] === 'news' && before[field] !== after[field]) ||
+    (after.type === 'physical' && (before.catalogXmin === undefined) !== (after.catalogXmin === undefined))
   );
 }
 

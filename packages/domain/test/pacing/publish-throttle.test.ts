@@ -28,6 +28,7 @@ interface Published {
 class Publisher {
   readonly log: Published[] = [];
   nextDueAt: number | undefined;
+  isReportAwaited = false;
   #published: PublishedSlots = new Map();
   #state = freshThrottle;
   readonly #maxEventsPerSecond: number;
@@ -46,6 +47,7 @@ class Publisher {
       state: this.#state,
       now,
       maxEventsPerSecond: this.#maxEventsPerSecond,
+      isReportAwaited: this.isReportAwaited,
     });
     const origin = { lsn: lsn(1n), timeline: timeline(1), epoch: 1, seq: 1, node: 'n1', time: now };
     this.#published = applyPublished(published, eventsFromChanges(selection.due, origin).events);
@@ -139,6 +141,30 @@ describe('the throttle of one slot', { timeout: 60_000 }, () => {
     }
     assert.equal(publisher.updates().length, 11);
     assert.ok(most(publisher.updates().slice(2), PHYSICAL_GAP_MS) === 1);
+  });
+
+  test('a physical slot is published as often as a logical one while its report is awaited, from at once on', () => {
+    const publisher = new Publisher();
+    for (let now = 0; now <= 5000; now += 10) {
+      publisher.poll(now, [physicalSlot('a', { restartLsn: lsn(BigInt(now + 1)) })]);
+    }
+    publisher.isReportAwaited = true;
+    const held = publisher.updates().length;
+    for (let now = 5010; now <= 6000; now += 10) {
+      publisher.poll(now, [physicalSlot('a', { restartLsn: lsn(BigInt(now + 1)) })]);
+    }
+    const soon = publisher.updates().slice(held);
+    assert.ok((soon[0] ?? Number.POSITIVE_INFINITY) <= 5110, `first at ${soon[0]}`);
+    assert.ok(soon.length >= 9, `${soon.length} in a second`);
+  });
+
+  test('a pin that comes or goes is published at once', () => {
+    const publisher = new Publisher();
+    for (let now = 0; now < 3000; now += 10) {
+      publisher.poll(now, [physicalSlot('a', { catalogXmin: undefined, restartLsn: lsn(BigInt(now + 1)) })]);
+    }
+    assert.deepEqual(publisher.poll(3001, [physicalSlot('a', { catalogXmin: 700 })]), ['update']);
+    assert.deepEqual(publisher.poll(3002, [physicalSlot('a', { catalogXmin: undefined })]), ['update']);
   });
 
   test('what the throttle remembers of a slot is forgotten when it is remade', () => {

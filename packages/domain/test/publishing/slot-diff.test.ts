@@ -152,7 +152,13 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
     }
   });
 
-  test('only invalidation, failover and synced are news', () => {
+  test('only invalidation, failover, synced and the coming of a pin are news', () => {
+    const physical = physicalSlot('a', { catalogXmin: undefined });
+    assert.equal(isNews(physical, physicalSlot('a', { catalogXmin: 700 })), true);
+    assert.equal(
+      isNews(physicalSlot('a', { catalogXmin: 700 }), physicalSlot('a', { catalogXmin: 701 })),
+      false,
+    );
     assert.equal(isNews(slot, logicalSlot('a', { failover: true })), true);
     assert.equal(isNews(slot, logicalSlot('a', { synced: true })), true);
     assert.equal(isNews(slot, logicalSlot('a', { walStatus: 'lost' })), true);
