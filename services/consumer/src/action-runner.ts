@@ -199,7 +199,8 @@ export class ActionRunner {
     const { sessions, logger } = this.#options;
     await sessions.drop(action.slot);
     logger.info({ slot: action.slot, reason: action.reason }, 'dropped the slot');
-    if (this.#options.directory.ownership.get(action.slot)?.proven === false) {
+    const isUnsafe = this.#options.directory.ownership.get(action.slot)?.proven === false;
+    if (isUnsafe && action.isReplaced !== true) {
       // Made again at once it would only be in the way again: its consumer has to move first.
       throw new UnsafeSlotDropped(action.reason);
     }

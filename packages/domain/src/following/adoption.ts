@@ -4,6 +4,7 @@ import { type Manifest, type SlotEvent, sameIncarnation } from '../vocabulary/sl
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
+import { needsNoMore } from './plan-adopted.ts';
 
 /** Whether a slot that slotcast did not make may become its own; a refusal says why and what to do instead. */
 export type AdoptionVerdict =
@@ -66,9 +67,14 @@ export function judgeAdoption(input: {
   }
   const { incarnation } = event;
   const { lineage } = manifest;
-  // Like one that was just made, one with two_phase is safe only when nothing is open that was prepared before it.
-  const proven = !local.twoPhase;
-  const ownership = { incarnation, lineage, proven, highestLsn: confirmedFlushLsn };
+  if (local.twoPhase && !needsNoMore(local, state)) {
+    return refuse(
+      `${slot} needs catalog rows that the primary's slot needs no more, and that may not have been held back for it: drop it, and slotcast makes it anew`,
+    );
+  }
+  // Like one that was just made, one with two_phase is safe only when nothing is open that was prepared before it; and whatever others
+  // have made is not known to have been pinned.
+  const ownership = { incarnation, lineage, proven: false, highestLsn: confirmedFlushLsn };
   return { kind: 'adopt', ownership };
 }
 

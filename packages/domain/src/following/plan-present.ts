@@ -5,6 +5,7 @@ import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
+import { planAdopted } from './plan-adopted.ts';
 import { planConflict } from './plan-conflict.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { planStranger } from './plan-stranger.ts';
@@ -60,6 +61,9 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   }
   if (local.confirmedFlushLsn === undefined) {
     return verdict(subject, 'catching_up', 'is in the making by another session');
+  }
+  if (!owned.proven && !local.twoPhase) {
+    return planAdopted(input, subject, { owned, local });
   }
   if (!owned.proven) {
     return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });

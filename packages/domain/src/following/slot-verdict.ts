@@ -63,7 +63,13 @@ export type SlotAction =
       readonly plugin: string;
       readonly position: Lsn;
     }
-  | { readonly kind: 'drop'; readonly slot: SlotName; readonly reason: string };
+  | {
+      readonly kind: 'drop';
+      readonly slot: SlotName;
+      readonly reason: string;
+      /** Another one can be made at once. */
+      readonly isReplaced?: boolean | undefined;
+    };
 
 export type SlotActionKind = SlotAction['kind'];
 

@@ -30,8 +30,22 @@ function refusal(verdict: AdoptionVerdict): string {
 }
 
 describe('the adoption of a slot', { timeout: 20_000 }, () => {
-  test('records that its position was published', () => {
-    assert.deepEqual(adopted(0x1800), { kind: 'adopt', ownership: owning({ highestLsn: at(0x1800) }) });
+  test('records that its position was published, and that it is not known to be sound', () => {
+    const ownership = owning({ proven: false, highestLsn: at(0x1800) });
+    assert.deepEqual(adopted(0x1800), { kind: 'adopt', ownership });
+  });
+
+  test('is refused to one with two_phase that needs what the primary does not keep for its own slot', () => {
+    const over = { catalogXmin: 650, restartLsn: at(1) };
+    const verdict = judgeAdoption({
+      slot: parseSlotName('a'),
+      local: local('a', { ...over, twoPhase: true, active: false }),
+      event: live('a', { twoPhase: true }),
+      furthest: at(0x2000),
+      manifest: manifest(['a'], { seq: 100 }),
+      owned: undefined,
+    });
+    assert.match(refusal(verdict), /may not have been held back for it: drop it/);
   });
 
   test('leaves it open whether one with two_phase is safe, as one that was just made', () => {
