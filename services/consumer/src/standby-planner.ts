@@ -24,6 +24,7 @@ import {
   type SettledBacklog,
   type SlotEvent,
   type SlotName,
+  standingSlots,
   type UnprovenSlot,
   type WorkingSlot,
   withoutPositions,
@@ -141,8 +142,9 @@ export class StandbyPlanner {
     pin: PinFacts,
     { anchor, probes }: WorkUnderWay,
   ): Pick<PlanInput, 'making' | 'anchored' | 'probes'> {
-    const working = [...(anchor === undefined ? [] : [anchor]), ...probes.values()];
     const { slots: local, replayLsn } = view;
+    const standing = standingSlots(local, this.#directory.ownership);
+    const working = [...(anchor === undefined ? [] : [anchor]), ...probes.values(), ...standing];
     const seen = { working, local, replayLsn, endOfWal: endOfWal(view), pin };
     this.#noted = noteWorkingSlots(this.#noted, seen);
     this.#making = judgeMaking(this.#noted, seen);

@@ -1,17 +1,23 @@
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
 import type { PinFacts, PinLink } from './pin-path.ts';
 import type { Probe } from './plan-input.ts';
 
-/** A temporary slot of this process: the anchor, which only holds back catalog rows, or a probe, which is copied. */
+/**
+ * A slot that holds back catalog rows while others are made: a temporary one of this process, the anchor, which does nothing else, or a probe,
+ * which is copied; or a copy that stands here already.
+ */
 export interface WorkingSlot {
   readonly name: string;
+  readonly isStanding?: boolean | undefined;
   /** The working slot for which the pin had been seen when this one, a probe, was begun. */
   readonly under?: string | undefined;
 }
 
-/** What is remembered of a working slot that the server showed with a `catalog_xmin`. It never moves, so this stays the same. */
+/** What is remembered of a working slot that the server showed with a `catalog_xmin`. That of a temporary slot never moves. */
 export interface NotedSlot {
   readonly catalogXmin: number;
   /** All WAL that this server had when the slot was there already. */
@@ -94,7 +100,10 @@ interface Seen {
 
 /** Brings up to date what is remembered of the working slots. */
 export function noteWorkingSlots(known: NotedSlots, seen: Seen): NotedSlots {
-  const rows = new Map(seen.local.filter((row) => row.temporary).map((row) => [row.name as string, row]));
+  const names = new Set<string>(seen.working.flatMap(({ name, under }) => [name, under ?? name]));
+  const rows = new Map(
+    seen.local.filter(({ name }) => names.has(name)).map((row) => [row.name as string, row]),
+  );
   const noted = new Map<string, NotedSlot>();
   for (const slot of seen.working) {
     const now = noteSlot(slot, { before: known.get(slot.name), row: rows.get(slot.name) }, known, seen, rows);
@@ -118,7 +127,7 @@ function noteSlot(
   if (row?.catalogXmin === undefined) {
     return before === undefined ? undefined : { ...before, lost: true };
   }
-  const now = before ?? { catalogXmin: row.catalogXmin, receivedLsn: seen.endOfWal };
+  const now = { receivedLsn: seen.endOfWal, ...before, catalogXmin: row.catalogXmin };
   if (isInvalidated(row)) {
     return { ...now, lost: true };
   }
@@ -152,7 +161,7 @@ export function judgeMaking(noted: NotedSlots, seen: Seen): MakingPin {
     const reason = `waits for replay to reach ${formatLsn(since)}, where catalog rows were seen to be held back on the primary`;
     return { kind: 'awaited', reason, wantsWal: false };
   }
-  const anchor = sound.find(({ under }) => under === undefined);
+  const anchor = sound.find(({ under, isStanding }) => under === undefined && isStanding !== true);
   if (anchor === undefined) {
     return { kind: 'none' };
   }
@@ -173,4 +182,25 @@ export function probePin(noted: NotedSlot | undefined): Probe['pin'] {
     return 'lost';
   }
   return noted?.pinnedOn === undefined ? 'awaited' : undefined;
+}
+
+/** So many of the copies here are enough to hold back catalog rows for others. */
+const MOST_STANDING = 3;
+
+/** Copies of slotcast's that stand here, each of which spares an anchor once the pin was seen for it. */
+export function standingSlots(
+  local: readonly LocalSlot[],
+  ownership: ReadonlyMap<SlotName, Ownership>,
+): readonly WorkingSlot[] {
+  const standing: WorkingSlot[] = [];
+  for (const slot of local) {
+    const isOwn = !slot.temporary && !slot.synced && ownership.get(slot.name)?.proven === true;
+    if (isOwn && slot.catalogXmin !== undefined && !isInvalidated(slot)) {
+      standing.push({ name: slot.name, isStanding: true });
+    }
+    if (standing.length === MOST_STANDING) {
+      break;
+    }
+  }
+  return standing;
 }

@@ -62,11 +62,10 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   if (local.confirmedFlushLsn === undefined) {
     return verdict(subject, 'catching_up', 'is in the making by another session');
   }
-  if (!owned.proven && !local.twoPhase) {
-    return planAdopted(input, subject, { owned, local });
-  }
   if (!owned.proven) {
-    return planUnproven(input, subject, { owned, position: local.confirmedFlushLsn });
+    return local.twoPhase
+      ? planUnproven(input, subject, { owned, position: local.confirmedFlushLsn })
+      : planAdopted(input, subject, { owned, local });
   }
   const known = { furthest: input.furthest.get(name), recorded: owned.highestLsn };
   const isUpkeep = input.held.get(name)?.cause === 'upkeep';

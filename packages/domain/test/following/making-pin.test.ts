@@ -7,12 +7,14 @@ import {
   noteWorkingSlots,
   type PinFacts,
   type PinLink,
+  parseSlotName,
   provePin,
+  standingSlots,
   type WorkingSlot,
   withoutPositions,
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
-import { local } from './plan-situations.ts';
+import { local, owning } from './plan-situations.ts';
 
 const ANCHOR = { name: 'slotcast_tmp_1' };
 const PROBE = { name: 'slotcast_tmp_2', under: 'slotcast_tmp_1' };
@@ -153,6 +155,44 @@ describe('the pin for slots that are to be made', { timeout: 20_000 }, () => {
       assert.equal(making.kind, 'none');
       assert.equal(noted.get(ANCHOR.name)?.lost, true);
     }
+  });
+});
+
+describe('a copy that stands here', { timeout: 20_000 }, () => {
+  const STANDING = { name: 'app', isStanding: true };
+  const look = (catalogXmin = 700): Look => ({
+    working: [STANDING],
+    local: [local('app', { catalogXmin })],
+  });
+
+  test('spares an anchor once the pin was seen for it, and goes on with that as it moves', () => {
+    assert.equal(after({ ...look(), pin: unpinned }).making.kind, 'none');
+    assert.deepEqual(after(look(), look(750)).making, { kind: 'held', under: 'app' });
+  });
+
+  test('needs as good a proof as an anchor, and loses it as that does', () => {
+    assert.equal(after({ ...look(), pin: pinOf({ restartLsn: at(0x3000) }) }).making.kind, 'none');
+    assert.equal(after(look(), { ...look(), pin: unpinned }, look()).making.kind, 'none');
+    assert.equal(after(look(), { ...look(), local: [] }, look()).making.kind, 'none');
+  });
+
+  test('is one that slotcast made, which is sound', () => {
+    const rows = [
+      local('foreign'),
+      local('unproven'),
+      local('gone', { invalidationReason: 'rows_removed' }),
+      local('slotcast_tmp_1', { temporary: true }),
+      local('native', { synced: true }),
+      ...['a', 'b', 'c', 'd'].map((name) => local(name)),
+    ];
+    const ownership = new Map(
+      ['unproven', 'gone', 'slotcast_tmp_1', 'native', 'a', 'b', 'c', 'd'].map((name) => [
+        parseSlotName(name),
+        owning({ proven: name !== 'unproven' }),
+      ]),
+    );
+    const names = standingSlots(rows, ownership).map(({ name }) => name);
+    assert.deepEqual(names, ['a', 'b', 'c']);
   });
 });
 
