@@ -73,15 +73,17 @@ export class WaveRun {
     const { database, source, stages } = this.#wave;
     const slots = stages.flatMap((stage) => stage.slots);
     const session = await sessions.get(database);
-    await copySlot(session, { source: source.slot, target: this.leader, plugin: source.plugin }, signal);
+    const names = { source: source.slot, target: this.leader, plugin: source.plugin };
+    // The source goes on moving, so its copy may stand beyond where it was seen.
+    this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
     await this.#provePlugins(session, slots);
     await this.#leadFirst(session);
     await facts.next(signal);
-    const names = slots.map(({ slot }) => slot);
+    const concerned = slots.map(({ slot }) => slot);
     if (!slots.some((gap) => this.#gains(gap))) {
-      return names;
+      return concerned;
     }
-    this.recorded = await records.ask(names, signal);
+    this.recorded = await records.ask(concerned, signal);
     const left: SlotName[] = [];
     for (const [index, stage] of stages.entries()) {
       if (index > 0) {
@@ -116,14 +118,14 @@ export class WaveRun {
   /** Up to where it stands the server takes over every record that it passes; beyond, only the first. */
   async #leadFirst(session: PostgresConnection): Promise<void> {
     const { source, stages } = this.#wave;
-    await this.#advance(session, source.position, Number(source.position - source.restartLsn));
-    const target = stages[0]?.target ?? source.position;
-    if (target > source.position) {
-      await this.#lead(session, target);
-    }
+    await this.#advance(session, this.#position, Number(this.#position - source.restartLsn));
+    await this.#lead(session, stages[0]?.target ?? this.#position);
   }
 
   async #lead(session: PostgresConnection, target: Lsn): Promise<void> {
+    if (target <= this.#position) {
+      return;
+    }
     const bytes = Number(target - this.#position);
     await this.#advance(session, target, bytes);
     await this.#advance(session, target, bytes);
