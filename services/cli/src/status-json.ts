@@ -65,6 +65,14 @@ function nodeObject({ name, role, ageMs, stale, unfit, status }: NodeView, now: 
       status?.canary === undefined
         ? null
         : { lag_ms: status.canary.lagMs, age_ms: Math.max(0, now - status.canary.time) },
+    restart_backlog:
+      status?.restartBacklog === undefined
+        ? null
+        : {
+            slots: status.restartBacklog.slots,
+            bytes: status.restartBacklog.bytes,
+            age_ms: Math.max(0, now - status.restartBacklog.since),
+          },
     unreadable_slots: (status?.unreadableSlots ?? []).map(({ slot, reason }) => ({ slot, reason })),
     promotion: promotionObject(status?.promotion),
   };

@@ -4,12 +4,13 @@ import {
   type Lsn,
   type NodeView,
   type Promotion,
+  type RestartBacklog,
   type SlotAhead,
 } from '@slotcast/domain';
 import { textTable } from '@slotcast/runtime';
 import { printable } from './output.ts';
 import type { Paint } from './paint.ts';
-import { agoText, durationText, namesText } from './quantity.ts';
+import { agoText, bytesText, durationText, namesText } from './quantity.ts';
 
 /** `server_version_num` counts minor releases in its last four digits. */
 const MAJOR_STEP = 10_000;
@@ -75,8 +76,14 @@ export function nodeRemarks({ nodes, time }: ClusterView): string[] {
       ({ slot, reason }) =>
         `slot ${printable(slot)} on ${printable(name)} is left alone: ${printable(reason)}`,
     ),
+    ...(status?.restartBacklog === undefined ? [] : [backlogText(name, status.restartBacklog, time)]),
     ...(status?.promotion === undefined ? [] : [promotionText(name, status.promotion, time)]),
   ]);
+}
+
+function backlogText(name: string, { slots, bytes, since }: RestartBacklog, now: number): string {
+  const what = slots === 1 ? 'the restart_lsn of 1 slot' : `the restart_lsn of ${slots} slots`;
+  return `${what} on ${printable(name)} has fallen behind for ${durationText(Math.max(0, now - since))}, by ${bytesText(BigInt(bytes))} now: that server keeps ever more WAL`;
 }
 
 function promotionText(name: string, promotion: Promotion, now: number): string {

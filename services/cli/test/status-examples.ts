@@ -139,7 +139,11 @@ export function fullReport(): StatusReport {
   } as const;
   const facts = factsOf(
     [
-      standby('db2', 2000, { promotion, canary: { lagMs: 14, time: NOW - 1000 } }),
+      standby('db2', 2000, {
+        promotion,
+        canary: { lagMs: 14, time: NOW - 1000 },
+        restartBacklog: { slots: 3, bytes: 300 * 1024 * 1024, since: NOW - 120_000 },
+      }),
       standby('db3', 95_000, {
         systemIdentifier: parseSystemIdentifier('42'),
         unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],

@@ -142,6 +142,7 @@ describe('the report', options, () => {
     );
     assert.match(shown, /14 ms, 1 s ago/);
     assert.match(shown, /^db3 is unfit: it has system identifier 42/m);
+    assert.match(shown, /^the restart_lsn of 3 slots on db2 has fallen behind for .*, by 300 MB now/m);
     assert.match(shown, /^slot broken on db3 is left alone: its restart_lsn is no position$/m);
     assert.match(
       shown,

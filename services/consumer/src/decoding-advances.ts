@@ -1,14 +1,10 @@
 import {
-  type AdvanceBudget,
   byDatabase,
   formatLsn,
-  freshBudget,
   type Lsn,
   type SlotAction,
   type SlotDatabase,
   type SlotName,
-  spend,
-  untilAffordable,
 } from '@slotcast/domain';
 import {
   type AdvancedSlot,
@@ -18,6 +14,7 @@ import {
   isPostgresError,
 } from '@slotcast/postgres';
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
+import type { DecodingBudget } from './decoding-budget.ts';
 import type { SlotFailures } from './slot-failures.ts';
 
 type AdvanceAction = Extract<SlotAction, { kind: 'advance' }>;
@@ -43,24 +40,23 @@ export class DecodingAdvances {
   readonly #failures: SlotFailures;
   readonly #clock: Clock;
   readonly #metrics: ConsumerMetrics;
-  readonly #duty: number;
+  readonly #budget: DecodingBudget;
   readonly #onEnd: () => void;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  #budget: AdvanceBudget = freshBudget;
   /** When a slot was advanced last; who waited the longest goes first. */
   readonly #advancedAt = new Map<SlotName, number>();
   #running: Promise<void> | undefined;
   #underWay: ReadonlySet<SlotName> = new Set();
   #reached: ReachedPosition[] = [];
 
-  /** `duty`: the share of time. `onEnd` is called when a run is over, and there may be something to take. */
+  /** `onEnd` is called when a run is over, and there may be something to take. */
   constructor(options: {
     sessions: DatabaseSessions;
     failures: SlotFailures;
     clock: Clock;
     metrics: ConsumerMetrics;
-    duty: number;
+    budget: DecodingBudget;
     onEnd: () => void;
     signal: AbortSignal;
   }) {
@@ -68,7 +64,7 @@ export class DecodingAdvances {
     this.#failures = options.failures;
     this.#clock = options.clock;
     this.#metrics = options.metrics;
-    this.#duty = options.duty;
+    this.#budget = options.budget;
     this.#onEnd = options.onEnd;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
@@ -79,7 +75,7 @@ export class DecodingAdvances {
 
   /** Milliseconds until the next advance is affordable; `undefined` while a run is under way. */
   waitMs(): number | undefined {
-    return this.#running === undefined ? untilAffordable(this.#budget, this.#clock.monotonicMs()) : undefined;
+    return this.#running === undefined ? this.#budget.waitMs() : undefined;
   }
 
   /** What was reached since it was asked for last. */
@@ -112,7 +108,7 @@ export class DecodingAdvances {
     const last = ({ slot }: MoveAction): number => this.#advancedAt.get(slot) ?? 0;
     for (const [database, group] of byDatabase(actions.toSorted((a, b) => last(a) - last(b)))) {
       for (let start = 0; start < group.length && !this.#signal.aborted; start += CHUNK) {
-        if (!urgent && untilAffordable(this.#budget, this.#clock.monotonicMs()) > 0) {
+        if (!urgent && this.#budget.waitMs() > 0) {
           return;
         }
         await this.#runChunk(database, group.slice(start, start + CHUNK));
@@ -128,7 +124,8 @@ export class DecodingAdvances {
       const now = this.#clock.monotonicMs();
       const spentMs = now - started;
       this.#metrics.advanceSeconds.observe(spentMs / 1000);
-      this.#budget = spend(this.#budget, { now, spentMs, duty: this.#duty });
+      // What lies before the positions and is decoded as well is not known here, so the time counts.
+      this.#budget.used(spentMs);
       chunk.forEach(({ slot }) => this.#advancedAt.set(slot, now));
     }
   }

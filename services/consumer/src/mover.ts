@@ -20,6 +20,7 @@ import {
 } from '@slotcast/postgres';
 import { type Clock, type ConsumerMetrics, errorText, type Logger } from '@slotcast/runtime';
 import { DecodingAdvances, type MoveAction, type ReachedPosition } from './decoding-advances.ts';
+import type { DecodingBudget } from './decoding-budget.ts';
 import { MoveRefusals } from './move-refusals.ts';
 import type { SlotFailures } from './slot-failures.ts';
 
@@ -38,8 +39,8 @@ export interface MoverOptions {
   readonly clock: Clock;
   readonly metrics: ConsumerMetrics;
   readonly logger: Logger;
-  /** Share of the time that advances by decoding may take. */
-  readonly duty: number;
+  /** What advances by decoding may take. */
+  readonly budget: DecodingBudget;
   /** How long the server may take for one batch of moves; 10 s by default. */
   readonly batchTimeoutMs?: number | undefined;
   /** Called when an advance by decoding has ended. */

@@ -5,6 +5,7 @@ import { copySlot, DatabaseSessions } from '@slotcast/postgres';
 import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import type { ConsumerOptions } from './consumer.ts';
+import { DecodingBudget } from './decoding-budget.ts';
 import { Mover, runAdvances } from './mover.ts';
 import { awaitStandbyName } from './node-name.ts';
 import { PluginWatch } from './plugin-watch.ts';
@@ -103,7 +104,8 @@ class StandbyAlone {
     this.#sessions = new DatabaseSessions(options.postgres, () => undefined, signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
     const parts = { sessions: this.#sessions, failures: this.#failures };
-    this.#mover = new Mover({ ...options, ...parts, duty: 1, onEnd: () => undefined, signal });
+    const budget = new DecodingBudget(1, clock);
+    this.#mover = new Mover({ ...options, ...parts, budget, onEnd: () => undefined, signal });
     this.#plugins = new PluginWatch({ ...options, ...parts, doorbell: new Doorbell(), signal });
   }
 

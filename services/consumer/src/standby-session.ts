@@ -137,7 +137,7 @@ export class StandbySession {
       ...options,
       sessions: this.#sessions,
       failures: this.#failures,
-      duty: advanceDuty,
+      budget,
       onEnd: () => this.#doorbell.ring(),
       signal,
     });

@@ -1,4 +1,4 @@
-import { Mover, SlotFailures } from '@slotcast/consumer';
+import { DecodingBudget, Mover, SlotFailures } from '@slotcast/consumer';
 import { type Lsn, parseLsn, parseSlotName, type SlotAction, type SlotDatabase } from '@slotcast/domain';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import { type Clock, createConsumerMetrics, createLogger, systemClock } from '@slotcast/runtime';
@@ -120,7 +120,7 @@ export class TestedMover {
       clock,
       metrics: createConsumerMetrics({ version: '0', node: 's1', cluster: 'test' }),
       logger,
-      duty: 1,
+      budget: new DecodingBudget(1, clock),
       batchTimeoutMs,
       onEnd: () => undefined,
       signal,

@@ -51,8 +51,8 @@ const STAGE_BYTES = 32n * 1024n * 1024n;
 const NEIGHBOUR_BYTES = 64n * 1024n * 1024n;
 /** What it costs to drop a slot and make it again, in milliseconds of a core. */
 const REMAKE_MS = 1.5;
-/** Advances of all slots that are due must be done within this time, or they are no way. */
-const BACKLOG_MS = 60_000;
+/** A gap of so many times the largest one shows that advances do not keep up, whatever they are thought to cost: on a busy server they wait. */
+const LATE_TIMES = 2n;
 /** A wave must be cheaper than the advances by this factor: each slot's name is missing for some milliseconds over it. */
 const WAVE_GAIN = 2;
 /** One for the leading slot, and one so that a slot that was dropped finds its place again. */
@@ -67,7 +67,7 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   if (furthest === undefined) {
     return { kind: 'rest' };
   }
-  if (isAffordable(input, due)) {
+  if (isAffordable(input, furthest)) {
     return { kind: 'advance', gap: furthest, why: 'affordable' };
   }
   if (input.freeSlots < FREE_FOR_WAVE) {
@@ -77,11 +77,12 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   return wave === undefined ? { kind: 'advance', gap: furthest, why: 'alone' } : { kind: 'wave', wave };
 }
 
-/** Both what is due now and what will be, at the rate at which WAL is written. */
-function isAffordable({ gaps, cost, duty, walPerSecond }: RestartInput, due: readonly RestartGap[]): boolean {
+/** True as long as advances keep up, and will at the rate at which WAL is written. */
+function isAffordable(input: RestartInput, worst: RestartGap): boolean {
+  const { gaps, cost, duty, walPerSecond, largestBytes } = input;
   const following = gaps.filter(({ bytes }) => bytes > 0n).length;
   const load = (following * decodingMs(cost, walPerSecond)) / 1000;
-  return load <= duty && sum(due.map((gap) => advanceMs(cost, gap))) / duty <= BACKLOG_MS;
+  return load <= duty && worst.bytes <= largestBytes * LATE_TIMES;
 }
 
 /** What it takes to move a slot's restart_lsn by decoding. */

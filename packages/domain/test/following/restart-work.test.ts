@@ -120,7 +120,8 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.equal(choose({ gaps: many, walPerSecond: 5e6 }).kind, 'advance');
     assert.equal(choose({ gaps: many, walPerSecond: 15e6 }).kind, 'wave');
     assert.equal(choose({ gaps: many, walPerSecond: 5e6, duty: 0.05 }).kind, 'wave');
-    assert.equal(choose({ gaps: gaps(100, 5000) }).kind, 'wave', 'a backlog');
+    assert.equal(choose({ gaps: gaps(20, 128) }).kind, 'advance');
+    assert.equal(choose({ gaps: gaps(20, 129) }).kind, 'wave', 'advances do not keep up');
     const cheap = noteDecoding(unknownCost, { bytes: 1e9, tookMs: 50 });
     assert.equal(choose({ gaps: many, walPerSecond: 15e6, cost: cheap }).kind, 'advance');
   });
