@@ -1,4 +1,4 @@
-import type { Lsn, SettledBacklog } from '@slotcast/domain';
+import { type Lsn, quickestDuration, type SettledBacklog } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
 import type { SessionBell } from './session-bell.ts';
@@ -9,7 +9,7 @@ const WAITING_MS = 2;
 /** The same after each answer that was not far enough: an event is applied late by a quarter of its wait at most. */
 const GROWTH = 1.25;
 const LONGEST_MS = 500;
-/** A pause lasts so many times as long as the look at the server before it at least, so that looking does not become a load. */
+/** A pause lasts so many times as long as a look at the server takes at its quickest, so that looking does not become a load. */
 const LOOK_TIMES = 4;
 
 /** The pause between two rounds: as long as no slot has an event that can be applied, and nothing else happens. */
@@ -20,6 +20,7 @@ export class RoundPause {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
   #waitMs = WAITING_MS;
+  #lookMs = 1;
   #dueLsn: Lsn | undefined;
 
   constructor(options: {
@@ -43,8 +44,9 @@ export class RoundPause {
     readonly lookMs: number;
     readonly longestMs: number;
   }): Promise<void> {
-    const { view, settled, lookMs, longestMs } = round;
-    const shortestMs = Math.min(lookMs * LOOK_TIMES, LONGEST_MS);
+    const { view, settled, longestMs } = round;
+    this.#lookMs = quickestDuration(this.#lookMs, round.lookMs);
+    const shortestMs = Math.min(this.#lookMs * LOOK_TIMES, LONGEST_MS);
     if (settled.nextDueLsn !== this.#dueLsn) {
       this.#dueLsn = settled.nextDueLsn;
       this.#waitMs = WAITING_MS;

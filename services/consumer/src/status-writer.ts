@@ -19,7 +19,7 @@ import type { StandbyView } from './standby-server.ts';
 /** Positions alone are written no more often than this; a change of state or reason at once. */
 const POSITIONS_MS = 10_000;
 /** The same for those of all slots together: hundreds that move would else have some written in every round, which waits for it. */
-const TOGETHER_MS = 1000;
+const TOGETHER_MS = 3000;
 /** The node's record is written at least this often. */
 const NODE_MS = 10_000;
 /** A wish for a running-xacts record is repeated this often while it stands. */

@@ -1,8 +1,8 @@
-import { MAX_PAUSE_MS, restPause, usualDuration } from './usual-duration.ts';
+import { MAX_PAUSE_MS, quickestDuration, restPause, usualDuration } from './usual-duration.ts';
 
 /** How long after a change the publisher keeps polling at its fastest. */
 const LIVELY_MS = 2000;
-/** The query may take 10 % of the time; of a processor it takes about half of that. */
+/** The query may take 10 % of the time, at its quickest; of a processor it takes about half of that. */
 const QUERY_TIMES = 10;
 /** Of the time for polling while nothing changes. */
 const REST_SHARE = 0.01;
@@ -13,7 +13,7 @@ const FIRST_MS = 1;
 export interface PollPace {
   /** Present step of the back-off. */
   readonly stepMs: number;
-  /** Usual duration of the query. */
+  /** What the query takes at its quickest. */
   readonly queryMs: number;
   /** Usual duration of the query and of what was made of its answer. */
   readonly roundMs: number;
@@ -23,8 +23,8 @@ export interface PollPace {
  * Says how long to wait before the next poll: `pollMinMs` while anything changed in the last 2 s, then twice as long after every
  * poll without a change, up to `pollMaxMs`, or to where polling takes 1 % of the time if that is longer; back at once with the first change.
  * Earlier, but not below `pollMinMs`, when a change that was held back becomes due (`nextDueAt`). Above all, at least 10 times as long as the
- * query usually takes, even beyond `pollMaxMs`, so that thousands of slots do not become a load on the primary. A single slow
- * answer counts for at most twice the usual one, and what slow polls add ends at 5 s.
+ * query takes at its quickest, even beyond `pollMaxMs`, so that thousands of slots do not become a load on the primary. A single
+ * slow answer counts for little, and what slow polls add ends at 5 s.
  *
  * All times are milliseconds; `now`, `lastChangeAt` and `nextDueAt` of one monotonic clock.
  */
@@ -42,7 +42,7 @@ export function nextPoll(input: {
   readonly nextDueAt?: number | undefined;
 }): { readonly delayMs: number; readonly pace: PollPace } {
   const { pace, now, lastChangeAt, pollMinMs, pollMaxMs, nextDueAt } = input;
-  const queryMs = usualDuration(pace?.queryMs ?? FIRST_MS, input.queryMs);
+  const queryMs = quickestDuration(pace?.queryMs ?? FIRST_MS, input.queryMs);
   const roundMs = usualDuration(pace?.roundMs ?? FIRST_MS, input.roundMs);
   const lively = lastChangeAt !== undefined && now - lastChangeAt < LIVELY_MS;
   const longestMs = restPause({ usualMs: roundMs, idleMs: pollMaxMs, share: REST_SHARE });

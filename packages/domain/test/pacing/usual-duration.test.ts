@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { MAX_PAUSE_MS, restPause, usualDuration } from '@slotcast/domain';
+import { MAX_PAUSE_MS, quickestDuration, restPause, usualDuration } from '@slotcast/domain';
 import * as fc from 'fast-check';
 
 const milliseconds = fc.double({ min: 0, max: 10_000, noNaN: true });
@@ -45,5 +45,23 @@ describe('pause at rest', { timeout: 20_000 }, () => {
   test('it ends at 5 s however slow the rounds are, unless a longer one was asked for', () => {
     assert.equal(restPause({ usualMs: 60_000, idleMs: 500, share: 0.01 }), MAX_PAUSE_MS);
     assert.equal(restPause({ usualMs: 60_000, idleMs: 8000, share: 0.01 }), 8000);
+  });
+});
+
+describe('quickest duration', { timeout: 20_000 }, () => {
+  test('rounds that had to wait for a processor do not count while every tenth has not', () => {
+    let quickest = 1;
+    for (let round = 0; round < 200; round += 1) {
+      quickest = quickestDuration(quickest, round % 10 === 0 ? 2 : 80);
+      assert.ok(quickest < 4, `${quickest} ms`);
+    }
+  });
+
+  test('work that has become slow for good is soon expected to take so long', () => {
+    let quickest = 1;
+    for (let round = 0; round < 100; round += 1) {
+      quickest = quickestDuration(quickest, 50);
+    }
+    assert.equal(quickest, 50);
   });
 });
