@@ -1,11 +1,14 @@
 import {
   chooseRestartWork,
+  type GapAges,
   type Hold,
   largestGapBytes,
   noBacklog,
   noteBacklog,
+  noteGapAges,
   noteWal,
   noWalRate,
+  overdueGaps,
   type RemakingWork,
   type RestartBacklog,
   type RestartGap,
@@ -82,6 +85,9 @@ export class RestartWorker {
   #usedAt = 0;
   #rate = noWalRate;
   #watch = noBacklog;
+  #ages: GapAges = new Map();
+  /** What there was nothing to do about. */
+  #idleFacts: RestartFacts | undefined;
 
   constructor(options: RestartWorkerOptions) {
     const { directory, doorbell, clock, postgres, signal } = options;
@@ -163,7 +169,7 @@ export class RestartWorker {
   #choose(): RestartWork {
     const facts = this.#facts.newest;
     const { clock, budget } = this.#options;
-    if (facts === undefined) {
+    if (facts === undefined || facts === this.#idleFacts) {
       return { kind: 'rest' };
     }
     const { view } = facts;
@@ -172,11 +178,12 @@ export class RestartWorker {
     const largest = largestGapBytes(view.settings.slotLimits, this.#options.restartGapBytes);
     this.#rate = noteWal(this.#rate, { now, lsn: view.replayLsn });
     this.#watch = noteBacklog(this.#watch, { gaps, largestBytes: largest, now, time: clock.now() });
+    this.#ages = noteGapAges(this.#ages, gaps, now);
     this.#measure(gaps);
     if (facts.urgent) {
       return { kind: 'rest' };
     }
-    return chooseRestartWork({
+    const work = chooseRestartWork({
       gaps,
       largestBytes: largest,
       cost: budget.cost,
@@ -184,7 +191,10 @@ export class RestartWorker {
       walPerSecond: walPerSecond(this.#rate),
       freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
       resting: this.#resting(now),
+      overdue: overdueGaps(this.#ages, now),
     });
+    this.#idleFacts = work.kind === 'rest' ? facts : undefined;
+    return work;
   }
 
   #measure(gaps: readonly RestartGap[]): void {

@@ -54,3 +54,27 @@ export function largestGapBytes({ keepBytes }: SlotLimits, chosen: bigint): bigi
   const part = keepBytes === undefined ? chosen : keepBytes / LIMIT_PART;
   return part < chosen ? part : chosen;
 }
+
+/** Since when a slot has had a gap with the restart_lsn that it has. */
+export type GapAges = ReadonlyMap<SlotName, { readonly restartLsn: Lsn; readonly since: number }>;
+
+/** So long a gap that is too small to matter may stand, in milliseconds. */
+export const OVERDUE_MS = 300_000;
+
+/** Brings the ages up to date. `now` is a monotonic clock in milliseconds. */
+export function noteGapAges(ages: GapAges, gaps: readonly RestartGap[], now: number): GapAges {
+  return new Map(
+    gaps.flatMap(({ slot, restartLsn, bytes }) => {
+      const known = ages.get(slot);
+      if (bytes === 0n) {
+        return [];
+      }
+      return [[slot, known?.restartLsn === restartLsn ? known : { restartLsn, since: now }]];
+    }),
+  );
+}
+
+/** Slots whose gap stands for too long. */
+export function overdueGaps(ages: GapAges, now: number): ReadonlySet<SlotName> {
+  return new Set([...ages].flatMap(([slot, { since }]) => (now - since >= OVERDUE_MS ? [slot] : [])));
+}

@@ -43,6 +43,8 @@ export interface RestartInput {
   readonly freeSlots: number;
   /** Slots that failed or gained nothing a moment ago. */
   readonly resting: ReadonlySet<SlotName>;
+  /** Slots that have had a gap, however small, for long. */
+  readonly overdue: ReadonlySet<SlotName>;
 }
 
 /** Slots that stand no further apart are made anew from one stage of the leading slot. */
@@ -58,14 +60,20 @@ const WAVE_GAIN = 2;
 /** One for the leading slot, and one so that a slot that was dropped finds its place again. */
 const FREE_FOR_WAVE = 2;
 
-/** Chooses the next piece of work: advances while decoding slot by slot is affordable, else a wave where one is possible. */
+/**
+ * Chooses the next piece of work: advances while decoding slot by slot is affordable, else a wave where one is possible. With nothing due, a slot that has had a
+ * small gap for long: else that of a quiet cluster would hold back vacuum for days, and would be saved as seldom.
+ */
 export function chooseRestartWork(input: RestartInput): RestartWork {
   const due = input.gaps
     .filter(({ slot, bytes }) => bytes > input.largestBytes && !input.resting.has(slot))
     .toSorted((a, b) => (a.bytes < b.bytes ? 1 : -1));
   const [furthest] = due;
   if (furthest === undefined) {
-    return { kind: 'rest' };
+    const gap = input.gaps.find(({ slot }) => input.overdue.has(slot) && !input.resting.has(slot));
+    return gap === undefined || !isAffordable(input, gap)
+      ? { kind: 'rest' }
+      : { kind: 'advance', gap, why: 'affordable' };
   }
   if (isAffordable(input, furthest)) {
     return { kind: 'advance', gap: furthest, why: 'affordable' };

@@ -7,6 +7,9 @@ import {
   largestGapBytes,
   lsn,
   noteDecoding,
+  noteGapAges,
+  OVERDUE_MS,
+  overdueGaps,
   parseSlotName,
   type RestartGap,
   type RestartInput,
@@ -57,6 +60,7 @@ function choose(over: Partial<RestartInput>): RestartWork {
     walPerSecond: 0,
     freeSlots: 10,
     resting: new Set<SlotName>(),
+    overdue: new Set<SlotName>(),
     ...over,
   });
 }
@@ -222,3 +226,31 @@ function assertSafe(
   }
   assert.equal(databaseKey(source.database), databaseKey(database));
 }
+
+describe('a small gap that stands for long', { timeout: 10_000 }, () => {
+  const small = [gap('a', 1), gap('b', 2)];
+
+  test('is closed when nothing else is due and decoding is affordable', () => {
+    const overdue = new Set([name('b')]);
+    const work = choose({ gaps: small, overdue });
+    assert.deepEqual(work, { kind: 'advance', gap: small[1], why: 'affordable' });
+    assert.equal(choose({ gaps: small }).kind, 'rest');
+    assert.equal(choose({ gaps: small, overdue, resting: overdue }).kind, 'rest');
+    assert.equal(choose({ gaps: small, overdue, walPerSecond: 1e12 }).kind, 'rest');
+    const due = gap('c', 100);
+    assert.deepEqual(choose({ gaps: [...small, due], overdue }), {
+      kind: 'advance',
+      gap: due,
+      why: 'affordable',
+    });
+  });
+
+  test('is as old as its restart_lsn, and forgotten with the gap', () => {
+    const first = noteGapAges(new Map(), small, 1000);
+    const moved = [gap('a', 0), gap('b', 1)];
+    const second = noteGapAges(first, [gap('a', 1), ...moved.slice(1)], 2000);
+    assert.deepEqual([...overdueGaps(second, 1000 + OVERDUE_MS)], [name('a')]);
+    assert.deepEqual([...overdueGaps(second, 2000 + OVERDUE_MS)], [name('a'), name('b')]);
+    assert.deepEqual([...noteGapAges(second, moved, 3000).keys()], [name('b')]);
+  });
+});
