@@ -17,7 +17,7 @@ export class PluginWatch {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #checkedAt = new Map<string, number>();
-  readonly #unloadable = new Map<string, string>();
+  #unloadable: ReadonlyMap<string, string> = new Map();
   #running: Promise<void> | undefined;
 
   constructor(options: {
@@ -34,7 +34,7 @@ export class PluginWatch {
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
   }
 
-  /** Plugins that the server cannot load, with what it said. */
+  /** Plugins that the server cannot load, with what it said. Another map after each change, as the next plan compares it with that of the last one. */
   get unloadable(): ReadonlyMap<string, string> {
     return this.#unloadable;
   }
@@ -49,7 +49,7 @@ export class PluginWatch {
     const sources = new Map(slots.filter(canBeCopied).map((slot) => [slot.plugin ?? '', slot]));
     for (const plugin of [...this.#checkedAt.keys()].filter((plugin) => !sources.has(plugin))) {
       this.#checkedAt.delete(plugin);
-      this.#unloadable.delete(plugin);
+      this.#keep(plugin, undefined);
     }
     const now = this.#clock.monotonicMs();
     const due = [...sources].find(([plugin]) => now - (this.#checkedAt.get(plugin) ?? -Infinity) >= CHECK_MS);
@@ -87,16 +87,19 @@ export class PluginWatch {
 
   #note(plugin: string, failure: string | undefined): void {
     const before = this.#unloadable.get(plugin);
-    if (failure === undefined) {
-      this.#unloadable.delete(plugin);
-    } else {
-      this.#unloadable.set(plugin, failure);
-    }
+    this.#keep(plugin, failure);
     if ((before === undefined) !== (failure === undefined)) {
       this.#logger[failure === undefined ? 'info' : 'error'](
         { plugin, failure },
         failure === undefined ? 'a plugin can be loaded again' : 'a plugin cannot be loaded any more',
       );
+    }
+  }
+
+  #keep(plugin: string, failure: string | undefined): void {
+    if (this.#unloadable.get(plugin) !== failure) {
+      const others = [...this.#unloadable].filter(([known]) => known !== plugin);
+      this.#unloadable = new Map(failure === undefined ? others : [...others, [plugin, failure]]);
     }
   }
 }

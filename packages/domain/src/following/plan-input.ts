@@ -58,7 +58,7 @@ export interface RemakingWork {
   readonly leaders: ReadonlySet<SlotName>;
 }
 
-/** Everything that a plan depends on. */
+/** Everything that a plan depends on. Nothing in it may change afterwards: the next plan finds what is new by comparing. */
 export interface PlanInput {
   readonly desired: ReadonlyMap<SlotName, SlotEvent>;
   /** Of the incarnation that `desired` is about: the furthest that its subscriber was ever seen to have confirmed. */
