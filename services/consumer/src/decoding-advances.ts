@@ -111,8 +111,24 @@ export class DecodingAdvances {
         if (!urgent && this.#budget.waitMs() > 0) {
           return;
         }
+        if (!(await this.#isOpen(database, group.slice(start)))) {
+          break;
+        }
         await this.#runChunk(database, group.slice(start, start + CHUNK));
       }
+    }
+  }
+
+  /** A database that lets no session in costs the others one attempt, and none of the time for decoding. */
+  async #isOpen(database: SlotDatabase, waiting: readonly MoveAction[]): Promise<boolean> {
+    try {
+      await this.#sessions.get(database);
+      return true;
+    } catch (error) {
+      if (!this.#signal.aborted) {
+        waiting.forEach((action) => this.#failed(action, error));
+      }
+      return false;
     }
   }
 

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   byDatabase,
+  databaseKey,
   databaseOf,
   formatLsn,
   type LocalSlot,
@@ -30,6 +32,8 @@ const BATCH = 250;
 const BATCH_TIMEOUT_MS = 10_000;
 /** A slot that has to be kept from its idle timeout so soon again was not kept by the move. */
 const KEPT_MS = 1000;
+/** Those of a database that does not answer in time go on beside the rounds. */
+const PATIENCE_MS = 200;
 /** Pace of each slot where the server's log cannot be kept quiet. */
 const LOUD_INTERVAL_MS = 1000;
 
@@ -43,35 +47,47 @@ export interface MoverOptions {
   readonly budget: DecodingBudget;
   /** How long the server may take for one batch of moves; 10 s by default. */
   readonly batchTimeoutMs?: number | undefined;
-  /** Called when an advance by decoding has ended. */
+  /** How long a round waits for the moves that it began; 200 ms by default. */
+  readonly patienceMs?: number | undefined;
+  /** Called when an advance by decoding has ended, or moves that took too long to be waited for. */
   readonly onEnd: () => void;
   readonly signal: AbortSignal;
 }
 
 /**
  * Moves slots: all that are due at once and without decoding, and those that cannot be moved so by advances beside it, which hold up none of
- * the others.
+ * the others. Nor does a database that does not answer.
  */
 export class Mover {
   readonly #options: MoverOptions;
   readonly #refusals: MoveRefusals;
   readonly #decoding: DecodingAdvances;
   readonly #triedAt = new Map<SlotName, number>();
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  /** By `databaseKey`. */
+  readonly #moving = new Map<string, DatabaseMoves>();
+  /** What has ended since it was asked for last. */
+  #ended: PromiseSettledResult<MoveRound>[] = [];
+  #isWaitedFor = false;
 
   constructor(options: MoverOptions) {
     this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     this.#refusals = new MoveRefusals(options.clock);
     this.#decoding = new DecodingAdvances(options);
   }
 
-  /** Slots that are being advanced by decoding, which any other step would find in use. */
+  /** Slots that are being moved beside the rounds, which any other step would find in use. */
   get underWay(): ReadonlySet<SlotName> {
-    return this.#decoding.underWay;
+    return this.#moving.size === 0
+      ? this.#decoding.underWay
+      : new Set([...this.#decoding.underWay, ...[...this.#moving.values()].flatMap(({ slots }) => slots)]);
   }
 
-  /** Milliseconds until slots that take decoding may be advanced again; `undefined` while that is under way. */
+  /** Milliseconds until slots that take decoding may be advanced again; `undefined` while something is under way. */
   waitMs(): number | undefined {
-    return this.#decoding.waitMs();
+    return this.#moving.size === 0 ? this.#decoding.waitMs() : undefined;
   }
 
   /** Why a slot here is advanced by decoding; `undefined` when it is not. */
@@ -95,25 +111,71 @@ export class Mover {
     const due = actions.filter(
       (action) => !this.underWay.has(action.slot) && (urgent || this.#isDue(action)),
     );
-    const toMove = due.filter(
+    const mayMove = due.filter(
       (action) => this.#refusals.mayTry(action.slot, action.database) && !this.#wasKept(action),
     );
-    const moving = byDatabase(toMove).map(([database, group]) => this.#moveDatabase(database, group, upTo));
-    const rounds = await allOf(moving);
+    const toMove = mayMove.filter(({ database }) => !this.#moving.has(databaseKey(database)));
+    const rounds = await this.#moveAll(toMove, upTo);
     this.#noteTried(toMove.map(({ slot }) => slot));
-    const moved = new Set(toMove);
+    const moved = new Set(mayMove);
     const toDecode = [
       ...due.filter((action) => !moved.has(action)),
       ...rounds.flatMap(({ refused }) => refused),
     ];
     this.#decoding.start(toDecode, { urgent });
-    this.#noteTried(this.underWay);
+    this.#noteTried(this.#decoding.underWay);
     return [...rounds.flatMap(({ reached }) => reached), ...this.#decoding.take()];
   }
 
-  /** Cancels advances that are under way. */
+  /** Cancels what is under way, and waits until the server has let go of it. What has no session yet is not sent any more. */
   async close(): Promise<void> {
-    await this.#decoding.close();
+    this.#stop.abort(new Error('the moves were stopped'));
+    const sent = [...this.#moving.values()].filter(({ isSent }) => isSent);
+    await Promise.all([this.#decoding.close(), ...sent.map(({ ended }) => ended)]);
+  }
+
+  /** Begins the moves and waits for them, though not for long. Returns what has ended since the last time; the first error is thrown. */
+  async #moveAll(actions: readonly MoveAction[], upTo: Lsn): Promise<readonly MoveRound[]> {
+    const begun = byDatabase(actions).map(([database, group]) => this.#begin(database, group, upTo));
+    if (begun.length > 0) {
+      this.#isWaitedFor = true;
+      const late = new AbortController();
+      await Promise.race([
+        Promise.all(begun).finally(() => late.abort()),
+        sleep(this.#options.patienceMs ?? PATIENCE_MS, undefined, { signal: late.signal }).catch(
+          () => undefined,
+        ),
+      ]);
+      this.#isWaitedFor = false;
+    }
+    const results = this.#ended;
+    this.#ended = [];
+    return results.map((result) => {
+      if (result.status === 'rejected') {
+        throw result.reason;
+      }
+      return result.value;
+    });
+  }
+
+  /** Resolves when the moves have ended, however they did. */
+  #begin(database: SlotDatabase, actions: readonly MoveAction[], upTo: Lsn): Promise<void> {
+    const key = databaseKey(database);
+    const moves = { slots: actions.map(({ slot }) => slot), isSent: false };
+    const onSent = (): void => {
+      moves.isSent = true;
+    };
+    const untilEnded = async (): Promise<void> => {
+      const [result] = await Promise.allSettled([this.#moveDatabase(database, actions, { upTo, onSent })]);
+      this.#ended.push(result);
+      this.#moving.delete(key);
+      if (!this.#isWaitedFor) {
+        this.#options.onEnd();
+      }
+    };
+    const ended = untilEnded();
+    this.#moving.set(key, Object.assign(moves, { ended }));
+    return ended;
   }
 
   #isDue({ slot }: MoveAction): boolean {
@@ -138,11 +200,15 @@ export class Mover {
   }
 
   /** What a database gives no session for, or does not answer in time, takes decoding for a while. */
-  async #moveDatabase(database: SlotDatabase, actions: readonly MoveAction[], upTo: Lsn): Promise<MoveRound> {
+  async #moveDatabase(
+    database: SlotDatabase,
+    actions: readonly MoveAction[],
+    limits: BatchLimits,
+  ): Promise<MoveRound> {
     const round: MoveRound = { reached: [], refused: [] };
     for (let start = 0; start < actions.length; start += BATCH) {
       const batch = actions.slice(start, start + BATCH);
-      const outcomes = await this.#moveBatch(database, batch, upTo);
+      const outcomes = await this.#moveBatch(database, batch, limits);
       if (outcomes === undefined) {
         round.refused.push(...actions.slice(start));
         return round;
@@ -157,22 +223,23 @@ export class Mover {
   async #moveBatch(
     database: SlotDatabase,
     batch: readonly MoveAction[],
-    upTo: Lsn,
+    { upTo, onSent }: BatchLimits,
   ): Promise<readonly SlotMoveOutcome[] | undefined> {
-    const { sessions, clock, metrics, signal, batchTimeoutMs: timeoutMs = BATCH_TIMEOUT_MS } = this.#options;
+    const { sessions, clock, metrics, batchTimeoutMs: timeoutMs = BATCH_TIMEOUT_MS } = this.#options;
     const moves = batch.map(({ slot, plugin, goal }): SlotMove => ({ name: slot, plugin, target: goal }));
     let attempted = 'a walsender session';
     try {
       return await sessions.useWalsender(database, async (session) => {
         attempted = 'moving slots without decoding';
+        onSent();
         const started = clock.monotonicMs();
-        const outcomes = await moveSlots(session, moves, { upTo, timeoutMs, signal });
+        const outcomes = await moveSlots(session, moves, { upTo, timeoutMs, signal: this.#signal });
         metrics.moveSeconds.observe((clock.monotonicMs() - started) / 1000);
         this.#refusals.forgetDatabase(database);
         return outcomes;
       });
     } catch (error) {
-      signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       if (!isPostgresError(error)) {
         throw error;
       }
@@ -246,19 +313,22 @@ interface MoveRound {
   readonly refused: MoveAction[];
 }
 
+interface BatchLimits {
+  readonly upTo: Lsn;
+  /** Called when there is a session for it. */
+  readonly onSent: () => void;
+}
+
+/** Moves of one database that are under way. */
+interface DatabaseMoves {
+  readonly slots: readonly SlotName[];
+  /** The server may be at it. */
+  readonly isSent: boolean;
+  readonly ended: Promise<void>;
+}
+
 function explain(error: unknown): string {
   return isPostgresError(error)
     ? `${describePostgresError(error)}; ${classifyPostgresError(error).remedy}`
     : errorText(error);
-}
-
-/** All results; the first error is thrown when nothing is under way any more. */
-async function allOf<T>(promises: readonly Promise<T>[]): Promise<readonly T[]> {
-  const settled = await Promise.allSettled(promises);
-  return settled.map((result) => {
-    if (result.status === 'rejected') {
-      throw result.reason;
-    }
-    return result.value;
-  });
 }

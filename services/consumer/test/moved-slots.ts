@@ -88,7 +88,10 @@ export class MovedSlots {
     return { kind: 'advance', slot: parseSlotName(slot), database: of, plugin, target: goal, goal };
   }
 
-  mover(options: { role?: string; clock?: Clock; batchTimeoutMs?: number } = {}): TestedMover {
+  /** By default a run waits for all moves, however busy the machine is. */
+  mover(
+    options: { role?: string; clock?: Clock; batchTimeoutMs?: number; patienceMs?: number } = {},
+  ): TestedMover {
     return new TestedMover({ url: this.standby.url('postgres', options.role ?? ROLE) }, options);
   }
 
@@ -106,9 +109,9 @@ export class TestedMover {
 
   constructor(
     postgres: Pick<PostgresOptions, 'url'>,
-    options: { clock?: Clock; batchTimeoutMs?: number } = {},
+    options: { clock?: Clock; batchTimeoutMs?: number; patienceMs?: number } = {},
   ) {
-    const { clock = systemClock, batchTimeoutMs } = options;
+    const { clock = systemClock, batchTimeoutMs, patienceMs = 20_000 } = options;
     const { signal } = this.#stop;
     const logger = createLogger({ level: 'silent', fields: {} });
     const server = { ...postgres, applicationName: 'slotcast-test' };
@@ -122,6 +125,7 @@ export class TestedMover {
       logger,
       budget: new DecodingBudget(1, clock),
       batchTimeoutMs,
+      patienceMs,
       onEnd: () => undefined,
       signal,
     });
