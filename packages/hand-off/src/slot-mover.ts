@@ -18,10 +18,10 @@ import {
   endCreations,
   isPostgresError,
   type PostgresConnection,
-  type StatementLimits,
-  setFailoverProperty,
 } from '@slotcast/postgres';
 import { type Clock, errorText, type Logger } from '@slotcast/runtime';
+import { type Attempt, setFailoverProperties } from './failover-properties.ts';
+import { Patience } from './patience.ts';
 import { UndecodedMoves } from './undecoded-moves.ts';
 
 /** Slots in one statement that decodes. */
@@ -46,11 +46,10 @@ export type FailedSlots = ReadonlyMap<SlotName, { readonly again: boolean }>;
 /** Carries out the steps of a hand-off on the promoted server. A step that fails is reported and leaves the others alone. */
 export class SlotMover {
   readonly #sessions: DatabaseSessions;
-  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
   readonly #moves: UndecodedMoves;
-  #patienceMs = PATIENCE_MS;
+  readonly #patience: Patience;
 
   constructor(options: {
     sessions: DatabaseSessions;
@@ -61,10 +60,10 @@ export class SlotMover {
     signal: AbortSignal;
   }) {
     this.#sessions = options.sessions;
-    this.#clock = options.clock;
     this.#logger = options.logger;
     this.#signal = options.signal;
     this.#moves = new UndecodedMoves(options);
+    this.#patience = new Patience(PATIENCE_MS, options);
   }
 
   /**
@@ -123,40 +122,17 @@ export class SlotMover {
 
   /** The steps that wait for others. Nothing is lost without them: a consumer gets some changes twice, or has no failover property for now. */
   async #finishPatiently(failovers: HandOffPlan['failovers'], advances: readonly Advance[]): Promise<void> {
-    const started = this.#clock.monotonicMs();
-    const deadline = started + this.#patienceMs;
-    const limits = (): StatementLimits => ({
-      signal: this.#signal,
-      timeoutMs: Math.max(1, deadline - this.#clock.monotonicMs()),
-    });
-    for (const [database, slots] of byDatabase(failovers)) {
-      await this.#setFailover(database, slots, limits);
-    }
+    const patience = this.#patience;
+    const attempt: Attempt = (slot, step, work) => this.#try(slot, step, work);
+    const parts = { sessions: this.#sessions, patience, attempt, signal: this.#signal };
+    await setFailoverProperties(failovers, parts);
     for (const { slot, database, target } of advances) {
       await this.#try(slot, `advance to ${formatLsn(target)}`, async () => {
-        await advanceSlots(await this.#sessions.get(database), [{ name: slot, target }], limits());
-      });
-    }
-    this.#patienceMs -= this.#clock.monotonicMs() - started;
-  }
-
-  async #setFailover(
-    database: SlotDatabase,
-    slots: HandOffPlan['failovers'],
-    limits: () => StatementLimits,
-  ): Promise<void> {
-    let session: PostgresConnection | undefined;
-    try {
-      for (const { slot } of slots) {
-        await this.#try(slot, 'set failover', async () => {
-          if (session === undefined || session.broken) {
-            session = await this.#sessions.openReplication(database);
-          }
-          await setFailoverProperty(session, slot, limits());
+        const session = await this.#sessions.get(database);
+        await patience.spend(async (limits) => {
+          await advanceSlots(session, [{ name: slot, target }], limits);
         });
-      }
-    } finally {
-      await session?.close();
+      });
     }
   }
 

@@ -360,6 +360,30 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         await mover.run(plan, EVERYTHING);
         assert.equal((await slotNamed('follows'))?.failover, true);
       });
+
+      test('many slots follow it by several sessions, as each waits for the disk; those in use hold up none of the others', {
+        timeout: TIMEOUT_MS,
+      }, async () => {
+        const names = Array.from({ length: 25 }, (_, index) => `many_${index}`);
+        await Promise.all(names.map((name) => create(name)));
+        const used = names.slice(-3);
+        const [first = '', second = '', third = ''] = used;
+        const run = async (): Promise<void> => {
+          const waiting = server.waitFor(
+            "select from pg_stat_activity where query like 'ALTER_REPLICATION_SLOT \"many%' and state = 'active'",
+            (rows) => rows.length === used.length,
+          );
+          const logger = createLogger({ level: 'silent', fields: {} });
+          const patient = new SlotMover({ sessions, clock: systemClock, logger, signal });
+          await patient.run(planOf({ failovers: names.map(failoverOf) }), EVERYTHING);
+          await waiting;
+        };
+        await whileInUse(first, () => whileInUse(second, () => whileInUse(third, run)));
+        const set = await server.query<{ name: string }>(
+          "select slot_name as name from pg_replication_slots where slot_name like 'many%' and failover",
+        );
+        assert.deepEqual(set.map(({ name }) => name).toSorted(), names.slice(0, -3).toSorted());
+      });
     }
   });
 }
