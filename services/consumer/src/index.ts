@@ -5,5 +5,6 @@ export { Copies, type CopyAction } from './copies.ts';
 export { DecodingBudget } from './decoding-budget.ts';
 export { Mover } from './mover.ts';
 export { PluginWatch } from './plugin-watch.ts';
+export { RestartWorker } from './restart-worker.ts';
 export { SlotFailures } from './slot-failures.ts';
 export { adoptAlone, prepareAlone } from './standby-alone.ts';

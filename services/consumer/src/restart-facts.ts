@@ -7,11 +7,16 @@ import {
   type SlotName,
 } from '@slotcast/domain';
 import { Doorbell } from '@slotcast/runtime';
-import type { StandbyView } from './standby-server.ts';
+import type { ServerSettings, StandbyView } from './standby-server.ts';
+
+/** What matters here of a look at the standby. */
+type SeenSlots = Pick<StandbyView, 'replayLsn' | 'slots' | 'unreadable'> & {
+  readonly settings: Pick<ServerSettings, 'slotLimits' | 'maxReplicationSlots'>;
+};
 
 /** What the session's loop saw and planned last. */
 export interface RestartFacts {
-  readonly view: StandbyView;
+  readonly view: SeenSlots;
   readonly plan: Plan;
   readonly desired: ReadonlyMap<SlotName, SlotEvent>;
   /** Somebody waits for an answer about the slots: nothing new is begun meanwhile. */

@@ -2,21 +2,15 @@ import {
   chooseRestartWork,
   type GapAges,
   type Hold,
-  largestGapBytes,
-  noBacklog,
-  noteBacklog,
   noteGapAges,
-  noteWal,
-  noWalRate,
+  OVERDUE_MS,
   overdueGaps,
   type RemakingWork,
   type RestartBacklog,
   type RestartGap,
   type RestartWave,
   type RestartWork,
-  restartGaps,
   type SlotName,
-  walPerSecond,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
@@ -32,6 +26,7 @@ import {
 import type { DecodingBudget } from './decoding-budget.ts';
 import { RemakingRecords } from './remaking-records.ts';
 import { FactsBoard, type RestartFacts } from './restart-facts.ts';
+import { gapsOf, RestartMeter } from './restart-meter.ts';
 import { WaveRun } from './restart-wave.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import { SlotGrants } from './slot-grants.ts';
@@ -83,8 +78,7 @@ export class RestartWorker {
   readonly #turnMs = new Map<SlotName, number>();
   #wave: WaveRun | undefined;
   #usedAt = 0;
-  #rate = noWalRate;
-  #watch = noBacklog;
+  readonly #meter: RestartMeter;
   #ages: GapAges = new Map();
   /** What there was nothing to do about. */
   #idleFacts: RestartFacts | undefined;
@@ -93,6 +87,7 @@ export class RestartWorker {
     const { directory, doorbell, clock, postgres, signal } = options;
     this.#options = options;
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#meter = new RestartMeter(options);
     this.#facts = new FactsBoard(doorbell);
     this.#grants = new SlotGrants(doorbell);
     this.#records = new RemakingRecords(directory, clock);
@@ -119,6 +114,7 @@ export class RestartWorker {
   planned(facts: RestartFacts | undefined): void {
     this.#facts.put(facts);
     if (facts !== undefined) {
+      this.#meter.measure(facts);
       this.#grants.give();
     }
   }
@@ -132,7 +128,7 @@ export class RestartWorker {
 
   /** Present while restart_lsn falls behind faster than it is made up. */
   get backlog(): RestartBacklog | undefined {
-    return this.#watch.backlog;
+    return this.#meter.backlog;
   }
 
   /** Ends what is under way; a slot that is being made anew is finished. */
@@ -172,35 +168,25 @@ export class RestartWorker {
     if (facts === undefined || facts === this.#idleFacts) {
       return { kind: 'rest' };
     }
-    const { view } = facts;
-    const now = clock.monotonicMs();
-    const gaps = restartGaps({ ...facts, verdicts: facts.plan.verdicts, local: view.slots });
-    const largest = largestGapBytes(view.settings.slotLimits, this.#options.restartGapBytes);
-    this.#rate = noteWal(this.#rate, { now, lsn: view.replayLsn });
-    this.#watch = noteBacklog(this.#watch, { gaps, largestBytes: largest, now, time: clock.now() });
-    this.#ages = noteGapAges(this.#ages, gaps, now);
-    this.#measure(gaps);
     if (facts.urgent) {
       return { kind: 'rest' };
     }
+    const { view } = facts;
+    const now = clock.monotonicMs();
+    const gaps = gapsOf(facts);
+    this.#ages = noteGapAges(this.#ages, gaps, now);
     const work = chooseRestartWork({
       gaps,
-      largestBytes: largest,
+      largestBytes: this.#meter.largestBytes,
       cost: budget.cost,
       duty: budget.duty,
-      walPerSecond: walPerSecond(this.#rate),
+      walPerSecond: this.#meter.walPerSecond,
       freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
       resting: this.#resting(now),
       overdue: overdueGaps(this.#ages, now),
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;
     return work;
-  }
-
-  #measure(gaps: readonly RestartGap[]): void {
-    const { metrics } = this.#options;
-    metrics.restartGapBytes.set(Number(gaps.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)));
-    metrics.restartBacklogSlots.set(this.#watch.backlog?.slots ?? 0);
   }
 
   #resting(now: number): ReadonlySet<SlotName> {
@@ -212,8 +198,8 @@ export class RestartWorker {
     return new Set(this.#restsUntil.keys());
   }
 
-  #rest(slots: readonly SlotName[]): void {
-    const until = this.#options.clock.monotonicMs() + REST_MS;
+  #rest(slots: readonly SlotName[], ms = REST_MS): void {
+    const until = this.#options.clock.monotonicMs() + ms;
     slots.forEach((slot) => this.#restsUntil.set(slot, until));
   }
 
@@ -245,7 +231,8 @@ export class RestartWorker {
     const now = this.#facts.gapOf(slot);
     if (now !== undefined && now.restartLsn <= gap.restartLsn) {
       this.#turnMs.set(slot, Math.min((this.#turnMs.get(slot) ?? TURN_MS) * TURN_TIMES, LONGEST_TURN_MS));
-      this.#rest([slot]);
+      // A small gap is no hurry, and nobody should go round and round with those of an idle cluster.
+      this.#rest([slot], gap.bytes > this.#meter.largestBytes ? REST_MS : OVERDUE_MS);
     } else {
       this.#turnMs.delete(slot);
     }
@@ -287,7 +274,7 @@ export class RestartWorker {
       clock,
       logger,
       signal: this.#signal,
-      leastGainBytes: this.#options.restartGapBytes / GAIN_PART,
+      leastGainBytes: this.#meter.largestBytes / GAIN_PART,
     });
     this.#wave = run;
     try {

@@ -1,0 +1,79 @@
+import {
+  largestGapBytes,
+  noBacklog,
+  noteBacklog,
+  noteWal,
+  noWalRate,
+  type RestartBacklog,
+  type RestartGap,
+  restartGaps,
+  walPerSecond,
+} from '@slotcast/domain';
+import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
+import type { RestartFacts } from './restart-facts.ts';
+
+/** It is measured this often at most. */
+const MEASURE_MS = 250;
+
+/**
+ * Measures how far restart_lsn is behind, and whether it falls behind faster than it is made up. By the rounds of the session's loop, and not by the work: one piece of that
+ * may take minutes, and that is when it matters.
+ */
+export class RestartMeter {
+  readonly #clock: Clock;
+  readonly #metrics: ConsumerMetrics;
+  readonly #restartGapBytes: bigint;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+  #largestBytes: bigint;
+  #rate = noWalRate;
+  #watch = noBacklog;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly metrics: ConsumerMetrics;
+    readonly restartGapBytes: bigint;
+  }) {
+    this.#clock = options.clock;
+    this.#metrics = options.metrics;
+    this.#restartGapBytes = options.restartGapBytes;
+    this.#largestBytes = options.restartGapBytes;
+  }
+
+  /** Present while restart_lsn falls behind faster than it is made up. */
+  get backlog(): RestartBacklog | undefined {
+    return this.#watch.backlog;
+  }
+
+  /** WAL that the primary writes, in bytes a second. */
+  get walPerSecond(): number {
+    return walPerSecond(this.#rate);
+  }
+
+  /** The gap from which on something is done. */
+  get largestBytes(): bigint {
+    return this.#largestBytes;
+  }
+
+  /** To be called in every round. */
+  measure(facts: RestartFacts): void {
+    const now = this.#clock.monotonicMs();
+    if (now - this.#measuredAt < MEASURE_MS) {
+      return;
+    }
+    this.#measuredAt = now;
+    const gaps = gapsOf(facts);
+    const largestBytes = largestGapBytes(facts.view.settings.slotLimits, this.#restartGapBytes);
+    this.#largestBytes = largestBytes;
+    this.#rate = noteWal(this.#rate, { now, lsn: facts.view.replayLsn });
+    this.#watch = noteBacklog(this.#watch, { gaps, largestBytes, now, time: this.#clock.now() });
+    this.#metrics.restartGapBytes.set(
+      Number(gaps.reduce((most, { bytes }) => (bytes > most ? bytes : most), 0n)),
+    );
+    this.#metrics.restartBacklogSlots.set(this.backlog?.slots ?? 0);
+  }
+}
+
+/** The gaps of all slots as a round saw them. */
+export function gapsOf({ view, plan, desired }: RestartFacts): readonly RestartGap[] {
+  return restartGaps({ verdicts: plan.verdicts, local: view.slots, desired });
+}
