@@ -77,6 +77,8 @@ export class RestartWorker {
   readonly #restsUntil = new Map<SlotName, number>();
   readonly #turnMs = new Map<SlotName, number>();
   #wave: WaveRun | undefined;
+  /** Of the slot that is being decoded. */
+  #turn: AbortController | undefined;
   #usedAt = 0;
   readonly #meter: RestartMeter;
   #ages: GapAges = new Map();
@@ -115,6 +117,9 @@ export class RestartWorker {
     this.#facts.put(facts);
     if (facts !== undefined) {
       this.#meter.measure(facts);
+      if (facts.urgent) {
+        this.#turn?.abort(new Error('somebody waits for an answer about the slots'));
+      }
       this.#grants.give();
     }
   }
@@ -219,13 +224,21 @@ export class RestartWorker {
   async #advance(gap: RestartGap): Promise<void> {
     const { metrics } = this.#options;
     const { slot } = gap;
+    const turn = new AbortController();
+    const signal = AbortSignal.any([this.#signal, turn.signal]);
+    this.#turn = turn;
     try {
-      await this.#grants.with([slot], this.#signal, () => this.#decode(slot));
+      await this.#grants.with([slot], signal, () => this.#decode(slot, signal));
       metrics.actionsTotal.inc({ kind: 'restart_advance', outcome: 'ok' });
     } catch (error) {
       this.#signal.throwIfAborted();
+      if (turn.signal.aborted) {
+        return;
+      }
       metrics.actionsTotal.inc({ kind: 'restart_advance', outcome: 'failed' });
       this.#failed(slot, error);
+    } finally {
+      this.#turn = undefined;
     }
     await this.#facts.next(this.#signal);
     const now = this.#facts.gapOf(slot);
@@ -239,14 +252,14 @@ export class RestartWorker {
   }
 
   /** To where it stands: it stays there, and the server takes over each record that it passes, whenever it is interrupted. */
-  async #decode(slot: SlotName): Promise<void> {
+  async #decode(slot: SlotName, signal: AbortSignal): Promise<void> {
     const gap = this.#facts.gapOf(slot);
     if (gap === undefined) {
       return;
     }
     const { position: target, restartLsn } = gap;
     const session = await this.#sessions.get(gap.database);
-    const limits = { signal: this.#signal, timeoutMs: this.#turnMs.get(slot) ?? TURN_MS };
+    const limits = { signal, timeoutMs: this.#turnMs.get(slot) ?? TURN_MS };
     await this.#options.budget.decode(Number(target - restartLsn), () =>
       advanceSlot(session, { name: slot, target }, limits),
     );

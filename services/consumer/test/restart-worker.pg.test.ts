@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseLsn } from '@slotcast/domain';
+import { systemClock } from '@slotcast/runtime';
+import { startPrimary, waitUntil } from '@slotcast/testkit';
+import { APP, type Facts, factsOf, startWorker } from './restart-scene.ts';
+
+const ROLE = 'slotcast';
+
+test('a slot that is being decoded is given back as soon as somebody waits for an answer about the slots', {
+  timeout: 60_000,
+}, async () => {
+  await using server = await startPrimary({ major: 18 });
+  await server.createRole(ROLE);
+  await server.query("select pg_create_physical_replication_slot('absent', true)");
+  await server.query("select pg_create_logical_replication_slot('app', 'test_decoding', false, false, true)");
+  await server.query("select pg_logical_emit_message(true, 'test', 'something')");
+  await server.query("select pg_replication_slot_advance('app', pg_current_wal_flush_lsn())");
+  // From here on an advance of the slot waits without an end.
+  await server.setConfig({ synchronized_standby_slots: 'absent' });
+  const [row] = await server.query<{ restart: string; confirmed: string }>(
+    "select restart_lsn::text as restart, confirmed_flush_lsn::text as confirmed from pg_replication_slots where slot_name = 'app'",
+  );
+  assert.ok(row !== undefined);
+  const [restart, confirmed] = [parseLsn(row.restart), parseLsn(row.confirmed)];
+  const postgres = { url: server.url('postgres', ROLE), applicationName: 'slotcast-test' };
+  const { worker } = startWorker({ postgres, clock: systemClock, restartGapBytes: 1n });
+  const round = (facts: Facts): boolean => {
+    worker.looks(new Set());
+    const { held } = worker.underWay(new Set());
+    worker.planned(facts);
+    return held.has(APP);
+  };
+  try {
+    await waitUntil(
+      async () => {
+        round(factsOf(restart, confirmed));
+        const rows = await server.query(
+          "select from pg_replication_slots where slot_name = 'app' and active",
+        );
+        return rows.length === 1;
+      },
+      { intervalMs: 20, describe: 'the slot to be decoded' },
+    );
+    const asked = performance.now();
+    // A turn ends by itself after two seconds.
+    while (round(factsOf(restart, confirmed, true))) {
+      await sleep(10);
+    }
+    assert.ok(performance.now() - asked < 1000, `${performance.now() - asked} ms`);
+    // Else it would look as if another program used it.
+    assert.deepEqual(
+      await server.query("select from pg_replication_slots where slot_name = 'app' and active"),
+      [],
+    );
+  } finally {
+    await worker.close();
+  }
+});
