@@ -16,8 +16,10 @@ test('a database that lets no session in holds up the slots of no other', { time
   const consumer = await (await scene.service('consumer', scene.standby())).ready();
   await scene.createSlot('app1');
   await scene.createSlot('shop1', { database: 'shop' });
+  await scene.createSlot('shop2', { database: 'shop' });
   await scene.untilReady('app1');
   await scene.untilReady('shop1', { database: 'shop' });
+  await scene.untilReady('shop2', { database: 'shop' });
   await consumer.stop();
   await scene.confirm('shop1', { database: 'shop' });
   const locking = await connectPostgres({ url: scene.primary.url('shop'), applicationName: 'test' });
@@ -25,6 +27,7 @@ test('a database that lets no session in holds up the slots of no other', { time
     await locking.run({ text: 'begin' });
     // Without it no session can begin, on the standby neither, where replay holds the lock.
     await locking.run({ text: 'lock table pg_catalog.pg_class in access exclusive mode' });
+    await scene.primary.query("select pg_drop_replication_slot('shop2')");
     await scene.confirm('app1');
     await scene.primary.waitForReplay(scene.standby());
     await (await scene.service('consumer', scene.standby())).ready();
@@ -45,4 +48,7 @@ test('a database that lets no session in holds up the slots of no other', { time
     await locking.close();
   }
   await scene.untilEqual('shop1');
+  await scene
+    .standby()
+    .waitFor("select from pg_replication_slots where slot_name = 'shop2'", (rows) => rows.length === 0);
 });

@@ -1,12 +1,23 @@
-import type { NodeSlotStatus, Plan, SlotAction, SlotEvent, SlotName, SlotVerdict } from '@slotcast/domain';
+import {
+  byDatabase,
+  databaseOf,
+  type NodeSlotStatus,
+  type Plan,
+  type SlotAction,
+  type SlotDatabase,
+  type SlotEvent,
+  type SlotName,
+  type SlotVerdict,
+} from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
-import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Clock, ConsumerMetrics, Doorbell, Logger } from '@slotcast/runtime';
 import { Copies } from './copies.ts';
 import type { Creations } from './creations.ts';
 import type { ReachedPosition } from './decoding-advances.ts';
 import { type Mover, runAdvances } from './mover.ts';
+import { SessionGate } from './session-gate.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import type { StandbyView } from './standby-server.ts';
 
@@ -18,6 +29,7 @@ export interface ActionRunnerOptions {
   readonly creations: Creations;
   readonly mover: Mover;
   readonly failures: SlotFailures;
+  readonly doorbell: Doorbell;
   readonly clock: Clock;
   readonly metrics: ConsumerMetrics;
   readonly logger: Logger;
@@ -57,10 +69,12 @@ class UnsafeSlotDropped extends Error {
 export class ActionRunner {
   readonly #options: ActionRunnerOptions;
   readonly #copies: Copies;
+  readonly #gate: SessionGate;
 
   constructor(options: ActionRunnerOptions) {
     const { failures, metrics, mover } = options;
     this.#options = options;
+    this.#gate = new SessionGate(options);
     this.#copies = new Copies({
       ...options,
       onMade: (slot) => {
@@ -102,9 +116,10 @@ export class ActionRunner {
       await this.#try(leader, 'drop', 'dropping the leading slot', () => this.#options.sessions.drop(leader));
     }
     const taken = new Set(view.slots.map((slot): string => slot.name));
+    const planned = free.flatMap(({ action }) => (action === undefined ? [] : [action]));
+    const steps = await this.#admitted(planned, view);
     const started = this.#options.clock.monotonicMs();
     const hasTime = (): boolean => this.#options.clock.monotonicMs() - started < STEPS_MS;
-    const steps = free.flatMap(({ action }) => (action === undefined ? [] : [action]));
     let done = recorded;
     let left = 0;
     for (const action of steps.filter(({ kind }) => !handledTogether.has(kind))) {
@@ -118,6 +133,38 @@ export class ActionRunner {
     const copiesLeft = await this.#copies.run(copies, hasTime);
     done += copies.length - copiesLeft;
     return { stepped: done + left + copiesLeft > 0, advancesLeft, advanced };
+  }
+
+  /** Without the steps that would have to wait for a session to their database, or that get none. */
+  async #admitted(actions: readonly SlotAction[], view: StandbyView): Promise<readonly SlotAction[]> {
+    const { failures } = this.#options;
+    const places = new Map(view.slots.map((slot) => [slot.name, databaseOf(slot)]));
+    const inside = actions.flatMap((action) => {
+      const database = this.#databaseFor(action, places);
+      return database === undefined ? [] : [{ action, database }];
+    });
+    const kept = await Promise.all(
+      byDatabase(inside).map(async ([database, group]) => {
+        const admission = await this.#gate.enter(database);
+        if (admission.kind === 'refused') {
+          group.forEach(({ action }) => failures.failed(action.slot, `a ${action.kind}`, admission.error));
+        }
+        return admission.kind === 'open' ? [] : group.map(({ action }) => action);
+      }),
+    );
+    const out = new Set(kept.flat());
+    return actions.filter((action) => !out.has(action));
+  }
+
+  /** Where a session is taken for the step, unless it opens one of its own. */
+  #databaseFor(action: SlotAction, places: ReadonlyMap<SlotName, SlotDatabase>): SlotDatabase | undefined {
+    if (action.kind === 'drop') {
+      return places.get(action.slot);
+    }
+    if (action.kind === 'copy') {
+      return this.#options.creations.probeSlot(action.database)?.database;
+    }
+    return action.kind === 'restore' ? action.database : undefined;
   }
 
   #observeDelay(event: SlotEvent | undefined): void {

@@ -359,6 +359,7 @@ export class StandbySession {
       creations: this.#creations,
       mover: this.#mover,
       failures: this.#failures,
+      doorbell: this.#doorbell,
       signal: this.#signal,
     });
   }
