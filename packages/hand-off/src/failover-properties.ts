@@ -1,9 +1,8 @@
 import { byDatabase, type HandOffPlan, type SlotDatabase, type SlotName } from '@slotcast/domain';
 import {
-  classifyPostgresError,
   type DatabaseSessions,
-  isPostgresError,
   type PostgresConnection,
+  StatementTimeoutError,
   setFailoverProperty,
 } from '@slotcast/postgres';
 import type { Patience } from './patience.ts';
@@ -14,6 +13,8 @@ type Failovers = HandOffPlan['failovers'];
 const SESSIONS = 4;
 /** So many slots are worth a session. */
 const WORTH_A_SESSION = 10;
+
+const NO_TIME = 'there was no time left to wait for whoever uses a slot';
 
 /** Does a step, and reports it when it fails. */
 export type Attempt = (slot: SlotName, step: string, work: () => Promise<void>) => Promise<unknown>;
@@ -62,6 +63,7 @@ async function work(queue: SlotName[], parts: Parts, opened?: PostgresConnection
   try {
     for (let slot = queue.shift(); slot !== undefined; slot = queue.shift()) {
       const name = slot;
+      let isOver = false;
       await attempt(name, 'set failover', async () => {
         if (session === undefined || session.broken) {
           session = await sessions.openReplication(database);
@@ -70,16 +72,13 @@ async function work(queue: SlotName[], parts: Parts, opened?: PostgresConnection
         try {
           await patience.spend((limits) => setFailoverProperty(replication, name, limits));
         } catch (error) {
-          if (
-            patience.isOver &&
-            isPostgresError(error) &&
-            classifyPostgresError(error).class === 'cancelled'
-          ) {
-            queue.length = 0;
-          }
+          isOver = patience.isOver && error instanceof StatementTimeoutError;
           throw error;
         }
       });
+      for (const left of isOver ? queue.splice(0) : []) {
+        await attempt(left, 'set failover', () => Promise.reject(new Error(NO_TIME)));
+      }
     }
   } finally {
     await session?.close();

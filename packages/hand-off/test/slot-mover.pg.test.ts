@@ -373,10 +373,17 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
             "select from pg_stat_activity where query like 'ALTER_REPLICATION_SLOT \"many%' and state = 'active'",
             (rows) => rows.length === used.length,
           );
-          const logger = createLogger({ level: 'silent', fields: {} });
+          const lines: string[] = [];
+          const stream = { write: (line: string) => lines.push(line) };
+          const logger = createLogger({ level: 'error', fields: {}, stream });
           const patient = new SlotMover({ sessions, clock: systemClock, logger, signal });
           await patient.run(planOf({ failovers: names.map(failoverOf) }), EVERYTHING);
           await waiting;
+          // Now nobody is waited for any more.
+          lines.length = 0;
+          await patient.run(planOf({ failovers: used.map(failoverOf) }), EVERYTHING);
+          const said = lines.map((line) => /cancelled after|no time left/.exec(line)?.[0]);
+          assert.deepEqual(said, ['cancelled after', 'no time left', 'no time left']);
         };
         await whileInUse(first, () => whileInUse(second, () => whileInUse(third, run)));
         const set = await server.query<{ name: string }>(
