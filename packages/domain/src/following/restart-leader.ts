@@ -52,12 +52,15 @@ export function leaderFor(
  * anew, those that can be copied stay: nothing here tells any more which database the slot was in.
  */
 export function findIdleLeaders(
-  { local, ownership, remaking }: Pick<PlanInput, 'local' | 'ownership' | 'remaking'>,
+  { local, ownership, remaking, held }: Pick<PlanInput, 'local' | 'ownership' | 'remaking' | 'held'>,
   here: ReadonlyMap<SlotName, LocalSlot>,
 ): SlotName[] {
   const lacks = [...ownership].some(([name, owned]) => owned.remaking === true && !here.has(name));
-  return local
-    .filter((slot) => isLeadingSlot(slot.name) && !slot.temporary && !(lacks && isUsableLeader(slot)))
-    .map(({ name }) => name)
-    .filter((name) => remaking?.leaders.has(name) !== true);
+  return (
+    local
+      .filter((slot) => isLeadingSlot(slot.name) && !slot.temporary && !(lacks && isUsableLeader(slot)))
+      .map(({ name }) => name)
+      // One that a killed session still decodes with cannot be dropped for a while.
+      .filter((name) => remaking?.leaders.has(name) !== true && held.get(name)?.pausing !== true)
+  );
 }

@@ -100,6 +100,13 @@ describe('a slot that was to be made anew and is here', { timeout: 10_000 }, () 
     assert.deepEqual(idleLeaders(here), [LEADER]);
   });
 
+  test('leaves a leading slot alone for a while that could not be dropped, as a session that was killed may still use it', () => {
+    const hold: Hold = { reason: 'is in use', pausing: true, cause: 'passing' };
+    const tried = { local: [leader()], holds: { [LEADER]: hold } };
+    assert.deepEqual(idleLeaders(tried), []);
+    assert.deepEqual(idleLeaders({ ...tried, holds: { [LEADER]: { ...hold, pausing: false } } }), [LEADER]);
+  });
+
   test('is followed as any other while it waits for its turn', () => {
     const behind = { ...here, local: [local('a', { confirmedFlushLsn: at(0x1900) }), leader()] };
     assert.equal(outline(verdictOn({ ...behind, remaking: inMaking })), 'ready advance');
