@@ -7,7 +7,7 @@ import { position, Scene } from './support/scene.ts';
 const timeout = 120_000;
 
 /** Points in the consumer's work, by what it logs when it has come there. */
-const consumerPoints = ['started', 'replayed the topics', 'recorded ownership', 'made the slot'];
+const consumerPoints = ['started', 'replayed the topics', 'recorded ownership', 'made slots'];
 
 for (const point of consumerPoints) {
   test(`a consumer killed once it ${point} ends, after a restart, with the slots of the primary`, {
