@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNothingMissing } from './support/failover.ts';
 import {
   assertHandedOver,
@@ -9,6 +8,7 @@ import {
   describePoint,
   type FaultPoint,
   type GatedNode,
+  repeatUntil,
   startGated,
   untilSettled,
 } from './support/fault-scene.ts';
@@ -34,24 +34,13 @@ function randomPoint(random: RandomSource): FaultPoint {
 }
 
 /** Confirms all slots at once, again and again, until the fault has happened. */
-async function confirmUntil(
-  scene: Scene,
+function confirmUntil(
+  { primary }: Scene,
   happened: Promise<unknown>,
   { primaryMayEnd = false } = {},
 ): Promise<void> {
-  let over = false;
-  const ended = happened.finally(() => {
-    over = true;
-  });
-  while (!over) {
-    await confirmAll(scene.primary, NAMES).catch((error: unknown) => {
-      if (!primaryMayEnd) {
-        throw error;
-      }
-    });
-    await sleep(30);
-  }
-  await ended;
+  const work = (): Promise<void> => confirmAll(primary, NAMES);
+  return repeatUntil(happened, work, { pauseMs: 30, mayFail: primaryMayEnd });
 }
 
 async function faultWhileMoving(scene: Scene, node: GatedNode, random: RandomSource): Promise<string> {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { assertNothingMissing } from './support/failover.ts';
 import {
   assertHandedOver,
@@ -9,6 +8,7 @@ import {
   describePoint,
   type FaultPoint,
   type GatedNode,
+  repeatUntil,
   startGated,
   untilSettled,
 } from './support/fault-scene.ts';
@@ -36,29 +36,18 @@ function randomPoint(random: RandomSource): FaultPoint & { readonly steps: RegEx
 }
 
 /** Writes WAL that the slots have to leave behind, and confirms it, until the fault has happened. */
-async function writeUntil(
+function writeUntil(
   { primary }: Scene,
   happened: Promise<unknown>,
   { primaryMayEnd = false } = {},
 ): Promise<void> {
-  let over = false;
-  const ended = happened.finally(() => {
-    over = true;
-  });
-  while (!over) {
-    try {
-      await primary.query("insert into filler (note) select repeat('x', 2000) from generate_series(1, 700)");
-      await primary.query('select pg_log_standby_snapshot()');
-      await confirmAll(primary, NAMES);
-      // As much as a share of 1 % of a core can decode once, but not slot by slot.
-      await sleep(300);
-    } catch (error) {
-      if (!primaryMayEnd) {
-        throw error;
-      }
-    }
-  }
-  await ended;
+  const work = async (): Promise<void> => {
+    await primary.query("insert into filler (note) select repeat('x', 2000) from generate_series(1, 700)");
+    await primary.query('select pg_log_standby_snapshot()');
+    await confirmAll(primary, NAMES);
+  };
+  // As much as a share of 1 % of a core can decode once, but not slot by slot.
+  return repeatUntil(happened, work, { pauseMs: 300, mayFail: primaryMayEnd });
 }
 
 async function faultWhileRemaking(scene: Scene, node: GatedNode, random: RandomSource): Promise<string> {

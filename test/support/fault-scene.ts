@@ -255,3 +255,24 @@ export async function assertHandedOver(
     );
   }
 }
+
+/** Does the work again and again until the fault has happened; with `mayFail`, as when the primary is what is killed, whatever comes of it. */
+export async function repeatUntil(
+  happened: Promise<unknown>,
+  work: () => Promise<void>,
+  { pauseMs, mayFail }: { readonly pauseMs: number; readonly mayFail: boolean },
+): Promise<void> {
+  let over = false;
+  const ended = happened.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    await work().catch((error: unknown) => {
+      if (!mayFail) {
+        throw error;
+      }
+    });
+    await sleep(pauseMs);
+  }
+  await ended;
+}
