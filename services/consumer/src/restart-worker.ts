@@ -170,10 +170,7 @@ export class RestartWorker {
   #choose(): RestartWork {
     const facts = this.#facts.newest;
     const { clock, budget } = this.#options;
-    if (facts === undefined || facts === this.#idleFacts) {
-      return { kind: 'rest' };
-    }
-    if (facts.urgent) {
+    if (facts === undefined || facts === this.#idleFacts || facts.urgent) {
       return { kind: 'rest' };
     }
     const { view } = facts;
