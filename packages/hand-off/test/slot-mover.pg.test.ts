@@ -12,7 +12,6 @@ import {
 } from '@slotcast/domain';
 import { SlotMover } from '@slotcast/hand-off';
 import {
-  classifyPostgresError,
   connectPostgres,
   copySlot,
   createLogicalSlot,
@@ -23,7 +22,7 @@ import {
   subscribe,
 } from '@slotcast/postgres';
 import { createLogger, systemClock } from '@slotcast/runtime';
-import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders } from '@slotcast/testkit';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -115,19 +114,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       } finally {
         stop.abort();
         await running;
-      }
-    }
-
-    /** Takes every walsender session that the server has left. */
-    async function takeWalsenders(): Promise<PostgresConnection[]> {
-      const taken: PostgresConnection[] = [];
-      for (;;) {
-        try {
-          taken.push(await connectPostgres(optionsFor(server, { replication: true })));
-        } catch (error) {
-          assert.equal(classifyPostgresError(error).code, '53300');
-          return taken;
-        }
       }
     }
 
@@ -330,7 +316,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         await mover.run(planOf({ failovers }), EVERYTHING);
         await sessions.close();
         const walsender = await connectPostgres(optionsFor(server, { replication: true }));
-        const taken = await takeWalsenders();
+        const taken = await takeWalsenders(server.url('postgres', ROLE));
         try {
           // An advance would wait for this standby.
           await server.setConfig({ synchronized_standby_slots: 'absent_standby' });

@@ -4,15 +4,14 @@ import { emptyLine, type Lsn, lsn, type SlotState, type TimelineHistory, timelin
 import { type EndedRecovery, handOff, RecoveryGuard, readOwnHistory } from '@slotcast/hand-off';
 import {
   connectPostgres,
-  isPostgresError,
   logStandbySnapshot,
   observePrimary,
   type PostgresConnection,
   readTimelineHistory,
 } from '@slotcast/postgres';
 import { createLogger, systemClock } from '@slotcast/runtime';
-import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
-import { optionsFor, Pair } from './promoted-servers.ts';
+import { type PostgresMajor, type TakenWalsender, takeWalsenders, waitUntil } from '@slotcast/testkit';
+import { optionsFor, Pair, ROLE } from './promoted-servers.ts';
 import { confirmedAt, owned } from './published-slots.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -82,19 +81,6 @@ async function createSlots(pair: Pair, names: readonly string[]): Promise<void> 
   }
 }
 
-/** Takes every walsender session that the server has left. */
-async function takeAll(pair: Pair): Promise<PostgresConnection[]> {
-  const taken: PostgresConnection[] = [];
-  for (;;) {
-    try {
-      taken.push(await connectPostgres(optionsFor(pair.standby, { replication: true })));
-    } catch (error) {
-      assert.ok(isPostgresError(error) && 'code' in error && error.code === TOO_MANY.code);
-      return taken;
-    }
-  }
-}
-
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   describe(`a promoted PostgreSQL ${major} whose walsenders are all taken`, { timeout: 120_000 }, () => {
     let pair: Pair;
@@ -104,7 +90,7 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
     /** As the server itself tells it. */
     let told: TimelineHistory;
     let switchLsn: Lsn;
-    let crowd: PostgresConnection[] = [];
+    let crowd: readonly TakenWalsender[] = [];
 
     before(async () => {
       pair = await Pair.start(major, SETTINGS);
@@ -113,7 +99,7 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
       ended = await watchPromotion(pair);
       told = await readTimelineHistory(walsender, timeline(2), signal);
       switchLsn = told.ancestors[0]?.switchLsn ?? assert.fail('no switch point');
-      crowd = await takeAll(pair);
+      crowd = await takeWalsenders(pair.standby.url('postgres', ROLE));
     });
 
     after(async () => {

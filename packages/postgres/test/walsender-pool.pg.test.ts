@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import {
-  classifyPostgresError,
-  connectPostgres,
-  currentDatabase,
-  DatabaseSessions,
-  type PostgresConnection,
-} from '@slotcast/postgres';
-import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { currentDatabase, DatabaseSessions, type PostgresConnection } from '@slotcast/postgres';
+import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders } from '@slotcast/testkit';
 import { optionsFor, ROLE } from './open-connections.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -47,19 +41,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         `select from pg_stat_activity where backend_type = 'walsender'`,
         (rows) => rows.length === count,
       );
-    }
-
-    /** Takes every walsender session that the server has left. */
-    async function takeAll(): Promise<PostgresConnection[]> {
-      const taken: PostgresConnection[] = [];
-      for (;;) {
-        try {
-          taken.push(await connectPostgres(optionsFor(server, { replication: true })));
-        } catch (error) {
-          assert.equal(classifyPostgresError(error).code, '53300');
-          return taken;
-        }
-      }
     }
 
     test('are one per database, and for one use at a time', { timeout: TIMEOUT_MS }, async () => {
@@ -118,7 +99,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       timeout: TIMEOUT_MS,
     }, async () => {
       await openWalsenders(0);
-      const taken = await takeAll();
+      const taken = await takeWalsenders(server.url('postgres', ROLE));
       assert.equal(taken.length, MAX_WAL_SENDERS);
       await assert.rejects(sessions.useWalsender(postgres, processOf), { code: '53300' });
       await Promise.all(taken.map((each) => each.close()));

@@ -25,5 +25,6 @@ export type { StopMode } from './postmaster.ts';
 export type { RoleGrant } from './replication-role.ts';
 export { temporaryFolder } from './run-folder.ts';
 export type { FollowOptions, PrimaryOptions, StandbyOptions } from './server-options.ts';
+export { type TakenWalsender, takeWalsenders } from './taken-walsenders.ts';
 export { unprivilegedUser } from './unprivileged-user.ts';
 export { type WaitOptions, waitUntil } from './wait-until.ts';

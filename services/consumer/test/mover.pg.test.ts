@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Lsn, lsn, parseSlotName } from '@slotcast/domain';
-import { connectPostgres, isPostgresError, type PostgresConnection, subscribe } from '@slotcast/postgres';
+import { subscribe } from '@slotcast/postgres';
 import { type Clock, systemClock } from '@slotcast/runtime';
-import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
+import { type PostgresMajor, takeWalsenders, waitUntil } from '@slotcast/testkit';
 import { LOUD_ROLE, MovedSlots, ROLE, type TestedMover } from './moved-slots.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -57,20 +57,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         },
         { describe: 'all slots at the goal' },
       );
-    }
-
-    /** Takes every walsender session that the standby has left. */
-    async function takeAll(): Promise<PostgresConnection[]> {
-      const taken: PostgresConnection[] = [];
-      const url = slots.standby.url('postgres', ROLE);
-      for (;;) {
-        try {
-          taken.push(await connectPostgres({ url, applicationName: 'taker', replication: true }));
-        } catch (error) {
-          assert.ok(isPostgresError(error) && 'code' in error && error.code === '53300');
-          return taken;
-        }
-      }
     }
 
     test('takes all of both databases to their goals at once, and decodes nothing', {
@@ -153,7 +139,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     }, async () => {
       const clock = new SetClock();
       await using moved = slots.mover({ clock });
-      const taken = await takeAll();
+      const taken = await takeWalsenders(slots.standby.url('postgres', ROLE));
       try {
         await untilReached(moved, await slots.write());
         assert.match(
