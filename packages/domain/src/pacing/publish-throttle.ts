@@ -1,10 +1,11 @@
 import { changedSlot, isNews, type PublishedSlots, type SlotChange } from '../publishing/slot-diff.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
 
 /** Smallest mean distance between two position updates of one logical slot. */
-export const LOGICAL_GAP_MS = 100;
-/** The same for physical slots, whose positions nothing waits for. */
-export const PHYSICAL_GAP_MS = 1000;
+export const MOVE_GAP_MS = 100;
+/** The same for what nothing waits for: the positions of physical slots, and what WAL and rows a logical slot holds back. */
+export const UPKEEP_GAP_MS = 1000;
 /** Share of a second's events that may leave at once after a pause. */
 const BURST_SHARE = 0.2;
 /** Longest time that a mass of creates and drops, which are never held back, may hold up position updates. */
@@ -15,12 +16,15 @@ const MAX_DEBT_MS = 1000;
  * (the theoretical arrival time of the generic cell rate algorithm). A time that has passed means nothing is used up.
  */
 export interface ThrottleState {
-  readonly usedUntil: ReadonlyMap<SlotName, number>;
+  readonly moves: Allowances;
+  readonly upkeep: Allowances;
   readonly totalUsedUntil: number;
 }
 
+type Allowances = ReadonlyMap<SlotName, number>;
+
 /** The state before the first poll. */
-export const freshThrottle: ThrottleState = { usedUntil: new Map(), totalUsedUntil: 0 };
+export const freshThrottle: ThrottleState = { moves: new Map(), upkeep: new Map(), totalUsedUntil: 0 };
 
 export interface Selection {
   /** The changes to publish now, in the order given. */
@@ -33,6 +37,8 @@ export interface Selection {
 
 interface Waiting {
   readonly name: SlotName;
+  /** The allowance that it takes from. */
+  readonly of: 'moves' | 'upkeep';
   readonly gapMs: number;
   readonly deadline: number;
 }
@@ -43,7 +49,8 @@ interface Waiting {
  *
  * - Creates, drops, remakes and news (invalidation, another failover flag) are always due.
  * - Position updates of one slot: at once after a pause, then one per gap in the mean. Two may follow one another closely, so
- *   that a slot that moves once per gap is not held back by the jitter of polling: in any time T at most 2 + T / gap.
+ *   that a slot that moves once per gap is not held back by the jitter of polling: in any time T at most 2 + T / gap. What its subscriber
+ *   confirmed and what else moved have an allowance each, or the one would hold up the other.
  * - All together at most `maxEventsPerSecond`, and a fifth of it (at least one) at once after a pause: in any T seconds at
  *   most maxEventsPerSecond × (T + 0.2). When that is not enough the slots that waited longest go first, so the gap grows evenly for the busy ones
  *   and a slot that seldom moves still goes at once. What is always due is counted, but never held back.
@@ -60,7 +67,7 @@ export function selectDue(input: {
   readonly isReportAwaited?: boolean | undefined;
 }): Selection {
   const { changes, published, state, now } = input;
-  const usedUntil = new Map([...state.usedUntil].filter(([, until]) => until > now));
+  const usedUntil = { moves: stillUsed(state.moves, now), upkeep: stillUsed(state.upkeep, now) };
   const dueNames = new Set<SlotName>();
   const waiting: Waiting[] = [];
   const total = new TotalAllowance(state.totalUsedUntil, now, input.maxEventsPerSecond);
@@ -73,28 +80,33 @@ export function selectDue(input: {
       waiting.push(held);
     }
     if (change.kind !== 'update') {
-      usedUntil.delete(changedSlot(change));
+      usedUntil.moves.delete(changedSlot(change));
+      usedUntil.upkeep.delete(changedSlot(change));
     }
   }
   let slotReadyAt = Number.POSITIVE_INFINITY;
-  for (const { name, gapMs } of waiting.toSorted(byDeadline)) {
+  for (const { name, of, gapMs } of waiting.toSorted(byDeadline)) {
     // The gap may have been a longer one before.
-    const until = Math.min(usedUntil.get(name) ?? now, now + 2 * gapMs);
+    const until = Math.min(usedUntil[of].get(name) ?? now, now + 2 * gapMs);
     const readyAt = until - gapMs;
     if (now < readyAt || now < total.readyAt) {
       slotReadyAt = Math.min(slotReadyAt, Math.max(readyAt, now));
-      usedUntil.set(name, until);
+      usedUntil[of].set(name, until);
     } else {
       dueNames.add(name);
       total.take(1);
-      usedUntil.set(name, until + gapMs);
+      usedUntil[of].set(name, until + gapMs);
     }
   }
   return {
     due: changes.filter((change) => dueNames.has(changedSlot(change))),
     nextDueAt: slotReadyAt === Number.POSITIVE_INFINITY ? undefined : Math.max(slotReadyAt, total.readyAt),
-    state: { usedUntil, totalUsedUntil: total.usedUntil },
+    state: { ...usedUntil, totalUsedUntil: total.usedUntil },
   };
+}
+
+function stillUsed(allowances: Allowances, now: number): Map<SlotName, number> {
+  return new Map([...allowances].filter(([, until]) => until > now));
 }
 
 /** The allowance of all slots together. */
@@ -133,9 +145,14 @@ function positionUpdate(
   if (change.kind !== 'update' || before === undefined || isNews(before.state, change.state)) {
     return undefined;
   }
-  const isFrequent = change.state.type === 'logical' || isReportAwaited;
-  const gapMs = isFrequent ? LOGICAL_GAP_MS : PHYSICAL_GAP_MS;
-  return { name: change.state.name, gapMs, deadline: before.publishedAt + gapMs };
+  const of = isMove(before.state, change.state) ? 'moves' : 'upkeep';
+  const gapMs = of === 'moves' || isReportAwaited ? MOVE_GAP_MS : UPKEEP_GAP_MS;
+  return { name: change.state.name, of, gapMs, deadline: before.publishedAt + gapMs };
+}
+
+/** A subscriber has confirmed something. */
+function isMove(before: SlotState, now: SlotState): boolean {
+  return now.type === 'logical' && now.confirmedFlushLsn !== before.confirmedFlushLsn;
 }
 
 function byDeadline(a: Waiting, b: Waiting): number {

@@ -5,15 +5,15 @@ import {
   diffSlots,
   eventsFromChanges,
   freshThrottle,
-  LOGICAL_GAP_MS,
   lsn,
-  PHYSICAL_GAP_MS,
+  MOVE_GAP_MS,
   type PublishedSlots,
   parseSlotName,
   type SlotChange,
   type SlotState,
   selectDue,
   timeline,
+  UPKEEP_GAP_MS,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
@@ -134,13 +134,28 @@ describe('the throttle of one slot', { timeout: 60_000 }, () => {
     );
   });
 
+  test('restart_lsn alone is published once a second, and holds up no move', () => {
+    const publisher = new Publisher();
+    const needing = (restart: number, confirmed: number): SlotState =>
+      logicalSlot('a', { restartLsn: lsn(BigInt(restart)), confirmedFlushLsn: lsn(BigInt(confirmed)) });
+    for (let now = 0; now < 4000; now += 20) {
+      publisher.poll(now, [needing(now + 1, 100_000)]);
+    }
+    assert.ok(most(publisher.updates().slice(2), UPKEEP_GAP_MS) === 1);
+    // As often as a slot may move, and its restart_lsn each time in between.
+    for (let now = 4000; now < 8000; now += 100) {
+      assert.deepEqual(publisher.poll(now, [needing(now, 100_000 + now)]), ['update'], `at ${now}`);
+      publisher.poll(now + 50, [needing(now + 50, 100_000 + now)]);
+    }
+  });
+
   test('a physical slot is published once a second', () => {
     const publisher = new Publisher();
     for (let now = 0; now <= 10_000; now += 50) {
       publisher.poll(now, [physicalSlot('a', { restartLsn: lsn(BigInt(now + 1)) })]);
     }
     assert.equal(publisher.updates().length, 11);
-    assert.ok(most(publisher.updates().slice(2), PHYSICAL_GAP_MS) === 1);
+    assert.ok(most(publisher.updates().slice(2), UPKEEP_GAP_MS) === 1);
   });
 
   test('a physical slot is published as often as a logical one while its report is awaited, from at once on', () => {
@@ -284,7 +299,7 @@ describe('the throttle, whatever the slots do', { timeout: 120_000 }, () => {
       fc.property(fc.array(anyMoment, { maxLength: 80 }), (moments) => {
         const publisher = new Publisher();
         const { slots, last, finished } = run(moments, publisher);
-        assert.ok(finished - last <= LOGICAL_GAP_MS);
+        assert.ok(finished - last <= MOVE_GAP_MS);
         for (const [index, position] of slots) {
           assert.equal(publisher.confirmed(`s${index}`), BigInt(position));
         }
@@ -302,7 +317,7 @@ describe('the throttle, whatever the slots do', { timeout: 120_000 }, () => {
         for (let index = 0; index < 6; index++) {
           const updates = publisher.updates(`s${index}`);
           for (const gaps of [1, 2, 5, 10, 20]) {
-            assert.ok(most(updates, gaps * LOGICAL_GAP_MS) <= 1 + gaps);
+            assert.ok(most(updates, gaps * MOVE_GAP_MS) <= 1 + gaps);
           }
         }
       }),
