@@ -16,6 +16,7 @@ export class DecodingBudget {
   readonly #clock: Clock;
   #cost: DecodingCost = unknownCost;
   #budget: AdvanceBudget = freshBudget;
+  #spentMs = 0;
 
   constructor(duty: number, clock: Clock) {
     this.duty = duty;
@@ -24,6 +25,11 @@ export class DecodingBudget {
 
   get cost(): DecodingCost {
     return this.#cost;
+  }
+
+  /** What was counted so far, in milliseconds of a core. */
+  get spentMs(): number {
+    return this.#spentMs;
   }
 
   /** Milliseconds until something may be done again; 0 when it may now. */
@@ -46,6 +52,7 @@ export class DecodingBudget {
 
   /** Counts work of so many milliseconds of a core, which has just ended. */
   used(spentMs: number): void {
+    this.#spentMs += spentMs;
     this.#budget = spend(this.#budget, { now: this.#clock.monotonicMs(), spentMs, duty: this.duty });
   }
 }

@@ -7,6 +7,7 @@ import {
   type RestartBacklog,
   type RestartGap,
   restartGaps,
+  urgentGapBytes,
   walPerSecond,
 } from '@slotcast/domain';
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
@@ -25,6 +26,7 @@ export class RestartMeter {
   readonly #restartGapBytes: bigint;
   #measuredAt = Number.NEGATIVE_INFINITY;
   #largestBytes: bigint;
+  #urgentBytes: bigint;
   #rate = noWalRate;
   #watch = noBacklog;
 
@@ -37,6 +39,7 @@ export class RestartMeter {
     this.#metrics = options.metrics;
     this.#restartGapBytes = options.restartGapBytes;
     this.#largestBytes = options.restartGapBytes;
+    this.#urgentBytes = urgentGapBytes({}, options.restartGapBytes);
   }
 
   /** Present while restart_lsn falls behind faster than it is made up. */
@@ -54,6 +57,11 @@ export class RestartMeter {
     return this.#largestBytes;
   }
 
+  /** The gap from which on it is urgent. */
+  get urgentBytes(): bigint {
+    return this.#urgentBytes;
+  }
+
   /** To be called in every round. */
   measure(facts: RestartFacts): void {
     const now = this.#clock.monotonicMs();
@@ -64,6 +72,7 @@ export class RestartMeter {
     const gaps = gapsOf(facts);
     const largestBytes = largestGapBytes(facts.view.settings.slotLimits, this.#restartGapBytes);
     this.#largestBytes = largestBytes;
+    this.#urgentBytes = urgentGapBytes(facts.view.settings.slotLimits, this.#restartGapBytes);
     this.#rate = noteWal(this.#rate, { now, lsn: facts.view.replayLsn });
     this.#watch = noteBacklog(this.#watch, { gaps, largestBytes, now, time: this.#clock.now() });
     this.#metrics.restartGapBytes.set(

@@ -82,6 +82,8 @@ export class RestartWorker {
   #usedAt = 0;
   readonly #meter: RestartMeter;
   #ages: GapAges = new Map();
+  /** Work for which decoding was too expensive already. */
+  #last: { readonly costMs: number; readonly endedAt: number } | undefined;
   /** What there was nothing to do about. */
   #idleFacts: RestartFacts | undefined;
 
@@ -154,7 +156,7 @@ export class RestartWorker {
           await clock.sleep(wait, this.#signal);
         } else {
           this.#usedAt = clock.monotonicMs();
-          await this.#do(work);
+          await this.#count(work);
         }
       } catch (error) {
         if (this.#signal.aborted) {
@@ -180,12 +182,14 @@ export class RestartWorker {
     const work = chooseRestartWork({
       gaps,
       largestBytes: this.#meter.largestBytes,
+      urgentBytes: this.#meter.urgentBytes,
       cost: budget.cost,
       duty: budget.duty,
       walPerSecond: this.#meter.walPerSecond,
       freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
       resting: this.#resting(now),
       overdue: overdueGaps(this.#ages, now),
+      last: this.#last && { costMs: this.#last.costMs, agoMs: now - this.#last.endedAt },
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;
     return work;
@@ -203,6 +207,18 @@ export class RestartWorker {
   #rest(slots: readonly SlotName[], ms = REST_MS): void {
     const until = this.#options.clock.monotonicMs() + ms;
     slots.forEach((slot) => this.#restsUntil.set(slot, until));
+  }
+
+  async #count(work: RestartWork): Promise<void> {
+    const { budget, clock } = this.#options;
+    const before = budget.spentMs;
+    try {
+      await this.#do(work);
+    } finally {
+      if (work.kind === 'wave' || (work.kind === 'advance' && work.why !== 'affordable')) {
+        this.#last = { costMs: budget.spentMs - before, endedAt: clock.monotonicMs() };
+      }
+    }
   }
 
   async #do(work: RestartWork): Promise<void> {

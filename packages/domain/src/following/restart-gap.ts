@@ -8,6 +8,9 @@ import type { SlotVerdict } from './slot-verdict.ts';
 
 /** Share of `max_slot_wal_keep_size` that a copy may be behind: the rest is for open transactions, and for the time that it takes. */
 const LIMIT_PART = 4n;
+/** From a gap of so many times the largest one on there is no waiting for more slots to share the work, nor from the second part of the limit on. */
+const HURRY_TIMES = 3n;
+const HURRY_LIMIT_PART = 2n;
 
 /** How far the restart_lsn of a copy is behind that of the primary's slot. */
 export interface RestartGap {
@@ -53,6 +56,13 @@ function gapOf(local: LocalSlot, at: Pick<RestartGap, 'wanted' | 'restartLsn' | 
 export function largestGapBytes({ keepBytes }: SlotLimits, chosen: bigint): bigint {
   const part = keepBytes === undefined ? chosen : keepBytes / LIMIT_PART;
   return part < chosen ? part : chosen;
+}
+
+/** The gap from which on it is urgent. */
+export function urgentGapBytes({ keepBytes }: SlotLimits, chosen: bigint): bigint {
+  const times = chosen * HURRY_TIMES;
+  const part = keepBytes === undefined ? times : keepBytes / HURRY_LIMIT_PART;
+  return part < times ? part : times;
 }
 
 /** Since when a slot has had a gap with the restart_lsn that it has. */

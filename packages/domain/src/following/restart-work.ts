@@ -1,6 +1,6 @@
 import { type DecodingCost, decodingMs } from '../pacing/decoding-cost.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
-import { byDatabase, type SlotDatabase } from '../vocabulary/slot-database.ts';
+import { type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { RestartGap } from './restart-gap.ts';
 
@@ -34,6 +34,8 @@ export interface RestartInput {
   readonly gaps: readonly RestartGap[];
   /** The gap from which on something is done. */
   readonly largestBytes: bigint;
+  /** The gap from which on nothing is waited for. */
+  readonly urgentBytes: bigint;
   readonly cost: DecodingCost;
   /** Share of a core that decoding may take. */
   readonly duty: number;
@@ -45,6 +47,8 @@ export interface RestartInput {
   readonly resting: ReadonlySet<SlotName>;
   /** Slots that have had a gap, however small, for long. */
   readonly overdue: ReadonlySet<SlotName>;
+  /** The last work that was done although advances were not affordable: what it took of a core, and how long ago it ended, in milliseconds. */
+  readonly last?: { readonly costMs: number; readonly agoMs: number } | undefined;
 }
 
 /** Slots that stand no further apart are made anew from one stage of the leading slot. */
@@ -57,6 +61,14 @@ const REMAKE_MS = 1.5;
 const LATE_TIMES = 2n;
 /** A wave must be cheaper than the advances by this factor: each slot's name is missing for some milliseconds over it. */
 const WAVE_GAIN = 2;
+/**
+ * Share of a core that waves take while nothing is urgent, and the longest pause for its sake. Each decodes much of what the last one decoded, whether it is for one
+ * slot or for all, so they are few, and for many.
+ */
+const WAVE_SHARE = 0.02;
+const LONGEST_PAUSE_MS = 10_000;
+/** Slots that need least WAL, of which one becomes the source of a wave. */
+const CANDIDATES = 16;
 /** One for the leading slot, and one so that a slot that was dropped finds its place again. */
 const FREE_FOR_WAVE = 2;
 
@@ -78,10 +90,13 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   if (isAffordable(input, furthest)) {
     return { kind: 'advance', gap: furthest, why: 'affordable' };
   }
+  if (furthest.bytes <= input.urgentBytes && pausesFor(input) > 0) {
+    return { kind: 'rest' };
+  }
   if (input.freeSlots < FREE_FOR_WAVE) {
     return { kind: 'advance', gap: furthest, why: 'no_room' };
   }
-  const wave = findWave(input, due);
+  const wave = findWave(input, furthest);
   return wave === undefined ? { kind: 'advance', gap: furthest, why: 'alone' } : { kind: 'wave', wave };
 }
 
@@ -93,38 +108,50 @@ function isAffordable(input: RestartInput, worst: RestartGap): boolean {
   return load <= duty && worst.bytes <= largestBytes * LATE_TIMES;
 }
 
+/** Milliseconds until the last work was little enough of the time since. */
+function pausesFor({ last }: RestartInput): number {
+  return last === undefined ? 0 : Math.min(last.costMs / WAVE_SHARE, LONGEST_PAUSE_MS) - last.agoMs;
+}
+
 /** What it takes to move a slot's restart_lsn by decoding. */
 function advanceMs(cost: DecodingCost, { restartLsn, position }: RestartGap): number {
   return decodingMs(cost, Number(position - restartLsn));
 }
 
-/** The wave that saves most. */
-function findWave(input: RestartInput, due: readonly RestartGap[]): RestartWave | undefined {
-  const { cost } = input;
-  const waves = byDatabase(input.gaps)
-    .flatMap(([database, gaps]) =>
-      clusters(gaps.filter(({ remakeable }) => remakeable)).map((cluster) => ({ database, cluster })),
-    )
-    .flatMap(({ database, cluster }) => {
-      // Those that are nearly due come along: to make one anew costs little once the leading slot is there.
-      const slots = cluster.filter(
-        ({ slot, bytes }) => bytes > input.largestBytes / 2n && !input.resting.has(slot),
-      );
-      const source = bestSource(cluster, slots);
-      return source === undefined || !slots.some((gap) => due.includes(gap))
-        ? []
-        : [{ database, slots, source }];
-    })
-    .map((wave) => {
-      const { slots, source } = wave;
-      const end = slots.at(-1)?.position ?? source.position;
-      const waveMs = decodingMs(cost, Number(end - source.restartLsn)) + slots.length * REMAKE_MS;
-      return { ...wave, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
-    })
+/** The wave that saves most of those that the slot furthest behind is in: whoever is behind most is served first, so that nobody is left out for ever. */
+function findWave(input: RestartInput, furthest: RestartGap): RestartWave | undefined {
+  const { database } = furthest;
+  const gaps = input.gaps.filter((gap) => gap.remakeable && sameDatabase(gap.database, database));
+  const cluster = clusters(gaps).find((each) => each.includes(furthest)) ?? [];
+  const [best] = sources(cluster, furthest)
+    .map((source) => draft(input, cluster, source))
     .filter(({ waveMs, advancesMs }) => waveMs * WAVE_GAIN <= advancesMs)
     .toSorted((a, b) => b.advancesMs - b.waveMs - (a.advancesMs - a.waveMs));
-  const [best] = waves;
-  return best && { database: best.database, source: best.source, stages: stagesOf(best.slots) };
+  return best && { database, source: best.source, stages: stagesOf(best.slots) };
+}
+
+/** The first of a cluster, from which all can be made anew, and those that need least WAL: what stands before one of these is left for another wave. */
+function sources(cluster: readonly RestartGap[], furthest: RestartGap): readonly RestartGap[] {
+  const byNeed = cluster
+    .filter(({ position }) => position <= furthest.position)
+    .toSorted((a, b) => (a.restartLsn === b.restartLsn ? 0 : a.restartLsn < b.restartLsn ? 1 : -1));
+  return [...new Set([...cluster.slice(0, 1), ...byNeed.slice(0, CANDIDATES)])];
+}
+
+/** A wave with its cost, and that of the advances that it makes needless. */
+function draft(
+  { cost, largestBytes, resting }: RestartInput,
+  cluster: readonly RestartGap[],
+  source: RestartGap,
+) {
+  // Those that are nearly due come along: to make one anew costs little once the leading slot is there.
+  const slots = cluster.filter(
+    ({ slot, bytes, position }) =>
+      bytes > largestBytes / 2n && position >= source.position && !resting.has(slot),
+  );
+  const end = slots.at(-1)?.position ?? source.position;
+  const waveMs = decodingMs(cost, Number(end - source.restartLsn)) + slots.length * REMAKE_MS;
+  return { source, slots, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
 }
 
 /** Slots that stand near each other, in the order of their positions. */
@@ -142,17 +169,6 @@ function clusters(gaps: readonly RestartGap[]): RestartGap[][] {
     last = gap;
   }
   return found;
-}
-
-/** The slot that needs least WAL of those that stand nowhere beyond the first to be made anew. */
-function bestSource(cluster: readonly RestartGap[], slots: readonly RestartGap[]): RestartGap | undefined {
-  const [first] = slots;
-  return cluster
-    .filter(({ position }) => first !== undefined && position <= first.position)
-    .reduce<RestartGap | undefined>(
-      (best, gap) => (best !== undefined && best.restartLsn >= gap.restartLsn ? best : gap),
-      undefined,
-    );
 }
 
 function stagesOf(slots: readonly RestartGap[]): WaveStage[] {

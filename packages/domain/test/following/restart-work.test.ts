@@ -18,6 +18,7 @@ import {
   type SlotName,
   type SlotVerdict,
   unknownCost,
+  urgentGapBytes,
   verdict,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
@@ -55,6 +56,7 @@ function choose(over: Partial<RestartInput>): RestartWork {
   return chooseRestartWork({
     gaps: [],
     largestBytes: LARGEST,
+    urgentBytes: 3n * LARGEST,
     cost: unknownCost,
     duty: 0.25,
     walPerSecond: 0,
@@ -106,6 +108,13 @@ describe('the gap of restart_lsn', { timeout: 10_000 }, () => {
     assert.equal(largestGapBytes({}, LARGEST), 64n * MIB);
     assert.equal(largestGapBytes({ keepBytes: 1024n * MIB }, LARGEST), 64n * MIB);
     assert.equal(largestGapBytes({ keepBytes: 64n * MIB }, LARGEST), 16n * MIB);
+  });
+
+  test('is urgent at three times that, and at half of what the server keeps', () => {
+    assert.equal(urgentGapBytes({}, LARGEST), 192n * MIB);
+    assert.equal(urgentGapBytes({ keepBytes: 1024n * MIB }, LARGEST), 192n * MIB);
+    assert.equal(urgentGapBytes({ keepBytes: 256n * MIB }, LARGEST), 128n * MIB);
+    assert.equal(urgentGapBytes({ keepBytes: 64n * MIB }, LARGEST), 32n * MIB);
   });
 });
 
@@ -169,6 +178,45 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.equal(work.wave.stages[0]?.slots.length, 51);
   });
 
+  test('waits for more slots to share a wave, until the last one was little of the time, or something is urgent', () => {
+    const costly = { walPerSecond: 1e9, gaps: gaps(50, 70) };
+    const after = (agoMs: number, costMs = 90, over: Partial<RestartInput> = {}): string =>
+      choose({ ...costly, ...over, last: { costMs, agoMs } }).kind;
+    assert.equal(after(4499), 'rest');
+    assert.equal(after(4500), 'wave');
+    assert.equal(after(9999, 1e6), 'rest');
+    assert.equal(after(10_000, 1e6), 'wave');
+    assert.equal(after(0, 90, { gaps: [...gaps(50, 70), gap('far', 193)] }), 'wave');
+    assert.equal(after(0, 90, { gaps: gaps(2, 70) }), 'rest', 'an advance that costs as much waits, too');
+    assert.equal(
+      after(0, 90, { gaps: gaps(2, 70), walPerSecond: 0 }),
+      'advance',
+      'an affordable one does not',
+    );
+  });
+
+  test('is for the slot that is furthest behind first', () => {
+    // It stands before all others, so the leading slot has to start there.
+    const slow = gap('slow', 90, { position: mib(9_990) });
+    const quick = gap('quick', 1, { position: mib(9_999) });
+    const work = choose({ gaps: [...gaps(50, 70), quick, slow], walPerSecond: 1e9 });
+    assert.ok(work.kind === 'wave');
+    assert.deepEqual(work.wave.source, slow);
+    assert.equal(work.wave.stages[0]?.slots.length, 51);
+    const bound = gap('bound', 80, { remakeable: false });
+    assert.deepEqual(choose({ gaps: [...gaps(50, 70), bound], walPerSecond: 1e9 }), {
+      kind: 'advance',
+      gap: bound,
+      why: 'alone',
+    });
+    // What stands before a source that needs little is left for the next wave.
+    const low = gap('low', 70, { position: mib(9_998) });
+    const left = choose({ gaps: [...gaps(50, 75), quick, low], walPerSecond: 1e9 });
+    assert.ok(left.kind === 'wave');
+    assert.deepEqual(left.wave.source, quick);
+    assert.equal(left.wave.stages[0]?.slots.length, 50);
+  });
+
   const anyGap: fc.Arbitrary<RestartGap> = fc
     .record({
       position: fc.integer({ min: 6000, max: 6400 }),
@@ -200,6 +248,12 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
           }
           if (work.kind === 'wave') {
             assertSafe(work.wave, resting);
+            const slots = work.wave.stages.flatMap((stage) => stage.slots);
+            const most = due.reduce((bytes, gap) => (gap.bytes > bytes ? gap.bytes : bytes), 0n);
+            assert.ok(
+              slots.some(({ bytes }) => bytes === most),
+              'the furthest is left out',
+            );
             assert.ok(freeSlots >= 2);
           }
         },
