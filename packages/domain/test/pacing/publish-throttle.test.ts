@@ -73,6 +73,10 @@ function at(name: string, position: number): SlotState {
   return logicalSlot(name, { confirmedFlushLsn: lsn(BigInt(position)) });
 }
 
+function needing(restart: number, confirmed: number): SlotState {
+  return logicalSlot('a', { restartLsn: lsn(BigInt(restart)), confirmedFlushLsn: lsn(BigInt(confirmed)) });
+}
+
 /** The largest number of times in any window that begins at one of them. */
 function most(times: readonly number[], windowMs: number): number {
   let first = 0;
@@ -136,8 +140,6 @@ describe('the throttle of one slot', { timeout: 60_000 }, () => {
 
   test('restart_lsn alone is published once a second, and holds up no move', () => {
     const publisher = new Publisher();
-    const needing = (restart: number, confirmed: number): SlotState =>
-      logicalSlot('a', { restartLsn: lsn(BigInt(restart)), confirmedFlushLsn: lsn(BigInt(confirmed)) });
     for (let now = 0; now < 4000; now += 20) {
       publisher.poll(now, [needing(now + 1, 100_000)]);
     }
