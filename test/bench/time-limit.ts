@@ -10,7 +10,7 @@ const CELL_ALLOWANCE_SECONDS = 300;
 const READY_ALLOWANCE_SECONDS = 600;
 const AWAY_ALLOWANCE_SECONDS = 240;
 const PROMOTION_ALLOWANCE_SECONDS = 300;
-const PROMOTION_KINDS = 3;
+const PROMOTION_KINDS = 4;
 const RECORDS_PER_SECOND = 1000;
 
 /** The most that a part may take in seconds before the whole run is given up. */

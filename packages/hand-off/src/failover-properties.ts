@@ -1,52 +1,102 @@
 import { byDatabase, type HandOffPlan, type SlotDatabase, type SlotName } from '@slotcast/domain';
 import {
   type DatabaseSessions,
+  isPostgresError,
   type PostgresConnection,
+  readFreeWalsenders,
   StatementTimeoutError,
   setFailoverProperty,
 } from '@slotcast/postgres';
+import { errorText, type Logger } from '@slotcast/runtime';
 import type { Patience } from './patience.ts';
 
 type Failovers = HandOffPlan['failovers'];
 
-/** Sessions at a time: the server saves each slot to disk, and waits for that. */
-const SESSIONS = 4;
+/** Sessions beside the one of each database: the server saves each slot to disk and waits for that, many at a time for hardly more than one. */
+const HELPERS = 6;
 /** So many slots are worth a session. */
 const WORTH_A_SESSION = 10;
+/** Of max_wal_senders, for standbys that come to follow the new primary. */
+const LEFT_FREE = 2;
 
 const NO_TIME = 'there was no time left to wait for whoever uses a slot';
 
 /** Does a step, and reports it when it fails. */
 export type Attempt = (slot: SlotName, step: string, work: () => Promise<void>) => Promise<unknown>;
 
+interface Parts {
+  readonly sessions: DatabaseSessions;
+  readonly patience: Patience;
+  readonly attempt: Attempt;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Sets `failover` of slots, database by database. It waits for whoever uses a slot, so those in use should come last: once the patience is over, the first slot
- * that has to be waited for is the last one.
+ * Sets `failover` of slots, all databases at a time. It waits for whoever uses a slot, so those in use should come last: once the patience is over, the first slot
+ * that has to be waited for is the last one of its database. One after the other on each session: of several in one write all would wait for one that is in use.
  */
-export async function setFailoverProperties(
-  failovers: Failovers,
-  parts: {
-    readonly sessions: DatabaseSessions;
-    readonly patience: Patience;
-    readonly attempt: Attempt;
-    readonly signal: AbortSignal;
-  },
-): Promise<void> {
-  for (const [database, slots] of byDatabase(failovers)) {
-    const queue = slots.map(({ slot }) => slot);
-    const others = Math.min(SESSIONS, Math.ceil(slots.length / WORTH_A_SESSION)) - 1;
-    await Promise.all([
-      work(queue, { ...parts, database }),
-      ...Array.from({ length: others }, () => help(queue, { ...parts, database })),
-    ]);
+export async function setFailoverProperties(failovers: Failovers, parts: Parts): Promise<void> {
+  if (failovers.length === 0) {
+    return;
+  }
+  const queues = byDatabase(failovers).map(([database, slots]) => ({
+    database,
+    queue: slots.map(({ slot }) => slot),
+  }));
+  const own = queues.map(({ database, queue }) => onPooled(database, queue, parts));
+  const helping = await countHelpers(parts);
+  const helpers = shareHelpers(queues, helping).map(({ database, queue }) => help(database, queue, parts));
+  await Promise.all([...own, ...helpers]);
+}
+
+async function countHelpers({ sessions, logger, signal }: Parts): Promise<number> {
+  try {
+    const free = await readFreeWalsenders(await sessions.main(), signal);
+    return Math.min(HELPERS, free - LEFT_FREE);
+  } catch (error) {
+    signal.throwIfAborted();
+    logger.info({ error: errorText(error) }, 'setting failover of slots on one session per database');
+    return 0;
   }
 }
 
-type Parts = Parameters<typeof setFailoverProperties>[1] & { readonly database: SlotDatabase };
+interface Queue {
+  readonly database: SlotDatabase;
+  readonly queue: SlotName[];
+}
+
+/** The longest queue per session gets the next helper, as long as that is worth it. */
+function shareHelpers(queues: readonly Queue[], count: number): readonly Queue[] {
+  const shares = queues.map((queue) => ({ queue, length: queue.queue.length, sessions: 1 }));
+  const helped: Queue[] = [];
+  while (helped.length < count) {
+    const [next] = shares.toSorted((a, b) => b.length / b.sessions - a.length / a.sessions);
+    if (next === undefined || next.length <= next.sessions * WORTH_A_SESSION) {
+      break;
+    }
+    next.sessions += 1;
+    helped.push(next.queue);
+  }
+  return helped;
+}
+
+/** On the walsender session that the database has already, or on one of its own when there is none to be had. */
+async function onPooled(database: SlotDatabase, queue: SlotName[], parts: Parts): Promise<void> {
+  try {
+    await parts.sessions.useWalsender(database, (session) => work(database, queue, parts, session));
+  } catch (error) {
+    parts.signal.throwIfAborted();
+    if (!isPostgresError(error)) {
+      throw error;
+    }
+    await work(database, queue, parts);
+  }
+}
 
 /** On one more session, if the server has one left. */
-async function help(queue: SlotName[], parts: Parts): Promise<void> {
-  const { sessions, database, signal } = parts;
+async function help(database: SlotDatabase, queue: SlotName[], parts: Parts): Promise<void> {
+  const { sessions, signal } = parts;
   let session: PostgresConnection;
   try {
     session = await sessions.openReplication(database);
@@ -54,12 +104,21 @@ async function help(queue: SlotName[], parts: Parts): Promise<void> {
     signal.throwIfAborted();
     return;
   }
-  await work(queue, parts, session);
+  try {
+    await work(database, queue, parts, session);
+  } finally {
+    await session.close();
+  }
 }
 
-async function work(queue: SlotName[], parts: Parts, opened?: PostgresConnection): Promise<void> {
-  const { sessions, database, patience, attempt } = parts;
-  let session = opened;
+/** Takes slots from the queue until it is empty. Whoever lent the session closes it; one that is opened in its place is closed here. */
+async function work(
+  database: SlotDatabase,
+  queue: SlotName[],
+  { sessions, patience, attempt }: Parts,
+  lent?: PostgresConnection,
+): Promise<void> {
+  let session = lent;
   try {
     for (let slot = queue.shift(); slot !== undefined; slot = queue.shift()) {
       const name = slot;
@@ -81,6 +140,8 @@ async function work(queue: SlotName[], parts: Parts, opened?: PostgresConnection
       }
     }
   } finally {
-    await session?.close();
+    if (session !== lent) {
+      await session?.close();
+    }
   }
 }

@@ -91,17 +91,18 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
   const { postgres, logger, signal } = options;
   const connection = await connectPostgres({ ...postgres, signal });
   const sessions = new DatabaseSessions(postgres, () => undefined, signal);
+  const { clock, walsender } = options;
+  const mover = new SlotMover({ sessions, clock, logger, walsender, signal });
   try {
     const point = await readSwitch(connection, options);
     if (point === undefined) {
       return undefined;
     }
-    const { clock, walsender } = options;
     const drop = (leaders: readonly LocalSlot[]): Promise<number> =>
       dropLeaders(leaders, { sessions, logger, signal });
-    const mover = new SlotMover({ sessions, clock, logger, walsender, signal });
     return await new HandOffRun({ ...options, ...point, connection, mover, drop }).run();
   } finally {
+    await mover.finish().catch(() => undefined);
     await Promise.allSettled([connection.close(), sessions.close()]);
   }
 }
@@ -198,6 +199,8 @@ class HandOffRun {
     const promotion = { ...handedOver, lost: handedOver.lost.map((entry) => this.#withFailure(entry)) };
     // After a crash WAL that was not flushed is gone, and a commit could come to lie before the fence.
     await flushWal(this.#options.connection, this.#options.signal);
+    // Before the record: the publisher must not say of a slot that it lacks a property which it is about to get.
+    await this.#options.mover.finish();
     report(promotion, this.#options.logger);
     await this.#dropLeaders();
     return { promotion, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };

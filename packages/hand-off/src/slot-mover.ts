@@ -50,6 +50,9 @@ export class SlotMover {
   readonly #signal: AbortSignal;
   readonly #moves: UndecodedMoves;
   readonly #patience: Patience;
+  /** Slots whose `failover` is being set. */
+  readonly #marking = new Set<SlotName>();
+  #patiently: Promise<void> = Promise.resolve();
 
   constructor(options: {
     sessions: DatabaseSessions;
@@ -67,10 +70,14 @@ export class SlotMover {
   }
 
   /**
-   * Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes, last what may have to wait. No slot is moved
-   * beyond `upTo`.
+   * Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes. What may have to wait is only begun: it goes on until
+   * `finish`, or until another plan has something to do with a slot. No slot is moved beyond `upTo`.
    */
   async run(plan: HandOffPlan, upTo: Lsn): Promise<FailedSlots> {
+    if (touchesSlots(plan)) {
+      // Who sets a property of a slot uses it, and would be in the way.
+      await this.#patiently;
+    }
     const failed = new Map<SlotName, { readonly again: boolean }>();
     const attempt = async (slot: SlotName, step: string, work: () => Promise<void>): Promise<void> => {
       const failure = await this.#try(slot, step, work);
@@ -99,8 +106,22 @@ export class SlotMover {
     const waiting = await Promise.all(
       byDatabase(plan.advances).map(([database, advances]) => this.#moveAll(database, advances, upTo)),
     );
-    await this.#finishPatiently(plan.failovers, waiting.flat());
+    this.#begin(plan.failovers, waiting.flat());
     return failed;
+  }
+
+  /** Resolves when nothing that was begun is under way any more. */
+  finish(): Promise<void> {
+    return this.#patiently;
+  }
+
+  #begin(failovers: HandOffPlan['failovers'], advances: readonly Advance[]): void {
+    const added = failovers.filter(({ slot }) => !this.#marking.has(slot));
+    added.forEach(({ slot }) => this.#marking.add(slot));
+    const begun = this.#patiently.then(() => this.#finishPatiently(added, advances));
+    // Whoever waits for it gets the error.
+    begun.catch(() => undefined);
+    this.#patiently = begun;
   }
 
   /** Moves the slots of one database; where that takes decoding, all but those that may have to wait, which are returned. */
@@ -123,8 +144,11 @@ export class SlotMover {
   /** The steps that wait for others. Nothing is lost without them: a consumer gets some changes twice, or has no failover property for now. */
   async #finishPatiently(failovers: HandOffPlan['failovers'], advances: readonly Advance[]): Promise<void> {
     const patience = this.#patience;
-    const attempt: Attempt = (slot, step, work) => this.#try(slot, step, work);
-    const parts = { sessions: this.#sessions, patience, attempt, signal: this.#signal };
+    const attempt: Attempt = async (slot, step, work) => {
+      await this.#try(slot, step, work);
+      this.#marking.delete(slot);
+    };
+    const parts = { sessions: this.#sessions, patience, attempt, logger: this.#logger, signal: this.#signal };
     await setFailoverProperties(failovers, parts);
     for (const { slot, database, target } of advances) {
       await this.#try(slot, `advance to ${formatLsn(target)}`, async () => {
@@ -232,6 +256,11 @@ export class SlotMover {
       return { again: known === 'retry' || known === 'cancelled' };
     }
   }
+}
+
+/** True when a plan has more to do than to set properties. */
+function touchesSlots({ creations, restores, quarantines, drops, advances }: HandOffPlan): boolean {
+  return [creations, restores, quarantines, drops, advances].some((steps) => steps.length > 0);
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -43,6 +43,13 @@ function planOf(over: Partial<HandOffPlan>): HandOffPlan {
   };
 }
 
+/** Carries out a plan to its end. */
+async function runToEnd(mover: SlotMover, plan: HandOffPlan): Promise<Awaited<ReturnType<SlotMover['run']>>> {
+  const failed = await mover.run(plan, EVERYTHING);
+  await mover.finish();
+  return failed;
+}
+
 function named(name: string): SlotDatabase {
   return { name, oid: undefined };
 }
@@ -280,7 +287,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       }, async () => {
         await create('waits');
         await create('decodes');
-        await mover.run(planOf({ failovers: ['waits', 'decodes'].map(failoverOf) }), EVERYTHING);
+        await runToEnd(mover, planOf({ failovers: ['waits', 'decodes'].map(failoverOf) }));
         await server.query("select pg_create_physical_replication_slot('absent_standby', true)");
         await server.setConfig({ synchronized_standby_slots: 'absent_standby' });
         await create('busy');
@@ -292,7 +299,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         ];
         await whileInUse('busy', async () => {
           assert.deepEqual(
-            await mover.run(planOf({ advances, failovers: [failoverOf('busy')] }), EVERYTHING),
+            await runToEnd(mover, planOf({ advances, failovers: [failoverOf('busy')] })),
             new Map(),
           );
         });
@@ -313,7 +320,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         );
         const names = ['lent', 'lent_there'].map(parseSlotName);
         const failovers = [failoverOf('lent'), { ...failoverOf('lent_there'), database: named('store') }];
-        await mover.run(planOf({ failovers }), EVERYTHING);
+        await runToEnd(mover, planOf({ failovers }));
         await sessions.close();
         const walsender = await connectPostgres(optionsFor(server, { replication: true }));
         const taken = await takeWalsenders(server.url('postgres', ROLE));
@@ -328,7 +335,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           }));
           const logger = createLogger({ level: 'silent', fields: {} });
           const lending = new SlotMover({ sessions, clock: systemClock, logger, walsender, signal });
-          await lending.run(planOf({ advances }), EVERYTHING);
+          await runToEnd(lending, planOf({ advances }));
           assert.equal((await slotNamed('lent'))?.confirmedFlushLsn, target);
           assert.notEqual((await slotNamed('lent_there'))?.confirmedFlushLsn, target);
         } finally {
@@ -341,9 +348,9 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         await create('follows');
         assert.equal((await slotNamed('follows'))?.failover, false);
         const plan = planOf({ failovers: ['gone_since', 'follows'].map(failoverOf) });
-        await mover.run(plan, EVERYTHING);
+        await runToEnd(mover, plan);
         assert.equal((await slotNamed('follows'))?.failover, true);
-        await mover.run(plan, EVERYTHING);
+        await runToEnd(mover, plan);
         assert.equal((await slotNamed('follows'))?.failover, true);
       });
 
@@ -363,11 +370,11 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           const stream = { write: (line: string) => lines.push(line) };
           const logger = createLogger({ level: 'error', fields: {}, stream });
           const patient = new SlotMover({ sessions, clock: systemClock, logger, signal });
-          await patient.run(planOf({ failovers: names.map(failoverOf) }), EVERYTHING);
+          await runToEnd(patient, planOf({ failovers: names.map(failoverOf) }));
           await waiting;
           // Now nobody is waited for any more.
           lines.length = 0;
-          await patient.run(planOf({ failovers: used.map(failoverOf) }), EVERYTHING);
+          await runToEnd(patient, planOf({ failovers: used.map(failoverOf) }));
           const said = lines.map((line) => /cancelled after|no time left/.exec(line)?.[0]);
           assert.deepEqual(said, ['cancelled after', 'no time left', 'no time left']);
         };

@@ -17,6 +17,7 @@ export { type DatabaseSession, DatabaseSessions } from './database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
 export { type PostgresErrorClass, postgresErrorClasses } from './error-verdict.ts';
 export { setFailoverProperty } from './failover-property.ts';
+export { readFreeWalsenders } from './free-walsenders.ts';
 export { readLeadingSlots } from './leading-slots.ts';
 export {
   type ReceivedMessage,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatLsn, type Lsn } from '@slotcast/domain';
+import { formatLsn, type Lsn, parseSlotName } from '@slotcast/domain';
 import { replayTopic } from '@slotcast/event-log';
-import type { PostgresConnection } from '@slotcast/postgres';
+import { type PostgresConnection, setFailoverProperty } from '@slotcast/postgres';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { Scene } from '../../support/scene.ts';
 import { createBenchRoles, openSession } from '../cluster/bench-session.ts';
@@ -24,20 +24,29 @@ export class PromotionStage {
   readonly slots: readonly string[];
   readonly #session: PostgresConnection;
   readonly #subscribers: ReadonlyMap<Database, Subscribers>;
+  readonly #failover: boolean;
 
   private constructor(
     scene: Scene,
     slots: readonly string[],
-    on: { readonly session: PostgresConnection; readonly subscribers: ReadonlyMap<Database, Subscribers> },
+    on: {
+      readonly session: PostgresConnection;
+      readonly subscribers: ReadonlyMap<Database, Subscribers>;
+      readonly failover: boolean;
+    },
   ) {
     this.scene = scene;
     this.slots = slots;
     this.#session = on.session;
     this.#subscribers = on.subscribers;
+    this.#failover = on.failover;
   }
 
   /** Resolves when all slots are ready on the standby and stand where they stand on the primary. */
-  static async build(slotsPerDatabase: number): Promise<PromotionStage> {
+  static async build(
+    slotsPerDatabase: number,
+    { failover = false }: { readonly failover?: boolean } = {},
+  ): Promise<PromotionStage> {
     const settings = {
       fsync: 'on',
       max_replication_slots: String(slotsPerDatabase * DATABASES.length + SLOT_CAPACITY_RESERVE),
@@ -57,7 +66,10 @@ export class PromotionStage {
         subscribers.set(database, await Subscribers.open(scene.primary, database));
       }
       const slots = await createSlots(scene, slotsPerDatabase);
-      const stage = new PromotionStage(scene, slots, { session, subscribers });
+      if (failover) {
+        await markForFailover(scene.primary, slots);
+      }
+      const stage = new PromotionStage(scene, slots, { session, subscribers, failover });
       await stage.#untilReady();
       return stage;
     } catch (error) {
@@ -133,6 +145,17 @@ export class PromotionStage {
     await this.scene.primary.waitForReplay(this.standby);
     await this.scene.primary.kill();
     return published;
+  }
+
+  /** Throws when a slot of the promoted server does not have the property `failover` that it had on the primary. */
+  async assertFailover(session: PostgresConnection): Promise<void> {
+    const rows = await session.run<{ slot_name: string }>({
+      text: `select slot_name from pg_replication_slots
+              where slot_name like 'bench%' and failover is distinct from ${this.#failover}`,
+    });
+    if (rows.length > 0) {
+      throw new Error(`${rows.length} slots have another failover property than before the promotion`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -238,6 +261,19 @@ async function createSlots(scene: Scene, slotsPerDatabase: number): Promise<read
     all.push(first, ...others);
   }
   return all;
+}
+
+async function markForFailover(primary: PostgresServer, slots: readonly string[]): Promise<void> {
+  for (const database of DATABASES) {
+    const session = await openSession(primary, { database, replication: true });
+    try {
+      for (const slot of slots.filter((name) => name.startsWith(`bench_${database}_`))) {
+        await setFailoverProperty(session, parseSlotName(slot));
+      }
+    } finally {
+      await session.close();
+    }
+  }
 }
 
 /** confirmed_flush_lsn of each logical slot, as text. */

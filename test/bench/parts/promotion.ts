@@ -8,9 +8,10 @@ import { PromotionStage, positions } from './promotion-stage.ts';
 const DATABASES = 2;
 /** What the slots have before them when the primary dies. Without moves none of them has anything to decode, however much it is. */
 const CASES = [
-  { walMb: 32, moved: false },
-  { walMb: 32, moved: true },
-  { walMb: 256, moved: true },
+  { walMb: 32, moved: false, failover: false },
+  { walMb: 32, moved: true, failover: false },
+  { walMb: 256, moved: true, failover: false },
+  { walMb: 32, moved: true, failover: true },
 ] as const;
 const HAND_OFF_TIMEOUT_MS = 120_000;
 const LOOK_INTERVAL_MS = 10;
@@ -33,6 +34,8 @@ export interface PromotionResult {
   readonly walMb: number;
   /** True when every slot moved over all of the WAL right before the primary died; else none did. */
   readonly moved: boolean;
+  /** True when the slots have `failover`, which a standby's copies cannot have and the hand-off has to set. */
+  readonly failover: boolean;
   readonly rounds: readonly PromotionRound[];
   readonly recordedMs: Distribution;
   readonly handedOverMs: Distribution;
@@ -57,20 +60,22 @@ export async function measurePromotion(options: PromotionOptions): Promise<reado
   return results;
 }
 
-type Case = PromotionOptions & { readonly walMb: number; readonly moved: boolean };
+type Case = PromotionOptions & Pick<PromotionResult, 'walMb' | 'moved' | 'failover'>;
 
 async function measureRounds(options: Case): Promise<PromotionResult> {
-  const { slots, walMb, moved } = options;
+  const { slots, walMb, moved, failover } = options;
   const rounds: PromotionRound[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
     const before = `${moved ? 'all moved over' : 'at rest before'} ${walMb} MB`;
-    options.say(`promotion ${round} of ${options.rounds}, slots ${before}`);
+    const what = failover ? 'slots with failover' : 'slots';
+    options.say(`promotion ${round} of ${options.rounds}, ${what} ${before}`);
     rounds.push(await measureRound(options));
   }
   return {
     slots,
     walMb,
     moved,
+    failover,
     rounds,
     recordedMs: summarize(rounds.map((round) => round.recordedMs)),
     handedOverMs: summarize(rounds.map((round) => round.handedOverMs)),
@@ -78,7 +83,7 @@ async function measureRounds(options: Case): Promise<PromotionResult> {
 }
 
 async function measureRound(options: Case): Promise<PromotionRound> {
-  await using stage = await PromotionStage.build(Math.ceil(options.slots / DATABASES));
+  await using stage = await PromotionStage.build(Math.ceil(options.slots / DATABASES), options);
   await stage.writeWal(options.walMb * 1e6, options.mbPerSecond);
   if (options.moved) {
     await stage.moveAll();
@@ -121,6 +126,7 @@ async function promote(
     await sleep(LOOK_INTERVAL_MS);
   }
   const final = { published, switchLsn: stage.handOff?.switchLsn };
+  await stage.assertFailover(session);
   return {
     promoteMs: promotedAt - startedAt,
     behind: notPlaced(stage.slots, first, final).length,

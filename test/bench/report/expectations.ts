@@ -64,8 +64,8 @@ function otherExpectations({ silence, ready, promotion, restart }: Partial<PartR
           `**WAL kept**: with ${restart.slots} slots at ${figure(restart.load.mbPerSecond)} MB/s restart_lsn was never more than ${figure(restart.without.slotcast.behindPrimaryMb)} MB behind that of the primary's slots, ${figure(restart.with.slotcast.behindPrimaryMb)} MB with a transaction open.`,
         ]),
     ...moved.map(
-      ({ slots, walMb, recordedMs }) =>
-        `**Promotion** with ${slots} slots whose subscribers all confirmed ${walMb} MB right before: the hand-off is on record after ${figure(recordedMs.p50)} ms.`,
+      ({ slots, failover, walMb, recordedMs }) =>
+        `**Promotion** with ${slots} slots${failover ? ' with failover' : ''} whose subscribers all confirmed ${walMb} MB right before: the hand-off is on record after ${figure(recordedMs.p50)} ms.`,
     ),
   ];
 }

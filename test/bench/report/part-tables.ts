@@ -165,8 +165,8 @@ function promotionTable(results: readonly PromotionResult[]): Table {
         'hand-off on record',
         'the slowest',
       ],
-      ...results.map(({ slots, moved, walMb, rounds, recordedMs }) => [
-        `${slots} slots, ${moved ? 'all moved over' : 'at rest before'} ${walMb} MB`,
+      ...results.map(({ slots, moved, failover, walMb, rounds, recordedMs }) => [
+        `${slots} slots${failover ? ' with failover' : ''}, ${moved ? 'all moved over' : 'at rest before'} ${walMb} MB`,
         String(rounds.length),
         p50(rounds, (round) => round.promoteMs),
         p50(rounds, (round) => round.behind),

@@ -144,9 +144,9 @@ function restartFigures(result: RestartResult): readonly Figure[] {
 }
 
 function promotionFigures({ promotion }: Partial<PartResults>): readonly Figure[] {
-  return (promotion ?? []).map(({ slots, moved, walMb, recordedMs }) => ({
+  return (promotion ?? []).map(({ slots, moved, failover, walMb, recordedMs }) => ({
     part: 'promotion',
-    name: `hand-off of ${slots} slots on record, p50; ${moved ? 'all moved over' : 'at rest before'} ${walMb} MB`,
+    name: `hand-off of ${slots} slots${failover ? ' with failover' : ''} on record, p50; ${moved ? 'all moved over' : 'at rest before'} ${walMb} MB`,
     value: recordedMs.p50,
     limit: HAND_OFF_LIMIT_MS,
     unit: 'ms',
