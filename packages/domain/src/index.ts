@@ -9,6 +9,7 @@ export * from './checks/node-name-check.ts';
 export * from './checks/plugin-check.ts';
 export * from './checks/server-capacity.ts';
 export * from './checks/slot-filter-check.ts';
+export * from './checks/slot-move-check.ts';
 export * from './checks/slot-rows-check.ts';
 export * from './checks/standby-slot-check.ts';
 export * from './checks/topic-checks.ts';

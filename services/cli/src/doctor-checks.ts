@@ -11,6 +11,7 @@ import {
   checkReplicationSlots,
   checkServerClock,
   checkSlotFilter,
+  checkSlotMoves,
   checkSlotRows,
   checkStandbySlots,
   checkSystem,
@@ -149,7 +150,10 @@ function clusterChecks(
   const { systemIdentifier, history, settings, slots } = view;
   const { inRecovery } = view.preconditions;
   const now = Date.now();
-  const consumers = checkConsumers(contents, { node, inRecovery }, now);
+  const consumers = [
+    ...checkConsumers(contents, { node, inRecovery }, now),
+    ...checkSlotMoves(contents, { node, inRecovery }),
+  ];
   if (inRecovery) {
     const { hotStandbyFeedback, walReceiver } = settings;
     const primarySlotName = walReceiver?.slotName ?? settings.primarySlotName;

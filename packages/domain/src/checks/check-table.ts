@@ -164,6 +164,11 @@ export const checkTable = {
     asks: 'The consumers of all standbys were heard of within a minute.',
     outcomes: 'warning',
   },
+  slot_moves: {
+    area: 'cluster',
+    asks: 'Slots on standbys are moved without decoding: on a standby its own, on a primary all.',
+    outcomes: 'warning',
+  },
   catalog_pin: {
     area: 'cluster',
     asks: 'The physical slots from this standby up to the primary hold back the catalog rows that its slots need.',
