@@ -3,6 +3,7 @@ import {
   formatLsn,
   type Lsn,
   type NodeView,
+  namesText,
   type Promotion,
   type RestartBacklog,
   type SlotAhead,
@@ -10,7 +11,7 @@ import {
 import { textTable } from '@slotcast/runtime';
 import { printable } from './output.ts';
 import type { Paint } from './paint.ts';
-import { agoText, bytesText, durationText, namesText } from './quantity.ts';
+import { agoText, bytesText, durationText } from './quantity.ts';
 
 /** `server_version_num` counts minor releases in its last four digits. */
 const MAJOR_STEP = 10_000;

@@ -1,12 +1,12 @@
 import {
   type ClusterFacts,
   type ClusterView,
+  namesText,
   type Requirement,
   type SlotName,
   standbysOf,
 } from '@slotcast/domain';
 import { SlotcastError } from '@slotcast/runtime';
-import { namesText } from './quantity.ts';
 
 /** What `slotcast status` was asked. */
 export interface StatusQuestion {

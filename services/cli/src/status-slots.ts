@@ -3,13 +3,14 @@ import {
   type CopyView,
   formatLsn,
   type NodeView,
+  namesText,
   type SlotView,
   standbysOf,
 } from '@slotcast/domain';
 import { shownLength, textTable } from '@slotcast/runtime';
 import { printable } from './output.ts';
 import { type Paint, plain, type Style } from './paint.ts';
-import { bytesText, durationText, namesText } from './quantity.ts';
+import { bytesText, durationText } from './quantity.ts';
 
 const SEPARATOR = '  ';
 

@@ -1,3 +1,4 @@
+import { namesText } from '../vocabulary/names-text.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { type Check, orOk, warning } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
@@ -26,14 +27,8 @@ export function checkSlotMoves(
     }
   }
   const found = [...groups.values()].map(({ node, reason, slots }) => {
-    const message = `${namesOf(slots)} on node ${node} can only be advanced by decoding: ${reason}`;
-    return warning('slot_moves', message, REMEDY);
+    const what = `${slots.length === 1 ? 'slot' : 'slots'} ${namesText(slots, NAMES)} on node ${node}`;
+    return warning('slot_moves', `${what} can only be advanced by decoding: ${reason}`, REMEDY);
   });
   return orOk(found, 'slot_moves', 'no slot has to be advanced by decoding');
-}
-
-function namesOf(slots: readonly SlotName[]): string {
-  const more = slots.length - NAMES;
-  const names = slots.slice(0, NAMES).join(', ');
-  return `${slots.length === 1 ? 'slot' : 'slots'} ${names}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -53,16 +53,18 @@ function gapOf(local: LocalSlot, at: Pick<RestartGap, 'wanted' | 'restartLsn' | 
 }
 
 /** The gap from which on something is done about it; `chosen` by the operator. */
-export function largestGapBytes({ keepBytes }: SlotLimits, chosen: bigint): bigint {
-  const part = keepBytes === undefined ? chosen : keepBytes / LIMIT_PART;
-  return part < chosen ? part : chosen;
+export function largestGapBytes(limits: SlotLimits, chosen: bigint): bigint {
+  return withinLimit(chosen, limits, LIMIT_PART);
 }
 
 /** The gap from which on it is urgent. */
-export function urgentGapBytes({ keepBytes }: SlotLimits, chosen: bigint): bigint {
-  const times = chosen * HURRY_TIMES;
-  const part = keepBytes === undefined ? times : keepBytes / HURRY_LIMIT_PART;
-  return part < times ? part : times;
+export function urgentGapBytes(limits: SlotLimits, chosen: bigint): bigint {
+  return withinLimit(chosen * HURRY_TIMES, limits, HURRY_LIMIT_PART);
+}
+
+function withinLimit(bytes: bigint, { keepBytes }: SlotLimits, part: bigint): bigint {
+  const most = keepBytes === undefined ? bytes : keepBytes / part;
+  return most < bytes ? most : bytes;
 }
 
 /** Since when a slot has had a gap with the restart_lsn that it has. */

@@ -1,29 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkSlotMoves, type NodeSlotStatus, parseSlotName } from '@slotcast/domain';
+import { checkSlotMoves } from '@slotcast/domain';
 import { manifest } from '../event-examples.ts';
-
-function copy(node: string, slot: string, over: Partial<NodeSlotStatus> = {}): NodeSlotStatus {
-  return {
-    kind: 'node_slot',
-    node,
-    slot: parseSlotName(slot),
-    role: 'standby',
-    state: 'ready',
-    reason: '',
-    time: 0,
-    ...over,
-  };
-}
+import { nodeSlotStatus } from '../status/node-examples.ts';
 
 const decodingReason = 'a walsender session on database shop failed: too many';
 const nodeSlots = [
-  copy('s1', 'moved'),
-  ...['a', 'b', 'c', 'd', 'e', 'f'].map((slot) => copy('s1', slot, { decodingReason })),
-  copy('s1', 'odd', { decodingReason: 'moving it without decoding failed' }),
-  copy('s2', 'odd', { decodingReason: 'moving it without decoding failed' }),
+  nodeSlotStatus('s1', 'moved'),
+  ...['a', 'b', 'c', 'd', 'e', 'f'].map((slot) => nodeSlotStatus('s1', slot, { decodingReason })),
+  nodeSlotStatus('s1', 'odd', { decodingReason: 'moving it without decoding failed' }),
+  nodeSlotStatus('s2', 'odd', { decodingReason: 'moving it without decoding failed' }),
   // As it was a standby.
-  copy('p', 'odd', { decodingReason: 'moving it without decoding failed' }),
+  nodeSlotStatus('p', 'odd', { decodingReason: 'moving it without decoding failed' }),
 ];
 const contents = { nodeSlots, manifest: manifest([], { node: 'p' }) };
 

@@ -27,7 +27,11 @@ export function nodeStatus(node: string, over: Partial<NodeStatus> = {}): NodeSt
 }
 
 /** A slot that is kept on a node. */
-export function nodeSlotStatus(node: string, slot: string): NodeSlotStatus {
+export function nodeSlotStatus(
+  node: string,
+  slot: string,
+  over: Partial<NodeSlotStatus> = {},
+): NodeSlotStatus {
   return {
     kind: 'node_slot',
     node,
@@ -37,5 +41,6 @@ export function nodeSlotStatus(node: string, slot: string): NodeSlotStatus {
     reason: '',
     confirmedFlushLsn: at(5),
     time: 0,
+    ...over,
   };
 }
