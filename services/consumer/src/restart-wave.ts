@@ -46,6 +46,16 @@ export interface WaveParts {
   readonly leastGainBytes: bigint;
 }
 
+/** Slots that a wave left as they are. */
+export interface LeftSlots {
+  /** They would have gained nothing, or the server refused. */
+  readonly gainless: readonly SlotName[];
+  /** They stand before the leading slot: their subscribers have not come so far yet. */
+  readonly behind: readonly SlotName[];
+}
+
+type Outcome = 'remade' | keyof LeftSlots;
+
 /**
  * Makes slots anew from one that leads. It can end at any point: ownership says beforehand which slots that concerns, the leading slot stays until none of them
  * is missing, and the session's plan makes those that are.
@@ -67,24 +77,26 @@ export class WaveRun {
     this.leader = freeName(parts.facts.newest?.view.slots.map(({ name }): string => name) ?? []);
   }
 
-  /** Slots of the wave that gained nothing are returned: they are not to be tried again at once. */
-  async run(): Promise<readonly SlotName[]> {
-    const { sessions, facts, records, signal, logger } = this.#parts;
-    const { database, source, stages } = this.#wave;
+  async run(): Promise<LeftSlots> {
+    const { sessions, facts, records, signal, logger, budget } = this.#parts;
+    const { database, source, led, stages } = this.#wave;
     const slots = stages.flatMap((stage) => stage.slots);
     const session = await sessions.get(database);
     const names = { source: source.slot, target: this.leader, plugin: source.plugin };
     // The source goes on moving, so its copy may stand beyond where it was seen.
     this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
+    budget.used(REMAKE_COST_MS);
     await this.#provePlugins(session, slots);
-    await this.#leadFirst(session);
+    if (led) {
+      await this.#leadFirst(session);
+    }
     await facts.next(signal);
     const concerned = slots.map(({ slot }) => slot);
     if (!slots.some((gap) => this.#gains(gap))) {
-      return concerned;
+      return { gainless: concerned, behind: [] };
     }
     this.recorded = await records.ask(concerned, signal);
-    const left: SlotName[] = [];
+    const left = { gainless: Array<SlotName>(), behind: Array<SlotName>() };
     for (const [index, stage] of stages.entries()) {
       if (index > 0) {
         await this.#lead(session, stage.target);
@@ -92,7 +104,11 @@ export class WaveRun {
       }
       const due = stage.slots.filter(({ slot }) => this.recorded.has(slot));
       for (let start = 0; start < due.length; start += CHUNK) {
-        left.push(...(await this.#remakeAll(session, due.slice(start, start + CHUNK))));
+        for (const [slot, outcome] of await this.#remakeAll(session, due.slice(start, start + CHUNK))) {
+          if (outcome !== 'remade') {
+            left[outcome].push(slot);
+          }
+        }
       }
     }
     const fields = { database: database.name, leader: this.leader, slots: this.remade };
@@ -150,40 +166,44 @@ export class WaveRun {
     );
   }
 
-  async #remakeAll(session: PostgresConnection, gaps: readonly RestartGap[]): Promise<SlotName[]> {
+  async #remakeAll(
+    session: PostgresConnection,
+    gaps: readonly RestartGap[],
+  ): Promise<ReadonlyMap<SlotName, Outcome>> {
     const { grants, budget, signal } = this.#parts;
     const slots = gaps.map(({ slot }) => slot);
     await this.#affordable();
     const before = this.remade;
-    const left = await grants.with(slots, signal, async () => {
-      const skipped: SlotName[] = [];
+    const outcomes = await grants.with(slots, signal, async () => {
+      const found = new Map<SlotName, Outcome>();
       for (const gap of gaps) {
-        if (!(await this.#remake(session, gap))) {
-          skipped.push(gap.slot);
-        }
+        found.set(gap.slot, await this.#remake(session, gap));
       }
-      return skipped;
+      return found;
     });
     budget.used((this.remade - before) * REMAKE_COST_MS);
-    return left;
+    return outcomes;
   }
 
-  async #remake(session: PostgresConnection, gap: RestartGap): Promise<boolean> {
+  async #remake(session: PostgresConnection, gap: RestartGap): Promise<Outcome> {
     const { facts, logger, signal } = this.#parts;
     signal.throwIfAborted();
     const now = facts.gapOf(gap.slot);
-    if (now === undefined || now.position < this.#position || !this.#gains(gap)) {
-      return false;
+    if (now === undefined || !this.#gains(gap)) {
+      return 'gainless';
+    }
+    if (now.position < this.#position) {
+      return 'behind';
     }
     const { slot, plugin, position } = now;
     const wanted = { slot, leader: this.leader, plugin, confirmed: position };
     const outcome = await remakeSlot(session, wanted, REMAKE_MS);
     if (outcome.kind === 'refused') {
       logger.warn({ slot, leader: this.leader, reason: outcome.reason }, 'a slot was not made anew');
-      return false;
+      return 'gainless';
     }
     this.remade += 1;
-    return true;
+    return 'remade';
   }
 
   async #affordable(): Promise<void> {

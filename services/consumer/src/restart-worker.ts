@@ -39,6 +39,8 @@ const LONGEST_TURN_MS = 60_000;
 const TURN_TIMES = 4;
 /** So long a slot is left alone that failed, or gained nothing. */
 const REST_MS = 10_000;
+/** A subscriber confirms within so long, and its slot has overtaken the leading one then. */
+const BEHIND_MS = 1000;
 /** Part of the gap that making a slot anew has to close. */
 const GAIN_PART = 8n;
 /** Sessions that were not used for so long are closed. */
@@ -304,7 +306,9 @@ export class RestartWorker {
     });
     this.#wave = run;
     try {
-      this.#rest(await run.run());
+      const { gainless, behind } = await run.run();
+      this.#rest(gainless);
+      this.#rest(behind, BEHIND_MS);
     } catch (error) {
       this.#rest(wave.stages.flatMap(({ slots }) => slots.map(({ slot }) => slot)));
       throw error;

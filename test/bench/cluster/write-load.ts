@@ -6,7 +6,11 @@ import { openSession } from './bench-session.ts';
 import { owedBytes, rowsFor } from './load-pace.ts';
 
 const SESSIONS = 2;
-const ROW_BYTES = 400;
+/** Of the inserted rows, in md5 sums of 32 bytes. */
+export type RowSize = 'small' | 'large';
+const MD5_SUMS = { small: 6, large: 60 };
+/** WAL of a row, with its part of what is updated, and the indexes. */
+const ROW_BYTES = { small: 400, large: 2200 };
 /** Rows that are there from the start, to be updated. */
 const LASTING_ROWS = 20_000;
 /** The table that is inserted into is emptied when this much was written into it, so that it takes a bounded part of the disk. */
@@ -27,6 +31,7 @@ export interface ReachedLoad {
 export class WriteLoad {
   readonly wantedMbPerSecond: number;
   readonly #sessions: readonly PostgresConnection[];
+  readonly #rows: RowSize;
   readonly #stop = new AbortController();
   #writing: Promise<void> = Promise.resolve();
   #startedAt = 0;
@@ -36,18 +41,27 @@ export class WriteLoad {
   #tableSince = 0n;
   #failure: Error | undefined;
 
-  private constructor(sessions: readonly PostgresConnection[], wantedMbPerSecond: number) {
+  private constructor(
+    sessions: readonly PostgresConnection[],
+    wantedMbPerSecond: number,
+    rows: RowSize,
+  ) {
     this.#sessions = sessions;
+    this.#rows = rows;
     this.wantedMbPerSecond = wantedMbPerSecond;
   }
 
   /** Begins to write; with 0 it writes nothing and only measures. */
-  static async start(primary: PostgresServer, mbPerSecond: number): Promise<WriteLoad> {
+  static async start(
+    primary: PostgresServer,
+    mbPerSecond: number,
+    rows: RowSize = 'small',
+  ): Promise<WriteLoad> {
     const sessions: PostgresConnection[] = [];
     for (let index = 0; index < SESSIONS; index += 1) {
       sessions.push(await openSession(primary, { role: 'bench_load' }));
     }
-    const load = new WriteLoad(sessions, mbPerSecond);
+    const load = new WriteLoad(sessions, mbPerSecond, rows);
     if (mbPerSecond > 0) {
       await load.#prepare();
     }
@@ -134,7 +148,7 @@ export class WriteLoad {
         this.#startedAt = performance.now();
         this.#startedLsn = this.#lsn;
       }
-      const rows = rowsFor({ bytesPerSecond: this.wantedMbPerSecond * 1e6, rowBytes: ROW_BYTES });
+      const rows = rowsFor({ bytesPerSecond: this.wantedMbPerSecond * 1e6, rowBytes: ROW_BYTES[this.#rows] });
       await this.#transaction(session, index, rows);
       if (index === 0 && this.#lsn - this.#tableSince > TABLE_BYTES) {
         await this.#emptyOther(session);
@@ -149,7 +163,7 @@ export class WriteLoad {
     const [row] = await session.run<{ lsn: string }>({
       name: `load-${table}`,
       text: `with made as (insert into ${table} (content)
-                           select repeat(md5(random()::text), 6) from generate_series(1, $1::int) returning id),
+                           select repeat(md5(random()::text), ${MD5_SUMS[this.#rows]}) from generate_series(1, $1::int) returning id),
                   changed as (update public.bench_lasting set n = n + 1
                                where id = any(select 1 + $3::int + ${SESSIONS} * floor(random() * ${LASTING_ROWS / SESSIONS})::bigint
                                                 from generate_series(1, $2::int)) returning id)

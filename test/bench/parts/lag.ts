@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Background, inBackground } from '../cluster/background.ts';
 import type { BenchCluster } from '../cluster/bench-cluster.ts';
 import { DecodingSubscribers } from '../cluster/decoding-subscribers.ts';
-import { type ReachedLoad, WriteLoad } from '../cluster/write-load.ts';
+import { type ReachedLoad, type RowSize, WriteLoad } from '../cluster/write-load.ts';
 import type { Distribution } from '../measure/distribution.ts';
 import { PositionWatch } from '../measure/position-watch.ts';
 import { largestGaps, type RestartGaps, RestartWatch } from '../measure/restart-watch.ts';
@@ -48,8 +48,9 @@ export async function underLoad<T>(
   cluster: BenchCluster,
   mbPerSecond: number,
   work: (load: WriteLoad) => Promise<T>,
+  rows?: RowSize,
 ): Promise<T> {
-  const load = await WriteLoad.start(cluster.primary, mbPerSecond);
+  const load = await WriteLoad.start(cluster.primary, mbPerSecond, rows);
   try {
     const decoding = await DecodingSubscribers.start(cluster.primary);
     try {

@@ -20,6 +20,8 @@ export interface RestartWave {
   readonly database: SlotDatabase;
   /** The leading slot begins as its copy. */
   readonly source: RestartGap;
+  /** False when the source needs so little WAL that a copy of it serves as it is, and nothing has to be decoded. */
+  readonly led: boolean;
   /** In the order of their positions: the leading slot is led from one stage to the next, and never beyond a slot that is made from it. */
   readonly stages: readonly WaveStage[];
 }
@@ -118,16 +120,38 @@ function advanceMs(cost: DecodingCost, { restartLsn, position }: RestartGap): nu
   return decodingMs(cost, Number(position - restartLsn));
 }
 
-/** The wave that saves most of those that the slot furthest behind is in: whoever is behind most is served first, so that nobody is left out for ever. */
+/**
+ * The wave that saves most of those that the slot furthest behind is in: whoever is behind most is served first, so that nobody is left out for ever. One that
+ * decodes nothing comes before all others: where the primary's slots move one after the other, each would decode what the last one has decoded.
+ */
 function findWave(input: RestartInput, furthest: RestartGap): RestartWave | undefined {
   const { database } = furthest;
   const gaps = input.gaps.filter((gap) => gap.remakeable && sameDatabase(gap.database, database));
   const cluster = clusters(gaps).find((each) => each.includes(furthest)) ?? [];
+  const ready = cluster.find(
+    (source) => source.position <= furthest.position && serves(input, source, furthest),
+  );
+  if (ready !== undefined) {
+    const wave = draft(input, cluster, { source: ready, led: false });
+    if (isWorthIt(wave)) {
+      const stage = { target: ready.position, slots: wave.slots };
+      return { database, source: ready, led: false, stages: [stage] };
+    }
+  }
   const [best] = sources(cluster, furthest)
-    .map((source) => draft(input, cluster, source))
-    .filter(({ waveMs, advancesMs }) => waveMs * WAVE_GAIN <= advancesMs)
+    .map((source) => draft(input, cluster, { source, led: true }))
+    .filter(isWorthIt)
     .toSorted((a, b) => b.advancesMs - b.waveMs - (a.advancesMs - a.waveMs));
-  return best && { database, source: best.source, stages: stagesOf(best.slots) };
+  return best && { database, source: best.source, led: true, stages: stagesOf(best.slots) };
+}
+
+/** Whether a copy of the source closes the gap as it is. */
+function serves({ largestBytes }: RestartInput, source: RestartGap, { wanted }: RestartGap): boolean {
+  return wanted - source.restartLsn <= largestBytes / 2n;
+}
+
+function isWorthIt({ waveMs, advancesMs }: ReturnType<typeof draft>): boolean {
+  return waveMs * WAVE_GAIN <= advancesMs;
 }
 
 /** The first of a cluster, from which all can be made anew, and those that need least WAL: what stands before one of these is left for another wave. */
@@ -140,17 +164,22 @@ function sources(cluster: readonly RestartGap[], furthest: RestartGap): readonly
 
 /** A wave with its cost, and that of the advances that it makes needless. */
 function draft(
-  { cost, largestBytes, resting }: RestartInput,
+  input: RestartInput,
   cluster: readonly RestartGap[],
-  source: RestartGap,
+  { source, led }: Pick<RestartWave, 'source' | 'led'>,
 ) {
+  const { cost, largestBytes, resting } = input;
   // Those that are nearly due come along: to make one anew costs little once the leading slot is there.
   const slots = cluster.filter(
-    ({ slot, bytes, position }) =>
-      bytes > largestBytes / 2n && position >= source.position && !resting.has(slot),
+    (gap) =>
+      gap.bytes > largestBytes / 2n &&
+      gap.position >= source.position &&
+      !resting.has(gap.slot) &&
+      (led || serves(input, source, gap)),
   );
   const end = slots.at(-1)?.position ?? source.position;
-  const waveMs = decodingMs(cost, Number(end - source.restartLsn)) + slots.length * REMAKE_MS;
+  const ledMs = led ? decodingMs(cost, Number(end - source.restartLsn)) : 0;
+  const waveMs = ledMs + (1 + slots.length) * REMAKE_MS;
   return { source, slots, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
 }
 

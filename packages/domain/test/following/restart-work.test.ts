@@ -166,16 +166,35 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   });
 
   test('begins a wave with the slot that needs least WAL, and takes along those that are nearly due', () => {
-    const source = gap('young', 1, { position: mib(9_999) });
+    const source = gap('young', 32, { position: mib(9_999) });
     const nearly = gap('nearly', 40, { position: mib(10_010) });
     const young = gap('later', 1, { position: mib(10_020) });
     const work = choose({ gaps: [young, ...gaps(50, 70), nearly, source], walPerSecond: 1e9 });
-    assert.ok(work.kind === 'wave');
+    assert.ok(work.kind === 'wave' && work.wave.led);
     assert.deepEqual(work.wave.source, source);
     assert.equal(work.wave.stages.length, 1);
     assert.equal(work.wave.stages[0]?.target, mib(10_000));
     assert.deepEqual(work.wave.stages[0]?.slots.at(-1), nearly);
     assert.equal(work.wave.stages[0]?.slots.length, 51);
+  });
+
+  test('decodes nothing where a slot needs so little WAL that a copy of it serves as it is', () => {
+    const ready = gap('ready', 30, { position: mib(9_990) });
+    const readier = gap('readier', 1, { position: mib(9_999) });
+    const before = gap('before', 70, { position: mib(9_980) });
+    const apart = gap('apart', 70, { position: mib(9_995), wanted: mib(9_993), bytes: 68n * MIB });
+    const late = gap('late', 70, { position: mib(10_050), wanted: mib(9_993), restartLsn: mib(9_800) });
+    const all = [before, ...gaps(20, 75), readier, ready, apart, late];
+    const work = choose({ gaps: all, walPerSecond: 1e9 });
+    assert.ok(work.kind === 'wave' && !work.wave.led);
+    assert.deepEqual(work.wave.source, readier);
+    assert.equal(work.wave.stages.length, 1);
+    const [stage] = work.wave.stages;
+    assert.equal(stage?.target, readier.position);
+    assert.deepEqual(
+      stage?.slots.map(({ slot }) => slot),
+      [...gaps(20, 75), late].map(({ slot }) => slot),
+    );
   });
 
   test('waits for more slots to share a wave, until the last one was little of the time, or something is urgent', () => {
@@ -198,7 +217,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   test('is for the slot that is furthest behind first', () => {
     // It stands before all others, so the leading slot has to start there.
     const slow = gap('slow', 90, { position: mib(9_990) });
-    const quick = gap('quick', 1, { position: mib(9_999) });
+    const quick = gap('quick', 32, { position: mib(9_999) });
     const work = choose({ gaps: [...gaps(50, 70), quick, slow], walPerSecond: 1e9 });
     assert.ok(work.kind === 'wave');
     assert.deepEqual(work.wave.source, slow);
@@ -209,8 +228,8 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
       gap: bound,
       why: 'alone',
     });
-    // What stands before a source that needs little is left for the next wave.
-    const low = gap('low', 70, { position: mib(9_998) });
+    // What stands before a source that needs little, and is not due itself, is no source.
+    const low = gap('low', 10, { position: mib(9_998), restartLsn: mib(9_000) });
     const left = choose({ gaps: [...gaps(50, 75), quick, low], walPerSecond: 1e9 });
     assert.ok(left.kind === 'wave');
     assert.deepEqual(left.wave.source, quick);
@@ -264,15 +283,17 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
 });
 
 function assertSafe(
-  { source, stages, database }: Extract<RestartWork, { kind: 'wave' }>['wave'],
+  { source, led, stages, database }: Extract<RestartWork, { kind: 'wave' }>['wave'],
   resting: ReadonlySet<SlotName>,
 ): void {
-  let led = source.position;
+  let leading = source.position;
   for (const { target, slots } of stages) {
-    assert.ok(target >= led && slots.length > 0, 'leads backwards');
-    led = target;
+    assert.ok(target >= leading && slots.length > 0, 'leads backwards');
+    assert.ok(led || target === source.position, 'leads though nothing is to be decoded');
+    leading = target;
     for (const each of slots) {
-      assert.ok(each.position >= led, 'the leading slot is beyond it');
+      assert.ok(each.position >= leading, 'the leading slot is beyond it');
+      assert.ok(led || each.wanted - source.restartLsn <= LARGEST / 2n, 'gains too little');
       assert.ok(each.remakeable && source.remakeable && !resting.has(each.slot));
       assert.ok(each.bytes > LARGEST / 2n);
       assert.equal(databaseKey(each.database), databaseKey(database));
