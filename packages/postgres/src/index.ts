@@ -104,7 +104,7 @@ export {
   readExistingSlots,
 } from './slot-functions.ts';
 export { moveSlots, type SlotMove, type SlotMoveOutcome } from './slot-moves.ts';
-export { type RemakeOutcome, remakeSlot, type SlotRemake } from './slot-remake.ts';
+export { dropLeadingSlot, type RemakeOutcome, remakeSlot, type SlotRemake } from './slot-remake.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
 export type { StatementLimits } from './statement-interruption.ts';
 export { takesDecoding } from './takes-decoding.ts';

@@ -54,6 +54,24 @@ export async function remakeSlot(
   return { kind: 'remade', position: parseLsn(row.lsn) };
 }
 
+/**
+ * Drops the leading slot of a standby, if it is there and nobody uses it, unless one of the slots that may have to be made from it is missing. The session has
+ * to be in its database.
+ */
+export async function dropLeadingSlot(
+  connection: PostgresConnection,
+  { leader, needed }: { readonly leader: SlotName; readonly needed: readonly SlotName[] },
+  timeoutMs: number,
+): Promise<void> {
+  const text = `
+    select pg_drop_replication_slot(l.slot_name)
+      from pg_replication_slots as l, pg_stat_get_activity(pg_backend_pid()) as own
+     where l.slot_name = $1::name and l.datoid = own.datid and not l.active and pg_is_in_recovery()
+       and not exists (select from unnest($2::name[]) as wanted (name)
+                        where not exists (select from pg_replication_slots as s where s.slot_name = wanted.name))`;
+  await connection.run({ text, values: [leader, needed] }, { timeoutMs });
+}
+
 /** One row with what stands in the way, or null. `offset 0` keeps the look in one place, and before the steps. */
 function lookBeforeRemake(major: number): string {
   const isInvalid = (alias: string): string =>

@@ -1,5 +1,6 @@
 import {
   formatLsn,
+  isLeadingSlot,
   LEADER_PREFIX,
   type Lsn,
   PROBE_PREFIX,
@@ -74,7 +75,8 @@ export class WaveRun {
     this.#wave = wave;
     this.#parts = parts;
     this.#position = wave.source.position;
-    this.leader = freeName(parts.facts.newest?.view.slots.map(({ name }): string => name) ?? []);
+    const { slot } = wave.source;
+    this.leader = isLeadingSlot(slot) ? slot : freeName(namesOf(parts.facts));
   }
 
   async run(): Promise<LeftSlots> {
@@ -82,10 +84,12 @@ export class WaveRun {
     const { database, source, led, stages } = this.#wave;
     const slots = stages.flatMap((stage) => stage.slots);
     const session = await sessions.get(database);
-    const names = { source: source.slot, target: this.leader, plugin: source.plugin };
-    // The source goes on moving, so its copy may stand beyond where it was seen.
-    this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
-    budget.used(REMAKE_COST_MS);
+    if (source.slot !== this.leader) {
+      const names = { source: source.slot, target: this.leader, plugin: source.plugin };
+      // The source goes on moving, so its copy may stand beyond where it was seen.
+      this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
+      budget.used(REMAKE_COST_MS);
+    }
     await this.#provePlugins(session, slots);
     if (led) {
       await this.#leadFirst(session);
@@ -213,6 +217,10 @@ export class WaveRun {
       await clock.sleep(ms, signal);
     }
   }
+}
+
+function namesOf(facts: FactsBoard): readonly string[] {
+  return facts.newest?.view.slots.map(({ name }): string => name) ?? [];
 }
 
 function freeName(taken: readonly string[]): SlotName {

@@ -2,6 +2,7 @@ import {
   chooseRestartWork,
   type GapAges,
   type Hold,
+  type LastWork,
   noteGapAges,
   OVERDUE_MS,
   overdueGaps,
@@ -11,10 +12,18 @@ import {
   type RestartWave,
   type RestartWork,
   type SlotName,
+  type WaveSource,
+  waveSourceOf,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import { advanceSlot, DatabaseSessions, isMissingWal, type PostgresOptions } from '@slotcast/postgres';
+import {
+  advanceSlot,
+  DatabaseSessions,
+  dropLeadingSlot,
+  isMissingWal,
+  type PostgresOptions,
+} from '@slotcast/postgres';
 import {
   type Clock,
   type ConsumerMetrics,
@@ -43,8 +52,10 @@ const REST_MS = 10_000;
 const BEHIND_MS = 1000;
 /** Part of the gap that making a slot anew has to close. */
 const GAIN_PART = 8n;
-/** Sessions that were not used for so long are closed. */
+/** Sessions that were not used for so long are closed, and the leading slot goes. */
 const IDLE_MS = 60_000;
+/** How long the end of the leading slot may hold up that of the session. */
+const DROP_MS = 2000;
 
 export interface RestartWorkerOptions {
   readonly postgres: PostgresOptions;
@@ -60,8 +71,6 @@ export interface RestartWorkerOptions {
   /** The gap from which on something is done, where the server does not ask for a smaller one. */
   readonly restartGapBytes: bigint;
 }
-
-const nothing: RemakingWork = { slots: new Set(), leaders: new Set() };
 
 /**
  * Moves the restart_lsn of slots beside the session's loop: on sessions of its own, at its own pace, with the slots that the loop gives it. What it does can end
@@ -79,13 +88,17 @@ export class RestartWorker {
   readonly #restsUntil = new Map<SlotName, number>();
   readonly #turnMs = new Map<SlotName, number>();
   #wave: WaveRun | undefined;
+  /** The leading slot of the last wave. It needs no more WAL than the slots that were made from it, and others can be made from it without decoding. */
+  #leader: SlotName | undefined;
+  /** The same, also where nothing is to be made from it any more. */
+  #made: Pick<WaveSource, 'slot' | 'database'> | undefined;
   /** Of the slot that is being decoded. */
   #turn: AbortController | undefined;
   #usedAt = 0;
   readonly #meter: RestartMeter;
   #ages: GapAges = new Map();
   /** Work for which decoding was too expensive already. */
-  #last: { readonly costMs: number; readonly endedAt: number } | undefined;
+  #last: (Omit<LastWork, 'agoMs'> & { readonly endedAt: number }) | undefined;
   /** What there was nothing to do about. */
   #idleFacts: RestartFacts | undefined;
 
@@ -112,8 +125,8 @@ export class RestartWorker {
     readonly remaking: RemakingWork;
   } {
     const wave = this.#wave;
-    const remaking = wave === undefined ? nothing : { slots: wave.recorded, leaders: new Set([wave.leader]) };
-    return { held: this.#grants.holds(busy), remaking };
+    const leaders = new Set([wave?.leader, this.#leader].filter((name) => name !== undefined));
+    return { held: this.#grants.holds(busy), remaking: { slots: wave?.recorded ?? new Set(), leaders } };
   }
 
   /** Takes what the round saw and planned; `undefined` when nothing may be acted upon. */
@@ -140,10 +153,11 @@ export class RestartWorker {
     return this.#meter.backlog;
   }
 
-  /** Ends what is under way; a slot that is being made anew is finished. */
+  /** Ends what is under way; a slot that is being made anew is finished, and the leading slot goes if that can be done at once. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('restart_lsn is moved no more'));
     await this.#running;
+    await this.#dropLeader();
     await this.#sessions.close();
   }
 
@@ -154,7 +168,7 @@ export class RestartWorker {
         const work = this.#choose();
         const wait = work.kind === 'rest' ? LOOK_MS : budget.waitMs();
         if (wait > 0) {
-          await this.#closeIdle();
+          await this.#endIdle();
           await clock.sleep(wait, this.#signal);
         } else {
           this.#usedAt = clock.monotonicMs();
@@ -191,7 +205,8 @@ export class RestartWorker {
       freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
       resting: this.#resting(now),
       overdue: overdueGaps(this.#ages, now),
-      last: this.#last && { costMs: this.#last.costMs, agoMs: now - this.#last.endedAt },
+      leader: this.#usableLeader(),
+      last: this.#last && { ...this.#last, agoMs: now - this.#last.endedAt },
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;
     return work;
@@ -218,7 +233,8 @@ export class RestartWorker {
       await this.#do(work);
     } finally {
       if (work.kind === 'wave' || (work.kind === 'advance' && work.why !== 'affordable')) {
-        this.#last = { costMs: budget.spentMs - before, endedAt: clock.monotonicMs() };
+        const leftOut = work.kind === 'wave' ? work.wave.leavesOut : undefined;
+        this.#last = { costMs: budget.spentMs - before, endedAt: clock.monotonicMs(), leftOut };
       }
     }
   }
@@ -305,8 +321,11 @@ export class RestartWorker {
       leastGainBytes: this.#meter.largestBytes / GAIN_PART,
     });
     this.#wave = run;
+    this.#leader = undefined;
+    this.#made = { slot: run.leader, database: wave.database };
     try {
       const { gainless, behind } = await run.run();
+      this.#leader = run.leader;
       this.#rest(gainless);
       this.#rest(behind, BEHIND_MS);
     } catch (error) {
@@ -319,11 +338,38 @@ export class RestartWorker {
     await this.#facts.next(this.#signal);
   }
 
-  async #closeIdle(): Promise<void> {
-    const { clock } = this.#options;
+  #usableLeader(): WaveSource | undefined {
+    const local = this.#leader && this.#facts.local(this.#leader);
+    const source = local && waveSourceOf(local);
+    this.#leader = source?.slot;
+    return source;
+  }
+
+  async #endIdle(): Promise<void> {
+    const { clock, doorbell } = this.#options;
     if (this.#usedAt > 0 && clock.monotonicMs() - this.#usedAt >= IDLE_MS) {
       this.#usedAt = 0;
+      this.#leader = undefined;
+      this.#made = undefined;
+      doorbell.ring();
       await this.#sessions.close();
+    }
+  }
+
+  /** Nobody may be there for long to drop it, and it holds back WAL. What this does not get to, the next start does. */
+  async #dropLeader(): Promise<void> {
+    const made = this.#made;
+    if (made === undefined) {
+      return;
+    }
+    const { slot: leader, database } = made;
+    const { ownership } = this.#options.directory;
+    const needed = [...ownership].flatMap(([slot, { remaking }]) => (remaking === true ? [slot] : []));
+    try {
+      await dropLeadingSlot(await this.#sessions.get(database), { leader, needed }, DROP_MS);
+    } catch (error) {
+      const fields = { leader, error: errorText(error) };
+      this.#options.logger.info(fields, 'a leading slot is left until the next start');
     }
   }
 }

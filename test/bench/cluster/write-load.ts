@@ -41,11 +41,7 @@ export class WriteLoad {
   #tableSince = 0n;
   #failure: Error | undefined;
 
-  private constructor(
-    sessions: readonly PostgresConnection[],
-    wantedMbPerSecond: number,
-    rows: RowSize,
-  ) {
+  private constructor(sessions: readonly PostgresConnection[], wantedMbPerSecond: number, rows: RowSize) {
     this.#sessions = sessions;
     this.#rows = rows;
     this.wantedMbPerSecond = wantedMbPerSecond;

@@ -5,6 +5,7 @@ import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
 import type { PlanInput } from './plan-input.ts';
+import type { WaveSource } from './restart-work.ts';
 
 /** True for a leading slot that another slot can be a copy of. */
 export function isUsableLeader(slot: LocalSlot): boolean {
@@ -17,6 +18,14 @@ export function isUsableLeader(slot: LocalSlot): boolean {
     slot.confirmedFlushLsn !== undefined &&
     slot.restartLsn !== undefined
   );
+}
+
+/** What slots can be made anew from, where it is a leading slot that they can be copies of. */
+export function waveSourceOf(slot: LocalSlot): WaveSource | undefined {
+  const { name, plugin = '', restartLsn, confirmedFlushLsn: position } = slot;
+  return isUsableLeader(slot) && restartLsn !== undefined && position !== undefined
+    ? { slot: name, database: databaseOf(slot), plugin, restartLsn, position }
+    : undefined;
 }
 
 /**

@@ -15,13 +15,18 @@ export type RestartWork =
 /** `affordable`: decoding is within its share of the time. `alone`: too few slots stand together. `no_room`: no slot is free for a leading one. */
 export type AdvanceReason = 'affordable' | 'alone' | 'no_room';
 
+/** What a slot is made anew from, directly or by a copy. */
+export type WaveSource = Pick<RestartGap, 'slot' | 'database' | 'plugin' | 'restartLsn' | 'position'>;
+
 /** Slots of one database that are to be made anew from one that leads. */
 export interface RestartWave {
   readonly database: SlotDatabase;
-  /** The leading slot begins as its copy. */
-  readonly source: RestartGap;
-  /** False when the source needs so little WAL that a copy of it serves as it is, and nothing has to be decoded. */
+  /** The leading slot begins as its copy, unless it is the leading slot of the last wave itself. */
+  readonly source: WaveSource;
+  /** False when the source needs so little WAL that it serves as it is, and nothing has to be decoded. */
   readonly led: boolean;
+  /** The slot that is furthest behind, where it is not among those of the wave. */
+  readonly leavesOut?: SlotName | undefined;
   /** In the order of their positions: the leading slot is led from one stage to the next, and never beyond a slot that is made from it. */
   readonly stages: readonly WaveStage[];
 }
@@ -49,8 +54,19 @@ export interface RestartInput {
   readonly resting: ReadonlySet<SlotName>;
   /** Slots that have had a gap, however small, for long. */
   readonly overdue: ReadonlySet<SlotName>;
-  /** The last work that was done although advances were not affordable: what it took of a core, and how long ago it ended, in milliseconds. */
-  readonly last?: { readonly costMs: number; readonly agoMs: number } | undefined;
+  /** The leading slot that the last wave left. */
+  readonly leader?: WaveSource | undefined;
+  /** The last work that was done although advances were not affordable. */
+  readonly last?: LastWork | undefined;
+}
+
+export interface LastWork {
+  /** What it took of a core, in milliseconds. */
+  readonly costMs: number;
+  /** How long ago it ended, in milliseconds. */
+  readonly agoMs: number;
+  /** The slot that a wave left out. */
+  readonly leftOut?: SlotName | undefined;
 }
 
 /** Slots that stand no further apart are made anew from one stage of the leading slot. */
@@ -69,6 +85,8 @@ const WAVE_GAIN = 2;
  */
 const WAVE_SHARE = 0.02;
 const LONGEST_PAUSE_MS = 10_000;
+/** Between two waves, however urgent the next one is: each is rounds of the consumer, and two commits. */
+const LEAST_PAUSE_MS = 1000;
 /** Slots that need least WAL, of which one becomes the source of a wave. */
 const CANDIDATES = 16;
 /** One for the leading slot, and one so that a slot that was dropped finds its place again. */
@@ -92,13 +110,13 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   if (isAffordable(input, furthest)) {
     return { kind: 'advance', gap: furthest, why: 'affordable' };
   }
-  if (furthest.bytes <= input.urgentBytes && pausesFor(input) > 0) {
+  if (pausesFor(input, furthest.bytes > input.urgentBytes) > 0) {
     return { kind: 'rest' };
   }
-  if (input.freeSlots < FREE_FOR_WAVE) {
+  if (input.freeSlots + (input.leader === undefined ? 0 : 1) < FREE_FOR_WAVE) {
     return { kind: 'advance', gap: furthest, why: 'no_room' };
   }
-  const wave = findWave(input, furthest);
+  const wave = servedByLeader(input, due) ?? findWave(input, furthest);
   return wave === undefined ? { kind: 'advance', gap: furthest, why: 'alone' } : { kind: 'wave', wave };
 }
 
@@ -111,8 +129,12 @@ function isAffordable(input: RestartInput, worst: RestartGap): boolean {
 }
 
 /** Milliseconds until the last work was little enough of the time since. */
-function pausesFor({ last }: RestartInput): number {
-  return last === undefined ? 0 : Math.min(last.costMs / WAVE_SHARE, LONGEST_PAUSE_MS) - last.agoMs;
+function pausesFor({ last }: RestartInput, isUrgent: boolean): number {
+  if (last === undefined) {
+    return 0;
+  }
+  const share = isUrgent ? 0 : Math.min(last.costMs / WAVE_SHARE, LONGEST_PAUSE_MS);
+  return Math.max(share, LEAST_PAUSE_MS) - last.agoMs;
 }
 
 /** What it takes to move a slot's restart_lsn by decoding. */
@@ -121,23 +143,48 @@ function advanceMs(cost: DecodingCost, { restartLsn, position }: RestartGap): nu
 }
 
 /**
+ * The wave that decodes nothing, as the leading slot of the last one serves still. The slot that is furthest behind may be left out once: where its subscriber
+ * moves it has overtaken the leading slot a moment later.
+ */
+function servedByLeader(input: RestartInput, due: readonly RestartGap[]): RestartWave | undefined {
+  const { leader, last } = input;
+  if (leader === undefined) {
+    return undefined;
+  }
+  const isServed = (gap: RestartGap): boolean =>
+    gap.remakeable &&
+    sameDatabase(gap.database, leader.database) &&
+    gap.position >= leader.position &&
+    serves(input, leader, gap);
+  const [furthest] = due;
+  if (furthest === undefined || !due.some(isServed)) {
+    return undefined;
+  }
+  const leavesOut = isServed(furthest) ? undefined : furthest.slot;
+  if (leavesOut !== undefined && leavesOut === last?.leftOut) {
+    return undefined;
+  }
+  const wave = unled(input, leader, input.gaps.filter(isServed));
+  return wave && { ...wave, leavesOut };
+}
+
+/**
  * The wave that saves most of those that the slot furthest behind is in: whoever is behind most is served first, so that nobody is left out for ever. One that
  * decodes nothing comes before all others: where the primary's slots move one after the other, each would decode what the last one has decoded.
  */
 function findWave(input: RestartInput, furthest: RestartGap): RestartWave | undefined {
   const { database } = furthest;
-  const gaps = input.gaps.filter((gap) => gap.remakeable && sameDatabase(gap.database, database));
-  const cluster = clusters(gaps).find((each) => each.includes(furthest)) ?? [];
-  const ready = cluster.find(
+  const gaps = input.gaps
+    .filter((gap) => gap.remakeable && sameDatabase(gap.database, database))
+    .toSorted(byPosition);
+  const ready = gaps.find(
     (source) => source.position <= furthest.position && serves(input, source, furthest),
   );
-  if (ready !== undefined) {
-    const wave = draft(input, cluster, { source: ready, led: false });
-    if (isWorthIt(wave)) {
-      const stage = { target: ready.position, slots: wave.slots };
-      return { database, source: ready, led: false, stages: [stage] };
-    }
+  const wave = ready && unled(input, ready, gaps);
+  if (wave !== undefined) {
+    return wave;
   }
+  const cluster = clusters(gaps).find((each) => each.includes(furthest)) ?? [];
   const [best] = sources(cluster, furthest)
     .map((source) => draft(input, cluster, { source, led: true }))
     .filter(isWorthIt)
@@ -145,8 +192,19 @@ function findWave(input: RestartInput, furthest: RestartGap): RestartWave | unde
   return best && { database, source: best.source, led: true, stages: stagesOf(best.slots) };
 }
 
+/** `undefined` when it is not worth it. */
+function unled(
+  input: RestartInput,
+  source: WaveSource,
+  gaps: readonly RestartGap[],
+): RestartWave | undefined {
+  const wave = draft(input, gaps, { source, led: false });
+  const stage = { target: source.position, slots: wave.slots };
+  return isWorthIt(wave) ? { database: source.database, source, led: false, stages: [stage] } : undefined;
+}
+
 /** Whether a copy of the source closes the gap as it is. */
-function serves({ largestBytes }: RestartInput, source: RestartGap, { wanted }: RestartGap): boolean {
+function serves({ largestBytes }: RestartInput, source: WaveSource, { wanted }: RestartGap): boolean {
   return wanted - source.restartLsn <= largestBytes / 2n;
 }
 
@@ -183,11 +241,11 @@ function draft(
   return { source, slots, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
 }
 
-/** Slots that stand near each other, in the order of their positions. */
+/** Slots that stand near each other, of those in the order of their positions. */
 function clusters(gaps: readonly RestartGap[]): RestartGap[][] {
   const found: RestartGap[][] = [];
   let last: RestartGap | undefined;
-  for (const gap of gaps.toSorted(byPosition)) {
+  for (const gap of gaps) {
     const isNear = last !== undefined && gap.position - last.position <= NEIGHBOUR_BYTES;
     const cluster = isNear ? found.at(-1) : undefined;
     if (cluster === undefined) {

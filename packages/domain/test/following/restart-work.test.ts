@@ -205,7 +205,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.equal(after(4500), 'wave');
     assert.equal(after(9999, 1e6), 'rest');
     assert.equal(after(10_000, 1e6), 'wave');
-    assert.equal(after(0, 90, { gaps: [...gaps(50, 70), gap('far', 193)] }), 'wave');
+    assert.equal(after(1000, 90, { gaps: [...gaps(50, 70), gap('far', 193)] }), 'wave');
     assert.equal(after(0, 90, { gaps: gaps(2, 70) }), 'rest', 'an advance that costs as much waits, too');
     assert.equal(
       after(0, 90, { gaps: gaps(2, 70), walPerSecond: 0 }),
@@ -236,6 +236,70 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.equal(left.wave.stages[0]?.slots.length, 50);
   });
 
+  test('is done from the leading slot of the last wave as long as it serves, decoding nothing', () => {
+    const {
+      bytes: _bytes,
+      wanted: _wanted,
+      remakeable: _remakeable,
+      ...leader
+    } = gap('slotcast_leader_1', 20, {
+      position: mib(9_990),
+    });
+    const all = [...gaps(20, 75), gap('far', 90, { position: mib(10_300), wanted: mib(9_995) })];
+    const chosen = (over: Partial<RestartInput>): RestartWork =>
+      choose({ gaps: all, walPerSecond: 1e9, leader, ...over });
+    const work = chosen({});
+    assert.ok(work.kind === 'wave' && !work.wave.led);
+    assert.deepEqual(work.wave.source, leader);
+    assert.equal(work.wave.leavesOut, undefined);
+    assert.equal(work.wave.stages[0]?.slots.length, 21);
+    // It takes the place that is needed already.
+    assert.equal(chosen({ freeSlots: 1 }).kind, 'wave');
+    const sourceOf = (over: Partial<RestartInput>): string | undefined => {
+      const other = chosen(over);
+      return other.kind === 'wave' ? other.wave.source.slot : undefined;
+    };
+    assert.notEqual(sourceOf({ leader: { ...leader, database: { name: 'x', oid: 2 } } }), leader.slot);
+    assert.notEqual(sourceOf({ leader: { ...leader, restartLsn: mib(9_960) } }), leader.slot, 'gains little');
+    assert.notEqual(sourceOf({ leader: { ...leader, position: mib(10_400) } }), leader.slot, 'is beyond all');
+  });
+
+  test('leaves out a slot that the leading one is beyond once, and does it first then', () => {
+    const {
+      bytes: _bytes,
+      wanted: _wanted,
+      remakeable: _remakeable,
+      ...leader
+    } = gap('slotcast_leader_1', 1, {
+      position: mib(9_999),
+    });
+    const slow = gap('slow', 500, { position: mib(9_998) });
+    const all = [...gaps(20, 75), slow];
+    const work = choose({ gaps: all, walPerSecond: 1e9, leader });
+    assert.ok(work.kind === 'wave');
+    assert.deepEqual(work.wave.source, leader);
+    assert.equal(work.wave.leavesOut, slow.slot);
+    const last = { costMs: 1, agoMs: 5000, leftOut: work.wave.leavesOut };
+    const next = choose({ gaps: all, walPerSecond: 1e9, leader, last });
+    assert.ok(next.kind === 'wave' && next.wave.led);
+    assert.deepEqual(next.wave.source, slow);
+    const overtaken = choose({
+      gaps: [...all.slice(0, 20), gap('slow', 500)],
+      walPerSecond: 1e9,
+      leader,
+      last,
+    });
+    assert.ok(overtaken.kind === 'wave');
+    assert.deepEqual(overtaken.wave.source, leader);
+    assert.equal(overtaken.wave.leavesOut, undefined);
+  });
+
+  test('pauses for a second between two waves, however urgent the next one is', () => {
+    const urgent = { gaps: [...gaps(50, 70), gap('far', 193)], walPerSecond: 1e9 };
+    assert.equal(choose({ ...urgent, last: { costMs: 90, agoMs: 999 } }).kind, 'rest');
+    assert.equal(choose({ ...urgent, last: { costMs: 90, agoMs: 1000 } }).kind, 'wave');
+  });
+
   const anyGap: fc.Arbitrary<RestartGap> = fc
     .record({
       position: fc.integer({ min: 6000, max: 6400 }),
@@ -256,10 +320,12 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
         anyResting,
         fc.integer({ min: 0, max: 3 }),
         fc.constantFrom(0, 5e6, 1e9),
-        (drawn, rest, freeSlots, walPerSecond) => {
+        fc.option(anyGap, { nil: undefined }),
+        (drawn, rest, freeSlots, walPerSecond, led) => {
           const all = drawn.map((each, index) => ({ ...each, slot: name(`s${index}`) }));
           const resting = new Set(rest.map((index) => name(`s${index}`)));
-          const work = choose({ gaps: all, resting, freeSlots, walPerSecond });
+          const leader = led && { ...led, slot: name('slotcast_leader_1') };
+          const work = choose({ gaps: all, resting, freeSlots, walPerSecond, leader });
           const due = all.filter(({ slot, bytes }) => bytes > LARGEST && !resting.has(slot));
           assert.equal(work.kind === 'rest', due.length === 0);
           if (work.kind === 'advance') {
@@ -269,11 +335,13 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
             assertSafe(work.wave, resting);
             const slots = work.wave.stages.flatMap((stage) => stage.slots);
             const most = due.reduce((bytes, gap) => (gap.bytes > bytes ? gap.bytes : bytes), 0n);
-            assert.ok(
-              slots.some(({ bytes }) => bytes === most),
-              'the furthest is left out',
+            const furthest = due.find(({ bytes }) => bytes === most)?.slot;
+            assert.equal(
+              slots.some(({ bytes }) => bytes === most) ? undefined : furthest,
+              work.wave.leavesOut,
             );
-            assert.ok(freeSlots >= 2);
+            assert.ok(work.wave.leavesOut === undefined || work.wave.source === leader);
+            assert.ok(freeSlots + (leader === undefined ? 0 : 1) >= 2);
           }
         },
       ),
@@ -294,7 +362,7 @@ function assertSafe(
     for (const each of slots) {
       assert.ok(each.position >= leading, 'the leading slot is beyond it');
       assert.ok(led || each.wanted - source.restartLsn <= LARGEST / 2n, 'gains too little');
-      assert.ok(each.remakeable && source.remakeable && !resting.has(each.slot));
+      assert.ok(each.remakeable && !resting.has(each.slot));
       assert.ok(each.bytes > LARGEST / 2n);
       assert.equal(databaseKey(each.database), databaseKey(database));
     }
