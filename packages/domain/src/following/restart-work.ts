@@ -77,6 +77,11 @@ const NEIGHBOUR_BYTES = 64n * 1024n * 1024n;
 const REMAKE_MS = 1.5;
 /** A gap of so many times the largest one shows that advances do not keep up, whatever they are thought to cost: on a busy server they wait. */
 const LATE_TIMES = 2n;
+/**
+ * Slots are made anew from a gap of so many halves of the largest one on: each time its name is missing for some milliseconds. The primary's slots move from one
+ * running-xacts record to another, and as the publisher has one logged per 64 MiB, by little more than the largest gap.
+ */
+const WAVE_HALVES = 3n;
 /** A wave must be cheaper than the advances by this factor: each slot's name is missing for some milliseconds over it. */
 const WAVE_GAIN = 2;
 /**
@@ -110,7 +115,7 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   if (isAffordable(input, furthest)) {
     return { kind: 'advance', gap: furthest, why: 'affordable' };
   }
-  if (pausesFor(input, furthest.bytes > input.urgentBytes) > 0) {
+  if (!isFarBehind(input, furthest) || pausesFor(input, furthest.bytes > input.urgentBytes) > 0) {
     return { kind: 'rest' };
   }
   if (input.freeSlots + (input.leader === undefined ? 0 : 1) < FREE_FOR_WAVE) {
@@ -126,6 +131,11 @@ function isAffordable(input: RestartInput, worst: RestartGap): boolean {
   const following = gaps.filter(({ bytes }) => bytes > 0n).length;
   const load = (following * decodingMs(cost, walPerSecond)) / 1000;
   return load <= duty && worst.bytes <= largestBytes * LATE_TIMES;
+}
+
+/** Whether it is to be made anew by itself; otherwise only along with others. */
+function isFarBehind({ largestBytes }: RestartInput, { bytes }: RestartGap): boolean {
+  return bytes > (largestBytes * WAVE_HALVES) / 2n;
 }
 
 /** Milliseconds until the last work was little enough of the time since. */
@@ -227,13 +237,11 @@ function draft(
   { source, led }: Pick<RestartWave, 'source' | 'led'>,
 ) {
   const { cost, largestBytes, resting } = input;
-  // Those that are nearly due come along: to make one anew costs little once the leading slot is there.
+  // Those that are nearly due share what is decoded.
+  const isDue = (gap: RestartGap): boolean =>
+    led ? gap.bytes > largestBytes / 2n : isFarBehind(input, gap) && serves(input, source, gap);
   const slots = cluster.filter(
-    (gap) =>
-      gap.bytes > largestBytes / 2n &&
-      gap.position >= source.position &&
-      !resting.has(gap.slot) &&
-      (led || serves(input, source, gap)),
+    (gap) => isDue(gap) && gap.position >= source.position && !resting.has(gap.slot),
   );
   const end = slots.at(-1)?.position ?? source.position;
   const ledMs = led ? decodingMs(cost, Number(end - source.restartLsn)) : 0;
