@@ -1,28 +1,22 @@
 import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatLsn, type Lsn, parseLsn } from '@slotcast/domain';
+import { type Lsn, parseLsn } from '@slotcast/domain';
 import type { PostgresConnection } from '@slotcast/postgres';
 import type { PostgresServer } from '@slotcast/testkit';
 import { openSession } from './bench-session.ts';
 
-/** As often as the publisher has a running-xacts record logged; restart_lsn moves from record to record. */
-const STEP_BYTES = 64n * 1024n * 1024n;
-/** Transactions of the load last less. What was open at one record keeps restart_lsn before it until the next. */
-const TRANSACTIONS_MS = 100;
+/** A slot is decoded when it is so far behind, as the publisher has a running-xacts record logged as often. */
+const BEHIND_BYTES = 64n * 1024n * 1024n;
+/** restart_lsn moves from record to record; what lies beyond the last one would be decoded twice. */
+const RECORD_BYTES = 8n * 1024n * 1024n;
 const LOWEST_PRIORITY = 19;
 const PAUSE_MS = 250;
 /** object_in_use: the slot is being moved. */
 const IN_USE = '55006';
 
-/** Two running-xacts records, so that decoding up to the second moves restart_lsn to the first. */
-interface Records {
-  readonly first: Lsn;
-  readonly second: Lsn;
-}
-
 /**
- * Has restart_lsn of the primary's slots follow, as the subscribers' own decoding does. After each step of WAL all slots are decoded up to where they stand, the one
- * that is furthest behind first, until one gains nothing: then a transaction is open, which holds back all. That costs the primary all WAL
+ * Has restart_lsn of the primary's slots follow, as the subscribers' own decoding does. One slot after the other, the one that is furthest behind first, is
+ * decoded up to where it stands once that is 64 MiB. Where one gains nothing a transaction is open, which holds back all of them. That costs the primary all WAL
  * for each of the slots, as real subscribers do; its session has the lowest priority, so that it takes what everybody else leaves.
  */
 export class DecodingSubscribers {
@@ -60,29 +54,21 @@ export class DecodingSubscribers {
   }
 
   async #follow(): Promise<void> {
-    let records = await this.#log();
-    let isHeld = false;
+    let recordAt = 0n;
+    let heldUntil = 0n;
     while (!this.#stop.signal.aborted) {
-      if ((await this.#end()) - records.second >= STEP_BYTES) {
-        records = await this.#log();
-        isHeld = false;
+      const end = await this.#lsn('select pg_current_wal_insert_lsn()::text as lsn');
+      if (end - recordAt >= RECORD_BYTES) {
+        recordAt = await this.#lsn('select pg_log_standby_snapshot()::text as lsn');
       }
-      const outcome: string = isHeld ? 'none' : await this.#decodeOne(records);
-      isHeld = isHeld || outcome === 'held';
-      if (outcome === 'none') {
+      const outcome = end < heldUntil ? 'none' : await this.#decodeOne();
+      if (outcome === 'held') {
+        heldUntil = end + BEHIND_BYTES;
+      }
+      if (outcome !== 'moved') {
         await sleep(PAUSE_MS);
       }
     }
-  }
-
-  async #end(): Promise<Lsn> {
-    return this.#lsn('select pg_current_wal_insert_lsn()::text as lsn');
-  }
-
-  async #log(): Promise<Records> {
-    const first = await this.#lsn('select pg_log_standby_snapshot()::text as lsn');
-    await sleep(TRANSACTIONS_MS);
-    return { first, second: await this.#lsn('select pg_log_standby_snapshot()::text as lsn') };
   }
 
   async #lsn(text: string): Promise<Lsn> {
@@ -90,15 +76,15 @@ export class DecodingSubscribers {
     return parseLsn(row?.lsn ?? '');
   }
 
-  /** `none` when no slot has got as far as the records and is behind them, or the one that is was in use. */
-  async #decodeOne({ first, second }: Records): Promise<'moved' | 'held' | 'none'> {
+  /** `none` when no slot is far enough behind, or the one that is was in use. */
+  async #decodeOne(): Promise<'moved' | 'held' | 'none'> {
     try {
       const [row] = await this.#session.run<{ before: string; after: string }>(
         {
           name: 'decode',
           text: `with furthest as materialized (
                    select slot_name, restart_lsn, confirmed_flush_lsn from pg_replication_slots
-                    where slot_type = 'logical' and not active and confirmed_flush_lsn > $2::pg_lsn and restart_lsn < $1::pg_lsn
+                    where slot_type = 'logical' and not active and confirmed_flush_lsn - restart_lsn >= ${BEHIND_BYTES}
                     order by restart_lsn limit 1),
                  moved as materialized (
                    select slot_name, restart_lsn, pg_replication_slot_advance(slot_name, confirmed_flush_lsn) from furthest)
@@ -106,7 +92,6 @@ export class DecodingSubscribers {
                         (select slots.restart_lsn::text from pg_get_replication_slots() as slots
                           where slots.slot_name = moved.slot_name) as after
                    from moved`,
-          values: [formatLsn(first), formatLsn(second)],
         },
         { signal: this.#stop.signal },
       );

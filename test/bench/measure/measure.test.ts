@@ -5,7 +5,7 @@ import { summarize } from './distribution.ts';
 import { histogramTotals, meanBetween } from './metric-mean.ts';
 import { backendRole, parseProcessTimes } from './process-stat.ts';
 import { busyPercent } from './processor-time.ts';
-import { restartGap } from './restart-gap.ts';
+import { largestJumpMb, restartGap } from './restart-gap.ts';
 
 describe('what the benchmark measures with', { timeout: 10_000 }, () => {
   test('a distribution goes by the nearest rank', () => {
@@ -57,14 +57,34 @@ describe('what the benchmark measures with', { timeout: 10_000 }, () => {
       ['a', parseLsn('0/3000000')],
       ['b', parseLsn('0/2F00000')],
     ]);
-    assert.deepEqual(restartGap({ there, here, end: parseLsn('0/5000000') }), {
+    const earlier = new Map([
+      ['a', parseLsn('0/2800000')],
+      ['b', parseLsn('0/2FC0000')],
+    ]);
+    assert.deepEqual(restartGap({ there, earlier, here, end: parseLsn('0/5000000') }), {
       behindPrimaryMb: 0x1000000 / 1e6,
+      behindEarlierMb: 0xc0000 / 1e6,
       behindEndMb: 0x2100000 / 1e6,
     });
-    assert.deepEqual(restartGap({ there, here: new Map(), end: parseLsn('0/5000000') }), {
+    assert.deepEqual(restartGap({ there, earlier, here: new Map(), end: parseLsn('0/5000000') }), {
       behindPrimaryMb: 0,
+      behindEarlierMb: 0,
       behindEndMb: 0,
     });
+  });
+
+  test('a jump is the most that one slot has moved by, and a new slot has not moved', () => {
+    const before = new Map([
+      ['a', parseLsn('0/1000000')],
+      ['b', parseLsn('0/1000000')],
+    ]);
+    const after = new Map([
+      ['a', parseLsn('0/1800000')],
+      ['b', parseLsn('0/3000000')],
+      ['new', parseLsn('0/9000000')],
+    ]);
+    assert.equal(largestJumpMb(before, after), 0x2000000 / 1e6);
+    assert.equal(largestJumpMb(after, after), 0);
   });
 
   test('the mean of a histogram is that of what came between two readings', () => {

@@ -3,15 +3,18 @@ import { type Lsn, parseLsn } from '@slotcast/domain';
 import type { PostgresConnection } from '@slotcast/postgres';
 import type { PostgresServer } from '@slotcast/testkit';
 import { openSession } from '../cluster/bench-session.ts';
-import { type RestartGap, type RestartPositions, restartGap } from './restart-gap.ts';
+import { largestJumpMb, type RestartGap, type RestartPositions, restartGap } from './restart-gap.ts';
 
 const INTERVAL_MS = 1000;
+const EARLIER_MS = 10_000;
 
 export interface RestartSample {
   /** On the clock of `performance.now()`. */
   readonly at: number;
   readonly end: Lsn;
   readonly primaryBehindEndMb: number;
+  /** What a slot of the primary moved by since the last look; a copy is behind by as much then. */
+  readonly primaryJumpMb: number;
   readonly slotcast: RestartGap;
   readonly native: RestartGap;
 }
@@ -19,6 +22,7 @@ export interface RestartSample {
 /** The most in a window. */
 export interface RestartGaps {
   readonly primaryBehindEndMb: number;
+  readonly primaryJumpMb: number;
   readonly slotcast: RestartGap;
   readonly native: RestartGap;
 }
@@ -29,6 +33,8 @@ export class RestartWatch {
   readonly #sessions: readonly [PostgresConnection, PostgresConnection, PostgresConnection];
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
+  /** Looks at the primary of the last ten seconds, and the last one before. */
+  #looks: readonly { readonly at: number; readonly positions: RestartPositions }[] = [];
   #failure: Error | undefined;
 
   private constructor(sessions: readonly [PostgresConnection, PostgresConnection, PostgresConnection]) {
@@ -77,12 +83,18 @@ export class RestartWatch {
       text: 'select pg_current_wal_flush_lsn()::text as lsn',
     });
     const end = parseLsn(row?.lsn ?? '');
+    const at = performance.now();
+    const before = this.#looks.at(-1)?.positions ?? there;
+    const from = this.#looks.findLastIndex((look) => at - look.at >= EARLIER_MS);
+    this.#looks = [...this.#looks.slice(Math.max(0, from)), { at, positions: there }];
+    const earlier = from < 0 ? new Map() : (this.#looks[0]?.positions ?? new Map());
     return {
-      at: performance.now(),
+      at,
       end,
-      primaryBehindEndMb: restartGap({ there, here: there, end }).behindEndMb,
-      slotcast: restartGap({ there, here: ours, end }),
-      native: restartGap({ there, here: theirs, end }),
+      primaryBehindEndMb: restartGap({ there, earlier, here: there, end }).behindEndMb,
+      primaryJumpMb: largestJumpMb(before, there),
+      slotcast: restartGap({ there, earlier, here: ours, end }),
+      native: restartGap({ there, earlier, here: theirs, end }),
     };
   }
 }
@@ -92,10 +104,12 @@ export function largestGaps(samples: readonly RestartSample[]): RestartGaps {
   const most = (of: (sample: RestartSample) => number): number => Math.max(0, ...samples.map(of));
   const gaps = (of: (sample: RestartSample) => RestartGap): RestartGap => ({
     behindPrimaryMb: most((sample) => of(sample).behindPrimaryMb),
+    behindEarlierMb: most((sample) => of(sample).behindEarlierMb),
     behindEndMb: most((sample) => of(sample).behindEndMb),
   });
   return {
     primaryBehindEndMb: most((sample) => sample.primaryBehindEndMb),
+    primaryJumpMb: most((sample) => sample.primaryJumpMb),
     slotcast: gaps((sample) => sample.slotcast),
     native: gaps((sample) => sample.native),
   };

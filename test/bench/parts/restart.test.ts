@@ -5,8 +5,8 @@ import type { RestartSample } from '../measure/restart-watch.ts';
 import { BOUND_MB, backAfter } from './restart.ts';
 
 function sample(at: number, behindPrimaryMb: number): RestartSample {
-  const gap = { behindPrimaryMb, behindEndMb: behindPrimaryMb };
-  return { at, end: parseLsn('0/1'), primaryBehindEndMb: 0, slotcast: gap, native: gap };
+  const gap = { behindPrimaryMb, behindEarlierMb: 0, behindEndMb: behindPrimaryMb };
+  return { at, end: parseLsn('0/1'), primaryBehindEndMb: 0, primaryJumpMb: 0, slotcast: gap, native: gap };
 }
 
 function behind(one: RestartSample): number {

@@ -21,7 +21,7 @@ export interface RestartResult {
   readonly with: RestartGaps;
   /** WAL that was written while it was open, and so has to be kept. */
   readonly heldMb: number;
-  /** Seconds from its end until restart_lsn stayed within the bound; `undefined` when it was not within a minute. */
+  /** Seconds from its end until restart_lsn stayed within the bound of where the primary's slot was 10 s before; `undefined` when it was not within a minute. */
   readonly backAfterSeconds: number | undefined;
   readonly nativeBackAfterSeconds: number | undefined;
   readonly end: RestartGaps;
@@ -97,8 +97,8 @@ async function measureHalves(
     without: largestGaps(samples.filter(({ at }) => at >= startedAt && at < openedAt)),
     with: largestGaps(samples.filter(({ at }) => at >= openedAt && at < endedAt)),
     heldMb,
-    backAfterSeconds: backAfter(afterwards, endedAt, (sample) => sample.slotcast.behindPrimaryMb),
-    nativeBackAfterSeconds: backAfter(afterwards, endedAt, (sample) => sample.native.behindPrimaryMb),
+    backAfterSeconds: backAfter(afterwards, endedAt, (sample) => sample.slotcast.behindEarlierMb),
+    nativeBackAfterSeconds: backAfter(afterwards, endedAt, (sample) => sample.native.behindEarlierMb),
     end: largestGaps(samples.slice(-1)),
     loads,
   };

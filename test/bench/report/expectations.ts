@@ -61,7 +61,7 @@ function otherExpectations({ silence, ready, promotion, restart }: Partial<PartR
     ...(restart === undefined
       ? []
       : [
-          `**WAL kept**: with ${restart.slots} slots at ${figure(restart.load.mbPerSecond)} MB/s restart_lsn was never more than ${figure(restart.without.slotcast.behindPrimaryMb)} MB behind that of the primary's slots, ${figure(restart.with.slotcast.behindPrimaryMb)} MB with a transaction open.`,
+          `**WAL kept**: with ${restart.slots} slots at ${figure(restart.load.mbPerSecond)} MB/s restart_lsn was never more than ${figure(restart.without.slotcast.behindPrimaryMb)} MB behind that of the primary's slots, ${figure(restart.with.slotcast.behindPrimaryMb)} MB with a transaction open; ${figure(restart.without.slotcast.behindEarlierMb)} and ${figure(restart.with.slotcast.behindEarlierMb)} MB of that were left 10 s later. The primary's slots moved by up to ${figure(restart.without.primaryJumpMb)} MB at once.`,
         ]),
     ...moved.map(
       ({ slots, failover, walMb, recordedMs }) =>

@@ -114,9 +114,12 @@ export function restartTable(result: RestartResult): Table {
       [
         '',
         "slotcast's behind the primary's",
+        '10 s later',
         "PostgreSQL's behind the primary's",
+        '10 s later',
         "slotcast's behind the WAL",
         "the primary's behind the WAL",
+        'and moved at once by',
       ],
       ...(
         [
@@ -127,13 +130,17 @@ export function restartTable(result: RestartResult): Table {
       ).map(([name, gaps]) => [
         name,
         figure(gaps.slotcast.behindPrimaryMb),
+        figure(gaps.slotcast.behindEarlierMb),
         figure(gaps.native.behindPrimaryMb),
+        figure(gaps.native.behindEarlierMb),
         figure(gaps.slotcast.behindEndMb),
         figure(gaps.primaryBehindEndMb),
+        figure(gaps.primaryJumpMb),
       ]),
     ],
     notes: [
-      `The transaction held ${figure(result.heldMb)} MB. After its end restart_lsn was within bounds again after ${figure(result.backAfterSeconds)} s with slotcast, ${figure(result.nativeBackAfterSeconds)} s with PostgreSQL's slot sync.`,
+      `*10 s later* is the distance to where the primary's slot was 10 s before. When that moves by more than the bound at once, a copy is beyond the bound for a moment, whoever makes it follow.`,
+      `The transaction held ${figure(result.heldMb)} MB. After its end restart_lsn was within bounds again, 10 s after the primary's slot had moved, after ${figure(result.backAfterSeconds)} s with slotcast, ${figure(result.nativeBackAfterSeconds)} s with PostgreSQL's slot sync.`,
     ],
   };
 }

@@ -26,7 +26,7 @@ export function sampleLag(cell: {
   readonly reached?: number;
 }): LagResult {
   const { slots, mbPerSecond, p50, nativeP50, reached = mbPerSecond } = cell;
-  const gap = { behindPrimaryMb: 0, behindEndMb: 0 };
+  const gap = { behindPrimaryMb: 0, behindEarlierMb: 0, behindEndMb: 0 };
   return {
     slots,
     movesPerSecond: 10,
@@ -35,7 +35,7 @@ export function sampleLag(cell: {
     native: { lagMs: spread(nativeP50), resolutionMs: spread(2), neverArrived: 0 },
     ratioP50: p50 / nativeP50,
     ratioP99: p50 / nativeP50,
-    restart: { primaryBehindEndMb: 0, slotcast: gap, native: gap },
+    restart: { primaryBehindEndMb: 0, primaryJumpMb: 0, slotcast: gap, native: gap },
     loads: sampleLoads(),
   };
 }

@@ -32,8 +32,9 @@ function ready(slots: number, slotcast: number | undefined, native: readonly num
 }
 
 function gaps(behindPrimaryMb: number): RestartGaps {
-  const none = { behindPrimaryMb: 0, behindEndMb: 0 };
-  return { primaryBehindEndMb: 0, slotcast: { ...none, behindPrimaryMb }, native: none };
+  const none = { behindPrimaryMb: 0, behindEarlierMb: 0, behindEndMb: 0 };
+  const slotcast = { ...none, behindPrimaryMb, behindEarlierMb: behindPrimaryMb / 2 };
+  return { primaryBehindEndMb: 0, primaryJumpMb: 0, slotcast, native: none };
 }
 
 function idle(slots: number): IdleLoad {
@@ -97,6 +98,7 @@ describe('the targets', { timeout: 10_000 }, () => {
     };
     assert.deepEqual(only({ restart }), [
       { value: 300, limit: 256, met: false },
+      { value: 150, limit: 256, met: true },
       { value: 1000, limit: 1156, met: true },
       { value: undefined, limit: 60, met: false },
       { value: 3, limit: 4, met: true },

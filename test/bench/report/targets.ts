@@ -127,6 +127,13 @@ function restartFigures(result: RestartResult): readonly Figure[] {
     },
     {
       part,
+      name: "the same, 10 s after the primary's slot moved",
+      value: result.without.slotcast.behindEarlierMb,
+      limit: BOUND_MB,
+      unit: 'MB',
+    },
+    {
+      part,
       name: 'the same with a transaction open for half of them, and what it holds',
       value: result.with.slotcast.behindPrimaryMb,
       limit: BOUND_MB + heldMb,
@@ -134,7 +141,7 @@ function restartFigures(result: RestartResult): readonly Figure[] {
     },
     {
       part,
-      name: `restart_lsn back within ${BOUND_MB} MB after its end`,
+      name: `restart_lsn back within ${BOUND_MB} MB after its end, 10 s after the primary's slot moved`,
       value: result.backAfterSeconds,
       limit: BACK_LIMIT_SECONDS,
       unit: 's',
