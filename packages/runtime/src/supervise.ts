@@ -6,14 +6,15 @@ import type { Logger } from './logger.ts';
 import { repeatLevel } from './repeat-level.ts';
 import { errorText, exitCodeOf, SlotcastError } from './slotcast-error.ts';
 
-const BACKOFF = { initialMs: 100, maxMs: 10_000 } as const;
+/** A server or broker that is back is to be noticed soon; an attempt costs little more than a connection. */
+const BACKOFF = { initialMs: 100, maxMs: 2000 } as const;
 /** How long a refusal that may pass is tried again before it ends the service: by then a grant is replayed, a password changed. */
 const PATIENCE_MS = 5 * 60_000;
 
 export interface SuperviseOptions {
   /** One attempt; resolves when another one should begin at once. `progressed` tells that it works, so that back-off starts anew. */
   readonly attempt: (progressed: () => void) => Promise<void>;
-  /** Turns an error into the one to report; a SlotcastError that a restart will not mend ends everything, after minutes when it may pass. */
+  /** Turns an error into the one to report; a SlotcastError that a restart will not fix ends everything, after minutes when it may pass. */
   readonly explain: (error: unknown) => unknown;
   readonly onFailure: (message: string) => void;
   readonly clock: Clock;
@@ -25,7 +26,7 @@ export interface SuperviseOptions {
 
 /**
  * Attempts for ever, with a growing pause after each failure and a log level that rises with repetition. Resolves when the signal
- * is aborted; rejects with the first error that a restart will not mend, or with one that might have passed and did not.
+ * is aborted; rejects with the first error that a restart will not fix, or with one that might have passed and did not.
  */
 export async function supervise(options: SuperviseOptions): Promise<void> {
   const { clock, logger, signal } = options;

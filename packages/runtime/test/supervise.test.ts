@@ -149,16 +149,16 @@ describe('a refusal that may pass', { timeout }, () => {
       const slept: number[] = [];
       const refused = run((count, progressed, stop) => {
         attempts = count;
-        if (count === 30 && interruption === 'progress') {
+        if (count === 120 && interruption === 'progress') {
           progressed();
         }
-        if (count === 60) {
+        if (count === 240) {
           stop();
         }
-        return Promise.reject(count === 30 && interruption === 'failure' ? new Error('away') : refusal());
+        return Promise.reject(count === 120 && interruption === 'failure' ? new Error('away') : refusal());
       }, slept);
       await refused;
-      assert.equal(attempts, 60, interruption);
+      assert.equal(attempts, 240, interruption);
       assert.ok(slept.reduce((sum, ms) => sum + ms, 0) > 300_000);
     }
   });
