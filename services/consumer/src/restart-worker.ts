@@ -2,6 +2,7 @@ import {
   chooseRestartWork,
   type GapAges,
   type Hold,
+  isLeaderOfUse,
   type LastWork,
   noteGapAges,
   OVERDUE_MS,
@@ -90,6 +91,7 @@ export class RestartWorker {
   #wave: WaveRun | undefined;
   /** The leading slot of the last wave. It needs no more WAL than the slots that were made from it, and others can be made from it without decoding. */
   #leader: SlotName | undefined;
+  #leaderUsedAt = 0;
   /** The same, also where nothing is to be made from it any more. */
   #made: Pick<WaveSource, 'slot' | 'database'> | undefined;
   /** Of the slot that is being decoded. */
@@ -205,7 +207,7 @@ export class RestartWorker {
       freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
       resting: this.#resting(now),
       overdue: overdueGaps(this.#ages, now),
-      leader: this.#usableLeader(),
+      leader: this.#usableLeader(gaps, now),
       last: this.#last && { ...this.#last, agoMs: now - this.#last.endedAt },
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;
@@ -326,6 +328,7 @@ export class RestartWorker {
     try {
       const { gainless, behind } = await run.run();
       this.#leader = run.leader;
+      this.#leaderUsedAt = clock.monotonicMs();
       this.#rest(gainless);
       this.#rest(behind, BEHIND_MS);
     } catch (error) {
@@ -338,20 +341,24 @@ export class RestartWorker {
     await this.#facts.next(this.#signal);
   }
 
-  #usableLeader(): WaveSource | undefined {
+  /** It goes with the next round when nothing is made from it for long, or can be. */
+  #usableLeader(gaps: readonly RestartGap[], now: number): WaveSource | undefined {
     const local = this.#leader && this.#facts.local(this.#leader);
     const source = local && waveSourceOf(local);
-    this.#leader = source?.slot;
-    return source;
+    const { largestBytes } = this.#meter;
+    const isKept =
+      source !== undefined &&
+      now - this.#leaderUsedAt < IDLE_MS &&
+      isLeaderOfUse({ gaps, largestBytes }, source);
+    this.#leader = isKept ? source.slot : undefined;
+    return isKept ? source : undefined;
   }
 
   async #endIdle(): Promise<void> {
-    const { clock, doorbell } = this.#options;
+    const { clock } = this.#options;
     if (this.#usedAt > 0 && clock.monotonicMs() - this.#usedAt >= IDLE_MS) {
       this.#usedAt = 0;
-      this.#leader = undefined;
       this.#made = undefined;
-      doorbell.ring();
       await this.#sessions.close();
     }
   }

@@ -125,6 +125,16 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   return wave === undefined ? { kind: 'advance', gap: furthest, why: 'alone' } : { kind: 'wave', wave };
 }
 
+/** Whether slots may still be made from the leading slot of the last wave. If not it only holds back WAL, as the primary's slots never need more than they do now. */
+export function isLeaderOfUse(
+  { gaps, largestBytes }: Pick<RestartInput, 'gaps' | 'largestBytes'>,
+  leader: WaveSource,
+): boolean {
+  return gaps.some(
+    (gap) => sameDatabase(gap.database, leader.database) && serves({ largestBytes }, leader, gap),
+  );
+}
+
 /** True as long as advances keep up, and will at the rate at which WAL is written. */
 function isAffordable(input: RestartInput, worst: RestartGap): boolean {
   const { gaps, cost, duty, walPerSecond, largestBytes } = input;
@@ -214,7 +224,11 @@ function unled(
 }
 
 /** Whether a copy of the source closes the gap as it is. */
-function serves({ largestBytes }: RestartInput, source: WaveSource, { wanted }: RestartGap): boolean {
+function serves(
+  { largestBytes }: Pick<RestartInput, 'largestBytes'>,
+  source: WaveSource,
+  { wanted }: RestartGap,
+): boolean {
   return wanted - source.restartLsn <= largestBytes / 2n;
 }
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import {
   chooseRestartWork,
   databaseKey,
+  isLeaderOfUse,
   lsn,
   noteDecoding,
   noteGapAges,
@@ -209,6 +210,21 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.notEqual(sourceOf({ leader: { ...leader, database: { name: 'x', oid: 2 } } }), leader.slot);
     assert.notEqual(sourceOf({ leader: { ...leader, restartLsn: mib(9_960) } }), leader.slot, 'gains little');
     assert.notEqual(sourceOf({ leader: { ...leader, position: mib(10_400) } }), leader.slot, 'is beyond all');
+  });
+
+  test('needs the leading slot no more when the primary’s slots have come too far for it', () => {
+    const {
+      bytes: _bytes,
+      wanted: _wanted,
+      remakeable: _remakeable,
+      ...leader
+    } = gap('slotcast_leader_1', 32);
+    const isOfUse = (over: Partial<RestartGap>): boolean =>
+      isLeaderOfUse({ gaps: [gap('a', 0, over)], largestBytes: LARGEST }, leader);
+    assert.equal(isOfUse({}), true);
+    assert.equal(isOfUse({ wanted: mib(10_001) }), false);
+    assert.equal(isOfUse({ database: { name: 'shop', oid: 2 } }), false);
+    assert.equal(isLeaderOfUse({ gaps: [], largestBytes: LARGEST }, leader), false);
   });
 
   test('leaves out a slot that the leading one is beyond once, and does it first then', () => {
