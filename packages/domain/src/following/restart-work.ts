@@ -193,7 +193,10 @@ function servedByLeader(input: RestartInput, due: readonly RestartGap[]): Restar
  * decodes nothing comes before all others: where the primary's slots move one after the other, each would decode what the last one has decoded.
  */
 function findWave(input: RestartInput, furthest: RestartGap): RestartWave | undefined {
-  const { database } = furthest;
+  const { database, remakeable } = furthest;
+  if (!remakeable) {
+    return undefined;
+  }
   const gaps = input.gaps
     .filter((gap) => gap.remakeable && sameDatabase(gap.database, database))
     .toSorted(byPosition);

@@ -176,6 +176,8 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
       gap: bound,
       why: 'alone',
     });
+    const ready = gap('ready', 0);
+    assert.equal(choose({ gaps: [...gaps(50, 100), bound, ready], walPerSecond: 1e9 }).kind, 'advance');
     // What stands before a source that needs little, and is not due itself, is no source.
     const low = gap('low', 10, { position: mib(9_998), restartLsn: mib(9_000) });
     const left = choose({ gaps: [...gaps(50, 105), quick, low], walPerSecond: 1e9 });
