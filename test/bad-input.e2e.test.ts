@@ -213,7 +213,7 @@ describe('a service that cannot work ends, says why, and changes nothing', { tim
   });
 });
 
-test('slots are blocked while a setting of the standby stands in their way, and ready once it is mended', {
+test('slots are blocked while a setting of the standby stands in their way, and ready once it is fixed', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });

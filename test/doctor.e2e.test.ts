@@ -20,7 +20,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
   });
   after(() => scene?.[Symbol.asyncDispose]());
 
-  test('finds nothing to mend on a healthy pair, and looks at everything', { timeout }, async () => {
+  test('finds nothing to fix on a healthy pair, and looks at everything', { timeout }, async () => {
     const standby = await doctor(scene, scene.standby());
     assert.deepEqual(complaints(standby), []);
     assert.equal(standby.exitCode, 0);
@@ -59,7 +59,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     { without: 'replication', check: 'role_replication' },
   ] as const;
   for (const { without, check } of grants) {
-    test(`tells of a role without ${without}, and its statement mends it`, { timeout }, async () => {
+    test(`tells of a role without ${without}, and its statement fixes it`, { timeout }, async () => {
       const role = `without ${without}`;
       await scene.primary.createRole(role, { without: [without] });
       const extra = { SLOTCAST_POSTGRES_URL: scene.primary.url('postgres', role) };
@@ -71,7 +71,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     });
   }
 
-  test('tells of a database that does not let the role in, and its statement mends it', {
+  test('tells of a database that does not let the role in, and its statement fixes it', {
     timeout,
   }, async () => {
     await scene.primary.query('create database "My Shop"');
@@ -84,7 +84,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     await scene.primary.query("select pg_drop_replication_slot('shop')");
   });
 
-  test('tells both nodes that feedback is off, and either statement mends it', { timeout }, async () => {
+  test('tells both nodes that feedback is off, and either statement fixes it', { timeout }, async () => {
     await scene.standby().setConfig({ hot_standby_feedback: 'off' });
     const onStandby = await doctor(scene, scene.standby());
     assert.deepEqual(complaints(onStandby), ['failed hot_standby_feedback']);
@@ -98,7 +98,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     await untilComplaints(scene, scene.standby(), []);
   });
 
-  test('tells both nodes of a physical slot that is missing, and the statement mends it', {
+  test('tells both nodes of a physical slot that is missing, and the statement fixes it', {
     timeout,
   }, async () => {
     await scene.standby().stop();
@@ -116,7 +116,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     await untilComplaints(scene, scene.standby(), []);
   });
 
-  test('tells of a standby whose slots are all taken, and its statement mends it', { timeout }, async () => {
+  test('tells of a standby whose slots are all taken, and its statement fixes it', { timeout }, async () => {
     await scene.standby().setConfig({ max_replication_slots: '1' });
     const diagnosis = await doctor(scene, scene.standby());
     assert.ok(complaints(diagnosis).includes('failed max_replication_slots'), JSON.stringify(diagnosis));
@@ -125,7 +125,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     await untilComplaints(scene, scene.standby(), []);
   });
 
-  test('tells of topics that would be deleted by age, and its commands mend them', { timeout }, async () => {
+  test('tells of topics that would be deleted by age, and its commands fix them', { timeout }, async () => {
     const prefix = uniqueTopicPrefix();
     const extra = { SLOTCAST_TOPIC_PREFIX: prefix };
     const names = topicNames(prefix, scene.cluster);
@@ -137,10 +137,10 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     for (const { remedy } of bad) {
       await runKafkaTool(remedy);
     }
-    const mended = await doctor(scene, scene.standby(), extra);
-    assert.deepEqual(outcomesOf(mended.checks, 'topics'), ['ok', 'ok']);
+    const fixed = await doctor(scene, scene.standby(), extra);
+    assert.deepEqual(outcomesOf(fixed.checks, 'topics'), ['ok', 'ok']);
     // Nobody has published there.
-    assert.deepEqual(complaints(mended), ['failed publisher', 'warning consumers']);
+    assert.deepEqual(complaints(fixed), ['failed publisher', 'warning consumers']);
   });
 
   test('tells that topics are missing', { timeout }, async () => {
@@ -179,7 +179,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     assert.deepEqual(complaints(diagnosis), ['failed schema_registry']);
   });
 
-  test('tells of a server of another cluster, and of wal_level, whose statement mends it', {
+  test('tells of a server of another cluster, and of wal_level, whose statement fixes it', {
     timeout,
   }, async () => {
     await using stranger = await startPrimary({

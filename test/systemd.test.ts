@@ -43,7 +43,7 @@ describe('the systemd unit', options, () => {
     assert.ok(['publisher', 'consumer'].every((name) => services.some((service) => service === name)));
   });
 
-  test('is started again for ever after a failure, but not after one that only a person can mend', () => {
+  test('is started again for ever after a failure, but not after one that only a person can fix', () => {
     assert.deepEqual(unit.get('Service.Restart'), ['on-failure']);
     assert.deepEqual(unit.get('Unit.StartLimitIntervalSec'), ['0']);
     const { usage, precondition } = exitCodes;

@@ -49,7 +49,7 @@ export async function runDoctor(
   return { exitCode, stdout };
 }
 
-/** The checks that ask for something to be mended, as `<outcome> <check>`. */
+/** The checks that ask for something to be fixed, as `<outcome> <check>`. */
 export function complaints({ checks }: Diagnosis): string[] {
   return checks
     .filter(({ outcome }) => outcome === 'failed' || outcome === 'warning')

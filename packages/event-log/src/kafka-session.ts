@@ -25,7 +25,7 @@ const SESSION_TIMEOUT_MS = 30_000;
 /**
  * One kafkajs consumer, from its start to its first failure. It joins a group of its own that commits no offsets; such
  * a group is removed by the broker once it is empty. kafkajs may try again by itself for some seconds; whatever it
- * cannot mend in that time ends the session.
+ * cannot fix in that time ends the session.
  */
 export class KafkaSession {
   readonly groupId: string;

@@ -1,5 +1,5 @@
 /**
- * Mends defects of kafkajs 2.2.4 that no option reaches. Import this before a client is made. The version is
+ * Fixes defects of kafkajs 2.2.4 that no option reaches. Import this before a client is made. The version is
  * pinned and checked, because what is replaced here is private.
  */
 import { createRequire } from 'node:module';

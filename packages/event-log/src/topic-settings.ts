@@ -26,7 +26,7 @@ export interface TopicFinding {
   readonly required: string;
   /** What is, and what should be. */
   readonly fact: string;
-  /** The command that mends it. */
+  /** The command that fixes it. */
   readonly remedy: string;
   /** Both in one line. */
   readonly message: string;
@@ -101,7 +101,7 @@ export function requiredTopic(
   };
 }
 
-/** Compares a topic with what is required; `undefined` is a topic that does not exist. Nothing found: nothing to mend. */
+/** Compares a topic with what is required; `undefined` is a topic that does not exist. Nothing found: nothing to fix. */
 export function checkTopic(
   description: TopicDescription | undefined,
   topic: string,

@@ -118,7 +118,7 @@ describe('the check of a topic', () => {
     });
   }
 
-  test('warns of every other setting that differs, with the command that mends it', TIMEOUT, () => {
+  test('warns of every other setting that differs, with the command that fixes it', TIMEOUT, () => {
     const config = { 'delete.retention.ms': '1000', 'message.timestamp.type': 'CreateTime' };
     const findings = checkTopic(described({ replicationFactor: 1 }, config), TOPIC);
     assert.deepEqual(

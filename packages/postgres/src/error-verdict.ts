@@ -1,7 +1,7 @@
 /**
  * What to do after an error. `retry`: the same again, after a pause. `stale`: what was known of the server is no longer so;
  * look again and plan anew. `cancelled`: it was interrupted, by the caller or by an administrator. `blocked`: this one slot
- * waits for somebody to mend something. `fatal`: configuration or privilege; a restart will not mend it. `unexpected`:
+ * waits for somebody to fix something. `fatal`: configuration or privilege; a restart will not fix it. `unexpected`:
  * the table does not know it, probably a defect.
  */
 export const postgresErrorClasses = [
@@ -22,6 +22,6 @@ export interface ErrorVerdict {
    * being changed.
    */
   readonly mayPass?: boolean;
-  /** What would mend it. */
+  /** What would fix it. */
   readonly remedy: string;
 }

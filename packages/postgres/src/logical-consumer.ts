@@ -242,7 +242,7 @@ class Subscription {
       return;
     }
     this.#acknowledged = { position: this.#processed, at: now };
-    // The library tells the server the byte after the one it is given; unmended, a slot would stand one byte past the WAL.
+    // The library tells the server the byte after the one it is given; as it is, a slot would stand one byte past the WAL.
     const lastByte = formatLsn(lsn(this.#processed - 1n));
     this.#service.acknowledge(lastByte).catch((error: unknown) => this.#fail(error));
   }

@@ -141,7 +141,7 @@ export function isMissingWal(error: unknown): boolean {
   return fromServer?.code === '58P01' && fromServer.routine === 'wal_segment_open';
 }
 
-/** Says what an error of PostgreSQL or of the connection to it means for the caller, and what would mend it. */
+/** Says what an error of PostgreSQL or of the connection to it means for the caller, and what would fix it. */
 export function classifyPostgresError(error: unknown): ClassifiedError {
   const fromServer = serverError(error);
   const code = fromServer?.code ?? codeOf(error);

@@ -6,7 +6,7 @@ import { supports } from './server-version.ts';
 export type ServiceRole = 'publisher' | 'consumer';
 
 /**
- * `fatal`: a restart will not mend it, so the service ends (exit code 78). `blocked`: the service runs, and its slots are not ready.
+ * `fatal`: a restart will not fix it, so the service ends (exit code 78). `blocked`: the service runs, and its slots are not ready.
  * `warning`: it works, but not as well as it could.
  */
 export const findingSeverities = ['fatal', 'blocked', 'warning'] as const;
@@ -31,7 +31,7 @@ export interface Finding {
   readonly code: FindingCode;
   /** What is wrong. */
   readonly fact: string;
-  /** The exact statements that mend it; their comments say where to run them. */
+  /** The exact statements that fix it; their comments say where to run them. */
   readonly remedy: string;
   /** Both in one line. */
   readonly message: string;

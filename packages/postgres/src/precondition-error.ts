@@ -1,6 +1,6 @@
 import type { Finding, FindingCode } from './precondition-check.ts';
 
-/** A precondition of the server that a restart of slotcast will not mend. */
+/** A precondition of the server that a restart of slotcast will not fix. */
 export class PreconditionError extends Error {
   override readonly name = 'PreconditionError';
   /** The finding's code, such as `wal_level`. */

@@ -116,7 +116,7 @@ for (const major of [13, 18] satisfies PostgresMajor[]) {
       await dropSlot(connection, 'third');
     });
 
-    test('a role without privileges gets the statement that mends it', { timeout: TIMEOUT_MS }, async () => {
+    test('a role without privileges gets the statement that fixes it', { timeout: TIMEOUT_MS }, async () => {
       await server.query('create role nobody login');
       const url = server.url('postgres', 'nobody');
       await withConnection({ url, applicationName: 'slotcast-test' }, async (poor) => {

@@ -27,7 +27,7 @@ describe('an error of the connection', { timeout: 5000 }, () => {
     assert.equal(classifyPostgresError(error).class, 'retry');
   });
 
-  test('with a certificate that does not fit is mended by nobody but the operator', () => {
+  test('with a certificate that does not fit is fixed by nobody but the operator', () => {
     for (const code of [
       'SELF_SIGNED_CERT_IN_CHAIN',
       'ERR_TLS_CERT_ALTNAME_INVALID',

@@ -70,7 +70,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       code: string;
     }[];
     for (const { without, service, severity, code } of missing) {
-      test(`without ${without} the statement in the message is what mends it`, {
+      test(`without ${without} the statement in the message is what fixes it`, {
         timeout: TIMEOUT_MS,
       }, async () => {
         const role = `Without ${without}`;

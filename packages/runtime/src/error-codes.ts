@@ -17,7 +17,7 @@ export const errorCodes = {
   SC_CONFIG_INVALID: {
     exit: 'precondition',
     meaning: 'A setting is missing, malformed, unknown or contradicts another one.',
-    remedy: 'Mend every line of the message; `slotcast config` checks the result.',
+    remedy: 'Fix every line of the message; `slotcast config` checks the result.',
   },
   SC_KAFKA_UNREACHABLE: {
     exit: 'failed',

@@ -7,7 +7,7 @@ export const exitCodes = {
   failed: { code: 1, meaning: 'failed; a restart may help' },
   usage: { code: 2, meaning: 'unknown command, flag or argument' },
   negative: { code: 3, meaning: 'the answer is "no": unsafe, not ready, or a check failed' },
-  precondition: { code: 78, meaning: 'configuration, or a precondition that a restart will not mend' },
+  precondition: { code: 78, meaning: 'configuration, or a precondition that a restart will not fix' },
 } as const;
 
 export type ExitCodeName = keyof typeof exitCodes;

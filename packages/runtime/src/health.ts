@@ -2,7 +2,7 @@
 export interface HealthCheck {
   readonly name: string;
   readonly ok: boolean;
-  /** What is so, or what is missing and what would mend it; one line. */
+  /** What is so, or what is missing and what would fix it; one line. */
   readonly detail: string;
 }
 

@@ -4,7 +4,7 @@ import { type ExitCode, exitCodes } from './exit-code.ts';
 export interface SlotcastErrorOptions {
   /** What to do here and now, when it is more exact than the remedy of the code. */
   readonly remedy?: string;
-  /** Waiting for some minutes may help, though the code stands for what a restart will not mend. */
+  /** Waiting for some minutes may help, though the code stands for what a restart will not fix. */
   readonly mayPass?: boolean;
   readonly cause?: unknown;
 }

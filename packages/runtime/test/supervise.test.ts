@@ -64,7 +64,7 @@ test('progress lets the pauses begin anew', { timeout }, async () => {
   assert.deepEqual(slept, [100, 200, 100, 200]);
 });
 
-test('an error that a restart will not mend ends it', { timeout }, async () => {
+test('an error that a restart will not fix ends it', { timeout }, async () => {
   const refused = new SlotcastError('SC_TOPIC_MISSING', 'no such topic');
   await assert.rejects(
     run(() => Promise.reject(refused)),

@@ -4,7 +4,7 @@ import { printable } from './output.ts';
 /** SGR codes of ECMA-48. */
 const styles = { ok: '32', info: '36', warning: '33', failed: '31', heading: '1', remedy: '1' } as const;
 
-/** The checks for people: grouped by area, each with what is so and, below, what mends it. */
+/** The checks for people: grouped by area, each with what is so and, below, what fixes it. */
 export function checkReport(checks: readonly Check[], colours: boolean): readonly string[] {
   const paint = (style: keyof typeof styles, text: string): string =>
     colours ? `\u001B[${styles[style]}m${text}\u001B[0m` : text;

@@ -97,7 +97,7 @@ function addEvents(program: Command): void {
 function addDoctor(program: Command): void {
   subcommand(program, 'doctor')
     .description(
-      'check all that this node, its server, Kafka and the cluster must have, and say what mends it',
+      'check all that this node, its server, Kafka and the cluster must have, and say what fixes it',
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {

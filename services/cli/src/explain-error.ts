@@ -21,7 +21,7 @@ import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
 export function explainError(error: unknown): unknown {
   if (error instanceof PreconditionError) {
     return new SlotcastError(preconditionCodes.get(error.code) ?? 'SC_PRIVILEGE_MISSING', error.message, {
-      remedy: 'Mend it as the message says.',
+      remedy: 'Fix it as the message says.',
       mayPass: !lastingPreconditions.has(error.code),
       cause: error,
     });

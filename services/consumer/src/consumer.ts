@@ -53,7 +53,7 @@ export interface ConsumerOptions {
 /** What runs beside a server until it is told to stop. */
 interface Service {
   readonly health: HealthSource;
-  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not mend. */
+  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
   run(signal: AbortSignal): Promise<void>;
 }
 

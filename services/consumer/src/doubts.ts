@@ -34,7 +34,7 @@ export class Doubts {
     const alarm = topicAlarm(manifest, view.history, nodes);
     if (alarm !== this.#lastAlarm && alarm !== undefined) {
       const level = isNewTopic(manifest, nodes) ? 'info' : 'error';
-      this.#logger[level]({ alarm }, 'nothing is done to the slots until this is mended');
+      this.#logger[level]({ alarm }, 'nothing is done to the slots until this is fixed');
     }
     this.#lastAlarm = alarm;
     return alarm;

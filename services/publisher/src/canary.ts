@@ -234,7 +234,7 @@ export class Canary {
   }
 }
 
-/** With what would mend it; no error of the canary is a reason to end the publisher. */
+/** With what would fix it; no error of the canary is a reason to end the publisher. */
 function explained(error: unknown): unknown {
   if (!isPostgresError(error)) {
     return error;

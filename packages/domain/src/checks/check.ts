@@ -1,6 +1,6 @@
 import { type CheckArea, type CheckName, checkTable } from './check-table.ts';
 
-/** `ok` and `info` need nothing, a `warning` is better mended, what `failed` keeps slots from following a failover. */
+/** `ok` and `info` need nothing, a `warning` is better fixed, what `failed` keeps slots from following a failover. */
 export const checkOutcomes = ['ok', 'info', 'warning', 'failed'] as const;
 export type CheckOutcome = (typeof checkOutcomes)[number];
 
@@ -11,7 +11,7 @@ export interface Check {
   readonly outcome: CheckOutcome;
   /** What is so. */
   readonly message: string;
-  /** The statements or settings that mend it, with comments that say where; empty where nothing is to be mended. */
+  /** The statements or settings that fix it, with comments that say where; empty where nothing is to be fixed. */
   readonly remedy: string;
 }
 

@@ -12,10 +12,10 @@ export type PinVerdict =
   | { readonly kind: 'held' }
   | {
       readonly kind: 'blocked';
-      /** What is so, and what mends it, in one line. */
+      /** What is so, and what fixes it, in one line. */
       readonly reason: string;
       readonly fact: string;
-      /** The statements that mend it, with comments that say where. */
+      /** The statements that fix it, with comments that say where. */
       readonly remedy: string;
     };
 

@@ -77,7 +77,7 @@ export type SlotActionKind = SlotAction['kind'];
 export interface SlotVerdict {
   readonly slot: SlotName;
   readonly state: ReadinessState;
-  /** What is waited for and what would mend it; empty when ready. */
+  /** What is waited for and what would fix it; empty when ready. */
   readonly reason: string;
   readonly action?: SlotAction | undefined;
   /** What stands here would not take over after a promotion, or not without a gap, whatever the state says. */

@@ -113,7 +113,7 @@ export interface NodeSlotStatus {
   /** Present when the slot on this node is slotcast's to move, replace and drop. */
   readonly ownership?: Ownership | undefined;
   readonly state: ReadinessState;
-  /** What is waited for and what would mend it; empty when ready. */
+  /** What is waited for and what would fix it; empty when ready. */
   readonly reason: string;
   readonly restartLsn?: Lsn | undefined;
   readonly confirmedFlushLsn?: Lsn | undefined;
