@@ -6,13 +6,20 @@ export type FaultSide = 'before' | 'during' | 'after';
 
 /** One statement that was seen on its way to the server. */
 export interface SeenStep {
+  /** With the values of its parameters, as they are sent. */
   readonly text: string;
+  /** Process id of the session on the server. */
+  readonly backend: number | undefined;
 }
 
 interface Armed {
   readonly steps: RegExp;
   readonly index: number;
   readonly side: FaultSide;
+  /** Steps count from the answer to such a statement on. */
+  readonly since?: RegExp;
+  /** Only the connection of the step is held up, and it goes on after the fault as if nothing had been. */
+  readonly alone?: boolean;
   readonly fault: (step: SeenStep) => Promise<void>;
   readonly done: () => void;
   readonly failed: (error: unknown) => void;
@@ -24,7 +31,8 @@ const LENGTH_BYTES = 4;
 
 /**
  * Stands between a service and its server and counts the statements that are steps of something. At a chosen one it stops all traffic, has a
- * fault happen, and drops every connection, so that a process can be killed between any two steps, however short they are.
+ * fault happen, and drops every connection, so that a process can be killed between any two steps, however short they are. Or it stops that one statement
+ * alone, as a slow network or a process that is frozen does.
  */
 export class FaultGate {
   readonly #server: Server;
@@ -36,6 +44,7 @@ export class FaultGate {
   #count = 0;
   #halted = false;
   #during: SeenStep | undefined;
+  #hasBegun = false;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -67,10 +76,11 @@ export class FaultGate {
 
   /**
    * Has the fault happen at the step of this index, from 0, among the statements that match. Resolves when it has happened. Traffic stops
-   * meanwhile; afterwards new connections are let through.
+   * meanwhile; afterwards new connections are let through. Of a connection that is held up `alone` the step goes on afterwards.
    */
-  arm(options: Pick<Armed, 'steps' | 'index' | 'side' | 'fault'>): Promise<void> {
+  arm(options: Omit<Armed, 'done' | 'failed'>): Promise<void> {
     this.#count = 0;
+    this.#hasBegun = options.since === undefined;
     return new Promise((resolve, reject) => {
       this.#armed = { ...options, done: resolve, failed: reject };
     });
@@ -93,7 +103,9 @@ export class FaultGate {
       return;
     }
     const upstream = connect(this.#targetPort, '127.0.0.1');
-    const link = new Link(client, upstream, (step, side) => this.#meets(step, side));
+    const link: Link = new Link(client, upstream, (step, side) =>
+      this.#meets(step, side, () => link.resume()),
+    );
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],
@@ -112,32 +124,48 @@ export class FaultGate {
   }
 
   /** True when the traffic has to stop here. During a step what the client still says is let through, and the answer is not. */
-  #meets(step: SeenStep, side: 'before' | 'after'): boolean {
-    const armed = this.#armed;
+  #meets(step: SeenStep, side: 'before' | 'after', resume: () => void): boolean {
+    if (this.#during === step && side === 'after') {
+      return true;
+    }
     if (this.#halted) {
-      return this.#during !== step || side === 'after';
+      return this.#during !== step;
     }
-    if (armed === undefined || !armed.steps.test(step.text)) {
+    const armed = this.#armed;
+    if (armed === undefined || !this.#isMet(armed, step, side)) {
       return false;
     }
-    // Both sides of a step have the same index: the server has its statement before its answer.
-    const index = side === 'before' ? this.#count++ : (this.#indexes.get(step) ?? -1);
-    this.#indexes.set(step, index);
-    const isHere = side === 'before' ? armed.side !== 'after' : armed.side === 'after';
-    if (index !== armed.index || !isHere) {
-      return false;
-    }
-    this.#halted = true;
+    this.#halted = armed.alone !== true;
     this.#armed = undefined;
     this.#during = armed.side === 'during' ? step : undefined;
     armed
       .fault(step)
       .then(armed.done, armed.failed)
       .finally(() => {
-        this.#cutAll();
-        this.#halted = false;
+        this.#during = undefined;
+        if (armed.alone === true) {
+          resume();
+        } else {
+          this.#cutAll();
+          this.#halted = false;
+        }
       });
     return armed.side !== 'during';
+  }
+
+  #isMet(armed: Armed, step: SeenStep, side: 'before' | 'after'): boolean {
+    if (!this.#hasBegun) {
+      this.#hasBegun = side === 'after' && armed.since?.test(step.text) === true;
+      return false;
+    }
+    if (!armed.steps.test(step.text)) {
+      return false;
+    }
+    // Both sides of a step have the same index: the server has its statement before its answer.
+    const index = side === 'before' ? this.#count++ : (this.#indexes.get(step) ?? -1);
+    this.#indexes.set(step, index);
+    const isHere = side === 'before' ? armed.side !== 'after' : armed.side === 'after';
+    return index === armed.index && isHere;
   }
 
   #cutAll(): void {
@@ -147,7 +175,7 @@ export class FaultGate {
   }
 }
 
-/** One connection through the gate. What comes after a halt is dropped, as the connection soon is. */
+/** One connection through the gate. What comes after a halt waits for its end, which the connection may not live to see. */
 class Link {
   readonly #client: Socket;
   readonly #upstream: Socket;
@@ -158,8 +186,11 @@ class Link {
   #started = false;
   #fromClient: Buffer = Buffer.alloc(0);
   #fromServer: Buffer = Buffer.alloc(0);
-  #executing: SeenStep = { text: '' };
+  #executing: SeenStep = { text: '', backend: undefined };
+  #backend: number | undefined;
   #halted = false;
+  /** What was stopped at the halt. */
+  #passOn: () => void = () => undefined;
 
   constructor(
     client: Socket,
@@ -181,7 +212,7 @@ class Link {
       }
       this.#fromClient = this.#fromClient.subarray(frame.length);
       if (this.#started ? this.#stopsAt(frame) : false) {
-        this.#halted = true;
+        this.#halt(() => this.#upstream.write(frame));
         return;
       }
       this.#started = true;
@@ -197,10 +228,14 @@ class Link {
         return;
       }
       this.#fromServer = this.#fromServer.subarray(frame.length);
-      if (frame.toString('latin1', 0, 1) === 'Z') {
+      const type = frame.toString('latin1', 0, 1);
+      if (type === 'K') {
+        this.#backend = frame.readInt32BE(TYPE_BYTES + LENGTH_BYTES);
+      }
+      if (type === 'Z') {
         const step = this.#waiting.shift();
         if (step !== undefined && this.#meets(step, 'after')) {
-          this.#halted = true;
+          this.#halt(() => this.#client.write(frame));
           return;
         }
       }
@@ -208,12 +243,27 @@ class Link {
     }
   }
 
+  /** Goes on after a halt. */
+  resume(): void {
+    if (this.#halted) {
+      this.#halted = false;
+      this.#passOn();
+      this.fromServer(Buffer.alloc(0));
+      this.fromClient(Buffer.alloc(0));
+    }
+  }
+
+  #halt(passOn: () => void): void {
+    this.#halted = true;
+    this.#passOn = passOn;
+  }
+
   /** Notes what the client asks for; true when it is not to reach the server. */
   #stopsAt(frame: Buffer): boolean {
     const body = frame.subarray(TYPE_BYTES + LENGTH_BYTES);
     switch (frame.toString('latin1', 0, 1)) {
       case 'Q': {
-        const step = { text: textAt(body, 0) };
+        const step = { text: textAt(body, 0), backend: this.#backend };
         this.#waiting.push(step);
         return this.#meets(step, 'before');
       }
@@ -225,7 +275,8 @@ class Link {
       case 'B': {
         const portal = textAt(body, 0);
         const name = textAt(body, Buffer.byteLength(portal) + 1);
-        this.#executing = { text: this.#prepared.get(name) ?? '' };
+        const values = body.toString('latin1', Buffer.byteLength(portal) + Buffer.byteLength(name) + 2);
+        this.#executing = { text: `${this.#prepared.get(name) ?? ''}\n${values}`, backend: this.#backend };
         return this.#meets(this.#executing, 'before');
       }
       case 'S':

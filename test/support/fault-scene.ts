@@ -158,11 +158,16 @@ export async function untilSettled(scene: Scene, names: readonly string[]): Prom
 }
 
 /** Moves all slots on a primary at once to the end of its WAL, as their subscribers would. */
-export async function confirmAll(primary: PostgresServer, names: readonly string[]): Promise<void> {
-  await primary.query("select pg_logical_emit_message(true, 'test', 'something happened')");
+export async function confirmAll(
+  primary: PostgresServer,
+  names: readonly string[],
+  database = 'postgres',
+): Promise<void> {
+  await primary.query("select pg_logical_emit_message(true, 'test', 'something happened')", [], database);
   await primary.query(
     'select pg_replication_slot_advance(name, pg_current_wal_flush_lsn()) from unnest($1::name[]) as name',
     [names],
+    database,
   );
 }
 
@@ -174,9 +179,10 @@ export async function confirmUntilReady(
     readonly nodes: readonly string[];
     readonly names: readonly string[];
     readonly since?: number;
+    readonly database?: string;
   },
 ): Promise<void> {
-  const { primary, nodes, names, since = 0 } = options;
+  const { primary, nodes, names, since = 0, database } = options;
   const waitsFor = (): string[] =>
     nodes.flatMap((node) =>
       names
@@ -186,7 +192,7 @@ export async function confirmUntilReady(
     );
   await waitUntil(
     async () => {
-      await confirmAll(primary, names);
+      await confirmAll(primary, names, database);
       return waitsFor().length === 0;
     },
     { intervalMs: 100, timeoutMs: 60_000, describe: () => `ready: ${waitsFor().join(', ')}` },

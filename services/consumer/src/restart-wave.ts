@@ -22,7 +22,7 @@ import type { Clock, Logger } from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
 import type { RemakingRecords } from './remaking-records.ts';
 import type { FactsBoard } from './restart-facts.ts';
-import type { SlotGrants } from './slot-grants.ts';
+import { NotGrantedError, type SlotGrants } from './slot-grants.ts';
 
 /** Slots that are made anew in one go; nothing else is done to them meanwhile. */
 const CHUNK = 5;
@@ -51,7 +51,7 @@ export interface WaveParts {
 export interface LeftSlots {
   /** They would have gained nothing, or the server refused. */
   readonly gainless: readonly SlotName[];
-  /** They stand before the leading slot: their subscribers have not come so far yet. */
+  /** They stand before the leading slot, as their subscribers have not come so far yet, or other work has them. */
   readonly behind: readonly SlotName[];
 }
 
@@ -178,13 +178,19 @@ export class WaveRun {
     const slots = gaps.map(({ slot }) => slot);
     await this.#affordable();
     const before = this.remade;
-    const outcomes = await grants.with(slots, signal, async () => {
-      const found = new Map<SlotName, Outcome>();
-      for (const gap of gaps) {
-        found.set(gap.slot, await this.#remake(session, gap));
+    // One that is not given is being advanced by decoding, which is what it needs.
+    const outcomes = new Map<SlotName, Outcome>(slots.map((slot) => [slot, 'behind']));
+    try {
+      await grants.with(slots, signal, async (given) => {
+        for (const gap of gaps.filter(({ slot }) => given.has(slot))) {
+          outcomes.set(gap.slot, await this.#remake(session, gap));
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof NotGrantedError)) {
+        throw error;
       }
-      return found;
-    });
+    }
     budget.used((this.remade - before) * REMAKE_COST_MS);
     return outcomes;
   }

@@ -2,7 +2,6 @@ import {
   chooseRestartWork,
   type GapAges,
   type Hold,
-  isLeaderOfUse,
   type LastWork,
   noteGapAges,
   OVERDUE_MS,
@@ -12,19 +11,13 @@ import {
   type RestartGap,
   type RestartWave,
   type RestartWork,
+  type SlotDatabase,
   type SlotName,
-  type WaveSource,
-  waveSourceOf,
+  sameDatabase,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import {
-  advanceSlot,
-  DatabaseSessions,
-  dropLeadingSlot,
-  isMissingWal,
-  type PostgresOptions,
-} from '@slotcast/postgres';
+import { advanceSlot, DatabaseSessions, isMissingWal, type PostgresOptions } from '@slotcast/postgres';
 import {
   type Clock,
   type ConsumerMetrics,
@@ -34,10 +27,12 @@ import {
   type Logger,
 } from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
+import { KeptLeader } from './kept-leader.ts';
 import { RemakingRecords } from './remaking-records.ts';
 import { FactsBoard, type RestartFacts } from './restart-facts.ts';
 import { gapsOf, RestartMeter } from './restart-meter.ts';
 import { WaveRun } from './restart-wave.ts';
+import { SessionGate } from './session-gate.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import { SlotGrants } from './slot-grants.ts';
 
@@ -53,10 +48,8 @@ const REST_MS = 10_000;
 const BEHIND_MS = 1000;
 /** Part of the gap that making a slot anew has to close. */
 const GAIN_PART = 8n;
-/** Sessions that were not used for so long are closed, and the leading slot goes. */
+/** Sessions that were not used for so long are closed. */
 const IDLE_MS = 60_000;
-/** How long the end of the leading slot may hold up that of the session. */
-const DROP_MS = 2000;
 
 export interface RestartWorkerOptions {
   readonly postgres: PostgresOptions;
@@ -85,15 +78,12 @@ export class RestartWorker {
   readonly #grants: SlotGrants;
   readonly #records: RemakingRecords;
   readonly #sessions: DatabaseSessions;
+  readonly #gate: SessionGate;
   readonly #running: Promise<void>;
   readonly #restsUntil = new Map<SlotName, number>();
   readonly #turnMs = new Map<SlotName, number>();
   #wave: WaveRun | undefined;
-  /** The leading slot of the last wave. It needs no more WAL than the slots that were made from it, and others can be made from it without decoding. */
-  #leader: SlotName | undefined;
-  #leaderUsedAt = 0;
-  /** The same, also where nothing is to be made from it any more. */
-  #made: Pick<WaveSource, 'slot' | 'database'> | undefined;
+  readonly #leader: KeptLeader;
   /** Of the slot that is being decoded. */
   #turn: AbortController | undefined;
   #usedAt = 0;
@@ -113,6 +103,8 @@ export class RestartWorker {
     this.#grants = new SlotGrants(doorbell);
     this.#records = new RemakingRecords(directory, clock);
     this.#sessions = new DatabaseSessions(postgres, () => undefined, this.#signal);
+    this.#gate = new SessionGate({ sessions: this.#sessions, doorbell, signal: this.#signal });
+    this.#leader = new KeptLeader({ ...options, facts: this.#facts, sessions: this.#sessions });
     this.#running = this.#run();
   }
 
@@ -127,7 +119,7 @@ export class RestartWorker {
     readonly remaking: RemakingWork;
   } {
     const wave = this.#wave;
-    const leaders = new Set([wave?.leader, this.#leader].filter((name) => name !== undefined));
+    const leaders = new Set([wave?.leader, this.#leader.name].filter((name) => name !== undefined));
     return { held: this.#grants.holds(busy), remaking: { slots: wave?.recorded ?? new Set(), leaders } };
   }
 
@@ -159,7 +151,7 @@ export class RestartWorker {
   async close(): Promise<void> {
     this.#stop.abort(new Error('restart_lsn is moved no more'));
     await this.#running;
-    await this.#dropLeader();
+    await this.#leader.drop();
     await this.#sessions.close();
   }
 
@@ -170,7 +162,7 @@ export class RestartWorker {
         const work = this.#choose();
         const wait = work.kind === 'rest' ? LOOK_MS : budget.waitMs();
         if (wait > 0) {
-          await this.#endIdle();
+          await this.#closeIdle();
           await clock.sleep(wait, this.#signal);
         } else {
           this.#usedAt = clock.monotonicMs();
@@ -207,7 +199,7 @@ export class RestartWorker {
       freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
       resting: this.#resting(now),
       overdue: overdueGaps(this.#ages, now),
-      leader: this.#usableLeader(gaps, now),
+      leader: this.#leader.source({ gaps, largestBytes: this.#meter.largestBytes }),
       last: this.#last && { ...this.#last, agoMs: now - this.#last.endedAt },
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;
@@ -246,12 +238,36 @@ export class RestartWorker {
       case 'rest':
         return;
       case 'advance':
-        await this.#advance(work.gap);
+        if (await this.#isOpen(work.gap.database)) {
+          await this.#advance(work.gap);
+        }
         return;
       case 'wave':
-        await this.#runWave(work.wave);
+        if (await this.#isOpen(work.wave.database)) {
+          await this.#runWave(work.wave);
+        }
         return;
     }
+  }
+
+  /**
+   * Whether there is a session for it, before a slot is asked for. A database that lets none in rests with all its slots: those of others would wait for one attempt
+   * after the other.
+   */
+  async #isOpen(database: SlotDatabase): Promise<boolean> {
+    const admission = await this.#gate.enter(database);
+    if (admission.kind === 'open') {
+      return true;
+    }
+    const facts = this.#facts.newest;
+    const gaps = facts === undefined ? [] : gapsOf(facts);
+    this.#rest(gaps.flatMap((gap) => (sameDatabase(gap.database, database) ? [gap.slot] : [])));
+    const said = admission.kind === 'refused' ? errorText(admission.error) : 'a session is not there yet';
+    this.#options.logger.info(
+      { database: database.name, error: said },
+      'restart_lsn of the slots of a database cannot be moved now',
+    );
+    return false;
   }
 
   async #advance(gap: RestartGap): Promise<void> {
@@ -323,12 +339,10 @@ export class RestartWorker {
       leastGainBytes: this.#meter.largestBytes / GAIN_PART,
     });
     this.#wave = run;
-    this.#leader = undefined;
-    this.#made = { slot: run.leader, database: wave.database };
+    this.#leader.waveBegins(run.leader, wave.database);
     try {
       const { gainless, behind } = await run.run();
-      this.#leader = run.leader;
-      this.#leaderUsedAt = clock.monotonicMs();
+      this.#leader.waveEnded(run.leader);
       this.#rest(gainless);
       this.#rest(behind, BEHIND_MS);
     } catch (error) {
@@ -341,42 +355,11 @@ export class RestartWorker {
     await this.#facts.next(this.#signal);
   }
 
-  /** It goes with the next round when nothing is made from it for long, or can be. */
-  #usableLeader(gaps: readonly RestartGap[], now: number): WaveSource | undefined {
-    const local = this.#leader && this.#facts.local(this.#leader);
-    const source = local && waveSourceOf(local);
-    const { largestBytes } = this.#meter;
-    const isKept =
-      source !== undefined &&
-      now - this.#leaderUsedAt < IDLE_MS &&
-      isLeaderOfUse({ gaps, largestBytes }, source);
-    this.#leader = isKept ? source.slot : undefined;
-    return isKept ? source : undefined;
-  }
-
-  async #endIdle(): Promise<void> {
+  async #closeIdle(): Promise<void> {
     const { clock } = this.#options;
     if (this.#usedAt > 0 && clock.monotonicMs() - this.#usedAt >= IDLE_MS) {
       this.#usedAt = 0;
-      this.#made = undefined;
       await this.#sessions.close();
-    }
-  }
-
-  /** Nobody may be there for long to drop it, and it holds back WAL. What this does not get to, the next start does. */
-  async #dropLeader(): Promise<void> {
-    const made = this.#made;
-    if (made === undefined) {
-      return;
-    }
-    const { slot: leader, database } = made;
-    const { ownership } = this.#options.directory;
-    const needed = [...ownership].flatMap(([slot, { remaking }]) => (remaking === true ? [slot] : []));
-    try {
-      await dropLeadingSlot(await this.#sessions.get(database), { leader, needed }, DROP_MS);
-    } catch (error) {
-      const fields = { leader, error: errorText(error) };
-      this.#options.logger.info(fields, 'a leading slot is left until the next start');
     }
   }
 }

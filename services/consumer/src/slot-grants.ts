@@ -7,7 +7,12 @@ const GRANT_MS = 10_000;
 
 interface Request {
   readonly slots: readonly SlotName[];
-  readonly grant: () => void;
+  readonly grant: (given: ReadonlySet<SlotName>) => void;
+}
+
+/** None of the slots became free in time. */
+export class NotGrantedError extends Error {
+  override readonly name = 'NotGrantedError';
 }
 
 /**
@@ -18,7 +23,8 @@ interface Request {
 export class SlotGrants {
   readonly #doorbell: Doorbell;
   readonly #asked = new Set<Request>();
-  readonly #granted = new Set<Request>();
+  /** With the slots that it has got. */
+  readonly #granted = new Map<Request, ReadonlySet<SlotName>>();
   #seenInWork: readonly SlotName[] = [];
 
   constructor(doorbell: Doorbell) {
@@ -30,11 +36,12 @@ export class SlotGrants {
     this.#seenInWork = [...this.#given(), ...busy];
   }
 
-  /** To be called when the round plans: what is asked for is given unless it is `busy`, and no step may be planned for either. */
+  /** To be called when the round plans: what is asked for is given, but for what is `busy`, and no step may be planned for either. */
   holds(busy: ReadonlySet<SlotName>): ReadonlyMap<SlotName, Hold> {
     for (const request of this.#asked) {
-      if (!request.slots.some((slot) => busy.has(slot))) {
-        this.#granted.add(request);
+      const free = request.slots.filter((slot) => !busy.has(slot));
+      if (free.length > 0 && !this.#granted.has(request)) {
+        this.#granted.set(request, new Set(free));
       }
     }
     return new Map([...this.#seenInWork, ...this.#given(), ...busy].map((slot) => [slot, UPKEEP]));
@@ -43,24 +50,26 @@ export class SlotGrants {
   /** To be called when that plan was made and is known to whoever asked. */
   give(): void {
     for (const request of this.#asked) {
-      if (this.#granted.has(request)) {
+      const given = this.#granted.get(request);
+      if (given !== undefined) {
         this.#asked.delete(request);
-        request.grant();
+        request.grant(given);
       }
     }
   }
 
-  /** Does the work when the slots are given. Rejects when that does not happen in time, or before the signal is aborted. */
-  async with<T>(slots: readonly SlotName[], signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /**
+   * Does the work when slots are given: all but those that other work has. Rejects with a NotGrantedError when none is given in time, with the signal's reason when
+   * that is aborted before, and as the work does.
+   */
+  async with<T>(
+    slots: readonly SlotName[],
+    signal: AbortSignal,
+    work: (given: ReadonlySet<SlotName>) => Promise<T>,
+  ): Promise<T> {
     const { promise, request } = requestFor(slots);
     try {
-      {
-        using deadline = new Deadline(signal, GRANT_MS);
-        this.#asked.add(request);
-        this.#doorbell.ring();
-        await deadline.race(promise);
-      }
-      return await work();
+      return await work(await this.#wait(request, promise, signal));
     } finally {
       this.#asked.delete(request);
       this.#granted.delete(request);
@@ -68,15 +77,35 @@ export class SlotGrants {
     }
   }
 
+  async #wait(
+    request: Request,
+    given: Promise<ReadonlySet<SlotName>>,
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<SlotName>> {
+    using deadline = new Deadline(signal, GRANT_MS);
+    this.#asked.add(request);
+    this.#doorbell.ring();
+    try {
+      return await deadline.race(given);
+    } catch (error) {
+      throw deadline.expired
+        ? new NotGrantedError(`none of the slots ${request.slots.join(', ')} became free in time`)
+        : error;
+    }
+  }
+
   #given(): readonly SlotName[] {
-    return [...this.#granted].flatMap(({ slots }) => slots);
+    return [...this.#granted.values()].flatMap((slots) => [...slots]);
   }
 }
 
-function requestFor(slots: readonly SlotName[]): { promise: Promise<void>; request: Request } {
-  let resolve: (() => void) | undefined;
-  const promise = new Promise<void>((given) => {
-    resolve = given;
+function requestFor(slots: readonly SlotName[]): {
+  promise: Promise<ReadonlySet<SlotName>>;
+  request: Request;
+} {
+  let resolve: Request['grant'] | undefined;
+  const promise = new Promise<ReadonlySet<SlotName>>((granted) => {
+    resolve = granted;
   });
-  return { promise, request: { slots, grant: () => resolve?.() } };
+  return { promise, request: { slots, grant: (given) => resolve?.(given) } };
 }

@@ -1,0 +1,91 @@
+import {
+  isLeaderOfUse,
+  type RestartInput,
+  type SlotDatabase,
+  type SlotName,
+  type WaveSource,
+  waveSourceOf,
+} from '@slotcast/domain';
+import type { NodeDirectory } from '@slotcast/hand-off';
+import { type DatabaseSessions, dropLeadingSlot } from '@slotcast/postgres';
+import { type Clock, errorText, type Logger } from '@slotcast/runtime';
+import type { FactsBoard } from './restart-facts.ts';
+
+/** So long it stays without use. */
+const UNUSED_MS = 60_000;
+/** How long its end may hold up that of the session. */
+const DROP_MS = 2000;
+
+/**
+ * The leading slot of the last wave. It needs no more WAL than the slots that were made from it, and others can be made from it without decoding. The session's plan drops
+ * it in the first round in which it is not `name` any more.
+ */
+export class KeptLeader {
+  readonly #facts: FactsBoard;
+  readonly #sessions: DatabaseSessions;
+  readonly #directory: NodeDirectory;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #name: SlotName | undefined;
+  #usedAt = 0;
+  /** The last one, also where nothing is to be made from it any more. */
+  #made: { readonly slot: SlotName; readonly database: SlotDatabase } | undefined;
+
+  constructor(options: {
+    readonly facts: FactsBoard;
+    readonly sessions: DatabaseSessions;
+    readonly directory: NodeDirectory;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    this.#facts = options.facts;
+    this.#sessions = options.sessions;
+    this.#directory = options.directory;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  get name(): SlotName | undefined {
+    return this.#name;
+  }
+
+  /** A wave begins, which answers for its leading slot itself until it has ended well. */
+  waveBegins(slot: SlotName, database: SlotDatabase): void {
+    this.#name = undefined;
+    this.#made = { slot, database };
+  }
+
+  waveEnded(slot: SlotName): void {
+    this.#name = slot;
+    this.#usedAt = this.#clock.monotonicMs();
+  }
+
+  /** What can be made anew from it; after that it is not kept when nothing was for long, or can be. */
+  source(seen: Pick<RestartInput, 'gaps' | 'largestBytes'>): WaveSource | undefined {
+    const local = this.#name && this.#facts.local(this.#name);
+    const source = local && waveSourceOf(local);
+    const isKept =
+      source !== undefined &&
+      this.#clock.monotonicMs() - this.#usedAt < UNUSED_MS &&
+      isLeaderOfUse(seen, source);
+    this.#name = isKept ? source.slot : undefined;
+    return isKept ? source : undefined;
+  }
+
+  /** To be called when the session ends: nobody may be there for long to drop it, and it holds back WAL. What this does not get to, the next start does. */
+  async drop(): Promise<void> {
+    const made = this.#made;
+    if (made === undefined) {
+      return;
+    }
+    const { slot: leader, database } = made;
+    const needed = [...this.#directory.ownership].flatMap(([slot, { remaking }]) =>
+      remaking === true ? [slot] : [],
+    );
+    try {
+      await dropLeadingSlot(await this.#sessions.get(database), { leader, needed }, DROP_MS);
+    } catch (error) {
+      this.#logger.info({ leader, error: errorText(error) }, 'a leading slot is left until the next start');
+    }
+  }
+}
