@@ -82,6 +82,8 @@ const LATE_TIMES = 2n;
  * running-xacts record to another, and as the publisher has one logged per 64 MiB, by little more than the largest gap.
  */
 const WAVE_HALVES = 3n;
+/** What a slot that leads as it is may leave of a large gap. */
+const CLOSED_PART = 4n;
 /** A wave must be cheaper than the advances by this factor: each slot's name is missing for some milliseconds over it. */
 const WAVE_GAIN = 2;
 /**
@@ -189,8 +191,8 @@ function servedByLeader(input: RestartInput, due: readonly RestartGap[]): Restar
 }
 
 /**
- * The wave that saves most of those that the slot furthest behind is in: whoever is behind most is served first, so that nobody is left out for ever. One that
- * decodes nothing comes before all others: where the primary's slots move one after the other, each would decode what the last one has decoded.
+ * The wave that costs least for each of its slots, of those that the slot furthest behind is in: whoever is behind most is served first, so that nobody is left out for ever. One
+ * that decodes nothing comes before all others: where the primary's slots move one after the other, each would decode what the last one has decoded.
  */
 function findWave(input: RestartInput, furthest: RestartGap): RestartWave | undefined {
   const { database, remakeable } = furthest;
@@ -211,7 +213,7 @@ function findWave(input: RestartInput, furthest: RestartGap): RestartWave | unde
   const [best] = sources(cluster, furthest)
     .map((source) => draft(input, cluster, { source, led: true }))
     .filter(isWorthIt)
-    .toSorted((a, b) => b.advancesMs - b.waveMs - (a.advancesMs - a.waveMs));
+    .toSorted((a, b) => a.waveMs / a.slots.length - b.waveMs / b.slots.length);
   return best && { database, source: best.source, led: true, stages: stagesOf(best.slots) };
 }
 
@@ -226,13 +228,14 @@ function unled(
   return isWorthIt(wave) ? { database: source.database, source, led: false, stages: [stage] } : undefined;
 }
 
-/** Whether a copy of the source closes the gap as it is. */
+/** Whether a copy of the source closes the gap as it is, or most of a large one. */
 function serves(
   { largestBytes }: Pick<RestartInput, 'largestBytes'>,
   source: WaveSource,
-  { wanted }: RestartGap,
+  { wanted, bytes }: RestartGap,
 ): boolean {
-  return wanted - source.restartLsn <= largestBytes / 2n;
+  const left = wanted - source.restartLsn;
+  return left <= largestBytes / 2n || left <= bytes / CLOSED_PART;
 }
 
 function isWorthIt({ waveMs, advancesMs }: ReturnType<typeof draft>): boolean {

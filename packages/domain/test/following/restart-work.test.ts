@@ -214,6 +214,31 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.notEqual(sourceOf({ leader: { ...leader, position: mib(10_400) } }), leader.slot, 'is beyond all');
   });
 
+  test('closes most of a large gap at once, and does not decode it all for the rest', () => {
+    const {
+      bytes: _bytes,
+      wanted: _wanted,
+      remakeable: _remakeable,
+      ...leader
+    } = gap('slotcast_leader_1', 100);
+    const of = (behind: number): RestartWork =>
+      choose({ gaps: [gap('far', behind)], walPerSecond: 1e9, leader });
+    const work = of(400);
+    assert.ok(work.kind === 'wave' && !work.wave.led);
+    assert.deepEqual(work.wave.source, leader);
+    assert.equal(of(399).kind, 'advance');
+  });
+
+  test('leads a slot that needs little for most rather than one that needs much for all', () => {
+    const all = Array.from({ length: 7 }, (_, index) =>
+      gap(`s${index}`, index === 0 ? 1399 : 1400, { position: mib(10_000 + index) }),
+    );
+    const young = gap('young', 0, { position: mib(10_001), restartLsn: mib(9_000), wanted: mib(9_000) });
+    const work = choose({ gaps: [...all, young], walPerSecond: 1e9 });
+    assert.ok(work.kind === 'wave' && work.wave.led);
+    assert.deepEqual(work.wave.source, young);
+  });
+
   test('needs the leading slot no more when the primary’s slots have come too far for it', () => {
     const {
       bytes: _bytes,
@@ -328,7 +353,8 @@ function assertSafe(
     leading = target;
     for (const each of slots) {
       assert.ok(each.position >= leading, 'the leading slot is beyond it');
-      assert.ok(led || each.wanted - source.restartLsn <= LARGEST / 2n, 'gains too little');
+      const left = each.wanted - source.restartLsn;
+      assert.ok(led || left <= LARGEST / 2n || left <= each.bytes / 4n, 'gains too little');
       assert.ok(each.remakeable && !resting.has(each.slot));
       assert.ok(each.bytes > LARGEST / 2n);
       assert.equal(databaseKey(each.database), databaseKey(database));
