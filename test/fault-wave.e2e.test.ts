@@ -58,7 +58,7 @@ const NAMES = Array.from({ length: 6 }, (_, index) => `app${index}`);
 /** Little WAL may be kept, so that slots are made anew as under a heavy load. */
 const BUSY = { SLOTCAST_RESTART_GAP: '1 MiB', SLOTCAST_ADVANCE_DUTY: '0.1' };
 /** Places at which one cluster meets its faults, of all that there are. */
-const PLACES = 2;
+const PLACES = 1;
 /** A row that no subscriber has confirmed when the primary dies. */
 const UNCONFIRMED = 100_000;
 /** The consumer goes on so long after the promotion at most. */
