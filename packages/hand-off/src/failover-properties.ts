@@ -19,7 +19,10 @@ const WORTH_A_SESSION = 10;
 /** Of max_wal_senders, for standbys that come to follow the new primary. */
 const LEFT_FREE = 2;
 
-const NO_TIME = 'there was no time left to wait for whoever uses a slot';
+/** Once the patience is over, so many slots that had to be waited for end the work of a session: each costs a moment still, and the record waits. */
+const MOST_IN_USE = 3;
+
+const NO_TIME = 'there was no time left to wait for whoever uses a slot, or holds up sessions';
 
 /** Does a step, and reports it when it fails. */
 export type Attempt = (slot: SlotName, step: string, work: () => Promise<void>) => Promise<unknown>;
@@ -33,8 +36,8 @@ interface Parts {
 }
 
 /**
- * Sets `failover` of slots, all databases at a time. It waits for whoever uses a slot, so those in use should come last: once the patience is over, the first slot
- * that has to be waited for is the last one of its database. One after the other on each session: of several in one write all would wait for one that is in use.
+ * Sets `failover` of slots, all databases at a time. It waits for whoever uses a slot, so those in use should come last: once the patience is over, some slots
+ * that have to be waited for end the work, and so does a session that cannot be opened. One after the other on each session: of several in one write all would wait for one that is in use.
  */
 export async function setFailoverProperties(failovers: Failovers, parts: Parts): Promise<void> {
   if (failovers.length === 0) {
@@ -119,22 +122,29 @@ async function work(
   lent?: PostgresConnection,
 ): Promise<void> {
   let session = lent;
+  let inUse = 0;
+  let isShut = false;
+  const opened = async (): Promise<PostgresConnection> => {
+    if (session === undefined || session.broken) {
+      isShut = true;
+      session = await patience.spend(() => sessions.openReplication(database));
+      isShut = false;
+    }
+    return session;
+  };
   try {
     for (let slot = queue.shift(); slot !== undefined; slot = queue.shift()) {
       const name = slot;
-      let isOver = false;
       await attempt(name, 'set failover', async () => {
-        if (session === undefined || session.broken) {
-          session = await sessions.openReplication(database);
-        }
-        const replication = session;
         try {
+          const replication = await opened();
           await patience.spend((limits) => setFailoverProperty(replication, name, limits));
         } catch (error) {
-          isOver = patience.isOver && error instanceof StatementTimeoutError;
+          inUse += patience.isOver && error instanceof StatementTimeoutError ? 1 : 0;
           throw error;
         }
       });
+      const isOver = patience.isOver && (isShut || inUse >= MOST_IN_USE);
       for (const left of isOver ? queue.splice(0) : []) {
         await attempt(left, 'set failover', () => Promise.reject(new Error(NO_TIME)));
       }

@@ -22,10 +22,10 @@ export class Patience {
   }
 
   /** Does a step that may have to wait, within what is left. */
-  async spend(step: (limits: StatementLimits) => Promise<void>): Promise<void> {
+  async spend<T>(step: (limits: StatementLimits) => Promise<T>): Promise<T> {
     const started = this.#clock.monotonicMs();
     try {
-      await step({ signal: this.#signal, timeoutMs: Math.max(OWN_MS, this.#leftMs) });
+      return await step({ signal: this.#signal, timeoutMs: Math.max(OWN_MS, this.#leftMs) });
     } finally {
       const tookMs = this.#clock.monotonicMs() - started;
       this.#leftMs -= tookMs >= OWN_MS ? tookMs : 0;
