@@ -24,6 +24,8 @@ export class SlotWatch {
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
   #onStandby: PostgresConnection | undefined;
+  /** Where slots stood when the standby was first seen since its start. */
+  #found: ReadonlyMap<string, Lsn> = new Map();
   #onPrimary: PostgresConnection | undefined;
   #looks = 0;
 
@@ -73,6 +75,7 @@ export class SlotWatch {
   async #look(): Promise<void> {
     if (this.#onStandby === undefined || this.#onStandby.broken) {
       this.#onStandby = await connect(this.#standby);
+      this.#found = await readPositions(this.#onStandby);
     }
     // What bounds the positions only grows, so it is read after them.
     const positions = await readPositions(this.#onStandby);
@@ -82,8 +85,9 @@ export class SlotWatch {
     }
     this.#looks += 1;
     for (const [name, position] of positions) {
+      // A crash sets replay back to what is consistent, and not what is on disk.
       this.#require(
-        position <= replayed,
+        position <= replayed || position === this.#found.get(name),
         `${name} at ${formatLsn(position)}, replayed ${formatLsn(replayed)}`,
       );
     }
