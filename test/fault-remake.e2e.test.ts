@@ -74,7 +74,7 @@ async function killPrimaryWhileRemaking(
 for (let round = 0; round < testRounds(); round += 1) {
   const seedHere = seed + round;
   test(`no slot stays missing when the consumer, its standby or the primary is killed while slots are made anew (seed ${seedHere})`, {
-    timeout: 240_000,
+    timeout: 360_000,
   }, async (context) => {
     await withSeed(seedHere, async (random) => {
       const { scene, node } = await startGated({ major: random.pick([16, 17, 18] as const) }, BUSY);
