@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresServer } from '@slotcast/testkit';
 import { assertNothingMissing } from './support/failover.ts';
-import { untilHandedOver } from './support/fault-scene.ts';
+import { untilHandedOver, untilReceived } from './support/fault-scene.ts';
 import { type RandomSource, testRounds, testSeed, withSeed } from './support/random-source.ts';
 import { Scene } from './support/scene.ts';
 import type { ServiceName, ServiceProcess } from './support/service-process.ts';
@@ -40,14 +40,6 @@ async function disturb(scene: Scene, services: readonly Restartable[], random: R
   await sleep(random.below(500));
   const victim = random.pick([...services, 'standby'] as const);
   await (victim === 'standby' ? scene.standby().restart('immediate') : victim.restart());
-}
-
-/** Waits until the standby has all WAL that there is now. */
-async function untilReceived(primary: PostgresServer, standby: PostgresServer): Promise<void> {
-  await standby.waitFor<{ received: boolean }>(
-    `select pg_last_wal_receive_lsn() >= '${await primary.currentLsn()}'::pg_lsn as received`,
-    ([row]) => row?.received === true,
-  );
 }
 
 for (let round = 0; round < testRounds(); round += 1) {

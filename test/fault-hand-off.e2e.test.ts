@@ -9,6 +9,7 @@ import {
   type GatedNode,
   startGated,
   untilHandedOver,
+  untilReceived,
 } from './support/fault-scene.ts';
 import { type RandomSource, testRounds, testSeed, withSeed } from './support/random-source.ts';
 import type { Scene } from './support/scene.ts';
@@ -39,10 +40,7 @@ async function writeBeforeTheEnd(scene: Scene, node: GatedNode): Promise<Readonl
     await scene.untilPositionPublished(name, primary);
   }
   await insertRows(primary, 6, 10);
-  await node.server.waitFor<{ received: boolean }>(
-    `select pg_last_wal_receive_lsn() >= '${await primary.currentLsn()}'::pg_lsn as received`,
-    ([row]) => row?.received === true,
-  );
+  await untilReceived(primary, node.server);
   return new Set(rows.map(({ id }) => id));
 }
 

@@ -12,6 +12,7 @@ import {
   type GatedNode,
   repeatUntil,
   startGated,
+  untilReceived,
   untilSettled,
 } from './support/fault-scene.ts';
 import { type RandomSource, testRounds, testSeed, withSeed } from './support/random-source.ts';
@@ -57,8 +58,6 @@ const POINTS: readonly WavePoint[] = [
 const NAMES = Array.from({ length: 6 }, (_, index) => `app${index}`);
 /** Little WAL may be kept, so that slots are made anew as under a heavy load. */
 const BUSY = { SLOTCAST_RESTART_GAP: '1 MiB', SLOTCAST_ADVANCE_DUTY: '0.1' };
-/** Places at which one cluster meets its faults, of all that there are. */
-const PLACES = 1;
 /** A row that no subscriber has confirmed when the primary dies. */
 const UNCONFIRMED = 100_000;
 /** The consumer goes on so long after the promotion at most. */
@@ -126,6 +125,19 @@ async function start(random: RandomSource): Promise<{ readonly scene: Scene; rea
   return { scene, node };
 }
 
+/** With slots that are ready on the standby. */
+async function startReady(
+  random: RandomSource,
+): Promise<{ readonly scene: Scene; readonly node: GatedNode }> {
+  const started = await start(random);
+  const { scene } = started;
+  for (const name of NAMES) {
+    await scene.createSlot(name, { plugin: 'pgoutput' });
+  }
+  await confirmUntilReady(scene, { primary: scene.primary, nodes: ['s1'], names: NAMES });
+  return started;
+}
+
 async function createTables(primary: PostgresServer, database = 'postgres'): Promise<void> {
   await createRows(primary, database);
   await primary.query('create table filler (note text)', [], database);
@@ -138,12 +150,10 @@ async function assertNoLeader(server: PostgresServer): Promise<void> {
 }
 
 /** All points come about in a long run, and any in a short one. */
-function pointsOf(number: number, count: number): readonly WavePoint[] {
-  return Array.from({ length: count }, (_, index) => {
-    const point = POINTS[(number * count + index) % POINTS.length];
-    assert.ok(point);
-    return point;
-  });
+function pointOf(number: number): WavePoint {
+  const point = POINTS[number % POINTS.length];
+  assert.ok(point);
+  return point;
 }
 
 /** Kills the primary while the consumer is at this point, promotes the standby, and lets the consumer go on from there. */
@@ -160,10 +170,7 @@ async function promoteAt(
   await using watch = new SlotWatch({ primary, standby, names: NAMES });
   await subscribers.untilFault(node, point, async () => {
     await insertRows(primary, UNCONFIRMED, UNCONFIRMED + 2);
-    await standby.waitFor<{ received: boolean }>(
-      `select pg_last_wal_receive_lsn() >= '${await primary.currentLsn()}'::pg_lsn as received`,
-      ([row]) => row?.received === true,
-    );
+    await untilReceived(primary, standby);
     await primary.kill();
     await standby.promote();
     await sleep(laterMs);
@@ -182,15 +189,10 @@ async function assertTakenOver(standby: PostgresServer, confirmed: ReadonlySet<n
 }
 
 /** Drops the database whose slots are made anew while the consumer is at this point, and lets it go on from there. */
-async function dropDatabaseAt(
-  scene: Scene,
-  node: GatedNode,
-  point: WavePoint,
-  number: number,
-): Promise<void> {
+async function dropDatabaseAt(scene: Scene, node: GatedNode, point: WavePoint): Promise<void> {
   const { primary } = scene;
   const standby = node.server;
-  const database = `shop${number}`;
+  const database = 'shop';
   const names = NAMES.map((name) => `${database}_${name}`);
   await primary.query(`create database ${database}`);
   await createTables(primary, database);
@@ -234,26 +236,19 @@ async function freezeAt(
 for (let round = 0; round < testRounds(); round += 1) {
   const seedHere = seed + round;
   const timeout = 240_000;
+  const point = pointOf(seedHere);
 
-  for (const point of pointsOf(seedHere, 1)) {
-    test(`no subscriber misses a row when the standby is promoted while ${point.place} (seed ${seedHere})`, {
-      timeout,
-    }, async () => {
-      await withSeed(seedHere, async (random) => {
-        const { scene, node } = await start(random);
-        await using cluster = scene;
-        await using gated = node;
-        const { primary } = cluster;
-        for (const name of NAMES) {
-          await cluster.createSlot(name, { plugin: 'pgoutput' });
-        }
-        await confirmUntilReady(cluster, { primary, nodes: ['s1'], names: NAMES });
-        await promoteAt(cluster, gated, point, random);
-      });
+  test(`no subscriber misses a row when the standby is promoted while ${point.place} (seed ${seedHere})`, {
+    timeout,
+  }, async () => {
+    await withSeed(seedHere, async (random) => {
+      const { scene, node } = await startReady(random);
+      await using cluster = scene;
+      await using gated = node;
+      await promoteAt(cluster, gated, point, random);
     });
-  }
+  });
 
-  const places = pointsOf(seedHere, PLACES);
   test(`a standby outlives the end of a database whose slots are being made anew (seed ${seedHere})`, {
     timeout,
   }, async (context) => {
@@ -263,10 +258,8 @@ for (let round = 0; round < testRounds(); round += 1) {
       await using gated = node;
       await cluster.createSlot(OUTSIDE);
       await cluster.untilReady(OUTSIDE);
-      for (const [number, point] of places.entries()) {
-        context.diagnostic(`dropped while ${point.place}`);
-        await dropDatabaseAt(cluster, gated, point, number);
-      }
+      context.diagnostic(`dropped while ${point.place}`);
+      await dropDatabaseAt(cluster, gated, point);
     });
   });
 
@@ -274,19 +267,11 @@ for (let round = 0; round < testRounds(); round += 1) {
     timeout,
   }, async (context) => {
     await withSeed(seedHere, async (random) => {
-      const { scene, node } = await start(random);
+      const { scene, node } = await startReady(random);
       await using cluster = scene;
       await using gated = node;
-      const { primary } = cluster;
-      for (const name of NAMES) {
-        await cluster.createSlot(name, { plugin: 'pgoutput' });
-      }
-      await confirmUntilReady(cluster, { primary, nodes: ['s1'], names: NAMES });
-      const subscribers = new BusySubscribers(primary, NAMES);
-      for (const point of places) {
-        context.diagnostic(`frozen while ${point.place}`);
-        await freezeAt(cluster, gated, point, subscribers);
-      }
+      context.diagnostic(`frozen while ${point.place}`);
+      await freezeAt(cluster, gated, point, new BusySubscribers(cluster.primary, NAMES));
     });
   });
 }

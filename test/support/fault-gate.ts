@@ -8,8 +8,6 @@ export type FaultSide = 'before' | 'during' | 'after';
 export interface SeenStep {
   /** With the values of its parameters, as they are sent. */
   readonly text: string;
-  /** Process id of the session on the server. */
-  readonly backend: number | undefined;
 }
 
 interface Armed {
@@ -186,8 +184,7 @@ class Link {
   #started = false;
   #fromClient: Buffer = Buffer.alloc(0);
   #fromServer: Buffer = Buffer.alloc(0);
-  #executing: SeenStep = { text: '', backend: undefined };
-  #backend: number | undefined;
+  #executing: SeenStep = { text: '' };
   #halted = false;
   /** What was stopped at the halt. */
   #passOn: () => void = () => undefined;
@@ -228,11 +225,7 @@ class Link {
         return;
       }
       this.#fromServer = this.#fromServer.subarray(frame.length);
-      const type = frame.toString('latin1', 0, 1);
-      if (type === 'K') {
-        this.#backend = frame.readInt32BE(TYPE_BYTES + LENGTH_BYTES);
-      }
-      if (type === 'Z') {
+      if (frame.toString('latin1', 0, 1) === 'Z') {
         const step = this.#waiting.shift();
         if (step !== undefined && this.#meets(step, 'after')) {
           this.#halt(() => this.#client.write(frame));
@@ -263,7 +256,7 @@ class Link {
     const body = frame.subarray(TYPE_BYTES + LENGTH_BYTES);
     switch (frame.toString('latin1', 0, 1)) {
       case 'Q': {
-        const step = { text: textAt(body, 0), backend: this.#backend };
+        const step = { text: textAt(body, 0) };
         this.#waiting.push(step);
         return this.#meets(step, 'before');
       }
@@ -276,7 +269,7 @@ class Link {
         const portal = textAt(body, 0);
         const name = textAt(body, Buffer.byteLength(portal) + 1);
         const values = body.toString('latin1', Buffer.byteLength(portal) + Buffer.byteLength(name) + 2);
-        this.#executing = { text: `${this.#prepared.get(name) ?? ''}\n${values}`, backend: this.#backend };
+        this.#executing = { text: `${this.#prepared.get(name) ?? ''}\n${values}` };
         return this.#meets(this.#executing, 'before');
       }
       case 'S':

@@ -157,6 +157,14 @@ export async function untilSettled(scene: Scene, names: readonly string[]): Prom
   );
 }
 
+/** Waits until the standby has all WAL that there is now. */
+export async function untilReceived(primary: PostgresServer, standby: PostgresServer): Promise<void> {
+  await standby.waitFor<{ received: boolean }>(
+    `select pg_last_wal_receive_lsn() >= '${await primary.currentLsn()}'::pg_lsn as received`,
+    ([row]) => row?.received === true,
+  );
+}
+
 /** Moves all slots on a primary at once to the end of its WAL, as their subscribers would. */
 export async function confirmAll(
   primary: PostgresServer,

@@ -24,7 +24,7 @@ export class SlotWatch {
   readonly #stop = new AbortController();
   readonly #watching: Promise<void>;
   #onStandby: PostgresConnection | undefined;
-  /** Where slots stood when the standby was first seen since its start. */
+  /** Where slots stood when the standby was seen again after its session had been lost. */
   #found: ReadonlyMap<string, Lsn> = new Map();
   #onPrimary: PostgresConnection | undefined;
   #looks = 0;
@@ -74,8 +74,9 @@ export class SlotWatch {
 
   async #look(): Promise<void> {
     if (this.#onStandby === undefined || this.#onStandby.broken) {
+      const isBack = this.#onStandby !== undefined;
       this.#onStandby = await connect(this.#standby);
-      this.#found = await readPositions(this.#onStandby);
+      this.#found = isBack ? await readPositions(this.#onStandby) : new Map();
     }
     // What bounds the positions only grows, so it is read after them.
     const positions = await readPositions(this.#onStandby);

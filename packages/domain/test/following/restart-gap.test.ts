@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import {
   type LocalSlot,
   largestGapBytes,
-  lsn,
   parseSlotName,
   type RestartGap,
   restartGaps,
@@ -12,14 +11,9 @@ import {
   verdict,
 } from '@slotcast/domain';
 import { live, local } from './plan-situations.ts';
+import { LARGEST, MIB, mib } from './restart-sizes.ts';
 
-const MIB = 1024n * 1024n;
-const LARGEST = 64n * MIB;
 const name = parseSlotName;
-
-function mib(count: number) {
-  return lsn(BigInt(count) * MIB);
-}
 
 describe('the gap of restart_lsn', { timeout: 10_000 }, () => {
   const here = local('a', { restartLsn: mib(100), confirmedFlushLsn: mib(300) });

@@ -15,16 +15,12 @@ import {
   type RestartWork,
   type SlotName,
   unknownCost,
+  type WaveSource,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
+import { LARGEST, MIB, mib } from './restart-sizes.ts';
 
-const MIB = 1024n * 1024n;
-const LARGEST = 64n * MIB;
 const name = parseSlotName;
-
-function mib(count: number) {
-  return lsn(BigInt(count) * MIB);
-}
 
 /** A copy that stands at 10,000 MiB, `behind` MiB behind the restart_lsn of its primary's slot, which is where it stands. */
 function gap(slot: string, behind: number, over: Partial<RestartGap> = {}): RestartGap {
@@ -40,6 +36,12 @@ function gap(slot: string, behind: number, over: Partial<RestartGap> = {}): Rest
     remakeable: true,
     ...over,
   };
+}
+
+/** The one that the last wave left, which needs WAL from `behind` MiB before its position on. */
+function leadingSlot(behind: number, position = mib(10_000)): WaveSource {
+  const { slot, database, plugin, restartLsn } = gap('slotcast_leader_1', behind, { position });
+  return { slot, database, plugin, restartLsn, position };
 }
 
 function gaps(count: number, behind: number): RestartGap[] {
@@ -187,14 +189,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   });
 
   test('is done from the leading slot of the last wave as long as it serves, decoding nothing', () => {
-    const {
-      bytes: _bytes,
-      wanted: _wanted,
-      remakeable: _remakeable,
-      ...leader
-    } = gap('slotcast_leader_1', 20, {
-      position: mib(9_990),
-    });
+    const leader = leadingSlot(20, mib(9_990));
     const all = [...gaps(20, 105), gap('far', 120, { position: mib(10_300), wanted: mib(9_995) })];
     const chosen = (over: Partial<RestartInput>): RestartWork =>
       choose({ gaps: all, walPerSecond: 1e9, leader, ...over });
@@ -215,12 +210,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   });
 
   test('closes most of a large gap at once, and does not decode it all for the rest', () => {
-    const {
-      bytes: _bytes,
-      wanted: _wanted,
-      remakeable: _remakeable,
-      ...leader
-    } = gap('slotcast_leader_1', 100);
+    const leader = leadingSlot(100);
     const of = (behind: number): RestartWork =>
       choose({ gaps: [gap('far', behind)], walPerSecond: 1e9, leader });
     const work = of(400);
@@ -240,12 +230,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   });
 
   test('needs the leading slot no more when the primary’s slots have come too far for it', () => {
-    const {
-      bytes: _bytes,
-      wanted: _wanted,
-      remakeable: _remakeable,
-      ...leader
-    } = gap('slotcast_leader_1', 32);
+    const leader = leadingSlot(32);
     const isOfUse = (over: Partial<RestartGap>): boolean =>
       isLeaderOfUse({ gaps: [gap('a', 0, over)], largestBytes: LARGEST }, leader);
     assert.equal(isOfUse({}), true);
@@ -255,14 +240,7 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   });
 
   test('leaves out a slot that the leading one is beyond once, and does it first then', () => {
-    const {
-      bytes: _bytes,
-      wanted: _wanted,
-      remakeable: _remakeable,
-      ...leader
-    } = gap('slotcast_leader_1', 1, {
-      position: mib(9_999),
-    });
+    const leader = leadingSlot(1, mib(9_999));
     const slow = gap('slow', 500, { position: mib(9_998) });
     const all = [...gaps(20, 105), slow];
     const work = choose({ gaps: all, walPerSecond: 1e9, leader });
