@@ -72,6 +72,14 @@ export class KeptLeader {
     return isKept ? source : undefined;
   }
 
+  /** Resolves when a round has seen the server without it, or why it could not go. */
+  async giveUp(signal: AbortSignal): Promise<void> {
+    this.#name = undefined;
+    // The first one plans its end, and the next one sees what came of that.
+    await this.#facts.next(signal);
+    await this.#facts.next(signal);
+  }
+
   /** To be called when the session ends: nobody may be there for long to drop it, and it holds back WAL. What this does not get to, the next start does. */
   async drop(): Promise<void> {
     const made = this.#made;

@@ -247,6 +247,9 @@ export class RestartWorker {
           await this.#runWave(work.wave);
         }
         return;
+      case 'make_room':
+        await this.#leader.giveUp(this.#signal);
+        return;
     }
   }
 

@@ -10,7 +10,9 @@ export type RestartWork =
   /** Move the slot's restart_lsn by decoding up to where it stands. */
   | { readonly kind: 'advance'; readonly gap: RestartGap; readonly why: AdvanceReason }
   /** Lead a copy of one slot, and make others anew from it. */
-  | { readonly kind: 'wave'; readonly wave: RestartWave };
+  | { readonly kind: 'wave'; readonly wave: RestartWave }
+  /** Give up the leading slot that the last wave left: the next one needs its place. */
+  | { readonly kind: 'make_room' };
 
 /** `affordable`: decoding is within its share of the time. `alone`: too few slots stand together. `no_room`: no slot is free for a leading one. */
 export type AdvanceReason = 'affordable' | 'alone' | 'no_room';
@@ -96,8 +98,10 @@ const LONGEST_PAUSE_MS = 10_000;
 const LEAST_PAUSE_MS = 1000;
 /** Slots that need least WAL, of which one becomes the source of a wave. */
 const CANDIDATES = 16;
-/** One for the leading slot, and one so that a slot that was dropped finds its place again. */
-const FREE_FOR_WAVE = 2;
+/** So that a slot that was dropped finds its place again. */
+const FREE_TO_REMAKE = 1;
+/** One more for the leading slot, where it is not there yet. */
+const FREE_FOR_WAVE = FREE_TO_REMAKE + 1;
 
 /**
  * Chooses the next piece of work: advances while decoding slot by slot is affordable, else a wave where one is possible. With nothing due, a slot that has had a
@@ -120,11 +124,17 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
   if (!isFarBehind(input, furthest) || pausesFor(input, furthest.bytes > input.urgentBytes) > 0) {
     return { kind: 'rest' };
   }
-  if (input.freeSlots + (input.leader === undefined ? 0 : 1) < FREE_FOR_WAVE) {
-    return { kind: 'advance', gap: furthest, why: 'no_room' };
+  const served = servedByLeader(input, due);
+  const wave = served ?? findWave(input, furthest);
+  if (wave === undefined) {
+    return { kind: 'advance', gap: furthest, why: 'alone' };
   }
-  const wave = servedByLeader(input, due) ?? findWave(input, furthest);
-  return wave === undefined ? { kind: 'advance', gap: furthest, why: 'alone' } : { kind: 'wave', wave };
+  if (input.freeSlots >= (served === undefined ? FREE_FOR_WAVE : FREE_TO_REMAKE)) {
+    return { kind: 'wave', wave };
+  }
+  const isLeaderInTheWay =
+    served === undefined && input.leader !== undefined && input.freeSlots + 1 >= FREE_FOR_WAVE;
+  return isLeaderInTheWay ? { kind: 'make_room' } : { kind: 'advance', gap: furthest, why: 'no_room' };
 }
 
 /** Whether slots may still be made from the leading slot of the last wave. If not it only holds back WAL, as the primary's slots never need more than they do now. */

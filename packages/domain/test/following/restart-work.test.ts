@@ -198,8 +198,6 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.deepEqual(work.wave.source, leader);
     assert.equal(work.wave.leavesOut, undefined);
     assert.equal(work.wave.stages[0]?.slots.length, 21);
-    // It takes the place that is needed already.
-    assert.equal(chosen({ freeSlots: 1 }).kind, 'wave');
     const sourceOf = (over: Partial<RestartInput>): string | undefined => {
       const other = chosen(over);
       return other.kind === 'wave' ? other.wave.source.slot : undefined;
@@ -207,6 +205,22 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
     assert.notEqual(sourceOf({ leader: { ...leader, database: { name: 'x', oid: 2 } } }), leader.slot);
     assert.notEqual(sourceOf({ leader: { ...leader, restartLsn: mib(9_960) } }), leader.slot, 'gains little');
     assert.notEqual(sourceOf({ leader: { ...leader, position: mib(10_400) } }), leader.slot, 'is beyond all');
+  });
+
+  test('leaves a place free for the slot that is dropped, and the leading slot of the last wave makes room for the next one', () => {
+    const all = gaps(20, 105);
+    const kindOf = (freeSlots: number, leader: WaveSource | undefined): string =>
+      choose({ gaps: all, walPerSecond: 1e9, leader, freeSlots }).kind;
+    // It has its place already.
+    assert.equal(kindOf(1, leadingSlot(20)), 'wave');
+    assert.equal(kindOf(0, leadingSlot(20)), 'advance');
+    const ofNoUse = leadingSlot(60);
+    assert.equal(kindOf(2, ofNoUse), 'wave');
+    assert.equal(kindOf(1, ofNoUse), 'make_room');
+    assert.equal(kindOf(0, ofNoUse), 'advance', 'it would not be enough');
+    assert.equal(kindOf(1, undefined), 'advance');
+    const alone = choose({ gaps: gaps(2, 100), walPerSecond: 1e9, leader: ofNoUse, freeSlots: 1 });
+    assert.equal(alone.kind, 'advance', 'there is no other wave');
   });
 
   test('closes most of a large gap at once, and does not decode it all for the rest', () => {
@@ -311,7 +325,10 @@ describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
               'the furthest is left out',
             );
             assert.ok(leavesOut === undefined || work.wave.source === leader);
-            assert.ok(freeSlots + (leader === undefined ? 0 : 1) >= 2);
+            assert.ok(freeSlots >= (work.wave.source === leader ? 1 : 2));
+          }
+          if (work.kind === 'make_room') {
+            assert.ok(freeSlots === 1 && leader !== undefined);
           }
         },
       ),
