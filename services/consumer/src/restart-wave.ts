@@ -84,13 +84,16 @@ export class WaveRun {
     const { database, source, led, stages } = this.#wave;
     const slots = stages.flatMap((stage) => stage.slots);
     const session = await sessions.get(database);
+    const proven = new Set<string>();
     if (source.slot !== this.leader) {
       const names = { source: source.slot, target: this.leader, plugin: source.plugin };
       // The source goes on moving, so its copy may stand beyond where it was seen.
       this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
       budget.used(REMAKE_COST_MS);
+      proven.add(source.plugin);
     }
-    await this.#provePlugins(session, slots);
+    const plugins = new Set(slots.map(({ plugin }) => plugin).filter((plugin) => !proven.has(plugin)));
+    await this.#provePlugins(session, plugins);
     if (led) {
       await this.#leadFirst(session);
     }
@@ -120,12 +123,13 @@ export class WaveRun {
     return left;
   }
 
-  /** A library that cannot be loaded would come to light when the slot is dropped already. What this session has loaded it has. */
-  async #provePlugins(session: PostgresConnection, slots: readonly RestartGap[]): Promise<void> {
+  /**
+   * A library that cannot be loaded would come to light when the slot is dropped already, also in a session that has loaded it: the server looks for its file each
+   * time.
+   */
+  async #provePlugins(session: PostgresConnection, plugins: ReadonlySet<string>): Promise<void> {
     const { signal } = this.#parts;
     const copy = `${PROBE_PREFIX}leader`;
-    const plugins = new Set(slots.map(({ plugin }) => plugin));
-    plugins.delete(this.#wave.source.plugin);
     for (const plugin of plugins) {
       const said = await findLoadFailure(session, { source: this.leader, copy, plugin }, signal);
       if (said !== undefined) {

@@ -3,12 +3,14 @@ import { type LocalSlot, type Lsn, parseSlotName, type SlotEvent, timeline } fro
 import { createCodec } from '@slotcast/event-schema';
 import { NodeDirectory } from '@slotcast/hand-off';
 import type { PostgresOptions } from '@slotcast/postgres';
-import { type Clock, createConsumerMetrics, createLogger, Doorbell } from '@slotcast/runtime';
+import { type Clock, createConsumerMetrics, createLogger, Doorbell, type Logger } from '@slotcast/runtime';
 
 export type Facts = NonNullable<Parameters<RestartWorker['planned']>[0]>;
 
 /** The one slot that there is. */
 export const APP = parseSlotName('app');
+export const NODE = 's1';
+export const NODES_TOPIC = 'nodes';
 const onMalformed = (): void => undefined;
 const logger = createLogger({ level: 'silent', fields: {} });
 
@@ -16,20 +18,28 @@ export function startWorker(options: {
   readonly postgres: PostgresOptions;
   readonly clock: Clock;
   readonly restartGapBytes: bigint;
+  readonly directory?: NodeDirectory;
+  readonly doorbell?: Doorbell;
+  readonly logger?: Logger;
 }): { readonly worker: RestartWorker; readonly metrics: ReturnType<typeof createConsumerMetrics> } {
   const { clock } = options;
   const metrics = createConsumerMetrics({ version: '0', node: 's1', cluster: 'c' });
   const worker = new RestartWorker({
-    ...options,
-    directory: new NodeDirectory({ node: 's1', topic: 'nodes', codec: createCodec(), onMalformed, logger }),
+    directory: emptyDirectory(),
     doorbell: new Doorbell(),
+    logger,
+    ...options,
     budget: new DecodingBudget(0.25, clock),
     failures: new SlotFailures(clock, logger, Math.random),
     metrics,
-    logger,
     signal: new AbortController().signal,
   });
   return { worker, metrics };
+}
+
+/** Of a node that owns nothing yet. */
+export function emptyDirectory(): NodeDirectory {
+  return new NodeDirectory({ node: NODE, topic: NODES_TOPIC, codec: createCodec(), onMalformed, logger });
 }
 
 function slotAt(restartLsn: Lsn, confirmedFlushLsn: Lsn): LocalSlot {
