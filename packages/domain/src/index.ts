@@ -29,6 +29,7 @@ export * from './following/restart-backlog.ts';
 export * from './following/restart-gap.ts';
 export * from './following/restart-leader.ts';
 export * from './following/restart-work.ts';
+export { countMade } from './following/slot-capacity.ts';
 export * from './following/slot-hold.ts';
 export * from './following/slot-limits.ts';
 export * from './following/slot-plan.ts';

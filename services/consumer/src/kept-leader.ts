@@ -60,12 +60,13 @@ export class KeptLeader {
     this.#usedAt = this.#clock.monotonicMs();
   }
 
-  /** What can be made anew from it; after that it is not kept when nothing was for long, or can be. */
-  source(seen: Pick<RestartInput, 'gaps' | 'largestBytes'>): WaveSource | undefined {
+  /** What can be made anew from it; after that it is not kept when nothing was for long, or can be, or `isPlaceWanted` for a slot that is to be made. */
+  source(seen: Pick<RestartInput, 'gaps' | 'largestBytes'>, isPlaceWanted: boolean): WaveSource | undefined {
     const local = this.#name && this.#facts.local(this.#name);
     const source = local && waveSourceOf(local);
     const isKept =
       source !== undefined &&
+      !isPlaceWanted &&
       this.#clock.monotonicMs() - this.#usedAt < UNUSED_MS &&
       isLeaderOfUse(seen, source);
     this.#name = isKept ? source.slot : undefined;

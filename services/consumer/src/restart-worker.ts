@@ -1,5 +1,6 @@
 import {
   chooseRestartWork,
+  countMade,
   type GapAges,
   type Hold,
   type LastWork,
@@ -185,21 +186,24 @@ export class RestartWorker {
     if (facts === undefined || facts === this.#idleFacts || facts.urgent) {
       return { kind: 'rest' };
     }
-    const { view } = facts;
+    const { view, plan } = facts;
+    const { largestBytes } = this.#meter;
     const now = clock.monotonicMs();
     const gaps = gapsOf(facts);
+    const used = view.slots.length + view.unreadable.length + countMade(plan.verdicts);
+    const isPlaceWanted = plan.verdicts.some(({ lacksPlace }) => lacksPlace === true);
     this.#ages = noteGapAges(this.#ages, gaps, now);
     const work = chooseRestartWork({
       gaps,
-      largestBytes: this.#meter.largestBytes,
+      largestBytes,
       urgentBytes: this.#meter.urgentBytes,
       cost: budget.cost,
       duty: budget.duty,
       walPerSecond: this.#meter.walPerSecond,
-      freeSlots: view.settings.maxReplicationSlots - view.slots.length - view.unreadable.length,
+      freeSlots: view.settings.maxReplicationSlots - used,
       resting: this.#resting(now),
       overdue: overdueGaps(this.#ages, now),
-      leader: this.#leader.source({ gaps, largestBytes: this.#meter.largestBytes }),
+      leader: this.#leader.source({ gaps, largestBytes }, isPlaceWanted),
       last: this.#last && { ...this.#last, agoMs: now - this.#last.endedAt },
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { chmod, copyFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isLeadingSlot, parseSlotName } from '@slotcast/domain';
 import { temporaryFolder, waitUntil } from '@slotcast/testkit';
 import { MovedSlots } from './moved-slots.ts';
 import { APPLICATION, type WorkedOptions, WorkedStandby } from './worked-standby.ts';
@@ -12,19 +14,23 @@ const timeout = 60_000;
 const MOVED = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'];
 /** They are made anew later. */
 const LATER = ['b1', 'b2', 'b3'];
+const NEW = parseSlotName('new');
 const ALL = [...MOVED, ...LATER];
 const WAL_MIB = 24;
+/** For a few looks at the slots. */
+const STAYS_MS = 1000;
 
-/** A standby on which some slots were just made anew from a leading one, which has stayed. */
-async function afterWave(
-  options: Partial<WorkedOptions> & {
-    readonly servers?: MovedSlots;
-    readonly plugin?: string;
-  } = {},
-): Promise<WorkedStandby> {
+type Options = Partial<WorkedOptions> & { readonly servers?: MovedSlots; readonly plugin?: string };
+
+async function start(options: Options): Promise<WorkedStandby> {
   const { plugin = 'test_decoding', servers = await MovedSlots.start(18, {}), ...rest } = options;
   const slots = Object.fromEntries(ALL.map((name) => [name, plugin]));
-  const standby = await WorkedStandby.start(servers, { slots, restartGapBytes: MIB, ...rest });
+  return WorkedStandby.start(servers, { slots, restartGapBytes: MIB, ...rest });
+}
+
+/** A standby on which some slots were just made anew from a leading one, which has stayed. */
+async function afterWave(options: Options = {}): Promise<WorkedStandby> {
+  const standby = await start(options);
   try {
     const position = await standby.write(WAL_MIB);
     await standby.move(ALL, position);
@@ -37,12 +43,57 @@ async function afterWave(
   }
 }
 
+async function untilNoLeader(standby: WorkedStandby): Promise<void> {
+  await waitUntil(async () => !(await standby.names()).some(isLeadingSlot), {
+    describe: 'no leading slot to be left',
+  });
+}
+
 async function untilRemade(standby: WorkedStandby, count: number): Promise<void> {
-  await waitUntil(async () => (await standby.remade()) === count, {
+  await waitUntil(async () => (await standby.done('remake')) === count, {
     describe: `${count} slots to be made anew`,
     timeoutMs: 30_000,
   });
 }
+
+test('the leading slot that has stayed gives its place to a slot that is to be made', {
+  timeout,
+}, async () => {
+  await using standby = await afterWave();
+  await sleep(STAYS_MS);
+  assert.ok((await standby.names()).some(isLeadingSlot), 'it did not stay');
+  standby.plans({ slot: NEW, state: 'blocked', reason: '', lacksPlace: true });
+  await untilNoLeader(standby);
+});
+
+test('the leading slot that has stayed gives its place to the next one', { timeout }, async () => {
+  const maxReplicationSlots = ALL.length + 2;
+  await using standby = await afterWave({ maxReplicationSlots });
+  // It serves this one still, so it stays.
+  standby.want(LATER, (await standby.servers.positions('b1')).restart);
+  const position = await standby.write(WAL_MIB);
+  await standby.move(MOVED, position);
+  standby.want(MOVED, position);
+  await untilRemade(standby, 2 * MOVED.length);
+  assert.ok(standby.most < maxReplicationSlots, 'no place was left for a slot that is dropped');
+});
+
+test('no leading slot is made in the place of a slot that is to be made', { timeout }, async () => {
+  await using standby = await start({ maxReplicationSlots: ALL.length + 2 });
+  const action = {
+    kind: 'probe',
+    slot: NEW,
+    database: { name: 'shop', oid: 1 },
+    plugin: '',
+    under: '',
+  } as const;
+  standby.plans({ slot: NEW, state: 'catching_up', reason: '', action });
+  const position = await standby.write(WAL_MIB);
+  await standby.move(MOVED, position);
+  standby.want(MOVED, position);
+  await waitUntil(async () => (await standby.done('restart_advance')) > 0, { describe: 'an advance' });
+  assert.equal(standby.most, ALL.length);
+});
 
 test('a plugin that was removed while the leading slot stayed costs no slot its name', {
   timeout,

@@ -26,6 +26,8 @@ export const APPLICATION = 'slotcast-worker';
 export interface WorkedOptions {
   readonly slots: Readonly<Record<string, string>>;
   readonly restartGapBytes: bigint;
+  /** As the worker is told; 50 by default. */
+  readonly maxReplicationSlots?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -41,14 +43,19 @@ export class WorkedStandby {
   readonly #directory = emptyDirectory();
   readonly #writer: LogWriter;
   readonly #slots: WorkedOptions['slots'];
+  readonly #maxReplicationSlots: number;
   /** The restart_lsn of the primary's slots. */
   readonly #wanted = new Map<SlotName, Lsn>();
+  #others: readonly SlotVerdict[] = [];
+  /** So many slots were seen at once. */
+  most = 0;
   #running: Promise<void> = Promise.resolve();
 
   private constructor(servers: MovedSlots, writer: LogWriter, options: WorkedOptions) {
     this.servers = servers;
     this.#writer = writer;
     this.#slots = options.slots;
+    this.#maxReplicationSlots = options.maxReplicationSlots ?? 50;
     const url = servers.standby.url('postgres', ROLE);
     this.#sessions = new DatabaseSessions(
       { url, applicationName: 'slotcast-test' },
@@ -118,6 +125,11 @@ export class WorkedStandby {
     names.forEach((name) => this.#wanted.set(parseSlotName(name), from));
   }
 
+  /** What plans say from here on of a slot that is not there. */
+  plans(verdict: SlotVerdict): void {
+    this.#others = [verdict];
+  }
+
   /** The names of all logical slots on the standby. */
   async names(): Promise<readonly string[]> {
     const rows = await this.servers.standby.query<{ name: string }>(
@@ -126,10 +138,10 @@ export class WorkedStandby {
     return rows.map(({ name }) => name);
   }
 
-  /** How many slots were made anew so far. */
-  async remade(): Promise<number> {
+  /** How often this was done so far: `remake` for each slot, `restart_advance` for each attempt. */
+  async done(kind: 'remake' | 'restart_advance'): Promise<number> {
     const { values } = await this.metrics.actionsTotal.get();
-    return values.find(({ labels }) => labels['kind'] === 'remake')?.value ?? 0;
+    return values.find(({ labels }) => labels['kind'] === kind)?.value ?? 0;
   }
 
   /** Ends the worker, and the loop after it. */
@@ -173,13 +185,19 @@ export class WorkedStandby {
     assert.ok(view.inRecovery);
     const { held, remaking } = this.worker.underWay(new Set());
     const local = view.slots;
+    this.most = Math.max(this.most, local.length);
     const here = new Map(local.map((slot) => [slot.name, slot]));
     const { ownership } = this.#directory;
     const idleLeaders = findIdleLeaders({ local, ownership, remaking, held }, here);
-    const settings = { slotLimits: {}, maxReplicationSlots: 50 };
+    const settings = { slotLimits: {}, maxReplicationSlots: this.#maxReplicationSlots };
     this.worker.planned({
       view: { ...view, settings },
-      plan: { verdicts: this.#verdicts(here), idleProbes: [], idleLeaders, idleAnchor: false },
+      plan: {
+        verdicts: [...this.#verdicts(here), ...this.#others],
+        idleProbes: [],
+        idleLeaders,
+        idleAnchor: false,
+      },
       desired: new Map([...this.#wanted].map(([name, at]) => [name, eventOf(name, at)])),
       urgent: false,
     });

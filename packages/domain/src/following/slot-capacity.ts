@@ -20,7 +20,7 @@ export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVe
   const allot = (entry: SlotVerdict, needed: number, passing = 0): SlotVerdict => {
     if (free + passing < needed) {
       const reason = `it takes ${needed} free replication slots to make it, and ${Math.max(0, free + passing)} of ${capacity.max} are free here: raise max_replication_slots and restart the server`;
-      return { ...entry, state: 'blocked', reason, action: undefined };
+      return { ...entry, state: 'blocked', reason, action: undefined, lacksPlace: true };
     }
     free -= needed;
     return entry;
@@ -50,6 +50,13 @@ export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVe
       }
       return granted;
     });
+}
+
+/** How many replication slots the steps of a plan make. */
+export function countMade(verdicts: readonly SlotVerdict[]): number {
+  return verdicts.filter(
+    ({ action }) => action?.kind === 'restore' || isLasting(action) || temporarySlotOf(action) !== undefined,
+  ).length;
 }
 
 /** Which temporary slot a step makes, of those that there is one of. */

@@ -88,6 +88,8 @@ export interface SlotVerdict {
   readonly upkeep?: true | undefined;
   /** A sound copy that is `blocked` for want of a pin, and for nothing else. */
   readonly unpinned?: boolean | undefined;
+  /** It is `blocked`, as too few replication slots are free to make it. */
+  readonly lacksPlace?: true | undefined;
   /** The temporary slot of its database is needed to make it. */
   readonly needsProbe?: boolean | undefined;
 }

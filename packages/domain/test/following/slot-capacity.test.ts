@@ -1,7 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { countMade, type SlotName } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
-import { live, local, mine, outline, owning, planned, probed, verdictOn } from './plan-situations.ts';
+import {
+  live,
+  local,
+  mine,
+  outline,
+  owning,
+  planned,
+  probed,
+  type Situation,
+  verdictOn,
+} from './plan-situations.ts';
+
+/** The slots that a plan makes where four fit. */
+function made(over: Situation): number {
+  return countMade(planned({ maxReplicationSlots: 4, ...over }).verdicts);
+}
 
 describe('capacity', { timeout: 20_000 }, () => {
   const taken = ['x', 'y'].map((name) => local(name));
@@ -23,6 +39,27 @@ describe('capacity', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn({ ...situation, maxReplicationSlots: 4 })), 'catching_up probe');
     const two = { events: [live('a'), live('b', { database: 'hr' })], local: taken, maxReplicationSlots: 5 };
     assert.deepEqual(planned(two).verdicts.map(outline), ['catching_up probe', 'blocked']);
+  });
+
+  test('what lacks a place says so, as the leading slot that is kept may give up its own', () => {
+    const leader = local('slotcast_leader_1');
+    const remaking = { slots: new Set<SlotName>(), leaders: new Set([leader.name]) };
+    const kept = { events: [live('a')], local: [...taken, leader], remaking };
+    assert.equal(verdictOn({ ...kept, maxReplicationSlots: 4 }).lacksPlace, true);
+    assert.deepEqual(planned({ ...kept, maxReplicationSlots: 4 }).idleLeaders, []);
+    assert.equal(verdictOn({ ...kept, maxReplicationSlots: 5 }).lacksPlace, undefined);
+    assert.equal(outline(verdictOn({ ...kept, local: taken, maxReplicationSlots: 4 })), 'catching_up probe');
+  });
+
+  test('counts the slots that the steps of a plan make, whatever they are for', () => {
+    assert.equal(made({ events: [live('a')], local: taken }), 1);
+    assert.equal(made({ events: [live('a')], local: taken, making: { kind: 'none' } }), 1);
+    const owned = { a: owning(), b: owning({ remaking: true }) };
+    const leader = local('slotcast_leader_1');
+    const two = { events: [live('a'), live('b')], owned, probes: probed };
+    assert.equal(made({ ...two, local: [leader] }), 2);
+    assert.equal(made({ ...two, local: [...taken, leader] }), 1, 'what does not fit is not made');
+    assert.equal(made({ events: [live('x')], owned: { x: owning() }, local: taken }), 0);
   });
 
   test('the anchor takes no place from the temporary slot that follows it, and a copy waits for it to go', () => {
