@@ -26,10 +26,10 @@ export class KeptLeader {
   readonly #directory: NodeDirectory;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #name: SlotName | undefined;
-  #usedAt = 0;
-  /** The last one, also where nothing is to be made from it any more. */
+  /** It may be there, also where nothing is to be made from it any more. */
   #made: { readonly slot: SlotName; readonly database: SlotDatabase } | undefined;
+  #isKept = false;
+  #usedAt = 0;
 
   constructor(options: {
     readonly facts: FactsBoard;
@@ -46,36 +46,39 @@ export class KeptLeader {
   }
 
   get name(): SlotName | undefined {
-    return this.#name;
+    return this.#isKept ? this.#made?.slot : undefined;
   }
 
   /** A wave begins, which answers for its leading slot itself until it has ended well. */
   waveBegins(slot: SlotName, database: SlotDatabase): void {
-    this.#name = undefined;
     this.#made = { slot, database };
+    this.#isKept = false;
   }
 
-  waveEnded(slot: SlotName): void {
-    this.#name = slot;
+  waveEnded(): void {
+    this.#isKept = true;
     this.#usedAt = this.#clock.monotonicMs();
   }
 
   /** What can be made anew from it; after that it is not kept when nothing was for long, or can be, or `isPlaceWanted` for a slot that is to be made. */
   source(seen: Pick<RestartInput, 'gaps' | 'largestBytes'>, isPlaceWanted: boolean): WaveSource | undefined {
-    const local = this.#name && this.#facts.local(this.#name);
-    const source = local && waveSourceOf(local);
-    const isKept =
+    const local = this.#made && this.#facts.local(this.#made.slot);
+    if (local === undefined) {
+      this.#made = undefined;
+      return undefined;
+    }
+    const source = this.#isKept ? waveSourceOf(local) : undefined;
+    this.#isKept =
       source !== undefined &&
       !isPlaceWanted &&
       this.#clock.monotonicMs() - this.#usedAt < UNUSED_MS &&
       isLeaderOfUse(seen, source);
-    this.#name = isKept ? source.slot : undefined;
-    return isKept ? source : undefined;
+    return this.#isKept ? source : undefined;
   }
 
   /** Resolves when a round has seen the server without it, or why it could not go. */
   async giveUp(signal: AbortSignal): Promise<void> {
-    this.#name = undefined;
+    this.#isKept = false;
     // The first one plans its end, and the next one sees what came of that.
     await this.#facts.next(signal);
     await this.#facts.next(signal);
@@ -87,6 +90,7 @@ export class KeptLeader {
     if (made === undefined) {
       return;
     }
+    this.#made = undefined;
     const { slot: leader, database } = made;
     const needed = [...this.#directory.ownership].flatMap(([slot, { remaking }]) =>
       remaking === true ? [slot] : [],

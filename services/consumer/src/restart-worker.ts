@@ -349,7 +349,7 @@ export class RestartWorker {
     this.#leader.waveBegins(run.leader, wave.database);
     try {
       const { gainless, behind } = await run.run();
-      this.#leader.waveEnded(run.leader);
+      this.#leader.waveEnded();
       this.#rest(gainless);
       this.#rest(behind, BEHIND_MS);
     } catch (error) {

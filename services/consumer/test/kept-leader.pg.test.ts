@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeadingSlot, parseSlotName } from '@slotcast/domain';
+import { type Clock, createLogger, systemClock } from '@slotcast/runtime';
 import { temporaryFolder, waitUntil } from '@slotcast/testkit';
 import { MovedSlots } from './moved-slots.ts';
 import { APPLICATION, type WorkedOptions, WorkedStandby } from './worked-standby.ts';
@@ -19,6 +20,20 @@ const ALL = [...MOVED, ...LATER];
 const WAL_MIB = 24;
 /** For a few looks at the slots. */
 const STAYS_MS = 1000;
+/** After that without use the leading slot goes, and sessions are closed. */
+const MINUTE_MS = 61_000;
+
+/** A clock that can be set forward. */
+class SkippingClock implements Clock {
+  #skippedMs = 0;
+  now = (): number => systemClock.now() + this.#skippedMs;
+  monotonicMs = (): number => systemClock.monotonicMs() + this.#skippedMs;
+  sleep = (ms: number, signal: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
+
+  skip(ms: number): void {
+    this.#skippedMs += ms;
+  }
+}
 
 type Options = Partial<WorkedOptions> & { readonly servers?: MovedSlots; readonly plugin?: string };
 
@@ -93,6 +108,37 @@ test('no leading slot is made in the place of a slot that is to be made', { time
   standby.want(MOVED, position);
   await waitUntil(async () => (await standby.done('restart_advance')) > 0, { describe: 'an advance' });
   assert.equal(standby.most, ALL.length);
+});
+
+test('a consumer that ends says nothing of a leading slot that is gone', { timeout }, async () => {
+  const clock = new SkippingClock();
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'info', fields: {}, stream: { write: (line) => lines.push(line) } });
+  await using standby = await afterWave({ clock, logger });
+  const sessions = `select from pg_stat_activity where application_name = '${APPLICATION}'`;
+  await waitUntil(
+    async () => {
+      clock.skip(MINUTE_MS);
+      return (await standby.servers.standby.query(sessions)).length === 0;
+    },
+    { describe: 'idle sessions to be closed', intervalMs: STAYS_MS },
+  );
+  await untilNoLeader(standby);
+  await sleep(STAYS_MS);
+  const said = lines.length;
+  await standby.close();
+  assert.deepEqual(lines.slice(said), []);
+});
+
+test('a consumer that drops the leading slot at its end does that once', { timeout }, async () => {
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'info', fields: {}, stream: { write: (line) => lines.push(line) } });
+  await using standby = await afterWave({ logger });
+  const said = lines.length;
+  await standby.close();
+  assert.deepEqual((await standby.names()).filter(isLeadingSlot), []);
+  await standby.close();
+  assert.deepEqual(lines.slice(said), []);
 });
 
 test('a plugin that was removed while the leading slot stayed costs no slot its name', {

@@ -30,6 +30,8 @@ export interface WorkedOptions {
   readonly maxReplicationSlots?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** Called with the names of all slots whenever the loop has looked at them. */
+  readonly onLook?: (names: readonly string[]) => void;
 }
 
 /** A standby whose slots a RestartWorker works on, with what the consumer's loop does for it. */
@@ -44,11 +46,13 @@ export class WorkedStandby {
   readonly #writer: LogWriter;
   readonly #slots: WorkedOptions['slots'];
   readonly #maxReplicationSlots: number;
+  readonly #onLook: (names: readonly string[]) => void;
   /** The restart_lsn of the primary's slots. */
   readonly #wanted = new Map<SlotName, Lsn>();
   #others: readonly SlotVerdict[] = [];
   /** So many slots were seen at once. */
   most = 0;
+  #isEnding = false;
   #running: Promise<void> = Promise.resolve();
 
   private constructor(servers: MovedSlots, writer: LogWriter, options: WorkedOptions) {
@@ -56,6 +60,7 @@ export class WorkedStandby {
     this.#writer = writer;
     this.#slots = options.slots;
     this.#maxReplicationSlots = options.maxReplicationSlots ?? 50;
+    this.#onLook = options.onLook ?? (() => undefined);
     const url = servers.standby.url('postgres', ROLE);
     this.#sessions = new DatabaseSessions(
       { url, applicationName: 'slotcast-test' },
@@ -144,16 +149,17 @@ export class WorkedStandby {
     return values.find(({ labels }) => labels['kind'] === kind)?.value ?? 0;
   }
 
-  /** Ends the worker, and the loop after it. */
+  /** Ends the loop, and then the worker. */
   async close(): Promise<void> {
-    await this.worker.close();
-    this.#stop.abort();
+    this.#isEnding = true;
     await this.#running;
+    await this.worker.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
     await this.#sessions.close();
+    this.#stop.abort();
     await this.servers[Symbol.asyncDispose]();
   }
 
@@ -173,7 +179,7 @@ export class WorkedStandby {
   }
 
   async #loop(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
+    while (!this.#isEnding) {
       await this.#round();
       await sleep(LOOK_MS);
     }
@@ -186,6 +192,7 @@ export class WorkedStandby {
     const { held, remaking } = this.worker.underWay(new Set());
     const local = view.slots;
     this.most = Math.max(this.most, local.length);
+    this.#onLook(local.map(({ name }) => name));
     const here = new Map(local.map((slot) => [slot.name, slot]));
     const { ownership } = this.#directory;
     const idleLeaders = findIdleLeaders({ local, ownership, remaking, held }, here);
