@@ -166,7 +166,6 @@ export class RestartWorker {
           await this.#closeIdle();
           await clock.sleep(wait, this.#signal);
         } else {
-          this.#usedAt = clock.monotonicMs();
           await this.#count(work);
         }
       } catch (error) {
@@ -230,9 +229,10 @@ export class RestartWorker {
     try {
       await this.#do(work);
     } finally {
+      this.#usedAt = clock.monotonicMs();
       if (work.kind === 'wave' || (work.kind === 'advance' && work.why !== 'affordable')) {
         const leftOut = work.kind === 'wave' ? work.wave.leavesOut : undefined;
-        this.#last = { costMs: budget.spentMs - before, endedAt: clock.monotonicMs(), leftOut };
+        this.#last = { costMs: budget.spentMs - before, endedAt: this.#usedAt, leftOut };
       }
     }
   }

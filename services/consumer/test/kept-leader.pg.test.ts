@@ -110,6 +110,22 @@ test('no leading slot is made in the place of a slot that is to be made', { time
   assert.equal(standby.most, ALL.length);
 });
 
+test('the leading slot goes with a consumer that ends after a wave that took long', { timeout }, async () => {
+  const clock = new SkippingClock();
+  let isSkipped = false;
+  const onLook = (names: readonly string[]): void => {
+    if (!isSkipped && names.some(isLeadingSlot)) {
+      isSkipped = true;
+      clock.skip(MINUTE_MS);
+    }
+  };
+  await using standby = await afterWave({ clock, onLook });
+  await sleep(STAYS_MS);
+  assert.ok((await standby.names()).some(isLeadingSlot), 'it did not stay');
+  await standby.close();
+  assert.deepEqual((await standby.names()).filter(isLeadingSlot), []);
+});
+
 test('a consumer that ends says nothing of a leading slot that is gone', { timeout }, async () => {
   const clock = new SkippingClock();
   const lines: string[] = [];
