@@ -45,6 +45,8 @@ const LONGEST_TURN_MS = 60_000;
 const TURN_TIMES = 4;
 /** So long a slot is left alone that failed, or gained nothing. */
 const REST_MS = 10_000;
+/** A session that is being opened is asked for again after so long. */
+const OPENING_MS = 1000;
 /** A subscriber confirms within so long, and its slot has overtaken the leading one then. */
 const BEHIND_MS = 1000;
 /** Part of the gap that making a slot anew has to close. */
@@ -220,7 +222,7 @@ export class RestartWorker {
 
   #rest(slots: readonly SlotName[], ms = REST_MS): void {
     const until = this.#options.clock.monotonicMs() + ms;
-    slots.forEach((slot) => this.#restsUntil.set(slot, until));
+    slots.forEach((slot) => this.#restsUntil.set(slot, Math.max(until, this.#restsUntil.get(slot) ?? 0)));
   }
 
   async #count(work: RestartWork): Promise<void> {
@@ -268,10 +270,14 @@ export class RestartWorker {
     }
     const facts = this.#facts.newest;
     const gaps = facts === undefined ? [] : gapsOf(facts);
-    this.#rest(gaps.flatMap((gap) => (sameDatabase(gap.database, database) ? [gap.slot] : [])));
-    const said = admission.kind === 'refused' ? errorText(admission.error) : 'a session is not there yet';
+    const slots = gaps.flatMap((gap) => (sameDatabase(gap.database, database) ? [gap.slot] : []));
+    if (admission.kind === 'later') {
+      this.#rest(slots, OPENING_MS);
+      return false;
+    }
+    this.#rest(slots);
     this.#options.logger.info(
-      { database: database.name, error: said },
+      { database: database.name, error: errorText(admission.error) },
       'restart_lsn of the slots of a database cannot be moved now',
     );
     return false;

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseLsn } from '@slotcast/domain';
+import { lsn, parseLsn } from '@slotcast/domain';
+import { connectPostgres } from '@slotcast/postgres';
 import { systemClock } from '@slotcast/runtime';
 import { startPrimary, waitUntil } from '@slotcast/testkit';
 import { APP, type Facts, factsOf, startWorker } from './restart-scene.ts';
 
 const ROLE = 'slotcast';
+const ROUND_MS = 20;
+/** For longer than a session is waited for. */
+const LOCKED_ROUNDS = 50;
 
 test('a slot that is being decoded is given back as soon as somebody waits for an answer about the slots', {
   timeout: 60_000,
@@ -55,6 +59,38 @@ test('a slot that is being decoded is given back as soon as somebody waits for a
       [],
     );
   } finally {
+    await worker.close();
+  }
+});
+
+test('a slot is worked on soon after the session of its database is there, when that takes a while', {
+  timeout: 60_000,
+}, async () => {
+  await using server = await startPrimary({ major: 18 });
+  await server.createRole(ROLE);
+  await server.query("select pg_create_logical_replication_slot('app', 'test_decoding')");
+  const locking = await connectPostgres({ url: server.url(), applicationName: 'test' });
+  await locking.run({ text: 'begin' });
+  // Without it no session can begin.
+  await locking.run({ text: 'lock table pg_catalog.pg_class in access exclusive mode' });
+  const postgres = { url: server.url('postgres', ROLE), applicationName: 'slotcast-test' };
+  const { worker, metrics } = startWorker({ postgres, clock: systemClock, restartGapBytes: 1n });
+  const isDone = async (): Promise<boolean> => {
+    worker.looks(new Set());
+    worker.underWay(new Set());
+    worker.planned(factsOf(lsn(1n), lsn(1000n)));
+    return (await metrics.actionsTotal.get()).values.length > 0;
+  };
+  try {
+    for (let round = 0; round < LOCKED_ROUNDS; round += 1) {
+      assert.equal(await isDone(), false);
+      await sleep(ROUND_MS);
+    }
+    await locking.close();
+    // A slot that fails is left alone for ten seconds.
+    await waitUntil(isDone, { intervalMs: ROUND_MS, timeoutMs: 5000, describe: 'the slot to be worked on' });
+  } finally {
+    await locking.close();
     await worker.close();
   }
 });
