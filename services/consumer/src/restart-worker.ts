@@ -5,7 +5,6 @@ import {
   type Hold,
   type LastWork,
   noteGapAges,
-  OVERDUE_MS,
   overdueGaps,
   type RemakingWork,
   type RestartBacklog,
@@ -306,8 +305,13 @@ export class RestartWorker {
     const now = this.#facts.gapOf(slot);
     if (now !== undefined && now.restartLsn <= gap.restartLsn) {
       this.#turnMs.set(slot, Math.min((this.#turnMs.get(slot) ?? TURN_MS) * TURN_TIMES, LONGEST_TURN_MS));
-      // A small gap is no hurry, and nobody should go round and round with those of an idle cluster.
-      this.#rest([slot], gap.bytes > this.#meter.largestBytes ? REST_MS : OVERDUE_MS);
+      if (gap.bytes > this.#meter.largestBytes) {
+        this.#rest([slot]);
+      } else {
+        // It is no hurry, and nobody should go round and round with those of an idle cluster.
+        const since = this.#options.clock.monotonicMs();
+        this.#ages = new Map(this.#ages).set(slot, { restartLsn: now.restartLsn, since });
+      }
     } else {
       this.#turnMs.delete(slot);
     }

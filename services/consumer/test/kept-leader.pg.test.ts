@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeadingSlot, parseSlotName } from '@slotcast/domain';
-import { type Clock, createLogger, systemClock } from '@slotcast/runtime';
+import { createLogger } from '@slotcast/runtime';
 import { temporaryFolder, waitUntil } from '@slotcast/testkit';
 import { MovedSlots } from './moved-slots.ts';
+import { SkippingClock } from './skipping-clock.ts';
 import { APPLICATION, type WorkedOptions, WorkedStandby } from './worked-standby.ts';
 
 const MIB = 1024n * 1024n;
@@ -22,18 +23,6 @@ const WAL_MIB = 24;
 const STAYS_MS = 1000;
 /** After that without use the leading slot goes, and sessions are closed. */
 const MINUTE_MS = 61_000;
-
-/** A clock that can be set forward. */
-class SkippingClock implements Clock {
-  #skippedMs = 0;
-  now = (): number => systemClock.now() + this.#skippedMs;
-  monotonicMs = (): number => systemClock.monotonicMs() + this.#skippedMs;
-  sleep = (ms: number, signal: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
-
-  skip(ms: number): void {
-    this.#skippedMs += ms;
-  }
-}
 
 type Options = Partial<WorkedOptions> & { readonly servers?: MovedSlots; readonly plugin?: string };
 

@@ -1,16 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lsn, parseLsn } from '@slotcast/domain';
+import { type Lsn, lsn, OVERDUE_MS, parseLsn } from '@slotcast/domain';
 import { connectPostgres } from '@slotcast/postgres';
 import { systemClock } from '@slotcast/runtime';
-import { startPrimary, waitUntil } from '@slotcast/testkit';
+import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { APP, type Facts, factsOf, startWorker } from './restart-scene.ts';
+import { SkippingClock } from './skipping-clock.ts';
 
 const ROLE = 'slotcast';
+const MIB = 1024n * 1024n;
 const ROUND_MS = 20;
-/** For longer than a session is waited for. */
-const LOCKED_ROUNDS = 50;
+/** For several looks of the worker, and for longer than a session is waited for. */
+const SEVERAL_ROUNDS = 50;
+
+async function positions(
+  server: PostgresServer,
+): Promise<{ readonly restart: Lsn; readonly confirmed: Lsn }> {
+  const [row] = await server.query<{ restart: string; confirmed: string }>(
+    "select restart_lsn::text as restart, confirmed_flush_lsn::text as confirmed from pg_replication_slots where slot_name = 'app'",
+  );
+  return { restart: parseLsn(row?.restart ?? ''), confirmed: parseLsn(row?.confirmed ?? '') };
+}
 
 test('a slot that is being decoded is given back as soon as somebody waits for an answer about the slots', {
   timeout: 60_000,
@@ -23,11 +34,7 @@ test('a slot that is being decoded is given back as soon as somebody waits for a
   await server.query("select pg_replication_slot_advance('app', pg_current_wal_flush_lsn())");
   // From here on an advance of the slot waits without an end.
   await server.setConfig({ synchronized_standby_slots: 'absent' });
-  const [row] = await server.query<{ restart: string; confirmed: string }>(
-    "select restart_lsn::text as restart, confirmed_flush_lsn::text as confirmed from pg_replication_slots where slot_name = 'app'",
-  );
-  assert.ok(row !== undefined);
-  const [restart, confirmed] = [parseLsn(row.restart), parseLsn(row.confirmed)];
+  const { restart, confirmed } = await positions(server);
   const postgres = { url: server.url('postgres', ROLE), applicationName: 'slotcast-test' };
   const { worker } = startWorker({ postgres, clock: systemClock, restartGapBytes: 1n });
   const round = (facts: Facts): boolean => {
@@ -82,7 +89,7 @@ test('a slot is worked on soon after the session of its database is there, when 
     return (await metrics.actionsTotal.get()).values.length > 0;
   };
   try {
-    for (let round = 0; round < LOCKED_ROUNDS; round += 1) {
+    for (let round = 0; round < SEVERAL_ROUNDS; round += 1) {
       assert.equal(await isDone(), false);
       await sleep(ROUND_MS);
     }
@@ -91,6 +98,43 @@ test('a slot is worked on soon after the session of its database is there, when 
     await waitUntil(isDone, { intervalMs: ROUND_MS, timeoutMs: 5000, describe: 'the slot to be worked on' });
   } finally {
     await locking.close();
+    await worker.close();
+  }
+});
+
+test('a slot whose small gap could not be closed is worked on as soon as it has a large one', {
+  timeout: 60_000,
+}, async () => {
+  await using server = await startPrimary({ major: 18 });
+  await server.createRole(ROLE);
+  await server.query("select pg_create_logical_replication_slot('app', 'test_decoding')");
+  const { restart, confirmed } = await positions(server);
+  const clock = new SkippingClock();
+  const postgres = { url: server.url('postgres', ROLE), applicationName: 'slotcast-test' };
+  const { worker, metrics } = startWorker({ postgres, clock, restartGapBytes: MIB });
+  const advances = async (from: Lsn): Promise<number> => {
+    worker.looks(new Set());
+    worker.underWay(new Set());
+    worker.planned(factsOf(from, confirmed));
+    return (await metrics.actionsTotal.get()).values[0]?.value ?? 0;
+  };
+  const untilAdvanced = async (count: number, from: Lsn): Promise<void> => {
+    const options = { intervalMs: ROUND_MS, timeoutMs: 5000, describe: `advance ${count} of the slot` };
+    await waitUntil(async () => (await advances(from)) === count, options);
+  };
+  const staysAt = async (count: number): Promise<void> => {
+    for (let round = 0; round < SEVERAL_ROUNDS; round += 1) {
+      assert.equal(await advances(restart), count);
+      await sleep(ROUND_MS);
+    }
+  };
+  try {
+    await staysAt(0);
+    clock.skip(OVERDUE_MS);
+    await untilAdvanced(1, restart);
+    await staysAt(1);
+    await untilAdvanced(2, lsn(confirmed - (MIB * 3n) / 2n));
+  } finally {
     await worker.close();
   }
 });

@@ -1,0 +1,13 @@
+import { type Clock, systemClock } from '@slotcast/runtime';
+
+/** A clock that can be set forward. */
+export class SkippingClock implements Clock {
+  #skippedMs = 0;
+  now = (): number => systemClock.now() + this.#skippedMs;
+  monotonicMs = (): number => systemClock.monotonicMs() + this.#skippedMs;
+  sleep = (ms: number, signal: AbortSignal): Promise<void> => systemClock.sleep(ms, signal);
+
+  skip(ms: number): void {
+    this.#skippedMs += ms;
+  }
+}
