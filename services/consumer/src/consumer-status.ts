@@ -79,13 +79,14 @@ export class ConsumerStatus implements HealthSource {
     this.#metrics.topicAlarm.set(alarm === undefined ? 0 : 1);
     this.#metrics.waitingEvents.set(settled.waiting.size);
     this.#metrics.decodingSlots.set(round.decodingSlots);
+    // The same verdict as before is that of a slot at rest, which has no lag.
+    const changed = plan.verdicts.filter((entry) => this.#looked.get(entry.slot) !== entry);
+    if (changed.length === 0 && this.#looked.size === plan.verdicts.length) {
+      return;
+    }
     const local = new Map(view.slots.map((slot) => [slot.name, slot]));
     const now = this.#clock.now();
-    for (const entry of plan.verdicts) {
-      // The same verdict as before is that of a slot at rest, which has no lag.
-      if (this.#looked.get(entry.slot) === entry) {
-        continue;
-      }
+    for (const entry of changed) {
       this.#looked.set(entry.slot, entry);
       this.#showState(entry.slot, entry.state);
       const event = settled.desired.get(entry.slot);

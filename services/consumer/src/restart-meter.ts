@@ -82,7 +82,16 @@ export class RestartMeter {
   }
 }
 
-/** The gaps of all slots as a round saw them. */
-export function gapsOf({ view, plan, desired }: RestartFacts): readonly RestartGap[] {
-  return restartGaps({ verdicts: plan.verdicts, local: view.slots, desired });
+const measured = new WeakMap<RestartFacts, readonly RestartGap[]>();
+
+/** The gaps of all slots as a round saw them. Several ask for them, and for the same facts again and again while nothing changes: they are worked out once. */
+export function gapsOf(facts: RestartFacts): readonly RestartGap[] {
+  const known = measured.get(facts);
+  if (known !== undefined) {
+    return known;
+  }
+  const { view, plan, desired } = facts;
+  const gaps = restartGaps({ verdicts: plan.verdicts, local: view.slots, desired });
+  measured.set(facts, gaps);
+  return gaps;
 }

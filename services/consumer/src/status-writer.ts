@@ -62,9 +62,6 @@ export class StatusWriter {
     wanted: boolean,
   ): Promise<void> {
     const time = this.#clock.now();
-    // Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary.
-    const lasting = view.slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
-    const local = new Map(lasting.map((slot) => [slot.name, slot]));
     const kept = plan?.verdicts.filter((entry) => !this.#isGone(entry)) ?? [];
     const names = new Set(kept.map((entry) => entry.slot));
     const known = plan === undefined ? [] : [...this.#directory.written.keys()];
@@ -72,12 +69,12 @@ export class StatusWriter {
     const now = this.#clock.monotonicMs();
     const together = now - this.#positionsAt >= TOGETHER_MS;
     this.#positionsAt = together ? now : this.#positionsAt;
-    const slots = kept
-      .filter((entry) => together || this.#isUrgent(entry))
-      .map((entry) => {
-        const here = local.get(entry.slot);
-        return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
-      });
+    const looked = kept.filter((entry) => together || this.#isUrgent(entry));
+    const local = looked.length === 0 ? undefined : lastingCopies(view.slots);
+    const slots = looked.map((entry) => {
+      const here = local?.get(entry.slot);
+      return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
+    });
     if (together) {
       this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
     }
@@ -190,6 +187,12 @@ export class StatusWriter {
       written.confirmedFlushLsn !== status.confirmedFlushLsn || written.restartLsn !== status.restartLsn;
     return (moved || reworded) && time - written.time >= POSITIONS_MS;
   }
+}
+
+/** Only a copy that would outlive a promotion has positions: the server's own synchronisation keeps unfinished ones temporary. */
+function lastingCopies(slots: readonly LocalSlot[]): ReadonlyMap<SlotName, LocalSlot> {
+  const lasting = slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
+  return new Map(lasting.map((slot) => [slot.name, slot]));
 }
 
 /** Positions and ages inside a reason are no news. */

@@ -5,7 +5,9 @@ import {
   judgeSnapshot,
   nextPoll,
   type PollPace,
+  type PublishedSlots,
   physicalSlotPins,
+  type SlotChange,
   type SlotName,
   type SlotState,
   type SnapshotPolicyState,
@@ -13,6 +15,7 @@ import {
   sortOutImplausible,
   startSnapshotPolicy,
   type ThrottleState,
+  type UnreadableSlot,
 } from '@slotcast/domain';
 import { UnreadableSlots } from '@slotcast/hand-off';
 import {
@@ -50,6 +53,12 @@ export interface PublishLoopOptions {
   readonly signal: AbortSignal;
 }
 
+interface Compared {
+  readonly slots: readonly SlotState[];
+  readonly unreadable: readonly UnreadableSlot[];
+  readonly published: PublishedSlots;
+}
+
 /** Why a tenure ended without an error. */
 export type TenureEnd = 'in_recovery' | 'other_timeline';
 
@@ -70,6 +79,8 @@ class PublishLoop {
   readonly #unreadable: UnreadableSlots;
   readonly #memory = primaryMemory();
   #lastObserved: ReadonlyMap<SlotName, SlotState> | undefined;
+  /** What was compared last, when the topic agreed with the server. */
+  #agreed: Compared | undefined;
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
   #pace: PollPace | undefined;
@@ -118,11 +129,24 @@ class PublishLoop {
   /** What is to be published, apart from what cannot be right. */
   #sorted(observed: ObservedPrimary): ObservedPrimary {
     const { plausible, implausible } = sortOutImplausible(observed.slots, observed.insertLsn);
-    return {
-      ...observed,
-      slots: this.#options.mark(plausible),
-      unreadable: [...observed.unreadable, ...implausible],
-    };
+    const unreadable =
+      implausible.length === 0 ? observed.unreadable : [...observed.unreadable, ...implausible];
+    return { ...observed, slots: this.#options.mark(plausible), unreadable };
+  }
+
+  /** What the topic lacks. The same look as the last one, which found nothing, finds nothing either: at rest comparing would be most of the work. */
+  #changes({ slots, unreadable }: ObservedPrimary): readonly SlotChange[] {
+    const { published } = this.#options.tenure;
+    const agreed = this.#agreed;
+    if (agreed?.slots === slots && agreed.unreadable === unreadable && agreed.published === published) {
+      return [];
+    }
+    const lastObserved = this.#lastObserved;
+    const sameTenure = lastObserved !== undefined;
+    const changes = diffSlots({ published, observed: slots, lastObserved, sameTenure, unreadable });
+    this.#lastObserved = new Map(slots.map((slot) => [slot.name, slot]));
+    this.#agreed = changes.length === 0 ? { slots, unreadable, published } : undefined;
+    return changes;
   }
 
   /** Publishes what is due; returns when what was held back becomes due. */
@@ -130,14 +154,7 @@ class PublishLoop {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
     const first = this.#lastObserved === undefined;
     const { published } = tenure;
-    const changes = diffSlots({
-      published,
-      observed: seen.slots,
-      lastObserved: this.#lastObserved,
-      sameTenure: !first,
-      unreadable: seen.unreadable,
-    });
-    this.#lastObserved = new Map(seen.slots.map((slot) => [slot.name, slot]));
+    const changes = this.#changes(seen);
     if (changes.length > 0) {
       this.#lastChangeAt = now;
     }

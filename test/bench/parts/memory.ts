@@ -5,6 +5,8 @@ import { underLoad } from './lag.ts';
 
 /** The services write what they know of a slot's position every 10 s at most; after this time the last move has left no work behind. */
 const SETTLE_MS = 15_000;
+/** Shorter windows show what a service does once in ten seconds, and code that is not compiled yet. */
+const MIN_SECONDS = 60;
 
 /** What the services take while nothing moves. */
 export interface IdleLoad {
@@ -52,7 +54,8 @@ async function measureIdle(
   const readyAfterSeconds = (performance.now() - startedAt) / 1000;
   const equalAfterSeconds = await cluster.untilEqual({ native: false });
   await sleep(SETTLE_MS);
-  const loads = await underLoad(cluster, mbPerSecond, () => cluster.measureLoads(sleep(seconds * 1000)));
+  const windowMs = Math.max(seconds, MIN_SECONDS) * 1000;
+  const loads = await underLoad(cluster, mbPerSecond, () => cluster.measureLoads(sleep(windowMs)));
   return {
     slots: names.length,
     readySlots: cluster.countReady(names),

@@ -63,9 +63,12 @@ export function readCanaryText(text: string): number | undefined {
 
 /**
  * The slots with the canary's time, if its slot stands past one of the beats. A confirmed position lies between records: past the beginning
- * of a commit record, it is past the whole transaction.
+ * of a commit record, it is past the whole transaction. The same array where there is no canary.
  */
 export function markCanary(slots: readonly SlotState[], beats: readonly CanaryBeat[]): readonly SlotState[] {
+  if (!slots.some(isCanary)) {
+    return slots;
+  }
   return slots.map((slot) => {
     if (!isCanary(slot)) {
       return slot;

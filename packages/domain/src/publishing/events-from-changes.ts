@@ -51,6 +51,9 @@ export function eventsFromChanges(changes: readonly SlotChange[], origin: EventO
  * that slotcast writes.
  */
 export function applyPublished(published: PublishedSlots, events: readonly SlotEvent[]): PublishedSlots {
+  if (events.length === 0) {
+    return published;
+  }
   const after = new Map<SlotName, PublishedSlot>(published);
   for (const event of events) {
     if (event.op === 'drop') {
