@@ -55,6 +55,7 @@ export * from './publishing/claim.ts';
 export * from './publishing/events-from-changes.ts';
 export * from './publishing/node-name.ts';
 export * from './publishing/plausible-slot.ts';
+export * from './publishing/slot-comparison.ts';
 export * from './publishing/slot-diff.ts';
 export * from './status/cluster-facts.ts';
 export * from './status/cluster-view.ts';

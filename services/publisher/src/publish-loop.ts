@@ -1,21 +1,18 @@
 import {
-  diffSlots,
+  compareSlots,
   freshThrottle,
   HEARTBEAT_MS,
   judgeSnapshot,
   nextPoll,
   type PollPace,
-  type PublishedSlots,
   physicalSlotPins,
-  type SlotChange,
-  type SlotName,
+  type SlotComparison,
   type SlotState,
   type SnapshotPolicyState,
   selectDue,
   sortOutImplausible,
   startSnapshotPolicy,
   type ThrottleState,
-  type UnreadableSlot,
 } from '@slotcast/domain';
 import { UnreadableSlots } from '@slotcast/hand-off';
 import {
@@ -53,12 +50,6 @@ export interface PublishLoopOptions {
   readonly signal: AbortSignal;
 }
 
-interface Compared {
-  readonly slots: readonly SlotState[];
-  readonly unreadable: readonly UnreadableSlot[];
-  readonly published: PublishedSlots;
-}
-
 /** Why a tenure ended without an error. */
 export type TenureEnd = 'in_recovery' | 'other_timeline';
 
@@ -78,9 +69,7 @@ class PublishLoop {
   readonly #options: PublishLoopOptions;
   readonly #unreadable: UnreadableSlots;
   readonly #memory = primaryMemory();
-  #lastObserved: ReadonlyMap<SlotName, SlotState> | undefined;
-  /** What was compared last, when the topic agreed with the server. */
-  #agreed: Compared | undefined;
+  #comparison: SlotComparison | undefined;
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
   #pace: PollPace | undefined;
@@ -134,27 +123,13 @@ class PublishLoop {
     return { ...observed, slots: this.#options.mark(plausible), unreadable };
   }
 
-  /** What the topic lacks. The same look as the last one, which found nothing, finds nothing either: at rest comparing would be most of the work. */
-  #changes({ slots, unreadable }: ObservedPrimary): readonly SlotChange[] {
-    const { published } = this.#options.tenure;
-    const agreed = this.#agreed;
-    if (agreed?.slots === slots && agreed.unreadable === unreadable && agreed.published === published) {
-      return [];
-    }
-    const lastObserved = this.#lastObserved;
-    const sameTenure = lastObserved !== undefined;
-    const changes = diffSlots({ published, observed: slots, lastObserved, sameTenure, unreadable });
-    this.#lastObserved = new Map(slots.map((slot) => [slot.name, slot]));
-    this.#agreed = changes.length === 0 ? { slots, unreadable, published } : undefined;
-    return changes;
-  }
-
   /** Publishes what is due; returns when what was held back becomes due. */
   async #publish(seen: ObservedPrimary, now: number): Promise<number | undefined> {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
-    const first = this.#lastObserved === undefined;
+    const first = this.#comparison === undefined;
     const { published } = tenure;
-    const changes = this.#changes(seen);
+    this.#comparison = compareSlots(this.#comparison, { ...seen, published });
+    const { changes } = this.#comparison;
     if (changes.length > 0) {
       this.#lastChangeAt = now;
     }

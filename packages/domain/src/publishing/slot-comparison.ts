@@ -1,0 +1,41 @@
+import type { UnreadableSlot } from '../vocabulary/node-status.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
+import { diffSlots, type PublishedSlots, type SlotChange } from './slot-diff.ts';
+
+/** What one look of a tenure at the primary showed, what the topic had then, and what it lacked. */
+export interface SlotComparison {
+  readonly published: PublishedSlots;
+  readonly slots: readonly SlotState[];
+  readonly unreadable: readonly UnreadableSlot[];
+  readonly byName: ReadonlyMap<SlotName, SlotState>;
+  readonly changes: readonly SlotChange[];
+}
+
+/**
+ * Compares the topic with a look at the primary; `before` is the comparison of the look before in the same tenure, absent for its first. The very
+ * same look and the very same topic as before, where the two agreed, agree again: at rest comparing would be most of the publisher's work.
+ */
+export function compareSlots(
+  before: SlotComparison | undefined,
+  now: Pick<SlotComparison, 'published' | 'slots' | 'unreadable'>,
+): SlotComparison {
+  const { published, slots, unreadable } = now;
+  if (
+    before?.changes.length === 0 &&
+    before.published === published &&
+    before.slots === slots &&
+    before.unreadable === unreadable
+  ) {
+    return before;
+  }
+  const changes = diffSlots({
+    published,
+    observed: slots,
+    lastObserved: before?.byName,
+    sameTenure: before !== undefined,
+    unreadable,
+  });
+  const byName = before?.slots === slots ? before.byName : new Map(slots.map((slot) => [slot.name, slot]));
+  return { published, slots, unreadable, byName, changes };
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  compareSlots,
+  diffSlots,
+  lsn,
+  type PublishedSlots,
+  type SlotComparison,
+  type SlotState,
+} from '@slotcast/domain';
+import * as fc from 'fast-check';
+import { anySlots, logicalSlot } from '../vocabulary-examples.ts';
+
+function publish(states: readonly SlotState[]): PublishedSlots {
+  const incarnation = { epoch: 3, seq: 7 };
+  return new Map(states.map((state) => [state.name, { state, incarnation, publishedAt: 0 }]));
+}
+
+describe('comparing look after look with the topic', { timeout: 20_000 }, () => {
+  test('what is left out because nothing is new changes no answer', () => {
+    const place = fc.nat(2);
+    const steps = fc.array(fc.record({ look: place, topic: place }), { maxLength: 12 });
+    fc.assert(
+      fc.property(fc.tuple(anySlots, anySlots, anySlots), steps, (sets, chosen) => {
+        const topics = sets.map(publish);
+        const unreadable: never[] = [];
+        let before: SlotComparison | undefined;
+        let last: ReadonlyMap<SlotState['name'], SlotState> | undefined;
+        for (const { look, topic } of chosen) {
+          const [observed, published] = [sets[look] ?? [], topics[topic] ?? new Map()];
+          const plain = diffSlots({
+            published,
+            observed,
+            lastObserved: last,
+            sameTenure: last !== undefined,
+            unreadable,
+          });
+          before = compareSlots(before, { published, slots: observed, unreadable });
+          assert.deepEqual(before.changes, plain);
+          last = new Map(observed.map((state) => [state.name, state]));
+        }
+      }),
+    );
+  });
+
+  test('the same look at the same topic is not compared again, where both agreed', () => {
+    const slots = [logicalSlot('a')];
+    const now = { published: publish(slots), slots, unreadable: [] };
+    const first = compareSlots(undefined, now);
+    assert.equal(compareSlots(first, now), first);
+  });
+
+  test('what was held back is found again', () => {
+    const slots = [logicalSlot('a', { confirmedFlushLsn: lsn(0x3000n) })];
+    const now = { published: publish([logicalSlot('a')]), slots, unreadable: [] };
+    const first = compareSlots(undefined, now);
+    assert.equal(compareSlots(first, now).changes.length, 1);
+  });
+
+  test('a slot that can no longer be read is seen as that, whatever else is as before', () => {
+    const slots = [logicalSlot('a')];
+    const now = { published: publish([logicalSlot('a'), logicalSlot('b')]), slots, unreadable: [] };
+    const hidden = [{ slot: 'b', reason: 'its restart_lsn cannot be read' }];
+    const first = compareSlots(undefined, { ...now, unreadable: hidden });
+    assert.deepEqual(first.changes, []);
+    assert.deepEqual(
+      compareSlots(first, now).changes.map(({ kind }) => kind),
+      ['drop'],
+    );
+  });
+});
