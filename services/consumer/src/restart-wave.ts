@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import {
   formatLsn,
   isLeadingSlot,
@@ -31,6 +32,8 @@ const REMAKE_MS = 10_000;
 /** What a slot costs that is dropped and made again, in milliseconds of a core. */
 const REMAKE_COST_MS = 1.5;
 const DECODE_MS = 120_000;
+/** Among so many names the same one is hardly chosen twice. */
+const MOST_NAMES = 2 ** 40;
 /** While somebody waits for an answer about the slots, whether that is over is looked at this often. */
 const URGENT_MS = 20;
 
@@ -76,7 +79,7 @@ export class WaveRun {
     this.#parts = parts;
     this.#position = wave.source.position;
     const { slot } = wave.source;
-    this.leader = isLeadingSlot(slot) ? slot : freeName(namesOf(parts.facts));
+    this.leader = isLeadingSlot(slot) ? slot : freshName();
   }
 
   async run(): Promise<LeftSlots> {
@@ -229,15 +232,10 @@ export class WaveRun {
   }
 }
 
-function namesOf(facts: FactsBoard): readonly string[] {
-  return facts.newest?.view.slots.map(({ name }): string => name) ?? [];
-}
-
-function freeName(taken: readonly string[]): SlotName {
-  for (let number = 1; ; number += 1) {
-    const name = `${LEADER_PREFIX}${number}`;
-    if (!taken.includes(name)) {
-      return parseSlotName(name);
-    }
-  }
+/**
+ * No other process of this node ever means another slot by it. One that was frozen does not know what was done meanwhile, and its statements may arrive at any later
+ * time.
+ */
+function freshName(): SlotName {
+  return parseSlotName(`${LEADER_PREFIX}${randomInt(MOST_NAMES)}`);
 }

@@ -36,15 +36,19 @@ async function start(options: Options): Promise<WorkedStandby> {
 async function afterWave(options: Options = {}): Promise<WorkedStandby> {
   const standby = await start(options);
   try {
-    const position = await standby.write(WAL_MIB);
-    await standby.move(ALL, position);
-    standby.want(MOVED, position);
-    await untilRemade(standby, MOVED.length);
+    await makeAnew(standby);
     return standby;
   } catch (error) {
     await standby[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function makeAnew(standby: WorkedStandby): Promise<void> {
+  const position = await standby.write(WAL_MIB);
+  await standby.move(ALL, position);
+  standby.want(MOVED, position);
+  await untilRemade(standby, MOVED.length);
 }
 
 async function untilNoLeader(standby: WorkedStandby): Promise<void> {
@@ -144,6 +148,15 @@ test('a consumer that drops the leading slot at its end does that once', { timeo
   assert.deepEqual((await standby.names()).filter(isLeadingSlot), []);
   await standby.close();
   assert.deepEqual(lines.slice(said), []);
+});
+
+test('a consumer that ends late leaves the leading slot of its successor alone', { timeout }, async () => {
+  await using standby = await afterWave();
+  const successor = await standby.succeed();
+  await untilNoLeader(successor);
+  await makeAnew(successor);
+  await standby.close();
+  assert.equal((await standby.names()).filter(isLeadingSlot).length, 1);
 });
 
 test('a plugin that was removed while the leading slot stayed costs no slot its name', {

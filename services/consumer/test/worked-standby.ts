@@ -44,23 +44,20 @@ export class WorkedStandby {
   readonly #doorbell = new Doorbell();
   readonly #directory = emptyDirectory();
   readonly #writer: LogWriter;
-  readonly #slots: WorkedOptions['slots'];
-  readonly #maxReplicationSlots: number;
-  readonly #onLook: (names: readonly string[]) => void;
+  readonly #options: WorkedOptions;
   /** The restart_lsn of the primary's slots. */
   readonly #wanted = new Map<SlotName, Lsn>();
   #others: readonly SlotVerdict[] = [];
   /** So many slots were seen at once. */
   most = 0;
   #isEnding = false;
+  #successor: WorkedStandby | undefined;
   #running: Promise<void> = Promise.resolve();
 
   private constructor(servers: MovedSlots, writer: LogWriter, options: WorkedOptions) {
     this.servers = servers;
     this.#writer = writer;
-    this.#slots = options.slots;
-    this.#maxReplicationSlots = options.maxReplicationSlots ?? 50;
-    this.#onLook = options.onLook ?? (() => undefined);
+    this.#options = options;
     const url = servers.standby.url('postgres', ROLE);
     this.#sessions = new DatabaseSessions(
       { url, applicationName: 'slotcast-test' },
@@ -82,16 +79,28 @@ export class WorkedStandby {
   static async start(servers: MovedSlots, options: WorkedOptions): Promise<WorkedStandby> {
     try {
       await servers.create('postgres', options.slots);
-      const log = new MemoryLog();
-      await log.createTopic({ topic: NODES_TOPIC, partitions: 1, replicationFactor: 1, config: new Map() });
-      const standby = new WorkedStandby(servers, await log.claim('writer'), options);
-      await standby.#own();
-      standby.#running = standby.#loop();
-      return standby;
+      return await WorkedStandby.#begin(servers, options);
     } catch (error) {
       await servers[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  static async #begin(servers: MovedSlots, options: WorkedOptions): Promise<WorkedStandby> {
+    const log = new MemoryLog();
+    await log.createTopic({ topic: NODES_TOPIC, partitions: 1, replicationFactor: 1, config: new Map() });
+    const standby = new WorkedStandby(servers, await log.claim('writer'), options);
+    await standby.#own();
+    standby.#running = standby.#loop();
+    return standby;
+  }
+
+  /** Another consumer of the same standby, while this one does nothing more than to end. */
+  async succeed(): Promise<WorkedStandby> {
+    this.#isEnding = true;
+    await this.#running;
+    this.#successor = await WorkedStandby.#begin(this.servers, this.#options);
+    return this.#successor;
   }
 
   /** Writes so much WAL, with records that let slots need less of it, and waits until it is replayed. Returns where it ends. */
@@ -116,7 +125,7 @@ export class WorkedStandby {
   async move(names: readonly string[], to: Lsn): Promise<void> {
     const moves = names.map((name) => ({
       name: parseSlotName(name),
-      plugin: this.#slots[name] ?? assert.fail(name),
+      plugin: this.#options.slots[name] ?? assert.fail(name),
       target: to,
     }));
     const limits = { upTo: to, timeoutMs: 10_000 };
@@ -154,18 +163,19 @@ export class WorkedStandby {
     this.#isEnding = true;
     await this.#running;
     await this.worker.close();
+    await this.#sessions.close();
+    this.#stop.abort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#successor?.close();
     await this.close();
-    await this.#sessions.close();
-    this.#stop.abort();
     await this.servers[Symbol.asyncDispose]();
   }
 
   async #own(): Promise<void> {
     const ownership = { incarnation: INCARNATION, lineage: 'first', proven: true };
-    const slots = Object.keys(this.#slots).map((name) => ({
+    const slots = Object.keys(this.#options.slots).map((name) => ({
       kind: 'node_slot' as const,
       node: NODE,
       slot: parseSlotName(name),
@@ -192,11 +202,11 @@ export class WorkedStandby {
     const { held, remaking } = this.worker.underWay(new Set());
     const local = view.slots;
     this.most = Math.max(this.most, local.length);
-    this.#onLook(local.map(({ name }) => name));
+    this.#options.onLook?.(local.map(({ name }) => name));
     const here = new Map(local.map((slot) => [slot.name, slot]));
     const { ownership } = this.#directory;
     const idleLeaders = findIdleLeaders({ local, ownership, remaking, held }, here);
-    const settings = { slotLimits: {}, maxReplicationSlots: this.#maxReplicationSlots };
+    const settings = { slotLimits: {}, maxReplicationSlots: this.#options.maxReplicationSlots ?? 50 };
     this.worker.planned({
       view: { ...view, settings },
       plan: {
@@ -215,7 +225,7 @@ export class WorkedStandby {
   }
 
   #verdicts(here: ReadonlyMap<SlotName, LocalSlot>): readonly SlotVerdict[] {
-    return Object.keys(this.#slots)
+    return Object.keys(this.#options.slots)
       .map((name) => parseSlotName(name))
       .filter((slot) => here.has(slot))
       .map((slot) => ({ slot, state: 'ready', reason: '', sound: true }));
