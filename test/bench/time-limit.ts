@@ -1,5 +1,6 @@
 import type { BenchOptions } from './bench-options.ts';
 import { cellsOf } from './parts/cells.ts';
+import { restSeconds } from './parts/memory.ts';
 import type { Part } from './parts/parts.ts';
 
 /** What a part may take besides its windows: the start, waiting for slots to be ready, and the last arrivals. */
@@ -36,7 +37,7 @@ function windowSeconds(part: Part, options: BenchOptions): number {
     case 'growth':
       return options.growthSlots.length * (seconds + CELL_ALLOWANCE_SECONDS);
     case 'memory':
-      return 2 * seconds;
+      return 2 * restSeconds(seconds);
     case 'replay':
       return options.records / RECORDS_PER_SECOND;
     case 'promotion':

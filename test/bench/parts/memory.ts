@@ -8,6 +8,11 @@ const SETTLE_MS = 15_000;
 /** Shorter windows show what a service does once in ten seconds, and code that is not compiled yet. */
 const MIN_SECONDS = 60;
 
+/** Length of a window at rest, where others take `seconds`. */
+export function restSeconds(seconds: number): number {
+  return Math.max(seconds, MIN_SECONDS);
+}
+
 /** What the services take while nothing moves. */
 export interface IdleLoad {
   readonly slots: number;
@@ -54,8 +59,9 @@ async function measureIdle(
   const readyAfterSeconds = (performance.now() - startedAt) / 1000;
   const equalAfterSeconds = await cluster.untilEqual({ native: false });
   await sleep(SETTLE_MS);
-  const windowMs = Math.max(seconds, MIN_SECONDS) * 1000;
-  const loads = await underLoad(cluster, mbPerSecond, () => cluster.measureLoads(sleep(windowMs)));
+  const loads = await underLoad(cluster, mbPerSecond, () =>
+    cluster.measureLoads(sleep(restSeconds(seconds) * 1000)),
+  );
   return {
     slots: names.length,
     readySlots: cluster.countReady(names),
