@@ -51,7 +51,7 @@ export function targetTable(all: readonly Target[]): Table {
         met ? 'met' : 'MISSED',
       ]),
     ],
-    notes: [],
+    notes: all.flatMap(({ name, met, why }) => (met || why === undefined ? [] : [`${name}: ${why}.`])),
   };
 }
 

@@ -5,6 +5,8 @@ import type { RestartGaps } from '../measure/restart-watch.ts';
 import type { IdleLoad } from '../parts/memory.ts';
 import type { PartResults } from '../parts/parts.ts';
 import type { ReadyResult } from '../parts/ready.ts';
+import type { RestartResult } from '../parts/restart.ts';
+import { targetTable } from './part-tables.ts';
 import { sampleLag, sampleLoads } from './sample-results.ts';
 import { type Target, targets } from './targets.ts';
 
@@ -35,6 +37,21 @@ function gaps(behindPrimaryMb: number): RestartGaps {
   const none = { behindPrimaryMb: 0, behindEarlierMb: 0, behindEndMb: 0 };
   const slotcast = { ...none, behindPrimaryMb, behindEarlierMb: behindPrimaryMb / 2 };
   return { primaryBehindEndMb: 0, primaryJumpMb: 0, slotcast, native: none };
+}
+
+function restartOf(without: RestartGaps): RestartResult {
+  return {
+    slots: 100,
+    minutes: 2,
+    load: { wantedMbPerSecond: 15, mbPerSecond: 15 },
+    without,
+    with: gaps(1000),
+    heldMb: 900,
+    backAfterSeconds: undefined,
+    nativeBackAfterSeconds: undefined,
+    end: gaps(0),
+    loads: sampleLoads(),
+  };
 }
 
 function idle(slots: number): IdleLoad {
@@ -84,24 +101,21 @@ describe('the targets', { timeout: 10_000 }, () => {
   });
 
   test('restart_lsn may be behind by what an open transaction holds, and has a minute to come back', () => {
-    const restart = {
-      slots: 100,
-      minutes: 2,
-      load: { wantedMbPerSecond: 15, mbPerSecond: 15 },
-      without: gaps(300),
-      with: gaps(1000),
-      heldMb: 900,
-      backAfterSeconds: undefined,
-      nativeBackAfterSeconds: undefined,
-      end: gaps(0),
-      loads: sampleLoads(),
-    };
+    const restart = restartOf(gaps(300));
     assert.deepEqual(only({ restart }), [
       { value: 300, limit: 256, met: false },
       { value: 150, limit: 256, met: true },
       { value: 1000, limit: 1156, met: true },
       { value: undefined, limit: 60, met: false },
       { value: 3, limit: 4, met: true },
+    ]);
+  });
+
+  test('what a missed one has to do with the primary and the machine is said, and of one that is met nothing', () => {
+    const restart = { ...restartOf(gaps(300)), with: gaps(0) };
+    const notes = targetTable(targets({ restart })).notes;
+    assert.deepEqual(notes, [
+      "restart_lsn behind the primary's; 100 slots at 15 MB/s, 2 minutes: what the primary's slots move by at once is behind at once, here up to 0 MB; with PostgreSQL's own slot sync it was up to 0 MB.",
     ]);
   });
 
