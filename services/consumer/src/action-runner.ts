@@ -107,6 +107,10 @@ export class ActionRunner {
       .forEach(({ action }) => this.#observeDelay(desired.get(action.slot)));
     const free = plan.verdicts.filter(({ slot }) => !mover.underWay.has(slot));
     const recorded = await this.#recordOwnership(free);
+    const drops = plan.idleLeaders.length > 0 || free.some(({ action }) => action?.kind === 'drop');
+    if (drops && recorded === 0) {
+      await this.#proveClaim();
+    }
     const { creations } = this.#options;
     plan.idleProbes.forEach((key) => creations.dropProbe(key));
     if (plan.idleAnchor) {
@@ -190,6 +194,17 @@ export class ActionRunner {
     this.#count('release', forget.length);
     logger.info({ owned: slots.map(({ slot }) => slot), released: forget }, 'recorded ownership');
     return slots.length + forget.length;
+  }
+
+  /**
+   * Rejects with a WriterFencedError when another consumer of this node has taken over. One that was frozen meanwhile knows what it had read before, and would take
+   * slots that its successor has moved for strayed ones.
+   */
+  async #proveClaim(): Promise<void> {
+    const { directory, writer, clock } = this.#options;
+    if (directory.own !== undefined) {
+      await directory.write(writer, { node: directory.own, time: clock.now() });
+    }
   }
 
   #ownRecord(entry: SlotVerdict, action: Of<'own'>, time: number): NodeSlotStatus {
