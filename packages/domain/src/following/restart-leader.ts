@@ -57,19 +57,38 @@ export function leaderFor(
 }
 
 /**
- * Leading slots that nothing is to be made from any more; they hold back WAL and vacuum. As long as a slot is missing that was to be made
- * anew, those that can be copied stay: nothing here tells any more which database the slot was in.
+ * Leading slots that nothing is to be made from any more; they hold back WAL and vacuum. One stays as long as a slot is missing that was to be made
+ * anew, and may be made from it. A slot that got lost with all that it could be made from keeps none: its subscriber may be silent for ever, and each wave would leave
+ * another one.
  */
 export function findIdleLeaders(
-  { local, ownership, remaking, held }: Pick<PlanInput, 'local' | 'ownership' | 'remaking' | 'held'>,
+  input: Pick<PlanInput, 'desired' | 'furthest' | 'waiting' | 'local' | 'ownership' | 'remaking' | 'held'>,
   here: ReadonlyMap<SlotName, LocalSlot>,
 ): SlotName[] {
-  const lacks = [...ownership].some(([name, owned]) => owned.remaking === true && !here.has(name));
+  const { local, ownership, remaking, held } = input;
+  const missing = [...ownership].filter(([name, owned]) => owned.remaking === true && !here.has(name));
   return (
     local
-      .filter((slot) => isLeadingSlot(slot.name) && !slot.temporary && !(lacks && isUsableLeader(slot)))
+      .filter((slot) => isLeadingSlot(slot.name) && !slot.temporary)
+      .filter((slot) => !missing.some(([name, owned]) => mayServe(input, slot, { name, owned })))
       .map(({ name }) => name)
       // One that a killed session still decodes with cannot be dropped for a while.
       .filter((name) => remaking?.leaders.has(name) !== true && held.get(name)?.pausing !== true)
+  );
+}
+
+/** Whether a slot that is missing can be made from the leading one, or it is not known yet: a crash sets replay back, and what was published waits for it again. */
+function mayServe(
+  { desired, furthest, waiting }: Pick<PlanInput, 'desired' | 'furthest' | 'waiting'>,
+  leader: LocalSlot,
+  { name, owned }: { readonly name: SlotName; readonly owned: Ownership },
+): boolean {
+  const event = desired.get(name);
+  if (event === undefined || waiting.has(name)) {
+    return isUsableLeader(leader);
+  }
+  const { state } = event;
+  return (
+    state !== undefined && leaderFor([leader], { state, owned, furthest: furthest.get(name) }) !== undefined
   );
 }

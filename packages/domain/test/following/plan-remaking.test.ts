@@ -89,6 +89,24 @@ describe('a slot that was to be made anew and is missing', { timeout: 10_000 }, 
   });
 });
 
+describe('a slot that got lost with all that it could be made from', { timeout: 10_000 }, () => {
+  const lost = { events: [live('a')], owned: remaking };
+  const beyond = leader({ confirmedFlushLsn: at(0x2001) });
+
+  test('keeps no leading slot of later waves, however long its consumer is silent', () => {
+    assert.deepEqual(idleLeaders({ ...lost, local: [beyond] }), [LEADER]);
+    assert.deepEqual(idleLeaders({ ...lost, local: [leader({ database: 'hr' })] }), [LEADER]);
+    const dropped = live('a', {}, { op: 'drop', state: undefined });
+    assert.deepEqual(idleLeaders({ ...lost, events: [dropped], local: [leader()] }), [LEADER]);
+  });
+
+  test('keeps one as long as what its consumer has confirmed may still be ahead of replay', () => {
+    const ahead = live('a', { confirmedFlushLsn: at(0x9500) }, { lsn: at(0x9500) });
+    const waiting = new Map([[ahead.slot, { oldest: ahead, newest: ahead }]]);
+    assert.deepEqual(idleLeaders({ ...lost, local: [beyond], waiting }), []);
+  });
+});
+
 describe('a slot that was to be made anew and is here', { timeout: 10_000 }, () => {
   const here = { events: [live('a')], owned: remaking, local: [local('a'), leader()] };
 
