@@ -18,6 +18,7 @@ import {
   findLoadFailure,
   type PostgresConnection,
   remakeSlot,
+  StatementTimeoutError,
 } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
@@ -31,6 +32,7 @@ const CHUNK = 5;
 const REMAKE_MS = 10_000;
 /** What a slot costs that is dropped and made again, in milliseconds of a core. */
 const REMAKE_COST_MS = 1.5;
+/** What one statement decodes with the leading slot until then counts, and the next one goes on from there. */
 const DECODE_MS = 120_000;
 /** Among so many names the same one is hardly chosen twice. */
 const MOST_NAMES = 2 ** 40;
@@ -48,6 +50,8 @@ export interface WaveParts {
   readonly signal: AbortSignal;
   /** Where the leading slot needs so little less WAL than a slot, that slot is left as it is. */
   readonly leastGainBytes: bigint;
+  /** How long one statement may decode with the leading slot; two minutes by default. */
+  readonly decodeMs?: number | undefined;
 }
 
 /** Slots that a wave left as they are. */
@@ -160,11 +164,34 @@ export class WaveRun {
   }
 
   async #advance(session: PostgresConnection, target: Lsn, bytes: number): Promise<void> {
-    const { budget, signal } = this.#parts;
-    await this.#affordable();
-    await budget.decode(bytes, () =>
-      advanceSlot(session, { name: this.leader, target }, { signal, timeoutMs: DECODE_MS }),
-    );
+    const { budget, signal, decodeMs: timeoutMs = DECODE_MS } = this.#parts;
+    for (let left: number | undefined = bytes; left !== undefined; ) {
+      await this.#affordable();
+      const before = this.#restartLsn();
+      try {
+        await budget.decode(left, () =>
+          advanceSlot(session, { name: this.leader, target }, { signal, timeoutMs }),
+        );
+        left = undefined;
+      } catch (error) {
+        const now = error instanceof StatementTimeoutError ? await this.#movedSince(before) : undefined;
+        if (now === undefined) {
+          throw error;
+        }
+        left = Number(target - now);
+      }
+    }
+  }
+
+  #restartLsn(): Lsn {
+    return this.#parts.facts.local(this.leader)?.restartLsn ?? this.#wave.source.restartLsn;
+  }
+
+  /** From where the leading slot needs WAL now; `undefined` when that has not moved. All would be decoded in vain, time and again, if a long way had to be done at once. */
+  async #movedSince(before: Lsn): Promise<Lsn | undefined> {
+    await this.#parts.facts.next(this.#parts.signal);
+    const now = this.#restartLsn();
+    return now > before ? now : undefined;
   }
 
   #gains({ slot }: RestartGap): boolean {

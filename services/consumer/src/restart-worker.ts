@@ -66,6 +66,8 @@ export interface RestartWorkerOptions {
   readonly signal: AbortSignal;
   /** The gap from which on something is done, where the server does not ask for a smaller one. */
   readonly restartGapBytes: bigint;
+  /** How long one statement may decode with a leading slot; two minutes by default. */
+  readonly leadMs?: number | undefined;
 }
 
 /**
@@ -354,6 +356,7 @@ export class RestartWorker {
       logger,
       signal: this.#signal,
       leastGainBytes: this.#meter.largestBytes / GAIN_PART,
+      decodeMs: this.#options.leadMs,
     });
     this.#wave = run;
     this.#leader.waveBegins(run.leader, wave.database);

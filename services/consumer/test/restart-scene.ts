@@ -18,23 +18,29 @@ export function startWorker(options: {
   readonly postgres: PostgresOptions;
   readonly clock: Clock;
   readonly restartGapBytes: bigint;
+  readonly leadMs?: number;
   readonly directory?: NodeDirectory;
   readonly doorbell?: Doorbell;
   readonly logger?: Logger;
-}): { readonly worker: RestartWorker; readonly metrics: ReturnType<typeof createConsumerMetrics> } {
+}): {
+  readonly worker: RestartWorker;
+  readonly metrics: ReturnType<typeof createConsumerMetrics>;
+  readonly directory: NodeDirectory;
+} {
   const { clock } = options;
+  const { directory = emptyDirectory() } = options;
   const metrics = createConsumerMetrics({ version: '0', node: 's1', cluster: 'c' });
   const worker = new RestartWorker({
-    directory: emptyDirectory(),
     doorbell: new Doorbell(),
     logger,
     ...options,
+    directory,
     budget: new DecodingBudget(0.25, clock),
     failures: new SlotFailures(clock, logger, Math.random),
     metrics,
     signal: new AbortController().signal,
   });
-  return { worker, metrics };
+  return { worker, metrics, directory };
 }
 
 /** Of a node that owns nothing yet. */

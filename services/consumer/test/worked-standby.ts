@@ -205,7 +205,9 @@ export class WorkedStandby {
     this.#options.onLook?.(local.map(({ name }) => name));
     const here = new Map(local.map((slot) => [slot.name, slot]));
     const { ownership } = this.#directory;
-    const idleLeaders = findIdleLeaders({ local, ownership, remaking, held }, here);
+    const desired = new Map([...this.#wanted].map(([name, at]) => [name, eventOf(name, at)]));
+    const published = { desired, furthest: new Map<SlotName, Lsn>(), waiting: new Map<SlotName, never>() };
+    const idleLeaders = findIdleLeaders({ ...published, local, ownership, remaking, held }, here);
     const settings = { slotLimits: {}, maxReplicationSlots: this.#options.maxReplicationSlots ?? 50 };
     this.worker.planned({
       view: { ...view, settings },
@@ -215,7 +217,7 @@ export class WorkedStandby {
         idleLeaders,
         idleAnchor: false,
       },
-      desired: new Map([...this.#wanted].map(([name, at]) => [name, eventOf(name, at)])),
+      desired,
       urgent: false,
     });
     for (const leader of idleLeaders) {
