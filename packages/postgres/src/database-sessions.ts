@@ -4,7 +4,7 @@ import { codeOf, DatabaseGoneError } from './connection-error.ts';
 import type { PostgresOptions } from './connection-options.ts';
 import { currentDatabase, readDatabaseName, readDatabaseOid } from './databases.ts';
 import { silenceLog } from './session-settings.ts';
-import { dropSlot, readSlotDatabase } from './slot-functions.ts';
+import { dropSlot, readSlotDatabase, type SeenSlot } from './slot-functions.ts';
 import { WalsenderPool } from './walsender-pool.ts';
 
 /** Stands for the configured database. */
@@ -95,9 +95,12 @@ export class DatabaseSessions {
     return (await this.#openByOid(await this.#oidOf(database), { replication: true })).connection;
   }
 
-  /** Drops a logical slot from its own database, whichever that is now; from another one only when that database is gone. */
-  async drop(slot: string): Promise<void> {
-    await dropSlot(await this.#sessionOf(slot), slot, this.#signal);
+  /**
+   * Drops a logical slot from its own database, whichever that is now; from another one only when that database is gone. Rejects when it does not stand where it was
+   * `seen` any more.
+   */
+  async drop(slot: string, seen?: SeenSlot): Promise<void> {
+    await dropSlot(await this.#sessionOf(slot), slot, this.#signal, seen);
   }
 
   async close(): Promise<void> {

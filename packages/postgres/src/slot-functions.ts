@@ -1,4 +1,11 @@
-import { formatLsn, type Lsn, parseLsn, parseSlotName, type SlotName } from '@slotcast/domain';
+import {
+  formatLsn,
+  type LocalSlot,
+  type Lsn,
+  parseLsn,
+  parseSlotName,
+  type SlotName,
+} from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
 import type { StatementLimits } from './statement-interruption.ts';
 
@@ -109,26 +116,38 @@ interface DroppedRow {
   readonly obstacle: string | null;
 }
 
+/** Where a slot stood when it was looked at. */
+export type SeenSlot = Pick<LocalSlot, 'restartLsn' | 'confirmedFlushLsn'>;
+
 /**
  * Drops a logical slot from a session of its own database, or from any once that database is gone. The server would allow any at any time, but holds the
  * slot for the moment of the drop, and a standby that replays `DROP DATABASE` in that moment shuts down. Rejects with 42704 when
- * there is none, 55006 when it is in use, and drops nothing from another database, nor a physical slot.
+ * there is none, 55006 when it is in use, and drops nothing from another database, nor a physical slot, nor one that has been moved or made anew since it was
+ * `seen`: whoever did that may know more.
  */
 export async function dropSlot(
   connection: PostgresConnection,
   name: string,
   signal?: AbortSignal,
+  seen?: SeenSlot,
 ): Promise<void> {
   // The function is strict, and `offset 0` keeps the look at the slot in one place.
   const text = `
     select slot.obstacle, pg_drop_replication_slot(case when slot.obstacle is null then $1::name end)
       from (select (select case when s.slot_type <> 'logical' then 'it is a physical slot'
-                                when d.oid <> own.datid then 'it belongs to database ' || d.datname end
+                                when d.oid <> own.datid then 'it belongs to database ' || d.datname
+                                when $2::boolean and (s.restart_lsn, s.confirmed_flush_lsn) is distinct from ($3::text::pg_lsn, $4::text::pg_lsn)
+                                then format('it was at %s, and needed WAL from %s on, but is at %s now, and needs WAL from %s on',
+                                            $4::text, $3::text, s.confirmed_flush_lsn, s.restart_lsn) end
                       from pg_stat_get_activity(pg_backend_pid()) as own, pg_replication_slots as s
                       left join pg_database as d on d.oid = s.datoid
                      where s.slot_name = $1::name) as obstacle
             offset 0) as slot`;
-  const [row] = await connection.run<DroppedRow>({ text, values: [name] }, { signal });
+  const positions = [seen?.restartLsn, seen?.confirmedFlushLsn].map((at) =>
+    at === undefined ? null : formatLsn(at),
+  );
+  const values = [name, seen !== undefined, ...positions];
+  const [row] = await connection.run<DroppedRow>({ text, values }, { signal });
   if (row === undefined || row.obstacle !== null) {
     throw new Error(
       `replication slot ${name} was not dropped from database ${connection.database}: ${row?.obstacle}`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { formatLsn, type LocalSlot } from '@slotcast/domain';
 import {
   classifyPostgresError,
   copySlot,
@@ -11,6 +12,7 @@ import {
   DatabaseSessions,
   dropSlot,
   isPostgresError,
+  observeStandby,
 } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
@@ -55,6 +57,14 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         }
         return (await currentDatabase(maker)).oid;
       });
+    }
+
+    async function lookAt(name: string): Promise<LocalSlot> {
+      const look = await withConnection(optionsFor(standby), (connection) => observeStandby(connection));
+      assert.ok(look.inRecovery);
+      const slot = look.slots.find((each) => each.name === name);
+      assert.ok(slot !== undefined);
+      return slot;
     }
 
     async function slotsHere(): Promise<string[]> {
@@ -138,6 +148,29 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       } finally {
         await fresh.close();
       }
+    });
+
+    test('a slot that was moved since it was looked at is not dropped, one that stands there is', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await createDatabase('depot', ['pallets']);
+      const seen = await lookAt('pallets');
+      await primary.query('select pg_switch_wal()');
+      await primary.waitForReplay(standby);
+      await withConnection(optionsFor(standby, { database: 'depot' }), (mover) =>
+        mover.run({ text: "select pg_replication_slot_advance('pallets', pg_last_wal_replay_lsn())" }),
+      );
+      const now = await lookAt('pallets');
+      assert.ok(seen.confirmedFlushLsn !== undefined && now.confirmedFlushLsn !== undefined);
+      const [before, after] = [seen.confirmedFlushLsn, now.confirmedFlushLsn].map(formatLsn);
+      await assert.rejects(
+        sessions.drop('pallets', seen),
+        new RegExp(`it was at ${before}.* is at ${after}`),
+      );
+      const unknown = { ...now, restartLsn: undefined };
+      await assert.rejects(sessions.drop('pallets', unknown), /was not dropped/);
+      await sessions.drop('pallets', now);
+      assert.ok(!(await slotsHere()).includes('pallets'));
     });
 
     test('a slot whose database is gone is dropped from elsewhere, a physical slot is not', {

@@ -1,6 +1,7 @@
 import {
   byDatabase,
   databaseOf,
+  type LocalSlot,
   type NodeSlotStatus,
   type Plan,
   type SlotAction,
@@ -116,10 +117,11 @@ export class ActionRunner {
     if (plan.idleAnchor) {
       creations.dropAnchor();
     }
+    const here = new Map(view.slots.map((slot) => [slot.name, slot]));
     for (const leader of plan.idleLeaders) {
-      await this.#try(leader, 'drop', 'dropping the leading slot', () => this.#options.sessions.drop(leader));
+      const work = (): Promise<void> => this.#options.sessions.drop(leader, here.get(leader));
+      await this.#try(leader, 'drop', 'dropping the leading slot', work);
     }
-    const taken = new Set(view.slots.map((slot): string => slot.name));
     const planned = free.flatMap(({ action }) => (action === undefined ? [] : [action]));
     const steps = await this.#admitted(planned, view);
     const started = this.#options.clock.monotonicMs();
@@ -128,7 +130,7 @@ export class ActionRunner {
     let left = 0;
     for (const action of steps.filter(({ kind }) => !handledTogether.has(kind))) {
       if (hasTime()) {
-        done += await this.#step(action, taken);
+        done += await this.#step(action, here);
       } else {
         left += 1;
       }
@@ -220,7 +222,7 @@ export class ActionRunner {
     };
   }
 
-  async #step(action: SlotAction, taken: ReadonlySet<string>): Promise<number> {
+  async #step(action: SlotAction, here: ReadonlyMap<SlotName, LocalSlot>): Promise<number> {
     const { creations } = this.#options;
     switch (action.kind) {
       case 'own':
@@ -231,11 +233,11 @@ export class ActionRunner {
         return 0;
       case 'anchor':
         this.#count('anchor', 1);
-        creations.startAnchor({ ...action, taken });
+        creations.startAnchor({ ...action, taken: new Set(here.keys()) });
         return 0;
       case 'probe':
         this.#count('probe', 1);
-        creations.startProbe({ ...action, taken });
+        creations.startProbe({ ...action, taken: new Set(here.keys()) });
         return 0;
       case 'create_two_phase':
         if (creations.direct.size < MOST_DIRECT) {
@@ -246,7 +248,9 @@ export class ActionRunner {
       case 'restore':
         return this.#try(action.slot, 'restore', 'making the slot again', () => this.#restore(action));
       case 'drop':
-        return this.#try(action.slot, 'drop', 'dropping the slot', () => this.#drop(action));
+        return this.#try(action.slot, 'drop', 'dropping the slot', () =>
+          this.#drop(action, here.get(action.slot)),
+        );
     }
   }
 
@@ -257,9 +261,9 @@ export class ActionRunner {
     logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
   }
 
-  async #drop(action: Of<'drop'>): Promise<void> {
+  async #drop(action: Of<'drop'>, seen: LocalSlot | undefined): Promise<void> {
     const { sessions, logger } = this.#options;
-    await sessions.drop(action.slot);
+    await sessions.drop(action.slot, seen);
     logger.info({ slot: action.slot, reason: action.reason }, 'dropped the slot');
     const isUnsafe = this.#options.directory.ownership.get(action.slot)?.proven === false;
     if (isUnsafe && action.isReplaced !== true) {
