@@ -15,9 +15,10 @@ export async function dropLeaders(
   { sessions, logger, signal }: { sessions: DatabaseSessions; logger: Logger; signal: AbortSignal },
 ): Promise<number> {
   let left = 0;
-  for (const { name } of leaders) {
+  for (const leader of leaders) {
+    const { name } = leader;
     try {
-      await sessions.drop(name);
+      await sessions.drop(name, leader);
       logger.info({ slot: name }, 'dropped a leading slot');
     } catch (error) {
       signal.throwIfAborted();

@@ -18,6 +18,7 @@ import {
   endCreations,
   isPostgresError,
   type PostgresConnection,
+  SlotMovedError,
 } from '@slotcast/postgres';
 import { type Clock, errorText, type Logger } from '@slotcast/runtime';
 import { type Attempt, setFailoverProperties } from './failover-properties.ts';
@@ -97,9 +98,9 @@ export class SlotMover {
     for (const quarantine of plan.quarantines) {
       await attempt(quarantine.slot, 'quarantine', () => this.#quarantine(quarantine));
     }
-    for (const { slot, reason } of plan.drops) {
+    for (const { slot, reason, seen } of plan.drops) {
       await attempt(slot, 'drop', async () => {
-        await this.#sessions.drop(slot);
+        await this.#sessions.drop(slot, seen);
         this.#logger.error({ slot, reason }, 'dropped a slot that was not safe to use at the promotion');
       });
     }
@@ -189,17 +190,17 @@ export class SlotMover {
   }
 
   /**
-   * A copy that an earlier attempt made is kept: it holds the older positions. One that was made in vain, because the slot is in use, is
+   * A copy that an earlier attempt made is kept: it holds the older positions. One that was made in vain, because the slot is in use or was moved, is
    * taken back: nobody would know of it, and it would hold back WAL. Where there is no room for a copy the slot goes without: its
    * consumer has to fail.
    */
-  async #quarantine({ slot, copy, database, plugin, reason }: Quarantine): Promise<void> {
+  async #quarantine({ slot, copy, database, plugin, reason, seen }: Quarantine): Promise<void> {
     const connection = await this.#sessions.get(database);
     const made = await this.#copy(connection, { source: slot, target: copy, plugin });
     try {
-      await dropSlot(connection, slot, this.#signal);
+      await dropSlot(connection, slot, this.#signal, seen);
     } catch (error) {
-      if (made === 'new' && hasCode(error, IN_USE)) {
+      if (made === 'new' && (hasCode(error, IN_USE) || error instanceof SlotMovedError)) {
         await dropSlot(connection, copy, this.#signal);
       }
       throw error;
@@ -253,7 +254,7 @@ export class SlotMover {
         { slot, step, error: said },
         'a step of the hand-off was not done',
       );
-      return { again: known === 'retry' || known === 'cancelled' };
+      return { again: known === 'retry' || known === 'cancelled' || error instanceof SlotMovedError };
     }
   }
 }

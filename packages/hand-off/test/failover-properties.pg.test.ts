@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type HandOffPlan, parseLsn, parseSlotName } from '@slotcast/domain';
+import { type HandOffPlan, parseSlotName } from '@slotcast/domain';
 import { SlotMover } from '@slotcast/hand-off';
 import { connectPostgres, DatabaseSessions } from '@slotcast/postgres';
 import { createLogger, systemClock } from '@slotcast/runtime';
 import { startPrimary } from '@slotcast/testkit';
+import { EVERYTHING, planOf } from './plans.ts';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
 const SLOTS = 20;
@@ -43,17 +44,8 @@ test('a database that lets no session in costs the hand-off its patience, and no
     await locker.run({ text: 'begin' });
     await locker.run({ text: 'lock table pg_catalog.pg_class in access exclusive mode' });
     const mover = new SlotMover({ sessions, clock: systemClock, logger, signal });
-    const plan: HandOffPlan = {
-      advances: [],
-      restores: [],
-      quarantines: [],
-      creations: [],
-      drops: [],
-      failovers: [...names.map((name) => failoverOf(name, 'shut')), failoverOf('open', 'postgres')],
-      ahead: [],
-      lost: [],
-    };
-    await mover.run(plan, parseLsn('7FFFFFFF/FFFFFFFF'));
+    const failovers = [...names.map((name) => failoverOf(name, 'shut')), failoverOf('open', 'postgres')];
+    await mover.run(planOf({ failovers }), EVERYTHING);
     await mover.finish();
   } finally {
     await locker.close();

@@ -23,25 +23,11 @@ import {
 } from '@slotcast/postgres';
 import { createLogger, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders } from '@slotcast/testkit';
+import { EVERYTHING, planOf } from './plans.ts';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
 const TIMEOUT_MS = 30_000;
-const EVERYTHING = parseLsn('7FFFFFFF/FFFFFFFF');
 const { signal } = new AbortController();
-
-function planOf(over: Partial<HandOffPlan>): HandOffPlan {
-  return {
-    advances: [],
-    restores: [],
-    quarantines: [],
-    creations: [],
-    drops: [],
-    failovers: [],
-    ahead: [],
-    lost: [],
-    ...over,
-  };
-}
 
 /** Carries out a plan to its end. */
 async function runToEnd(mover: SlotMover, plan: HandOffPlan): Promise<Awaited<ReturnType<SlotMover['run']>>> {
@@ -62,11 +48,6 @@ function advanceOf(slot: SlotName, target: Lsn): HandOffPlan['advances'][number]
 
 function failoverOf(name: string): HandOffPlan['failovers'][number] {
   return { slot: parseSlotName(name), database: postgres };
-}
-
-function quarantineOf(name: string): Quarantine {
-  const copy = parseSlotName(`${name}_diverged`);
-  return { slot: parseSlotName(name), copy, database: postgres, plugin: 'pgoutput', reason: 'tested' };
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
@@ -102,6 +83,23 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       return seen.slots.find((slot) => slot.name === name);
     }
 
+    async function seenAt(name: string): Promise<SlotState> {
+      const slot = await slotNamed(name);
+      assert.ok(slot !== undefined);
+      return slot;
+    }
+
+    async function quarantineOf(name: string): Promise<Quarantine> {
+      const copy = parseSlotName(`${name}_diverged`);
+      const seen = await seenAt(name);
+      return { slot: seen.name, copy, database: postgres, plugin: 'pgoutput', reason: 'tested', seen };
+    }
+
+    async function dropOf(name: string): Promise<HandOffPlan['drops'][number]> {
+      const seen = await seenAt(name);
+      return { slot: seen.name, reason: 'not proven', seen };
+    }
+
     /** Runs `work` while a consumer uses the slot. */
     async function whileInUse(slot: string, work: () => Promise<void>): Promise<void> {
       const stop = new AbortController();
@@ -130,7 +128,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await create('app');
       const before = await slotNamed('app');
       assert.deepEqual(
-        await mover.run(planOf({ quarantines: [quarantineOf('app')] }), EVERYTHING),
+        await mover.run(planOf({ quarantines: [await quarantineOf('app')] }), EVERYTHING),
         new Map(),
       );
       assert.equal(await slotNamed('app'), undefined);
@@ -146,7 +144,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const names = { source: 'broken', target: 'broken_diverged', plugin: 'pgoutput' };
       const { confirmedFlushLsn } = await copySlot(connection, names);
       await server.query(`select pg_replication_slot_advance('broken', '${await movedOn()}')`);
-      const plan = planOf({ quarantines: [quarantineOf('broken')] });
+      const plan = planOf({ quarantines: [await quarantineOf('broken')] });
       assert.deepEqual(await mover.run(plan, EVERYTHING), new Map());
       assert.equal(await slotNamed('broken'), undefined);
       assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
@@ -159,12 +157,24 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       return await server.currentLsn();
     }
 
+    test('a slot that was moved since the plan is neither quarantined nor dropped, and has to be planned again', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('resumed');
+      const plan = planOf({ quarantines: [await quarantineOf('resumed')], drops: [await dropOf('resumed')] });
+      await server.query(`select pg_replication_slot_advance('resumed', '${await movedOn()}')`);
+      const now = await seenAt('resumed');
+      assert.deepEqual(await mover.run(plan, EVERYTHING), new Map([['resumed', { again: true }]]));
+      assert.deepEqual(await seenAt('resumed'), now);
+      assert.equal(await slotNamed('resumed_diverged'), undefined);
+    });
+
     test('a slot in use is not quarantined but reported, and no copy of it is left behind', {
       timeout: TIMEOUT_MS,
     }, async () => {
       await create('used');
       await create('idle');
-      const quarantines = [quarantineOf('used'), quarantineOf('idle')];
+      const quarantines = [await quarantineOf('used'), await quarantineOf('idle')];
       await whileInUse('used', async () => {
         assert.deepEqual(
           await mover.run(planOf({ quarantines }), EVERYTHING),
@@ -188,10 +198,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const names = ['first', 'gone', 'further', 'taken', 'last'].map(parseSlotName);
       const advances = names.map((slot) => advanceOf(slot, target));
       await whileInUse('taken', async () => {
-        await mover.run(
-          planOf({ advances, drops: [{ slot: parseSlotName('taken'), reason: 'unsafe' }] }),
-          EVERYTHING,
-        );
+        await mover.run(planOf({ advances, drops: [await dropOf('taken')] }), EVERYTHING);
       });
       assert.equal((await slotNamed('first'))?.confirmedFlushLsn, target);
       assert.equal((await slotNamed('last'))?.confirmedFlushLsn, target);
@@ -220,8 +227,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query(`select pg_create_logical_replication_slot('unsafe_there', 'pgoutput')`, [], 'shop');
       await sessions.close();
       await server.query('alter database shop rename to store');
-      const names = ['unsafe', 'unsafe_there'].map(parseSlotName);
-      const drops = names.map((slot) => ({ slot, reason: 'not proven' }));
+      const drops = await Promise.all(['unsafe', 'unsafe_there'].map(dropOf));
       assert.deepEqual(await mover.run(planOf({ drops }), EVERYTHING), new Map());
       assert.equal(await slotNamed('unsafe'), undefined);
       assert.equal(await slotNamed('unsafe_there'), undefined);
@@ -236,7 +242,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           from generate_series(1, current_setting('max_replication_slots')::int
                                     - (select count(*)::int from pg_replication_slots)) as number`);
       assert.deepEqual(
-        await mover.run(planOf({ quarantines: [quarantineOf('crowded')] }), EVERYTHING),
+        await mover.run(planOf({ quarantines: [await quarantineOf('crowded')] }), EVERYTHING),
         new Map(),
       );
       assert.equal(await slotNamed('crowded'), undefined);

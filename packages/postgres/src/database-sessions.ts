@@ -1,10 +1,10 @@
-import type { SlotDatabase } from '@slotcast/domain';
+import type { SeenPlace, SlotDatabase } from '@slotcast/domain';
 import { connectPostgres, type PostgresConnection } from './connection.ts';
 import { codeOf, DatabaseGoneError } from './connection-error.ts';
 import type { PostgresOptions } from './connection-options.ts';
 import { currentDatabase, readDatabaseName, readDatabaseOid } from './databases.ts';
 import { silenceLog } from './session-settings.ts';
-import { dropSlot, readSlotDatabase, type SeenSlot } from './slot-functions.ts';
+import { dropSlot, readSlotDatabase } from './slot-functions.ts';
 import { WalsenderPool } from './walsender-pool.ts';
 
 /** Stands for the configured database. */
@@ -96,10 +96,10 @@ export class DatabaseSessions {
   }
 
   /**
-   * Drops a logical slot from its own database, whichever that is now; from another one only when that database is gone. Rejects when it does not stand where it was
-   * `seen` any more.
+   * Drops a logical slot from its own database, whichever that is now; from another one only when that database is gone. Rejects with a SlotMovedError when it does not stand
+   * where it was `seen` any more.
    */
-  async drop(slot: string, seen?: SeenSlot): Promise<void> {
+  async drop(slot: string, seen?: SeenPlace): Promise<void> {
     await dropSlot(await this.#sessionOf(slot), slot, this.#signal, seen);
   }
 

@@ -102,6 +102,7 @@ export {
   endLeftSessions,
   type NewLogicalSlot,
   readExistingSlots,
+  SlotMovedError,
 } from './slot-functions.ts';
 export { moveSlots, type SlotMove, type SlotMoveOutcome } from './slot-moves.ts';
 export { dropLeadingSlot, type RemakeOutcome, remakeSlot, type SlotRemake } from './slot-remake.ts';

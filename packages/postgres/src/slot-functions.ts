@@ -1,9 +1,9 @@
 import {
   formatLsn,
-  type LocalSlot,
   type Lsn,
   parseLsn,
   parseSlotName,
+  type SeenPlace,
   type SlotName,
 } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
@@ -116,20 +116,24 @@ interface DroppedRow {
   readonly obstacle: string | null;
 }
 
-/** Where a slot stood when it was looked at. */
-export type SeenSlot = Pick<LocalSlot, 'restartLsn' | 'confirmedFlushLsn'>;
+const MOVED = 'it was moved, or made anew, since it was looked at: it was at';
+
+/** A slot was not dropped, as it does not stand any more where it was seen. The next look shows what is to be done. */
+export class SlotMovedError extends Error {
+  override name = 'SlotMovedError';
+}
 
 /**
  * Drops a logical slot from a session of its own database, or from any once that database is gone. The server would allow any at any time, but holds the
  * slot for the moment of the drop, and a standby that replays `DROP DATABASE` in that moment shuts down. Rejects with 42704 when
- * there is none, 55006 when it is in use, and drops nothing from another database, nor a physical slot, nor one that has been moved or made anew since it was
- * `seen`: whoever did that may know more.
+ * there is none, 55006 when it is in use, a SlotMovedError when it was moved or made anew since it was `seen`: whoever did that may know more. Drops nothing
+ * from another database, nor a physical slot.
  */
 export async function dropSlot(
   connection: PostgresConnection,
   name: string,
   signal?: AbortSignal,
-  seen?: SeenSlot,
+  seen?: SeenPlace,
 ): Promise<void> {
   // The function is strict, and `offset 0` keeps the look at the slot in one place.
   const text = `
@@ -137,7 +141,7 @@ export async function dropSlot(
       from (select (select case when s.slot_type <> 'logical' then 'it is a physical slot'
                                 when d.oid <> own.datid then 'it belongs to database ' || d.datname
                                 when $2::boolean and (s.restart_lsn, s.confirmed_flush_lsn) is distinct from ($3::text::pg_lsn, $4::text::pg_lsn)
-                                then format('it was at %s, and needed WAL from %s on, but is at %s now, and needs WAL from %s on',
+                                then format('${MOVED} %s and needed WAL from %s on, now it is at %s and needs WAL from %s on',
                                             $4::text, $3::text, s.confirmed_flush_lsn, s.restart_lsn) end
                       from pg_stat_get_activity(pg_backend_pid()) as own, pg_replication_slots as s
                       left join pg_database as d on d.oid = s.datoid
@@ -149,9 +153,8 @@ export async function dropSlot(
   const values = [name, seen !== undefined, ...positions];
   const [row] = await connection.run<DroppedRow>({ text, values }, { signal });
   if (row === undefined || row.obstacle !== null) {
-    throw new Error(
-      `replication slot ${name} was not dropped from database ${connection.database}: ${row?.obstacle}`,
-    );
+    const text = `replication slot ${name} was not dropped from database ${connection.database}: ${row?.obstacle}`;
+    throw row?.obstacle?.startsWith(MOVED) === true ? new SlotMovedError(text) : new Error(text);
   }
 }
 

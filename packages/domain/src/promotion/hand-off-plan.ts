@@ -45,6 +45,9 @@ export interface HandOffInput {
   readonly earlier?: Promotion | undefined;
 }
 
+/** Where a slot stands that is to be dropped: one that was moved or made anew meanwhile is somebody else's. */
+export type SeenPlace = Pick<LocalSlot, 'restartLsn' | 'confirmedFlushLsn'>;
+
 /** A slot to be renamed: copied to `copy`, then dropped. */
 export interface Quarantine {
   readonly slot: SlotName;
@@ -53,6 +56,7 @@ export interface Quarantine {
   readonly plugin: string;
   /** Why it must not be used under its own name. */
   readonly reason: string;
+  readonly seen: SeenPlace;
 }
 
 export interface SlotRestore {
@@ -77,7 +81,7 @@ export interface HandOffPlan {
   readonly quarantines: readonly Quarantine[];
   /** Slots whose making may still be under way, and must come to nothing. */
   readonly creations: readonly SlotName[];
-  readonly drops: readonly { readonly slot: SlotName; readonly reason: string }[];
+  readonly drops: readonly { readonly slot: SlotName; readonly reason: string; readonly seen: SeenPlace }[];
   /** Slots whose property `failover` is to be set again (17+). */
   readonly failovers: readonly { readonly slot: SlotName; readonly database: SlotDatabase }[];
   readonly ahead: readonly SlotAhead[];
@@ -119,8 +123,9 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
           : [],
     ),
     creations: [...input.ownership].flatMap(([name, { proven }]) => (proven ? [] : [name])),
-    drops: unproven.map(({ name }) => ({
-      slot: name,
+    drops: unproven.map((seen) => ({
+      slot: seen.name,
+      seen,
       reason: 'it has two_phase, and was not known to be safe yet when the server was promoted',
     })),
     failovers: withoutFailover(kept),
@@ -278,7 +283,7 @@ function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: 
 
 function quarantineOf(slot: LocalSlot, reason: string): Quarantine {
   const { name, plugin = '' } = slot;
-  return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason };
+  return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason, seen: slot };
 }
 
 /** Up to what its consumer had confirmed, as far as this server has that WAL; never backwards. */

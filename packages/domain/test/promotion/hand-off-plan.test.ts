@@ -193,6 +193,7 @@ describe('a consumer that is ahead of the promoted server', { timeout: 20_000 },
       database: shop,
       plugin: 'pgoutput',
       reason: 'its consumer has confirmed WAL that this server never had',
+      seen: local('a'),
     };
     for (const over of [
       { passes: unfenced },
