@@ -27,6 +27,9 @@ const MANY_READY_TIMEOUT_SECONDS = 300;
 /** Parts after which a cluster is of no more use: a standby is stopped, or the topic is full of what never happened. */
 const SPOILING: ReadonlySet<Part> = new Set<Part>(['growth', 'memory', 'replay']);
 
+/** Parts that begin on a new cluster: what the services have from the parts before would count. */
+const FRESH: ReadonlySet<Part> = new Set<Part>(['memory']);
+
 type Say = (text: string) => void;
 
 /**
@@ -40,6 +43,9 @@ export async function runParts(options: BenchOptions, environment: Environment, 
   await using clusters = new Clusters(options, say);
   for (const [index, part] of options.parts.entries()) {
     say(`measuring ${part} (${index + 1} of ${options.parts.length})`);
+    if (FRESH.has(part)) {
+      await clusters.discard();
+    }
     const before = await machineTime();
     const startedAt = performance.now();
     try {

@@ -13,6 +13,8 @@ const LOWEST_PRIORITY = 19;
 const PAUSE_MS = 250;
 /** object_in_use: the slot is being moved. */
 const IN_USE = '55006';
+/** object_not_in_prerequisite_state: the slot stands beyond the position that was read a moment before. */
+const MOVED_ON = '55000';
 
 /**
  * Has restart_lsn of the primary's slots follow, as the subscribers' own decoding does. One slot after the other, the one that is furthest behind first, is
@@ -100,10 +102,15 @@ export class DecodingSubscribers {
       }
       return row.before === row.after ? 'held' : 'moved';
     } catch (error) {
-      if (this.#stop.signal.aborted || (error instanceof Error && 'code' in error && error.code === IN_USE)) {
+      if (this.#stop.signal.aborted || isTaken(error)) {
         return 'none';
       }
       throw error;
     }
   }
+}
+
+/** Its subscriber has it, or has moved it on between the look and the advance. */
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === IN_USE || error.code === MOVED_ON);
 }

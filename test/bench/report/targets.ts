@@ -50,7 +50,7 @@ function matrixFigures(cells: readonly LagResult[]): readonly Figure[] {
   return [
     ...worst(few, { name: '1–50 slots, 0–15 MB/s, the worst', p99Limit: 0.5 }),
     ...own.flatMap((cell) => worst([cell], { name: '', p99Limit: 1 })),
-    ...cells.filter(isBusyHundred).flatMap((cell) => sessionFigure('matrix', cell.loads)),
+    ...cells.filter(isBusyHundred).flatMap(matrixSessionFigure),
   ];
 }
 
@@ -83,6 +83,11 @@ function worst(
       unit: 'x',
     } as const;
   });
+}
+
+function matrixSessionFigure({ slotcast, native, loads }: LagResult): readonly Figure[] {
+  const why = `PostgreSQL's own slot sync is later and takes moves together: half of them are there after ${figure(native.lagMs.p50)} ms, here after ${figure(slotcast.lagMs.p50)} ms`;
+  return sessionFigure('matrix', loads).map((each) => ({ ...each, why }));
 }
 
 function sessionFigure(part: Part, loads: LagResult['loads']): readonly Figure[] {
@@ -163,14 +168,17 @@ function promotionFigures({ promotion }: Partial<PartResults>): readonly Figure[
     value: recordedMs.p50,
     limit: HAND_OFF_LIMIT_MS,
     unit: 'ms',
+    ...(failover ? { why: `the server saves each slot whose failover is set, ${slots} times to disk` } : {}),
   }));
 }
 
 function idleFigures({ memory }: Partial<PartResults>): readonly Figure[] {
   const largest = memory?.at(-1);
+  const one = memory?.find(({ slots }) => slots === 1);
   return (memory ?? []).flatMap((idle) =>
     (['publisher', 'consumer'] as const).flatMap((service): readonly Figure[] => {
-      const { rssMb, cpuPercent } = idle.loads[service];
+      const { rssMb, peakRssMb, cpuPercent } = idle.loads[service];
+      const withOne = one?.loads[service];
       const subject = `${service}, ${idle.slots} ${idle.slots === 1 ? 'slot' : 'slots'} at rest`;
       const part = 'memory';
       const memoryFigure: Figure = {
@@ -179,6 +187,7 @@ function idleFigures({ memory }: Partial<PartResults>): readonly Figure[] {
         value: rssMb,
         limit: RSS_LIMIT_MB,
         unit: 'MB',
+        why: `it was ${figure(peakRssMb)} MB while the slots were made, and ${figure(withOne?.rssMb)} MB with one slot`,
       };
       const processor: Figure = {
         part,
@@ -186,6 +195,7 @@ function idleFigures({ memory }: Partial<PartResults>): readonly Figure[] {
         value: cpuPercent,
         limit: IDLE_CPU_LIMIT_PERCENT,
         unit: '%',
+        why: `${figure(withOne?.cpuPercent)} % of that is there with one slot, as the server is looked at all the time`,
       };
       return idle === largest ? [memoryFigure, processor] : [processor];
     }),
