@@ -22,25 +22,20 @@ export function startWorker(options: {
   readonly directory?: NodeDirectory;
   readonly doorbell?: Doorbell;
   readonly logger?: Logger;
-}): {
-  readonly worker: RestartWorker;
-  readonly metrics: ReturnType<typeof createConsumerMetrics>;
-  readonly directory: NodeDirectory;
-} {
+}): { readonly worker: RestartWorker; readonly metrics: ReturnType<typeof createConsumerMetrics> } {
   const { clock } = options;
-  const { directory = emptyDirectory() } = options;
   const metrics = createConsumerMetrics({ version: '0', node: 's1', cluster: 'c' });
   const worker = new RestartWorker({
+    directory: emptyDirectory(),
     doorbell: new Doorbell(),
     logger,
     ...options,
-    directory,
     budget: new DecodingBudget(0.25, clock),
     failures: new SlotFailures(clock, logger, Math.random),
     metrics,
     signal: new AbortController().signal,
   });
-  return { worker, metrics, directory };
+  return { worker, metrics };
 }
 
 /** Of a node that owns nothing yet. */

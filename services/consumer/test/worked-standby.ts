@@ -26,6 +26,8 @@ export const APPLICATION = 'slotcast-worker';
 export interface WorkedOptions {
   readonly slots: Readonly<Record<string, string>>;
   readonly restartGapBytes: bigint;
+  /** How long one statement may decode with a leading slot. */
+  readonly leadMs?: number;
   /** As the worker is told; 50 by default. */
   readonly maxReplicationSlots?: number;
   readonly clock?: Clock;
