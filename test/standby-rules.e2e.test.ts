@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmod, copyFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { connectPostgres } from '@slotcast/postgres';
-import { confirmFalsely, type PostgresServer, temporaryFolder, waitUntil } from '@slotcast/testkit';
+import { confirmFalsely, PluginFolder, type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
 const timeout = 120_000;
@@ -79,39 +78,29 @@ test('a two_phase slot is made with two_phase, and is ready only after its consu
 test('a copy whose plugin was removed from the standby is blocked, though it still moves', {
   timeout,
 }, async () => {
-  const folder = await temporaryFolder('plugins');
-  await chmod(folder, 0o755);
-  const library = join(folder, 'my_plugin.so');
-  try {
-    const settings = { dynamic_library_path: `$libdir:${folder}` };
-    await using scene = await Scene.start({ major: 18, settings });
-    await scene.standby().setConfig(settings);
-    const [config] = await scene.primary.query<{ folder: string }>(
-      "select setting as folder from pg_config where name = 'PKGLIBDIR'",
-    );
-    await copyFile(join(config?.folder ?? '', 'test_decoding.so'), library);
-    await chmod(library, 0o755);
-    const plugins = { SLOTCAST_PLUGINS: 'my_plugin' };
-    await (await scene.service('publisher', scene.primary)).ready();
-    const consumer = await (await scene.service('consumer', scene.standby(), plugins)).ready();
-    await scene.createSlot('app1', { plugin: 'my_plugin' });
-    await scene.untilReady('app1');
-    // The library is tried once a minute, and at the start.
-    await consumer.stop();
-    await rm(library);
-    await scene.service('consumer', scene.standby(), plugins);
-    await scene.records.waitForState('s1', 'app1', 'blocked', {
-      reason: /its plugin "my_plugin" cannot be loaded .*could not access file "my_plugin".*install it/,
-    });
-    await scene.confirm('app1');
-    await scene.untilEqual('app1');
-    const decodes = /moving it without decoding failed: .*58P01/;
-    await waitUntil(() => decodes.test(scene.records.slot('s1', 'app1')?.decodingReason ?? ''), {
-      describe: 'why the slot is advanced by decoding',
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using plugins = await PluginFolder.create();
+  const { settings } = plugins;
+  await using scene = await Scene.start({ major: 18, settings });
+  await scene.standby().setConfig(settings);
+  await plugins.install(scene.primary);
+  const extra = { SLOTCAST_PLUGINS: 'my_plugin' };
+  await (await scene.service('publisher', scene.primary)).ready();
+  const consumer = await (await scene.service('consumer', scene.standby(), extra)).ready();
+  await scene.createSlot('app1', { plugin: 'my_plugin' });
+  await scene.untilReady('app1');
+  // The library is tried once a minute, and at the start.
+  await consumer.stop();
+  await rm(plugins.library);
+  await scene.service('consumer', scene.standby(), extra);
+  await scene.records.waitForState('s1', 'app1', 'blocked', {
+    reason: /its plugin "my_plugin" cannot be loaded .*could not access file "my_plugin".*install it/,
+  });
+  await scene.confirm('app1');
+  await scene.untilEqual('app1');
+  const decodes = /moving it without decoding failed: .*58P01/;
+  await waitUntil(() => decodes.test(scene.records.slot('s1', 'app1')?.decodingReason ?? ''), {
+    describe: 'why the slot is advanced by decoding',
+  });
 });
 
 test('slots of two databases are made and moved, stay ready when their names are swapped, and go with their database without harm', {

@@ -1,40 +1,27 @@
 import assert from 'node:assert/strict';
-import { chmod, copyFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { findLoadFailure } from '@slotcast/postgres';
-import { type PostgresMajor, type PostgresServer, startPrimary, temporaryFolder } from '@slotcast/testkit';
+import { PluginFolder, type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, withConnection } from './open-connections.ts';
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
   describe(`the loading of an output plugin on PostgreSQL ${major}`, { timeout: 60_000 }, () => {
     let server: PostgresServer;
-    let folder: string;
-    let library: string;
+    let plugins: PluginFolder;
 
     before(async () => {
-      folder = await temporaryFolder(`plugins-${major}`);
-      await chmod(folder, 0o755);
-      library = join(folder, 'my_plugin.so');
-      server = await startPrimary({ major, settings: { dynamic_library_path: `$libdir:${folder}` } });
+      plugins = await PluginFolder.create();
+      server = await startPrimary({ major, settings: plugins.settings });
       await server.createRole('slotcast');
-      await install('test_decoding');
+      await plugins.install(server);
       await server.query(`select pg_create_logical_replication_slot('app', 'my_plugin')`);
     });
 
     after(async () => {
       await server?.[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
+      await plugins?.[Symbol.asyncDispose]();
     });
-
-    /** Puts a library of the server there under the plugin's name. */
-    async function install(name: string): Promise<void> {
-      const [row] = await server.query<{ folder: string }>(
-        `select setting as folder from pg_config where name = 'PKGLIBDIR'`,
-      );
-      await copyFile(join(row?.folder ?? '', `${name}.so`), library);
-      await chmod(library, 0o755);
-    }
 
     function failure(): Promise<string | undefined> {
       const slots = { source: 'app', copy: 'slotcast_tmp_plugin', plugin: 'my_plugin' };
@@ -47,7 +34,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
 
     test('fails when the library was removed, which an advance does not notice', async () => {
-      await rm(library);
+      await rm(plugins.library);
       const moved = `select from pg_replication_slot_advance('app', pg_current_wal_lsn())`;
       await server.query(`select pg_logical_emit_message(true, 'test', '')`);
       assert.equal((await server.query(moved)).length, 1);
@@ -56,11 +43,11 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
 
     test('fails when the library is broken, or is none of a plugin', async () => {
-      await writeFile(library, 'not a library');
+      await writeFile(plugins.library, 'not a library');
       assert.match((await failure()) ?? '', /my_plugin/);
-      await install('dict_snowball');
+      await plugins.install(server, 'dict_snowball');
       assert.match((await failure()) ?? '', /_PG_output_plugin_init/);
-      await install('test_decoding');
+      await plugins.install(server);
       assert.equal(await failure(), undefined);
     });
 

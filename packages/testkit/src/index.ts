@@ -13,6 +13,7 @@ export { KAFKA_VERSION } from './kafka-libraries.ts';
 export type { KafkaPorts } from './kafka-settings.ts';
 export { runKafkaTool } from './kafka-tool.ts';
 export { findPgRewind, type PgRewind } from './pg-rewind.ts';
+export { PluginFolder } from './plugin-folder.ts';
 export {
   POSTGRES_MAJORS,
   type PostgresMajor,

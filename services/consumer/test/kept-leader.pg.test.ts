@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, copyFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeadingSlot, parseSlotName } from '@slotcast/domain';
 import { createLogger } from '@slotcast/runtime';
-import { temporaryFolder, waitUntil } from '@slotcast/testkit';
+import { PluginFolder, waitUntil } from '@slotcast/testkit';
 import { MovedSlots } from './moved-slots.ts';
 import { SkippingClock } from './skipping-clock.ts';
 import { APPLICATION, type WorkedOptions, WorkedStandby } from './worked-standby.ts';
@@ -162,35 +161,26 @@ test('a consumer that ends late leaves the leading slot of its successor alone',
 test('a plugin that was removed while the leading slot stayed costs no slot its name', {
   timeout,
 }, async () => {
-  const folder = await temporaryFolder('plugins');
-  await chmod(folder, 0o755);
-  const library = join(folder, 'my_plugin.so');
-  try {
-    const servers = await MovedSlots.start(18, { dynamic_library_path: `$libdir:${folder}` });
-    const [config] = await servers.primary.query<{ directory: string }>(
-      "select setting as directory from pg_config where name = 'PKGLIBDIR'",
-    );
-    await copyFile(join(config?.directory ?? '', 'test_decoding.so'), library);
-    await chmod(library, 0o755);
-    await using standby = await afterWave({ servers, plugin: 'my_plugin' });
-    await rename(library, `${library}.away`);
-    const { position, time } = await standby.now();
-    standby.want(LATER, position);
-    // Whatever comes of it.
-    await servers.standby.waitFor<{ query: string }>(
-      `select query from pg_stat_activity
-        where application_name = '${APPLICATION}' and state = 'idle' and query_start > '${time}'
-          and query ~ 'pg_copy_logical_replication_slot'`,
-      (rows) => rows.length > 0,
-    );
-    const here = await standby.names();
-    assert.deepEqual(
-      ALL.filter((name) => !here.includes(name)),
-      [],
-    );
-    await rename(`${library}.away`, library);
-    await untilRemade(standby, ALL.length);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using plugins = await PluginFolder.create();
+  const servers = await MovedSlots.start(18, plugins.settings);
+  await plugins.install(servers.primary);
+  const away = `${plugins.library}.away`;
+  await using standby = await afterWave({ servers, plugin: 'my_plugin' });
+  await rename(plugins.library, away);
+  const { position, time } = await standby.now();
+  standby.want(LATER, position);
+  // Whatever comes of it.
+  await servers.standby.waitFor<{ query: string }>(
+    `select query from pg_stat_activity
+      where application_name = '${APPLICATION}' and state = 'idle' and query_start > '${time}'
+        and query ~ 'pg_copy_logical_replication_slot'`,
+    (rows) => rows.length > 0,
+  );
+  const here = await standby.names();
+  assert.deepEqual(
+    ALL.filter((name) => !here.includes(name)),
+    [],
+  );
+  await rename(away, plugins.library);
+  await untilRemade(standby, ALL.length);
 });

@@ -1,34 +1,24 @@
 import assert from 'node:assert/strict';
-import { chmod, copyFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { PluginWatch } from '@slotcast/consumer';
 import type { LocalSlot } from '@slotcast/domain';
 import { connectPostgres, DatabaseSessions, observeStandby, type PostgresOptions } from '@slotcast/postgres';
 import { type Clock, createLogger, Doorbell, systemClock } from '@slotcast/runtime';
-import { startPrimary, temporaryFolder, waitUntil } from '@slotcast/testkit';
+import { PluginFolder, startPrimary, waitUntil } from '@slotcast/testkit';
 
 const CHECK_MS = 60_000;
 
 test('a plugin that is removed while the service runs is told apart from what was known before', {
   timeout: 60_000,
 }, async () => {
-  const folder = await temporaryFolder('plugins');
-  await chmod(folder, 0o755);
-  const library = join(folder, 'my_plugin.so');
+  await using plugins = await PluginFolder.create();
   const stop = new AbortController();
   try {
-    await using primary = await startPrimary({
-      major: 18,
-      settings: { dynamic_library_path: `$libdir:${folder}` },
-    });
+    await using primary = await startPrimary({ major: 18, settings: plugins.settings });
     await using standby = await primary.addStandby({ name: 's1' });
-    await standby.setConfig({ dynamic_library_path: `$libdir:${folder}` });
-    const [config] = await primary.query<{ directory: string }>(
-      "select setting as directory from pg_config where name = 'PKGLIBDIR'",
-    );
-    await copyFile(join(config?.directory ?? '', 'test_decoding.so'), library);
-    await chmod(library, 0o755);
+    await standby.setConfig(plugins.settings);
+    await plugins.install(primary);
     const making = standby.query("select pg_create_logical_replication_slot('app1', 'my_plugin')");
     await standby.waitFor(
       'select from pg_replication_slots where restart_lsn is not null',
@@ -56,7 +46,7 @@ test('a plugin that is removed while the service runs is told apart from what wa
     };
     const known = await check();
     assert.equal(known.size, 0);
-    await rm(library);
+    await rm(plugins.library);
     const then = await check();
     assert.match(then.get('my_plugin') ?? '', /my_plugin/);
     assert.equal(known.size, 0, 'what the last plan was made of stays as it was');
@@ -64,7 +54,6 @@ test('a plugin that is removed while the service runs is told apart from what wa
     await sessions.close();
   } finally {
     stop.abort();
-    await rm(folder, { recursive: true, force: true });
   }
 });
 
