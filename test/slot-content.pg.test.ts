@@ -18,7 +18,14 @@ import { type Confirmation, SlotCopies, type SlotCopy } from './support/slot-cop
 const SETTINGS = { logical_decoding_work_mem: '64kB' };
 const CONFIRMATIONS = 10;
 const STEPS_BETWEEN = 25;
+/** Histories that are tried before it is a fault that the server can decode none of them. */
+const HISTORIES = 4;
 const seed = testSeed();
+
+/** The server goes down over a slot that nobody has ever moved, so there is nothing to compare with. */
+class UndecodableError extends Error {
+  override name = 'UndecodableError';
+}
 
 interface Cluster {
   readonly primary: PostgresServer;
@@ -89,6 +96,26 @@ async function contentsOf(
   return contents;
 }
 
+/**
+ * Of the slots that were never moved. Test_decoding of 18.4 takes down the server over some transactions that were rolled back (`pg_decode_stream_abort` of one
+ * that was never streamed).
+ */
+async function stillContents(
+  server: PostgresServer,
+  { copies }: SlotCopies,
+  rolledBack: RolledBack,
+): Promise<Contents> {
+  try {
+    const still = copies.filter(({ way }) => way === 'never moved');
+    return await contentsOf(server, still, rolledBack);
+  } catch (error) {
+    if (/terminated by signal 11/.test(await server.log())) {
+      throw new UndecodableError('the server cannot decode this history', { cause: error });
+    }
+    throw error;
+  }
+}
+
 /** Compares what the copies send from where they stand, and from what their subscribers confirmed, with the slot that was never moved. */
 function compareCopies(copies: SlotCopies, contents: Contents): void {
   for (const copy of copies.copies) {
@@ -113,9 +140,8 @@ async function compareWithPrimary(
 ): Promise<void> {
   const { copies, contents, switchLsn } = promoted;
   await primary.start();
-  const slots = copies.copies.filter(({ way }) => way === 'never moved');
-  const there = await contentsOf(primary, slots, rolledBack);
-  for (const { name, begins } of slots) {
+  const there = await stillContents(primary, copies, rolledBack);
+  for (const { name, begins } of copies.copies.filter(({ way }) => way === 'never moved')) {
     const sent = contentBetween(there.get(name) ?? [], begins, switchLsn);
     assertSameContent(
       contentBetween(contents.get(name) ?? [], begins, switchLsn),
@@ -138,7 +164,9 @@ async function runHistory(context: TestContext, cluster: Cluster, history: Rando
     }
     await copies.check({ switchLsn });
     context.diagnostic(`${copies.remade} times a slot was made anew`);
-    const contents = await contentsOf(standby, copies.copies, history.rolledBack);
+    const still = await stillContents(standby, copies, history.rolledBack);
+    const moved = copies.copies.filter(({ name }) => !still.has(name));
+    const contents = new Map([...still, ...(await contentsOf(standby, moved, history.rolledBack))]);
     compareCopies(copies, contents);
     await compareWithPrimary(cluster, history, { copies, contents, switchLsn });
   } finally {
@@ -146,22 +174,40 @@ async function runHistory(context: TestContext, cluster: Cluster, history: Rando
   }
 }
 
+async function runOnce(context: TestContext, major: PostgresMajor, from: number): Promise<void> {
+  await withSeed(from, async (random) => {
+    await using primary = await startPrimary({ major, settings: SETTINGS });
+    const standby = await primary.addStandby({ name: 's1', settings: SETTINGS });
+    const history = await RandomHistory.start(primary, random);
+    try {
+      await runHistory(context, { primary, standby, random }, history);
+    } finally {
+      await history.close();
+    }
+  });
+}
+
+async function runUntilDecodable(context: TestContext, major: PostgresMajor, from: number): Promise<void> {
+  for (let history = 1; ; history += 1) {
+    try {
+      return await runOnce(context, major, from + history - 1);
+    } catch (error) {
+      const isUndecodable = error instanceof Error && error.cause instanceof UndecodableError;
+      if (!isUndecodable || history === HISTORIES) {
+        throw error;
+      }
+      context.diagnostic(`${error.message}; another one is tried`);
+    }
+  }
+}
+
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   for (let round = 0; round < testRounds(); round += 1) {
-    const seedHere = seed + round;
+    const seedHere = seed + round * HISTORIES;
     test(`PostgreSQL ${major}: whatever way a slot is brought to a position, it sends what the primary would have sent from there (seed ${seedHere})`, {
       timeout: 120_000,
     }, async (context) => {
-      await withSeed(seedHere, async (random) => {
-        await using primary = await startPrimary({ major, settings: SETTINGS });
-        const standby = await primary.addStandby({ name: 's1', settings: SETTINGS });
-        const history = await RandomHistory.start(primary, random);
-        try {
-          await runHistory(context, { primary, standby, random }, history);
-        } finally {
-          await history.close();
-        }
-      });
+      await runUntilDecodable(context, major, seedHere);
     });
   }
 }
