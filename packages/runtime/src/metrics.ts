@@ -6,6 +6,7 @@ import {
   type MetricRow,
   publisherMetrics as publisherRows,
 } from './metric-table.ts';
+import { SlotStateGauge } from './slot-state-gauge.ts';
 
 /** What runs, for `slotcast_build_info`. */
 export interface BuildInfo {
@@ -48,7 +49,7 @@ export function createConsumerMetrics(build: BuildInfo) {
   const registry = createRegistry('consumer', build);
   return {
     registry,
-    slotState: gauge(registry, consumerRows.slotState),
+    slotState: new SlotStateGauge(options(registry, consumerRows.slotState)),
     slotLagBytes: gauge(registry, consumerRows.slotLagBytes),
     appliedOffset: gauge(registry, consumerRows.appliedOffset),
     waitingEvents: gauge(registry, consumerRows.waitingEvents),

@@ -1,12 +1,4 @@
-import {
-  type Plan,
-  type ReadinessState,
-  readinessStates,
-  type SettledBacklog,
-  type SlotName,
-  type SlotVerdict,
-  slotLag,
-} from '@slotcast/domain';
+import { type Plan, type SettledBacklog, type SlotName, type SlotVerdict, slotLag } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock, ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/runtime';
 import type { StandbyView } from './standby-server.ts';
@@ -30,7 +22,6 @@ export class ConsumerStatus implements HealthSource {
   #filterDoubt: string | undefined;
   #aliveAt: number;
   readonly #looked = new Map<SlotName, SlotVerdict>();
-  readonly #shown = new Map<SlotName, ReadinessState>();
   readonly #shownLag = new Map<SlotName, bigint>();
 
   constructor(options: { metrics: ConsumerMetrics; clock: Clock; heartbeatStaleMs: number }) {
@@ -88,7 +79,7 @@ export class ConsumerStatus implements HealthSource {
     const now = this.#clock.now();
     for (const entry of changed) {
       this.#looked.set(entry.slot, entry);
-      this.#showState(entry.slot, entry.state);
+      this.#metrics.slotState.set(entry.slot, entry.state);
       const event = settled.desired.get(entry.slot);
       const slot = local.get(entry.slot);
       if (event !== undefined && slot !== undefined) {
@@ -132,18 +123,7 @@ export class ConsumerStatus implements HealthSource {
     };
   }
 
-  /** Touches the gauges only on a change: with a thousand slots they would be most of an idle consumer's work. */
-  #showState(slot: SlotName, now: ReadinessState): void {
-    if (this.#shown.get(slot) === now) {
-      return;
-    }
-    this.#shown.set(slot, now);
-    readinessStates.forEach((state) =>
-      this.#metrics.slotState.set({ ...labelsOf(slot), state }, state === now ? 1 : 0),
-    );
-  }
-
-  /** As with the states: at rest the lag stays 0. */
+  /** Touches the gauge only on a change: at rest the lag stays 0. */
   #showLag(slot: SlotName, bytes: bigint): void {
     if (this.#shownLag.get(slot) !== bytes) {
       this.#shownLag.set(slot, bytes);
@@ -162,12 +142,11 @@ export class ConsumerStatus implements HealthSource {
   }
 
   #forget(present: ReadonlySet<SlotName>): void {
-    for (const slot of this.#shown.keys()) {
+    for (const slot of this.#looked.keys()) {
       if (!present.has(slot)) {
-        readinessStates.forEach((state) => this.#metrics.slotState.remove({ ...labelsOf(slot), state }));
+        this.#metrics.slotState.remove(slot);
         this.#metrics.slotLagBytes.remove(labelsOf(slot));
         this.#looked.delete(slot);
-        this.#shown.delete(slot);
         this.#shownLag.delete(slot);
       }
     }

@@ -8,9 +8,9 @@ const BUILD = { version: '0.1.0', node: 'standby1', cluster: 'demo' };
 describe('the metrics pages of the services', { timeout: 10_000 }, () => {
   test('tell the one state that each slot is in', async () => {
     const { registry, slotState, slotLagBytes } = createConsumerMetrics(BUILD);
-    slotState.set({ slot_name: 'audit', slot_type: 'logical', state: 'catching_up' }, 0);
-    slotState.set({ slot_name: 'audit', slot_type: 'logical', state: 'ready' }, 1);
-    slotState.set({ state: 'blocked', slot_name: 'billing', slot_type: 'logical' }, 1);
+    slotState.set('audit', 'catching_up');
+    slotState.set('audit', 'ready');
+    slotState.set('billing', 'blocked');
     slotLagBytes.set({ slot_name: 'search', slot_type: 'logical' }, 1);
     const states = readSlotStates(await registry.metrics());
     assert.deepEqual(
