@@ -49,7 +49,7 @@ export function createConsumerMetrics(build: BuildInfo) {
   const registry = createRegistry('consumer', build);
   return {
     registry,
-    slotState: new SlotStateGauge(options(registry, consumerRows.slotState)),
+    slotState: new SlotStateGauge(registry, options(registry, consumerRows.slotState)),
     slotLagBytes: gauge(registry, consumerRows.slotLagBytes),
     appliedOffset: gauge(registry, consumerRows.appliedOffset),
     waitingEvents: gauge(registry, consumerRows.waitingEvents),

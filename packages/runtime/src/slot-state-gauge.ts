@@ -1,5 +1,5 @@
 import { type ReadinessState, readinessStates } from '@slotcast/domain';
-import { Gauge, type GaugeConfiguration } from 'prom-client';
+import { Gauge, type GaugeConfiguration, type Registry } from 'prom-client';
 
 type Label = 'slot_name' | 'slot_type' | 'state';
 
@@ -10,8 +10,8 @@ type Label = 'slot_name' | 'slot_type' | 'state';
 export class SlotStateGauge {
   readonly #states = new Map<string, ReadinessState>();
 
-  constructor(configuration: GaugeConfiguration<Label>) {
-    new DerivedGauge(configuration, () => this.#values());
+  constructor(registry: Registry, configuration: GaugeConfiguration<Label>) {
+    registry.registerMetric(new DerivedGauge({ ...configuration, registers: [] }, () => this.#values()));
   }
 
   /** The one state that a logical slot is in from now on. */
