@@ -16,6 +16,7 @@ export class NodeDirectory {
   /** When this node's record, and the newest of all, were appended, by the clock of the brokers. */
   #ownAt = 0;
   #newestAt = 0;
+  #news = false;
 
   constructor(options: {
     node: string;
@@ -70,6 +71,7 @@ export class NodeDirectory {
       if (live && status.kind !== 'malformed' && status.node === this.#node) {
         continue;
       }
+      this.#news = true;
       switch (status.kind) {
         case 'malformed':
           this.#onMalformed();
@@ -95,6 +97,13 @@ export class NodeDirectory {
           break;
       }
     }
+  }
+
+  /** True when other records than those that this node wrote itself were taken since it was asked last. */
+  takeNews(): boolean {
+    const news = this.#news;
+    this.#news = false;
+    return news;
   }
 
   /** Commits records of this node in one transaction. Rejects as LogWriter.append does. */

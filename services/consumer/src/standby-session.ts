@@ -5,8 +5,6 @@ import {
   type PlanPolicy,
   type PublishedLine,
   physicalSlotPins,
-  restPause,
-  usualDuration,
   waitsForTransactions,
 } from '@slotcast/domain';
 import {
@@ -34,6 +32,7 @@ import { PluginWatch } from './plugin-watch.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RequestQueue } from './request-queue.ts';
 import { RestartWorker } from './restart-worker.ts';
+import { IDLE_MS, RoundPace } from './round-pace.ts';
 import { RoundPause } from './round-pause.ts';
 import { SessionBell } from './session-bell.ts';
 import type { Rest, SessionRequest } from './session-request.ts';
@@ -66,11 +65,7 @@ export interface StandbySessionOptions {
   readonly clock: Clock;
 }
 
-/** The standby is looked at this often while nothing happens. */
-const IDLE_MS = 500;
-/** Of the time for looking while nothing changes. It may be little: a record rings, and the end of recovery is watched for besides. */
-const REST_SHARE = 0.0025;
-/** The same while somebody waits for an answer. */
+/** The standby is looked at this often while somebody waits for an answer. */
 const REQUESTED_MS = 10;
 /** The same while slots are moved once a second only. */
 const LOUD_PAUSE_MS = 100;
@@ -101,8 +96,7 @@ export class StandbySession {
   /** Offset of the slots topic up to which records are taken. */
   #taken = 0n;
   readonly #rest: RoundPause;
-  /** What a look and the plan made of it usually take. */
-  readonly #round = { usualMs: 1, idleMs: IDLE_MS, share: REST_SHARE };
+  readonly #pace = new RoundPace();
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
@@ -184,7 +178,7 @@ export class StandbySession {
         this.#follow(
           nodes,
           (records) => this.#directory.take(records, true),
-          () => this.#doorbell.ring(),
+          () => this.#directory.takeNews() && this.#doorbell.ring(),
         ),
         following,
         this.#work(writer),
@@ -306,7 +300,6 @@ export class StandbySession {
       const planned = alarm === undefined ? this.#planner.plan(view, settled, this.#underWay()) : undefined;
       this.#doubts.planned(planned, alarm, manifest);
       const next = planned ?? emptyPlan;
-      this.#round.usualMs = usualDuration(this.#round.usualMs, clock.monotonicMs() - started);
       const { isWaiting: urgent } = this.#requests;
       this.#restart.planned(planned && { view, desired: settled.desired, plan: planned, urgent });
       const outcome = await runner.run(next, view, settled.desired, { urgent });
@@ -317,6 +310,8 @@ export class StandbySession {
       const { decodingSlots } = reporter;
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
       await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
+      const moved = outcome.advancesLeft || outcome.advanced.length > 0;
+      this.#pace.took(clock.monotonicMs() - started, { ...outcome, moved, urgent });
       if (!outcome.stepped) {
         await this.#pause({ view, settled, lookMs, ...outcome, atMostMs: reporter.untilDue() });
       }
@@ -340,7 +335,7 @@ export class StandbySession {
 
   /** Waits for news: a record that applies, replay that reaches one, budget for advances; not so short that looking itself becomes a load. */
   async #pause({ view, settled, lookMs, advancesLeft, atMostMs }: Rest): Promise<void> {
-    let wanted = this.#requests.isWaiting ? REQUESTED_MS : restPause(this.#round);
+    let wanted = this.#requests.isWaiting ? REQUESTED_MS : this.#pace.restMs;
     if (settled.waiting.size > 0) {
       wanted = Math.min(wanted, IDLE_MS);
     }
