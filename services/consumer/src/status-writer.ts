@@ -14,6 +14,7 @@ import {
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/runtime';
+import { sameElements } from './same-elements.ts';
 import type { StandbyView } from './standby-server.ts';
 
 /** Positions alone are written no more often than this; a change of state or reason at once. */
@@ -38,6 +39,10 @@ export class StatusWriter {
   #alarm: string | undefined;
   #upstream: string | undefined;
   #decodingSlots = 0;
+  /** What there was nothing left to write about. */
+  #onRecord:
+    | (Pick<Plan, 'verdicts'> & Pick<StandbyView, 'slots'> & { readonly settled: SettledBacklog })
+    | undefined;
 
   constructor(options: {
     directory: NodeDirectory;
@@ -62,23 +67,8 @@ export class StatusWriter {
     wanted: boolean,
   ): Promise<void> {
     const time = this.#clock.now();
-    const kept = plan?.verdicts.filter((entry) => !this.#isGone(entry)) ?? [];
-    const names = new Set(kept.map((entry) => entry.slot));
-    const known = plan === undefined ? [] : [...this.#directory.written.keys()];
-    const forget = known.filter((slot) => !names.has(slot));
     const now = this.#clock.monotonicMs();
-    const together = now - this.#positionsAt >= TOGETHER_MS;
-    this.#positionsAt = together ? now : this.#positionsAt;
-    const looked = kept.filter((entry) => together || this.#isUrgent(entry));
-    const local = looked.length === 0 ? undefined : lastingCopies(view.slots);
-    const slots = looked.map((entry) => {
-      const here = local?.get(entry.slot);
-      return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
-    });
-    if (together) {
-      this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
-    }
-    const due = slots.filter((status) => this.#isDue(status, time));
+    const { due, forget } = this.#slotChanges(plan, view, settled, { time, now });
     const interval = wanted ? WISH_MS : NODE_MS;
     const described = this.#describe(view);
     const isNews =
@@ -101,6 +91,55 @@ export class StatusWriter {
       this.#alarm = described.alarm;
       this.#upstream = described.upstream;
     }
+  }
+
+  /** Which records of slots are to be written or to go. While nothing changes that is not worked out again for each of hundreds of slots. */
+  #slotChanges(
+    plan: Plan | undefined,
+    view: StandbyView,
+    settled: SettledBacklog,
+    { time, now }: { readonly time: number; readonly now: number },
+  ): { readonly due: readonly NodeSlotStatus[]; readonly forget: readonly SlotName[] } {
+    if (plan !== undefined && this.#isOnRecord(plan, view, settled)) {
+      return { due: [], forget: [] };
+    }
+    this.#onRecord = undefined;
+    const kept = plan?.verdicts.filter((entry) => !this.#isGone(entry)) ?? [];
+    const names = new Set(kept.map((entry) => entry.slot));
+    const known = plan === undefined ? [] : [...this.#directory.written.keys()];
+    const forget = known.filter((slot) => !names.has(slot));
+    const together = now - this.#positionsAt >= TOGETHER_MS;
+    this.#positionsAt = together ? now : this.#positionsAt;
+    const looked = kept.filter((entry) => together || this.#isUrgent(entry));
+    const local = looked.length === 0 ? undefined : lastingCopies(view.slots);
+    const slots = looked.map((entry) => {
+      const here = local?.get(entry.slot);
+      return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
+    });
+    if (together) {
+      this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
+    }
+    if (
+      plan !== undefined &&
+      together &&
+      forget.length === 0 &&
+      slots.every((each) => this.#isWritten(each))
+    ) {
+      this.#onRecord = { verdicts: plan.verdicts, slots: view.slots, settled };
+    }
+    return { due: slots.filter((status) => this.#isDue(status, time)), forget };
+  }
+
+  /** True when all was on record the last time, and nothing has changed that a record is made of. */
+  #isOnRecord({ verdicts }: Plan, { slots }: StandbyView, { desired, furthest }: SettledBacklog): boolean {
+    const before = this.#onRecord;
+    return (
+      before !== undefined &&
+      before.slots === slots &&
+      before.settled.desired === desired &&
+      before.settled.furthest === furthest &&
+      sameElements(before.verdicts, verdicts)
+    );
   }
 
   /** How many slots were advanced by decoding when it wrote last. */
@@ -166,6 +205,21 @@ export class StatusWriter {
     const written = this.#directory.written.get(slot);
     const isKnown = written?.role === 'standby' && written.state === state && written.reason === reason;
     return !isKnown || (written.ownership !== undefined && written.ownership.highestLsn === undefined);
+  }
+
+  /** Nothing is left to write of it, and nothing but a change of the slot will change that. */
+  #isWritten(status: NodeSlotStatus): boolean {
+    const written = this.#directory.written.get(status.slot);
+    return (
+      status.decodingReason === undefined &&
+      written?.decodingReason === undefined &&
+      written?.role === status.role &&
+      written.state === status.state &&
+      written.reason === status.reason &&
+      written.confirmedFlushLsn === status.confirmedFlushLsn &&
+      written.restartLsn === status.restartLsn &&
+      (written.ownership?.highestLsn === undefined) === (status.ownership?.highestLsn === undefined)
+    );
   }
 
   #isDue(status: NodeSlotStatus, time: number): boolean {
