@@ -106,7 +106,9 @@ export class ActionRunner {
     advanced
       .filter(({ action, position }) => action.kind === 'advance' && position >= action.goal)
       .forEach(({ action }) => this.#observeDelay(desired.get(action.slot)));
-    const free = plan.verdicts.filter(({ slot }) => !mover.underWay.has(slot));
+    const free = plan.verdicts.filter(
+      ({ slot, action }) => action !== undefined && !mover.underWay.has(slot),
+    );
     const recorded = await this.#recordOwnership(free);
     const drops = plan.idleLeaders.length > 0 || free.some(({ action }) => action?.kind === 'drop');
     if (drops && recorded === 0) {
@@ -116,6 +118,9 @@ export class ActionRunner {
     plan.idleProbes.forEach((key) => creations.dropProbe(key));
     if (plan.idleAnchor) {
       creations.dropAnchor();
+    }
+    if (free.length + plan.idleLeaders.length === 0) {
+      return { stepped: false, advancesLeft, advanced };
     }
     const here = new Map(view.slots.map((slot) => [slot.name, slot]));
     for (const leader of plan.idleLeaders) {

@@ -4,6 +4,7 @@ import {
   noteBacklog,
   noteWal,
   noWalRate,
+  type Plan,
   type RestartBacklog,
   type RestartGap,
   restartGaps,
@@ -12,6 +13,7 @@ import {
 } from '@slotcast/domain';
 import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
 import type { RestartFacts } from './restart-facts.ts';
+import { sameElements } from './same-elements.ts';
 
 /** It is measured this often at most. */
 const MEASURE_MS = 250;
@@ -82,16 +84,29 @@ export class RestartMeter {
   }
 }
 
-const measured = new WeakMap<RestartFacts, readonly RestartGap[]>();
+/** By the slots that were seen. */
+const measured = new WeakMap<RestartFacts['view']['slots'], MeasuredGaps>();
 
-/** The gaps of all slots as a round saw them. Several ask for them, and for the same facts again and again while nothing changes: they are worked out once. */
-export function gapsOf(facts: RestartFacts): readonly RestartGap[] {
-  const known = measured.get(facts);
-  if (known !== undefined) {
-    return known;
+interface MeasuredGaps extends Pick<RestartFacts, 'desired'>, Pick<Plan, 'verdicts'> {
+  readonly gaps: readonly RestartGap[];
+}
+
+/**
+ * The gaps of all slots as a round saw them. Several ask for them, in every round, and for the same ones again and again while nothing changes: they are worked
+ * out once.
+ */
+export function gapsOf({
+  view,
+  plan,
+  desired,
+}: Pick<RestartFacts, 'view' | 'plan' | 'desired'>): readonly RestartGap[] {
+  const { slots: local } = view;
+  const { verdicts } = plan;
+  const known = measured.get(local);
+  if (known !== undefined && known.desired === desired && sameElements(known.verdicts, verdicts)) {
+    return known.gaps;
   }
-  const { view, plan, desired } = facts;
-  const gaps = restartGaps({ verdicts: plan.verdicts, local: view.slots, desired });
-  measured.set(facts, gaps);
+  const gaps = restartGaps({ verdicts, local, desired });
+  measured.set(local, { verdicts, desired, gaps });
   return gaps;
 }

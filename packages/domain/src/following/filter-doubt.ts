@@ -1,4 +1,5 @@
 import { isCanary } from '../vocabulary/canary-slot.ts';
+import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import type { FilterText, PlanInput } from './plan-input.ts';
@@ -45,13 +46,13 @@ export interface FilterDoubt {
 /** Judges the filter of a standby by the slots that live at this server's point in WAL, and its own copies of them. */
 export function findFilterDoubt(input: PlanInput): FilterDoubt | undefined {
   const { policy, ownership } = input;
+  if (selectsAll(input)) {
+    return undefined;
+  }
   const wanted: SlotName[] = [];
   const unwanted: SlotName[] = [];
   for (const state of liveStates(input)) {
     (policy.wanted(state) ? wanted : unwanted).push(state.name);
-  }
-  if (unwanted.length === 0) {
-    return undefined;
   }
   const here = new Set(input.local.filter(({ temporary }) => !temporary).map(({ name }) => name));
   const hasCopy = (name: SlotName): boolean => ownership.has(name) && here.has(name);
@@ -66,14 +67,33 @@ export function findFilterDoubt(input: PlanInput): FilterDoubt | undefined {
   return reason === undefined ? undefined : { reason, retained: new Set(retained) };
 }
 
-function* liveStates({ desired, manifest }: PlanInput): Iterable<SlotState> {
+/** So it is for most filters, and in every plan: that makes no list of what may be hundreds of slots. */
+function selectsAll({ desired, manifest, policy }: PlanInput): boolean {
   const listed = listedSlots(manifest);
-  for (const [name, event] of desired) {
-    const isGone = event.op === 'drop' || isMissing({ manifest, listed: listed.has(name) }, event);
-    if (!isGone && event.state !== undefined && followsFailover(event.state)) {
-      yield event.state;
+  for (const event of desired.values()) {
+    const state = liveState({ manifest, listed }, event);
+    if (state !== undefined && !policy.wanted(state)) {
+      return false;
     }
   }
+  return true;
+}
+
+function liveStates({ desired, manifest }: PlanInput): readonly SlotState[] {
+  const listed = listedSlots(manifest);
+  return [...desired.values()].flatMap((event) => liveState({ manifest, listed }, event) ?? []);
+}
+
+/** Of a slot that a filter may select or leave out, as long as there is one. */
+function liveState(
+  { manifest, listed }: { readonly manifest: Manifest; readonly listed: ReadonlySet<SlotName> },
+  event: SlotEvent,
+): SlotState | undefined {
+  const { op, state, slot } = event;
+  if (op === 'drop' || state === undefined || !followsFailover(state)) {
+    return undefined;
+  }
+  return isMissing({ manifest, listed: listed.has(slot) }, event) ? undefined : state;
 }
 
 /** True for a slot that a filter may select or leave out: neither slotcast's own nor a physical one. */

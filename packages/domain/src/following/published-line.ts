@@ -89,9 +89,21 @@ function liveEvents(
   );
 }
 
+const listed = new WeakMap<Manifest, ReadonlySet<SlotName>>();
+const none: ReadonlySet<SlotName> = new Set();
+
 /** The slots that a manifest lists, made once for many questions. */
 export function listedSlots(manifest: Manifest | undefined): ReadonlySet<SlotName> {
-  return new Set(manifest?.slots.map((slot) => slot.name));
+  if (manifest === undefined) {
+    return none;
+  }
+  const known = listed.get(manifest);
+  if (known !== undefined) {
+    return known;
+  }
+  const names = new Set(manifest.slots.map((slot) => slot.name));
+  listed.set(manifest, names);
+  return names;
 }
 
 /** True when a manifest that is newer than the event no longer lists its slot: compaction has removed the drop. */
