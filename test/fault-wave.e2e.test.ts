@@ -26,6 +26,8 @@ interface WavePoint {
   readonly steps: RegExp;
   readonly side: FaultSide;
   readonly since?: RegExp;
+  /** So much WAL is written at a time that a new leading slot is made rather than one led. */
+  readonly much?: true;
 }
 
 const REMAKES = /look\.obstacle/;
@@ -50,6 +52,26 @@ const POINTS: readonly WavePoint[] = [
     since: REMAKES,
   },
   {
+    place: 'it is found where a new leading slot may start',
+    steps: /pg_create_logical_replication_slot[^]*temporary => true/,
+    side: 'after',
+    much: true,
+  },
+  {
+    place: 'a new leading slot was made',
+    steps: /^\s*select slot_name, lsn\s+from pg_copy_logical_replication_slot[^]*slotcast_leader_/,
+    side: 'after',
+    since: /pg_create_logical_replication_slot[^]*temporary => true/,
+    much: true,
+  },
+  {
+    place: 'a slot is dropped and made from a new leading slot',
+    steps: REMAKES,
+    side: 'during',
+    since: /pg_create_logical_replication_slot[^]*temporary => true/,
+    much: true,
+  },
+  {
     place: 'the leading slot is dropped',
     steps: /^\s*select slot\.obstacle, pg_drop_replication_slot[^]*slotcast_leader_/,
     side: 'before',
@@ -58,6 +80,9 @@ const POINTS: readonly WavePoint[] = [
 const NAMES = Array.from({ length: 6 }, (_, index) => `app${index}`);
 /** Little WAL may be kept, so that slots are made anew as under a heavy load. */
 const BUSY = { SLOTCAST_RESTART_GAP: '1 MiB', SLOTCAST_ADVANCE_DUTY: '0.1' };
+/** Of 2 kB each: 3 MB, and 100 MB. */
+const FEW_ROWS = 1500;
+const MANY_ROWS = 50_000;
 /** A row that no subscriber has confirmed when the primary dies. */
 const UNCONFIRMED = 100_000;
 /** The consumer goes on so long after the promotion at most. */
@@ -84,9 +109,9 @@ class BusySubscribers {
     return new Set(Array.from({ length: this.#last }, (_, index) => index + 1));
   }
 
-  async write(): Promise<void> {
+  async write(rows: number): Promise<void> {
     const [primary, database] = [this.#primary, this.#database];
-    const filler = "insert into filler (note) select repeat('x', 2000) from generate_series(1, 1500)";
+    const filler = `insert into filler (note) select repeat('x', 2000) from generate_series(1, ${rows})`;
     await insertRows(primary, this.#last + 1, this.#last + 1, database);
     await primary.query(filler, [], database);
     await primary.query('select pg_log_standby_snapshot()');
@@ -104,6 +129,7 @@ class BusySubscribers {
     const begins = new Promise<void>((resolve) => {
       met = resolve;
     });
+    const rows = point.much === true ? MANY_ROWS : FEW_ROWS;
     const happened = node.gate('consumer').arm({
       ...point,
       index: 0,
@@ -114,7 +140,7 @@ class BusySubscribers {
         await fault(step);
       },
     });
-    const writing = repeatUntil(begins, () => this.write(), { pauseMs: 100, mayFail: false });
+    const writing = repeatUntil(begins, () => this.write(rows), { pauseMs: 100, mayFail: false });
     await Promise.all([writing, happened]);
   }
 }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import {
   formatLsn,
   isLeadingSlot,
+  isPinnedWithOthers,
   LEADER_PREFIX,
   type Lsn,
   PROBE_PREFIX,
@@ -13,6 +14,7 @@ import {
 import {
   advanceSlot,
   copySlot,
+  createTemporarySlot,
   type DatabaseSessions,
   dropSlot,
   findLoadFailure,
@@ -34,6 +36,8 @@ const REMAKE_MS = 10_000;
 const REMAKE_COST_MS = 1.5;
 /** What one statement decodes with the leading slot until then counts, and the next one goes on from there. */
 const DECODE_MS = 120_000;
+/** So long a new leading slot may look for a point where it can start. */
+const START_MS = 10_000;
 /** Among so many names the same one is hardly chosen twice. */
 const MOST_NAMES = 2 ** 40;
 /** While somebody waits for an answer about the slots, whether that is over is looked at this often. */
@@ -50,8 +54,27 @@ export interface WaveParts {
   readonly signal: AbortSignal;
   /** Where the leading slot needs so little less WAL than a slot, that slot is left as it is. */
   readonly leastGainBytes: bigint;
-  /** How long one statement may decode with the leading slot; two minutes by default. */
+  readonly limits: WaveLimits;
+}
+
+/** How long a wave may take for its parts, in milliseconds. */
+export interface WaveLimits {
+  /** For one statement that decodes with the leading slot; two minutes by default. */
   readonly decodeMs?: number | undefined;
+  /** For a new leading slot to find a point where it can start; ten seconds by default. */
+  readonly startMs?: number | undefined;
+}
+
+/** No new leading slot could start, as transactions of the primary were open all the time. */
+export class NoStartError extends Error {
+  override name = 'NoStartError';
+
+  constructor(ms: number, cause: unknown) {
+    super(
+      `a new leading slot found no point to start from in ${ms} ms: a transaction on the primary is open`,
+      { cause },
+    );
+  }
 }
 
 /** Slots that a wave left as they are. */
@@ -77,6 +100,8 @@ export class WaveRun {
   recorded: ReadonlySet<SlotName> = new Set();
   /** Slots that were made anew. */
   remade = 0;
+  /** A point is looked for from which the leading slot may start; that takes running-xacts records of the primary. */
+  isSearching = false;
 
   constructor(wave: RestartWave, parts: WaveParts) {
     this.#wave = wave;
@@ -88,11 +113,14 @@ export class WaveRun {
 
   async run(): Promise<LeftSlots> {
     const { sessions, facts, records, signal, logger, budget } = this.#parts;
-    const { database, source, led, stages } = this.#wave;
+    const { database, source, led, isNew, stages } = this.#wave;
     const slots = stages.flatMap((stage) => stage.slots);
     const session = await sessions.get(database);
     const proven = new Set<string>();
-    if (source.slot !== this.leader) {
+    if (isNew === true) {
+      this.#position = await this.#makeNew(session);
+      proven.add(source.plugin);
+    } else if (source.slot !== this.leader) {
       const names = { source: source.slot, target: this.leader, plugin: source.plugin };
       // The source goes on moving, so its copy may stand beyond where it was seen.
       this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
@@ -105,6 +133,9 @@ export class WaveRun {
       await this.#leadFirst(session);
     }
     await facts.next(signal);
+    if (isNew === true) {
+      this.#provePin();
+    }
     const concerned = slots.map(({ slot }) => slot);
     if (!slots.some((gap) => this.#gains(gap))) {
       return { gainless: concerned, behind: [] };
@@ -128,6 +159,47 @@ export class WaveRun {
     const fields = { database: database.name, leader: this.leader, slots: this.remade };
     logger.info({ ...fields, to: formatLsn(this.#position) }, 'made slots anew from a leading slot');
     return left;
+  }
+
+  /**
+   * Makes the leading slot as every slot is made: a temporary one finds a point from which decoding may start, which takes records of the primary, and ends once it has
+   * a copy that lasts. Rejects with a NoStartError when none was found in time: a transaction may be open.
+   */
+  async #makeNew(session: PostgresConnection): Promise<Lsn> {
+    const { sessions, signal, budget, limits } = this.#parts;
+    const { startMs = START_MS } = limits;
+    const { database, source } = this.#wave;
+    const { connection } = await sessions.openPrivate(database);
+    const name = `${PROBE_PREFIX}${this.leader.slice(LEADER_PREFIX.length)}`;
+    const patience = AbortSignal.timeout(startMs);
+    this.isSearching = true;
+    try {
+      const wanted = { name, plugin: source.plugin, onStandbyOnly: true };
+      await createTemporarySlot(connection, wanted, AbortSignal.any([signal, patience]));
+      this.isSearching = false;
+      const names = { source: name, target: this.leader, plugin: source.plugin };
+      // The copy has to be made while the temporary slot holds what it needs.
+      const { confirmedFlushLsn } = await copySlot(session, names, signal);
+      budget.used(REMAKE_COST_MS);
+      return confirmedFlushLsn;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw patience.aborted ? new NoStartError(startMs, error) : error;
+    } finally {
+      this.isSearching = false;
+      await connection.close();
+    }
+  }
+
+  #provePin(): void {
+    const { facts } = this.#parts;
+    const leader = facts.local(this.leader);
+    const others = { local: facts.newest?.view.slots ?? [], verdicts: facts.newest?.plan.verdicts ?? [] };
+    if (leader === undefined || !isPinnedWithOthers(leader, others)) {
+      throw new Error(
+        `${this.leader} is not used: the primary is not seen to hold catalog rows that are as old as those that it needs`,
+      );
+    }
   }
 
   /**
@@ -164,7 +236,8 @@ export class WaveRun {
   }
 
   async #advance(session: PostgresConnection, target: Lsn, bytes: number): Promise<void> {
-    const { budget, signal, decodeMs: timeoutMs = DECODE_MS } = this.#parts;
+    const { budget, signal, limits } = this.#parts;
+    const { decodeMs: timeoutMs = DECODE_MS } = limits;
     for (let left: number | undefined = bytes; left !== undefined; ) {
       await this.#affordable();
       const before = this.#restartLsn();

@@ -28,20 +28,19 @@ import {
 } from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
 import { KeptLeader } from './kept-leader.ts';
+import { NewLeaders } from './new-leaders.ts';
 import { RemakingRecords } from './remaking-records.ts';
 import { FactsBoard, type RestartFacts } from './restart-facts.ts';
 import { gapsOf, RestartMeter } from './restart-meter.ts';
-import { WaveRun } from './restart-wave.ts';
+import { NoStartError, type WaveLimits, WaveRun } from './restart-wave.ts';
 import { SessionGate } from './session-gate.ts';
 import type { SlotFailures } from './slot-failures.ts';
 import { SlotGrants } from './slot-grants.ts';
+import { SlotRests } from './slot-rests.ts';
+import { SlotTurns, takeCut } from './slot-turns.ts';
 
 /** How often the gaps are looked at while nothing is due. */
 const LOOK_MS = 250;
-/** A slot is worked on for so long at most, as it cannot be moved meanwhile. What was decoded until then counts. */
-const TURN_MS = 2000;
-const LONGEST_TURN_MS = 60_000;
-const TURN_TIMES = 4;
 /** So long a slot is left alone that failed, or gained nothing. */
 const REST_MS = 10_000;
 /** A session that is being opened is asked for again after so long. */
@@ -66,8 +65,9 @@ export interface RestartWorkerOptions {
   readonly signal: AbortSignal;
   /** The gap from which on something is done, where the server does not ask for a smaller one. */
   readonly restartGapBytes: bigint;
-  /** How long one statement may decode with a leading slot; two minutes by default. */
-  readonly leadMs?: number | undefined;
+  readonly waveLimits?: WaveLimits | undefined;
+  /** Milliseconds of decoding from which on a new leading slot is made; NEW_LEADER_MS by default. */
+  readonly newLeaderMs?: number | undefined;
 }
 
 /**
@@ -84,8 +84,9 @@ export class RestartWorker {
   readonly #sessions: DatabaseSessions;
   readonly #gate: SessionGate;
   readonly #running: Promise<void>;
-  readonly #restsUntil = new Map<SlotName, number>();
-  readonly #turnMs = new Map<SlotName, number>();
+  readonly #rests: SlotRests;
+  readonly #newLeaders: NewLeaders;
+  readonly #turns = new SlotTurns();
   #wave: WaveRun | undefined;
   readonly #leader: KeptLeader;
   /** Of the slot that is being decoded. */
@@ -103,6 +104,8 @@ export class RestartWorker {
     this.#options = options;
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
     this.#meter = new RestartMeter(options);
+    this.#rests = new SlotRests(clock);
+    this.#newLeaders = new NewLeaders(clock, options.newLeaderMs);
     this.#facts = new FactsBoard(doorbell);
     this.#grants = new SlotGrants(doorbell);
     this.#records = new RemakingRecords(directory, clock);
@@ -144,6 +147,11 @@ export class RestartWorker {
     if (this.#facts.newest !== undefined) {
       await this.#records.write(writer);
     }
+  }
+
+  /** Running-xacts records of the primary are waited for. */
+  get searching(): boolean {
+    return this.#wave?.isSearching === true;
   }
 
   /** Present while restart_lsn falls behind faster than it is made up. */
@@ -203,27 +211,14 @@ export class RestartWorker {
       duty: budget.duty,
       walPerSecond: this.#meter.walPerSecond,
       freeSlots: view.settings.maxReplicationSlots - used,
-      resting: this.#resting(now),
+      resting: this.#rests.resting,
       overdue: overdueGaps(this.#ages, now),
       leader: this.#leader.source({ gaps, largestBytes }, isPlaceWanted),
+      newLeader: this.#newLeaders.facts(gaps),
       last: this.#last && { ...this.#last, agoMs: now - this.#last.endedAt },
     });
     this.#idleFacts = work.kind === 'rest' ? facts : undefined;
     return work;
-  }
-
-  #resting(now: number): ReadonlySet<SlotName> {
-    for (const [slot, until] of this.#restsUntil) {
-      if (until <= now) {
-        this.#restsUntil.delete(slot);
-      }
-    }
-    return new Set(this.#restsUntil.keys());
-  }
-
-  #rest(slots: readonly SlotName[], ms = REST_MS): void {
-    const until = this.#options.clock.monotonicMs() + ms;
-    slots.forEach((slot) => this.#restsUntil.set(slot, Math.max(until, this.#restsUntil.get(slot) ?? 0)));
   }
 
   async #count(work: RestartWork): Promise<void> {
@@ -273,10 +268,10 @@ export class RestartWorker {
     const gaps = facts === undefined ? [] : gapsOf(facts);
     const slots = gaps.flatMap((gap) => (sameDatabase(gap.database, database) ? [gap.slot] : []));
     if (admission.kind === 'later') {
-      this.#rest(slots, OPENING_MS);
+      this.#rests.rest(slots, OPENING_MS);
       return false;
     }
-    this.#rest(slots);
+    this.#rests.rest(slots, REST_MS);
     this.#options.logger.info(
       { database: database.name, error: errorText(admission.error) },
       'restart_lsn of the slots of a database cannot be moved now',
@@ -291,7 +286,7 @@ export class RestartWorker {
     const signal = AbortSignal.any([this.#signal, turn.signal]);
     this.#turn = turn;
     try {
-      await this.#grants.with([slot], signal, () => this.#decode(slot, signal));
+      await this.#grants.with([slot], signal, () => this.#decode(slot, signal).catch(takeCut));
       metrics.actionsTotal.inc({ kind: 'restart_advance', outcome: 'ok' });
     } catch (error) {
       this.#signal.throwIfAborted();
@@ -306,16 +301,16 @@ export class RestartWorker {
     await this.#facts.next(this.#signal);
     const now = this.#facts.gapOf(slot);
     if (now !== undefined && now.restartLsn <= gap.restartLsn) {
-      this.#turnMs.set(slot, Math.min((this.#turnMs.get(slot) ?? TURN_MS) * TURN_TIMES, LONGEST_TURN_MS));
+      this.#turns.gainedNothing(slot);
       if (gap.bytes > this.#meter.largestBytes) {
-        this.#rest([slot]);
+        this.#rests.rest([slot], REST_MS);
       } else {
         // It is no hurry, and nobody should go round and round with those of an idle cluster.
         const since = this.#options.clock.monotonicMs();
         this.#ages = new Map(this.#ages).set(slot, { restartLsn: now.restartLsn, since });
       }
     } else {
-      this.#turnMs.delete(slot);
+      this.#turns.gained(slot);
     }
   }
 
@@ -327,7 +322,7 @@ export class RestartWorker {
     }
     const { position: target, restartLsn } = gap;
     const session = await this.#sessions.get(gap.database);
-    const limits = { signal, timeoutMs: this.#turnMs.get(slot) ?? TURN_MS };
+    const limits = { signal, timeoutMs: this.#turns.of(slot) };
     await this.#options.budget.decode(Number(target - restartLsn), () =>
       advanceSlot(session, { name: slot, target }, limits),
     );
@@ -338,7 +333,7 @@ export class RestartWorker {
       this.#options.failures.failed(slot, 'moving restart_lsn', error);
       return;
     }
-    this.#rest([slot]);
+    this.#rests.rest([slot], REST_MS);
     this.#options.logger.info(
       { slot, error: errorText(error) },
       'moving restart_lsn of a slot did not work out',
@@ -356,17 +351,28 @@ export class RestartWorker {
       logger,
       signal: this.#signal,
       leastGainBytes: this.#meter.largestBytes / GAIN_PART,
-      decodeMs: this.#options.leadMs,
+      limits: this.#options.waveLimits ?? {},
     });
     this.#wave = run;
     this.#leader.waveBegins(run.leader, wave.database);
     try {
       const { gainless, behind } = await run.run();
       this.#leader.waveEnded();
-      this.#rest(gainless);
-      this.#rest(behind, BEHIND_MS);
+      this.#rests.rest(gainless, REST_MS);
+      this.#rests.rest(behind, BEHIND_MS);
+      if (wave.isNew === true) {
+        this.#newLeaders.leftBehind(behind.flatMap((slot) => this.#facts.gapOf(slot) ?? []));
+      }
     } catch (error) {
-      this.#rest(wave.stages.flatMap(({ slots }) => slots.map(({ slot }) => slot)));
+      if (error instanceof NoStartError) {
+        this.#newLeaders.waitedInVain();
+        logger.info({ database: wave.database.name, error: error.message }, 'what slots lack is decoded');
+        return;
+      }
+      this.#rests.rest(
+        wave.stages.flatMap(({ slots }) => slots.map(({ slot }) => slot)),
+        REST_MS,
+      );
       throw error;
     } finally {
       this.#wave = undefined;

@@ -236,12 +236,8 @@ export class StandbySession {
 
   /** What requests look into. */
   get parts() {
-    return {
-      feed: this.#feed,
-      directory: this.#directory,
-      sessions: this.#sessions,
-      taken: () => this.#taken,
-    };
+    const taken = (): bigint => this.#taken;
+    return { feed: this.#feed, directory: this.#directory, sessions: this.#sessions, taken };
   }
 
   /** Waits until all that the slots topic has now is taken. */
@@ -305,7 +301,8 @@ export class StandbySession {
       const outcome = await runner.run(next, view, settled.desired, { urgent });
       await this.#restart.record(writer);
       this.#canary.measure({ view, advanced: outcome.advanced, ownership: this.#directory.ownership });
-      await reporter.write(planned, view, settled, this.#creations.searching || this.#planner.wantsWal);
+      const searching = this.#creations.searching || this.#restart.searching;
+      await reporter.write(planned, view, settled, searching || this.#planner.wantsWal);
       this.#options.progressed();
       const { decodingSlots } = reporter;
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });

@@ -28,7 +28,8 @@ type Options = Partial<WorkedOptions> & { readonly servers?: MovedSlots; readonl
 async function start(options: Options): Promise<WorkedStandby> {
   const { plugin = 'test_decoding', servers = await MovedSlots.start(18, {}), ...rest } = options;
   const slots = Object.fromEntries(ALL.map((name) => [name, plugin]));
-  return WorkedStandby.start(servers, { slots, restartGapBytes: MIB, ...rest });
+  const led = { restartGapBytes: MIB, newLeaderMs: Number.POSITIVE_INFINITY };
+  return WorkedStandby.start(servers, { slots, ...led, ...rest });
 }
 
 /** A standby on which some slots were just made anew from a leading one, which has stayed. */

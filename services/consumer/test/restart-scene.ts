@@ -1,4 +1,4 @@
-import { DecodingBudget, RestartWorker, SlotFailures } from '@slotcast/consumer';
+import { DecodingBudget, RestartWorker, SlotFailures, type WaveLimits } from '@slotcast/consumer';
 import { type LocalSlot, type Lsn, parseSlotName, type SlotEvent, timeline } from '@slotcast/domain';
 import { createCodec } from '@slotcast/event-schema';
 import { NodeDirectory } from '@slotcast/hand-off';
@@ -18,7 +18,9 @@ export function startWorker(options: {
   readonly postgres: PostgresOptions;
   readonly clock: Clock;
   readonly restartGapBytes: bigint;
-  readonly leadMs?: number;
+  readonly waveLimits?: WaveLimits;
+  readonly newLeaderMs?: number;
+  readonly budget?: DecodingBudget;
   readonly directory?: NodeDirectory;
   readonly doorbell?: Doorbell;
   readonly logger?: Logger;
@@ -29,8 +31,8 @@ export function startWorker(options: {
     directory: emptyDirectory(),
     doorbell: new Doorbell(),
     logger,
-    ...options,
     budget: new DecodingBudget(0.25, clock),
+    ...options,
     failures: new SlotFailures(clock, logger, Math.random),
     metrics,
     signal: new AbortController().signal,

@@ -25,7 +25,12 @@ test('slots are made anew, too, when more has to be decoded for the leading slot
 }, async () => {
   const slots = Object.fromEntries(NAMES.map((name) => [name, 'test_decoding']));
   const servers = await MovedSlots.start(18, {});
-  await using standby = await WorkedStandby.start(servers, { slots, restartGapBytes: MIB, leadMs: 30 });
+  await using standby = await WorkedStandby.start(servers, {
+    slots,
+    restartGapBytes: MIB,
+    newLeaderMs: Number.POSITIVE_INFINITY,
+    waveLimits: { decodeMs: 30 },
+  });
   const at = await writeMuch(servers);
   await standby.move(NAMES, at);
   const { restart } = await servers.positions('app1');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RestartWorker } from '@slotcast/consumer';
+import type { DecodingBudget, RestartWorker, WaveLimits } from '@slotcast/consumer';
 import {
   findIdleLeaders,
   type LocalSlot,
@@ -20,18 +20,23 @@ import { emptyDirectory, NODE, NODES_TOPIC, startWorker } from './restart-scene.
 
 const INCARNATION = { epoch: 1, seq: 1 };
 const LOOK_MS = 20;
+const READY = { state: 'ready', reason: '', sound: true } as const;
 /** As the worker's own sessions are called on the server. */
 export const APPLICATION = 'slotcast-worker';
 
 export interface WorkedOptions {
   readonly slots: Readonly<Record<string, string>>;
   readonly restartGapBytes: bigint;
-  /** How long one statement may decode with a leading slot. */
-  readonly leadMs?: number;
   /** As the worker is told; 50 by default. */
   readonly maxReplicationSlots?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  readonly budget?: DecodingBudget;
+  readonly waveLimits?: WaveLimits;
+  /** Milliseconds of decoding from which on a new leading slot is made. */
+  readonly newLeaderMs?: number;
+  /** What plans say of the slots that are there; ready and sound by default. */
+  readonly verdict?: Omit<SlotVerdict, 'slot'>;
   /** Called with the names of all slots whenever the loop has looked at them. */
   readonly onLook?: (names: readonly string[]) => void;
 }
@@ -226,13 +231,16 @@ export class WorkedStandby {
       await this.#sessions.drop(leader);
     }
     await this.worker.record(this.#writer);
+    if (this.worker.searching) {
+      await this.servers.primary.query('select pg_log_standby_snapshot()');
+    }
   }
 
   #verdicts(here: ReadonlyMap<SlotName, LocalSlot>): readonly SlotVerdict[] {
     return Object.keys(this.#options.slots)
       .map((name) => parseSlotName(name))
       .filter((slot) => here.has(slot))
-      .map((slot) => ({ slot, state: 'ready', reason: '', sound: true }));
+      .map((slot) => ({ slot, ...(this.#options.verdict ?? READY) }));
   }
 }
 

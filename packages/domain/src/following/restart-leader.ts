@@ -2,10 +2,16 @@ import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import {
+  isInvalidated,
+  type LocalSlot,
+  type SlotState,
+  xidPrecedesOrEquals,
+} from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
 import type { PlanInput } from './plan-input.ts';
 import type { WaveSource } from './restart-work.ts';
+import type { SlotVerdict } from './slot-verdict.ts';
 
 /** True for a leading slot that another slot can be a copy of. */
 export function isUsableLeader(slot: LocalSlot): boolean {
@@ -26,6 +32,30 @@ export function waveSourceOf(slot: LocalSlot): WaveSource | undefined {
   return isUsableLeader(slot) && restartLsn !== undefined && position !== undefined
     ? { slot: name, database: databaseOf(slot), plugin, restartLsn, position }
     : undefined;
+}
+
+/**
+ * Whether the primary holds the catalog rows that a leading slot needs, as it holds them for a slot that needs rows as old: the standby asks it for the oldest of all. Of one that is no copy of
+ * another slot nothing else tells that before the primary is seen to do so.
+ */
+export function isPinnedWithOthers(
+  leader: LocalSlot,
+  others: { readonly local: readonly LocalSlot[]; readonly verdicts: readonly SlotVerdict[] },
+): boolean {
+  const pinned = new Set(
+    others.verdicts
+      .filter(({ sound, state }) => sound === true && (state === 'ready' || state === 'lagging'))
+      .map(({ slot }) => slot),
+  );
+  const { catalogXmin: needed } = leader;
+  return (
+    needed !== undefined &&
+    !isInvalidated(leader) &&
+    others.local.some(
+      ({ name, catalogXmin }) =>
+        pinned.has(name) && catalogXmin !== undefined && xidPrecedesOrEquals(catalogXmin, needed),
+    )
+  );
 }
 
 /**

@@ -27,6 +27,8 @@ export interface RestartWave {
   readonly source: WaveSource;
   /** False when the source needs so little WAL that it serves as it is, and nothing has to be decoded. */
   readonly led: boolean;
+  /** The leading slot is a new one, and no copy of the source: it needs no WAL from before it, and nothing has to be decoded, but slots have to come to where it begins. */
+  readonly isNew?: true | undefined;
   /** The slot that is furthest behind, where it is not among those of the wave. */
   readonly leavesOut?: SlotName | undefined;
   /** In the order of their positions: the leading slot is led from one stage to the next, and never beyond a slot that is made from it. */
@@ -58,8 +60,19 @@ export interface RestartInput {
   readonly overdue: ReadonlySet<SlotName>;
   /** The leading slot that the last wave left. */
   readonly leader?: WaveSource | undefined;
+  readonly newLeader: NewLeaderFacts;
   /** The last work that was done although advances were not affordable. */
   readonly last?: LastWork | undefined;
+}
+
+/** What is known of leading slots that are no copies of others. */
+export interface NewLeaderFacts {
+  /** The last attempt did not wait in vain a moment ago. */
+  readonly mayStart: boolean;
+  /** From so many milliseconds of decoding on one is made instead. */
+  readonly fromMs: number;
+  /** Slots that have not come to where a new one begins, with how long ago in milliseconds they were left behind first. */
+  readonly leftBehind: ReadonlyMap<SlotName, number>;
 }
 
 export interface LastWork {
@@ -71,6 +84,12 @@ export interface LastWork {
   readonly leftOut?: SlotName | undefined;
 }
 
+/** From so many milliseconds of decoding on a new leading slot is made instead: it takes no more of a core than that, whatever the WAL is. */
+export const NEW_LEADER_MS = 20;
+/** So much more for a slot that could be advanced alone instead, and would keep its name. */
+const ALONE_TIMES = 15;
+/** A slot may take so long to come to where a new leading slot begins. After that its subscriber stands still, or is far behind, and what the slot lacks is decoded. */
+const PATIENCE_MS = 10_000;
 /** Slots that stand no further apart are made anew from one stage of the leading slot. */
 const STAGE_BYTES = 32n * 1024n * 1024n;
 /** Slots that stand further apart than this are no wave: the leading slot would have to decode what lies between. */
@@ -125,9 +144,13 @@ export function chooseRestartWork(input: RestartInput): RestartWork {
     return { kind: 'rest' };
   }
   const served = servedByLeader(input, due);
-  const wave = served ?? findWave(input, furthest);
+  const next = due.find(({ slot }) => !mayReachLeader(input, slot));
+  if (served === undefined && next === undefined) {
+    return { kind: 'rest' };
+  }
+  const wave = served ?? (next && findWave(input, next));
   if (wave === undefined) {
-    return { kind: 'advance', gap: furthest, why: 'alone' };
+    return { kind: 'advance', gap: next ?? furthest, why: 'alone' };
   }
   if (input.freeSlots >= (served === undefined ? FREE_FOR_WAVE : FREE_TO_REMAKE)) {
     return { kind: 'wave', wave };
@@ -169,6 +192,11 @@ function pausesFor({ last }: RestartInput, isUrgent: boolean): number {
   return Math.max(share, LEAST_PAUSE_MS) - last.agoMs;
 }
 
+/** It was left behind by a new leading slot, and may be made anew from that one soon. */
+function mayReachLeader({ newLeader }: RestartInput, slot: SlotName): boolean {
+  return (newLeader.leftBehind.get(slot) ?? PATIENCE_MS) < PATIENCE_MS;
+}
+
 /** What it takes to move a slot's restart_lsn by decoding. */
 function advanceMs(cost: DecodingCost, { restartLsn, position }: RestartGap): number {
   return decodingMs(cost, Number(position - restartLsn));
@@ -188,7 +216,7 @@ function servedByLeader(input: RestartInput, due: readonly RestartGap[]): Restar
     sameDatabase(gap.database, leader.database) &&
     gap.position >= leader.position &&
     serves(input, leader, gap);
-  const [furthest] = due;
+  const furthest = due.find((gap) => isServed(gap) || !mayReachLeader(input, gap.slot));
   if (furthest === undefined || !due.some(isServed)) {
     return undefined;
   }
@@ -224,7 +252,25 @@ function findWave(input: RestartInput, furthest: RestartGap): RestartWave | unde
     .map((source) => draft(input, cluster, { source, led: true }))
     .filter(isWorthIt)
     .toSorted((a, b) => a.waveMs / a.slots.length - b.waveMs / b.slots.length);
+  const { mayStart, fromMs, leftBehind } = input.newLeader;
+  const decodeMs = best?.ledMs ?? advanceMs(input.cost, furthest) / ALONE_TIMES;
+  if (mayStart && decodeMs > fromMs && !leftBehind.has(furthest.slot)) {
+    return newlyLed(input, gaps, furthest);
+  }
   return best && { database, source: best.source, led: true, stages: stagesOf(best.slots) };
+}
+
+/** All slots that are due, wherever they stand: those that stand before the new leading slot when it is there follow from the one that stays. */
+function newlyLed(input: RestartInput, gaps: readonly RestartGap[], furthest: RestartGap): RestartWave {
+  const { database } = furthest;
+  const slots = gaps.filter((gap) => gap.bytes > input.largestBytes / 2n && !input.resting.has(gap.slot));
+  return {
+    database,
+    source: furthest,
+    led: false,
+    isNew: true,
+    stages: [{ target: furthest.position, slots }],
+  };
 }
 
 /** `undefined` when it is not worth it. */
@@ -276,7 +322,7 @@ function draft(
   const end = slots.at(-1)?.position ?? source.position;
   const ledMs = led ? decodingMs(cost, Number(end - source.restartLsn)) : 0;
   const waveMs = ledMs + (1 + slots.length) * REMAKE_MS;
-  return { source, slots, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
+  return { source, slots, ledMs, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
 }
 
 /** Slots that stand near each other, of those in the order of their positions. */

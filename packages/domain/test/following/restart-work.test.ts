@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  chooseRestartWork,
   databaseKey,
   isLeaderOfUse,
-  lsn,
   noteDecoding,
   noteGapAges,
   OVERDUE_MS,
   overdueGaps,
-  parseSlotName,
   type RestartGap,
   type RestartInput,
   type RestartWork,
@@ -18,50 +15,8 @@ import {
   type WaveSource,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
+import { choose, gap, gaps, leadingSlot, name } from './restart-examples.ts';
 import { LARGEST, MIB, mib } from './restart-sizes.ts';
-
-const name = parseSlotName;
-
-/** A copy that stands at 10,000 MiB, `behind` MiB behind the restart_lsn of its primary's slot, which is where it stands. */
-function gap(slot: string, behind: number, over: Partial<RestartGap> = {}): RestartGap {
-  const position = over.position ?? mib(10_000);
-  return {
-    slot: name(slot),
-    database: { name: 'shop', oid: 1 },
-    plugin: 'pgoutput',
-    restartLsn: lsn(position - BigInt(behind) * MIB),
-    position,
-    wanted: position,
-    bytes: BigInt(behind) * MIB,
-    remakeable: true,
-    ...over,
-  };
-}
-
-/** The one that the last wave left, which needs WAL from `behind` MiB before its position on. */
-function leadingSlot(behind: number, position = mib(10_000)): WaveSource {
-  const { slot, database, plugin, restartLsn } = gap('slotcast_leader_1', behind, { position });
-  return { slot, database, plugin, restartLsn, position };
-}
-
-function gaps(count: number, behind: number): RestartGap[] {
-  return Array.from({ length: count }, (_, index) => gap(`s${index}`, behind));
-}
-
-function choose(over: Partial<RestartInput>): RestartWork {
-  return chooseRestartWork({
-    gaps: [],
-    largestBytes: LARGEST,
-    urgentBytes: 3n * LARGEST,
-    cost: unknownCost,
-    duty: 0.25,
-    walPerSecond: 0,
-    freeSlots: 10,
-    resting: new Set<SlotName>(),
-    overdue: new Set<SlotName>(),
-    ...over,
-  });
-}
 
 describe('what is done about restart_lsn', { timeout: 20_000 }, () => {
   test('is nothing below the largest gap', () => {
