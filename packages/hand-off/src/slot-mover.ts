@@ -214,7 +214,7 @@ export class SlotMover {
   }
 
   async #restore({ slot, leader, database, plugin }: SlotRestore): Promise<void> {
-    const names = { source: leader, target: slot, plugin };
+    const names = { source: leader, target: slot, plugin, onPromoted: true };
     await copySlot(await this.#sessions.get(database), names, this.#signal);
     this.#logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
   }
@@ -224,7 +224,7 @@ export class SlotMover {
     names: { readonly source: SlotName; readonly target: SlotName; readonly plugin: string },
   ): Promise<'new' | 'there' | 'no_room'> {
     try {
-      await copySlot(connection, names, this.#signal);
+      await copySlot(connection, { ...names, onPromoted: true }, this.#signal);
       return 'new';
     } catch (error) {
       if (hasCode(error, EXISTS)) {

@@ -141,7 +141,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       timeout: TIMEOUT_MS,
     }, async () => {
       await create('broken');
-      const names = { source: 'broken', target: 'broken_diverged', plugin: 'pgoutput' };
+      const names = { source: 'broken', target: 'broken_diverged', plugin: 'pgoutput', onPromoted: true };
       const { confirmedFlushLsn } = await copySlot(connection, names);
       await server.query(`select pg_replication_slot_advance('broken', '${await movedOn()}')`);
       const plan = planOf({ quarantines: [await quarantineOf('broken')] });

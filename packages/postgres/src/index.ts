@@ -61,6 +61,7 @@ export {
 } from './precondition-check.ts';
 export { PreconditionError } from './precondition-error.ts';
 export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
+export { PromotedServerError } from './promoted-server.ts';
 export { isInRecovery } from './recovery.ts';
 export { RecoveryWatch, type WatchedRecovery } from './recovery-watch.ts';
 export { isPoolerError } from './refused-connection.ts';

@@ -7,6 +7,7 @@ import {
   type SlotName,
 } from '@slotcast/domain';
 import type { PostgresConnection } from './connection.ts';
+import { nameUnlessPromoted, PromotedServerError } from './promoted-server.ts';
 import type { StatementLimits } from './statement-interruption.ts';
 
 interface SlotLsnRow {
@@ -18,7 +19,7 @@ interface SlotLsnRow {
 export interface NewLogicalSlot {
   readonly name: string;
   readonly plugin: string;
-  /** Makes nothing, and rejects, on a server that is no standby any more. */
+  /** Makes nothing, and rejects with a PromotedServerError, on a server that is no standby any more. */
   readonly onStandbyOnly?: boolean | undefined;
   /** The creation is cancelled after this time; without it, it may wait for the longest transaction of the primary. */
   readonly timeoutMs?: number | undefined;
@@ -44,7 +45,7 @@ export async function createTemporarySlot(
       from pg_create_logical_replication_slot(${nameToMake(slot)}, $2, temporary => true)`;
   const values = [slot.name, slot.plugin];
   const rows = await connection.run<SlotLsnRow>({ text, values }, { signal, timeoutMs: slot.timeoutMs });
-  return { consistentPoint: oneSlot(text, rows).lsn };
+  return { consistentPoint: madeSlot(text, rows, slot).lsn };
 }
 
 /** Makes a persistent slot. `twoPhase` needs 14+ (42883 before). Rejects as `createTemporarySlot` does. */
@@ -59,24 +60,35 @@ export async function createLogicalSlot(
       from pg_create_logical_replication_slot(${nameToMake(slot)}, $2, temporary => false${twoPhase})`;
   const values = [slot.name, slot.plugin];
   const rows = await connection.run<SlotLsnRow>({ text, values }, { signal, timeoutMs: slot.timeoutMs });
-  return { consistentPoint: oneSlot(text, rows).lsn };
+  return { consistentPoint: madeSlot(text, rows, slot).lsn };
+}
+
+/** A logical slot to copy. */
+export interface SlotToCopy {
+  readonly source: string;
+  readonly target: string;
+  readonly plugin: string;
+  /** Also on a server that is no standby any more: for who decides which slots a promoted server has. */
+  readonly onPromoted?: boolean | undefined;
 }
 
 /**
  * Copies a logical slot to a persistent one of another name, with the positions of the source. The connection must be
- * to the source's database, because the copy gets the session's. A copy is never two_phase.
+ * to the source's database, because the copy gets the session's. A copy is never two_phase. Rejects with a PromotedServerError, and makes nothing, on a server that is
+ * not in recovery: whoever made it there by a statement that came late would not know of it.
  */
 export async function copySlot(
   connection: PostgresConnection,
-  slots: { readonly source: string; readonly target: string; readonly plugin: string },
+  { source, target, plugin, onPromoted = false }: SlotToCopy,
   signal?: AbortSignal,
 ): Promise<{ readonly confirmedFlushLsn: Lsn }> {
   const text = `
     select slot_name, lsn
-      from pg_copy_logical_replication_slot($1, $2, temporary => false, plugin => $3)`;
-  const values = [slots.source, slots.target, slots.plugin];
+      from pg_copy_logical_replication_slot($1, ${nameToMake({ onStandbyOnly: !onPromoted }, '$2')}, temporary => false, plugin => $3)`;
+  const values = [source, target, plugin];
   const rows = await connection.run<SlotLsnRow>({ text, values }, { signal });
-  return { confirmedFlushLsn: oneSlot(text, rows).lsn };
+  const wanted = { name: target, onStandbyOnly: !onPromoted };
+  return { confirmedFlushLsn: madeSlot(text, rows, wanted).lsn };
 }
 
 /**
@@ -92,12 +104,16 @@ export async function copySlots(
   signal?: AbortSignal,
 ): Promise<void> {
   const text = `
-    select made.lsn
+    select wanted.name, made.lsn
       from unnest($2::name[], $3::name[]) as wanted (name, plugin),
-           pg_copy_logical_replication_slot($1, wanted.name, temporary => false, plugin => wanted.plugin) as made`;
+           pg_copy_logical_replication_slot($1, ${nameUnlessPromoted('wanted.name')}, temporary => false, plugin => wanted.plugin) as made`;
   const { source, targets } = slots;
   const values = [source, targets.map(({ slot }) => slot), targets.map(({ plugin }) => plugin)];
-  await connection.run({ text, values }, { signal });
+  const rows = await connection.run<{ name: string; lsn: string | null }>({ text, values }, { signal });
+  const refused = rows.filter(({ lsn }) => lsn === null).map(({ name }) => name);
+  if (refused.length > 0) {
+    throw new PromotedServerError(refused);
+  }
 }
 
 /** Which of these names are taken on the server. */
@@ -258,15 +274,18 @@ export async function advanceSlot(
   return moved;
 }
 
-/** The function is strict: it does nothing for a null, and looks at the server in the same moment in which it begins. */
-function nameToMake({ onStandbyOnly }: NewLogicalSlot): string {
-  return onStandbyOnly === true ? 'case when pg_is_in_recovery() then $1::name end' : '$1';
+function nameToMake({ onStandbyOnly }: Pick<NewLogicalSlot, 'onStandbyOnly'>, name = '$1'): string {
+  return onStandbyOnly === true ? nameUnlessPromoted(name) : name;
 }
 
-function oneSlot(text: string, rows: readonly Partial<SlotLsnRow>[]): { readonly lsn: Lsn } {
+function madeSlot(
+  text: string,
+  rows: readonly Partial<SlotLsnRow>[],
+  { name, onStandbyOnly }: Pick<NewLogicalSlot, 'name' | 'onStandbyOnly'>,
+): { readonly lsn: Lsn } {
   const [row] = rows;
-  if (typeof row?.lsn !== 'string') {
-    throw new Error(`returned no slot: ${text}`);
+  if (typeof row?.lsn === 'string') {
+    return { lsn: parseLsn(row.lsn) };
   }
-  return { lsn: parseLsn(row.lsn) };
+  throw onStandbyOnly === true ? new PromotedServerError([name]) : new Error(`returned no slot: ${text}`);
 }

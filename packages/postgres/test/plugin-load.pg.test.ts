@@ -7,19 +7,28 @@ import { optionsFor, withConnection } from './open-connections.ts';
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
   describe(`the loading of an output plugin on PostgreSQL ${major}`, { timeout: 60_000 }, () => {
+    let primary: PostgresServer;
     let server: PostgresServer;
     let plugins: PluginFolder;
 
     before(async () => {
       plugins = await PluginFolder.create();
-      server = await startPrimary({ major, settings: plugins.settings });
-      await server.createRole('slotcast');
+      primary = await startPrimary({ major });
+      await primary.createRole('slotcast');
+      server = await primary.addStandby({ name: 'standby', settings: plugins.settings });
       await plugins.install(server);
-      await server.query(`select pg_create_logical_replication_slot('app', 'my_plugin')`);
+      const making = server.query(`select pg_create_logical_replication_slot('app', 'my_plugin')`);
+      await server.waitFor(
+        'select from pg_replication_slots where restart_lsn is not null',
+        (rows) => rows.length === 1,
+      );
+      await primary.query('select pg_log_standby_snapshot()');
+      await primary.query(`select pg_logical_emit_message(true, 'test', '')`);
+      await making;
     });
 
     after(async () => {
-      await server?.[Symbol.asyncDispose]();
+      await primary?.[Symbol.asyncDispose]();
       await plugins?.[Symbol.asyncDispose]();
     });
 
@@ -35,8 +44,9 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
 
     test('fails when the library was removed, which an advance does not notice', async () => {
       await rm(plugins.library);
-      const moved = `select from pg_replication_slot_advance('app', pg_current_wal_lsn())`;
-      await server.query(`select pg_logical_emit_message(true, 'test', '')`);
+      const moved = `select from pg_replication_slot_advance('app', pg_last_wal_replay_lsn())`;
+      await primary.query(`select pg_logical_emit_message(true, 'test', '')`);
+      await primary.waitForReplay(server);
       assert.equal((await server.query(moved)).length, 1);
       assert.match((await failure()) ?? '', /my_plugin/);
       await server.waitFor('select from pg_replication_slots', (rows) => rows.length === 1);

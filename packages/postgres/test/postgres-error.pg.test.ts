@@ -71,7 +71,7 @@ for (const major of [13, 18] satisfies PostgresMajor[]) {
       const expected = { code: '42704', class: 'stale' } as const;
       await assertError(() => advanceSlot(connection, missing), expected);
       await assertError(() => dropSlot(connection, missing.name), expected);
-      const names = { source: 'missing', target: 'copy', plugin: 'pgoutput' };
+      const names = { source: 'missing', target: 'copy', plugin: 'pgoutput', onPromoted: true };
       await assertError(() => copySlot(connection, names), expected);
     });
 
