@@ -6,6 +6,8 @@ import {
   fencedLsn,
   fenceTargets,
   formatLsn,
+  HAND_OFF_RETRIES,
+  HAND_OFF_RETRY_PAUSE_MS,
   type HandOffPlan,
   historyBefore,
   type LocalSlot,
@@ -37,10 +39,6 @@ import { type HistorySources, readOwnHistory } from './own-history.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { raiseFence } from './wal-fence.ts';
-
-/** Together they take less than a publisher waits for its consumer's record. */
-const RETRIES = 4;
-const RETRY_PAUSE_MS = 500;
 
 const NOT_DROPPED =
   'it is not safe to use and could not be dropped: drop it, and let its consumer start over with a new slot';
@@ -208,13 +206,13 @@ class HandOffRun {
 
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
   async #untilDone(): Promise<Promotion | undefined> {
-    for (let left = RETRIES; ; left -= 1) {
+    for (let left = HAND_OFF_RETRIES; ; left -= 1) {
       const promotion = await this.#round();
       const again = [...this.#failed.values()].some((failure) => failure.again);
       if (!again || left === 0) {
         return promotion;
       }
-      await this.#options.clock.sleep(RETRY_PAUSE_MS, this.#options.signal);
+      await this.#options.clock.sleep(HAND_OFF_RETRY_PAUSE_MS, this.#options.signal);
     }
   }
 

@@ -1,6 +1,7 @@
 import {
   byDatabase,
   formatLsn,
+  HAND_OFF_PATIENCE_MS,
   type HandOffPlan,
   type Lsn,
   type Quarantine,
@@ -27,11 +28,6 @@ import { UndecodedMoves } from './undecoded-moves.ts';
 
 /** Slots in one statement that decodes. */
 const CHUNK = 25;
-/**
- * For the steps that wait for others, in all rounds together: consumers that let go of a slot, standbys that confirm. Everything else goes first, and a slot
- * can be used without them.
- */
-const PATIENCE_MS = 2000;
 /** duplicate_object */
 const EXISTS = '42710';
 /** object_in_use */
@@ -67,7 +63,7 @@ export class SlotMover {
     this.#logger = options.logger;
     this.#signal = options.signal;
     this.#moves = new UndecodedMoves(options);
-    this.#patience = new Patience(PATIENCE_MS, options);
+    this.#patience = new Patience(HAND_OFF_PATIENCE_MS, options);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { adoptAlone } from '@slotcast/consumer';
-import type { SlotName } from '@slotcast/domain';
+import { ADOPTION_MS, type SlotName } from '@slotcast/domain';
 import { exitCodes } from '@slotcast/runtime';
 import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';
@@ -7,12 +7,10 @@ import { ADOPT_PATH } from './consumer-commands.ts';
 import { printLine } from './output.ts';
 import { onStandby } from './standby-command.ts';
 
-const TIMEOUT_MS = 10_000;
-
 /** `slotcast adopt SLOT`: makes a slot on this standby that slotcast did not make its own, through the consumer if one runs. */
 export async function runAdopt(slot: SlotName, options: PrintOptions): Promise<void> {
   await onStandby(options, async ({ config, consumer, signal }) => {
-    const question = { config, path: ADOPT_PATH, parameters: { slot }, timeoutMs: TIMEOUT_MS, signal };
+    const question = { config, path: ADOPT_PATH, parameters: { slot }, timeoutMs: ADOPTION_MS, signal };
     const answer = (await askConsumer(question)) ?? (await adoptAlone(consumer, slot, signal));
     if (options.output === 'json') {
       await printLine(JSON.stringify(answer));

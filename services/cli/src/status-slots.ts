@@ -4,6 +4,7 @@ import {
   formatLsn,
   type NodeView,
   namesText,
+  POSITIONS_LATE_MS,
   type SlotView,
   standbysOf,
 } from '@slotcast/domain';
@@ -14,12 +15,9 @@ import { bytesText, durationText } from './quantity.ts';
 
 const SEPARATOR = '  ';
 
-/** Standbys write positions every ten seconds: a ready copy that seems to lag no longer than that need not lag at all. */
-const POSITIONS_MS = 12_000;
-
 /** True when the copy really is behind, as far as the topics tell. */
 export function isBehind({ ready, lag }: CopyView): boolean {
-  return lag !== undefined && lag.bytes > 0n && !(ready && lag.ms <= POSITIONS_MS);
+  return lag !== undefined && lag.bytes > 0n && !(ready && lag.ms <= POSITIONS_LATE_MS);
 }
 
 /** One row per slot, one column per standby; standbys for which a line has no room come in another table below. */

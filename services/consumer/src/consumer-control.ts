@@ -1,4 +1,4 @@
-import type { PlanPolicy, PreparedPromotion, SlotName } from '@slotcast/domain';
+import { ADOPTION_MS, type PlanPolicy, type PreparedPromotion, type SlotName } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import { type Clock, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
@@ -24,7 +24,6 @@ interface SessionControlOptions {
 
 /** What the session may take longer than a preparation: one round in which it looks at the time. */
 const ROUND_MS = 1000;
-const ADOPTION_MS = 10_000;
 
 /** Hands requests to the session that follows the topics now. */
 export class SessionControl implements ConsumerControl {

@@ -1,5 +1,6 @@
 import {
   emptyLine,
+  HAND_OFF_DRAIN_MS,
   type LocalSlot,
   type NodeStatus,
   type PlanPolicy,
@@ -69,8 +70,6 @@ export interface StandbySessionOptions {
 const REQUESTED_MS = 10;
 /** The same while slots are moved once a second only. */
 const LOUD_PAUSE_MS = 100;
-/** How long the last records before a promotion are waited for. */
-const DRAIN_MS = 10_000;
 
 /** One stretch of time in which this node's server is a standby: replays both topics, then follows them. */
 export class StandbySession {
@@ -243,9 +242,9 @@ export class StandbySession {
   /** Waits until all that the slots topic has now is taken. */
   async #drain(): Promise<void> {
     const end = await this.#options.log.endOffset(this.#options.slotsTopic);
-    using deadline = new Deadline(this.#signal, DRAIN_MS);
+    using deadline = new Deadline(this.#signal, HAND_OFF_DRAIN_MS);
     while (this.#taken < end) {
-      await this.#doorbell.wait(DRAIN_MS, deadline.signal);
+      await this.#doorbell.wait(HAND_OFF_DRAIN_MS, deadline.signal);
     }
   }
 

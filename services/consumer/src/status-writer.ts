@@ -1,15 +1,18 @@
 import {
   isInvalidated,
   type LocalSlot,
+  NODE_RECORD_MS,
   type NodeSlotStatus,
   type NodeStatus,
   type Ownership,
   type Plan,
+  POSITIONS_MS,
   rememberFurthest,
   type SettledBacklog,
   type SlotName,
   type SlotVerdict,
   sameIncarnation,
+  WISH_REPEAT_MS,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
@@ -17,14 +20,8 @@ import type { Clock } from '@slotcast/runtime';
 import { sameElements } from './same-elements.ts';
 import type { StandbyView } from './standby-server.ts';
 
-/** Positions alone are written no more often than this; a change of state or reason at once. */
-const POSITIONS_MS = 10_000;
-/** The same for those of all slots together: hundreds that move would else have some written in every round, which waits for it. */
+/** Positions of all slots together are written no more often than this: hundreds that move would else have some written in every round, which waits for it. */
 const TOGETHER_MS = 3000;
-/** The node's record is written at least this often. */
-const NODE_MS = 10_000;
-/** A wish for a running-xacts record is repeated this often while it stands. */
-const WISH_MS = 1000;
 
 /** Writes this node's records to the nodes topic: readiness of its slots, its heartbeat and its wishes. */
 export class StatusWriter {
@@ -69,7 +66,7 @@ export class StatusWriter {
     const time = this.#clock.now();
     const now = this.#clock.monotonicMs();
     const { due, forget } = this.#slotChanges(plan, view, settled, { time, now });
-    const interval = wanted ? WISH_MS : NODE_MS;
+    const interval = wanted ? WISH_REPEAT_MS : NODE_RECORD_MS;
     const described = this.#describe(view);
     const isNews =
       wanted !== this.#wanted ||
@@ -149,7 +146,10 @@ export class StatusWriter {
 
   /** Milliseconds until the node's record is due again. */
   untilDue(): number {
-    return Math.max(0, this.#nodeAt + (this.#wanted ? WISH_MS : NODE_MS) - this.#clock.monotonicMs());
+    return Math.max(
+      0,
+      this.#nodeAt + (this.#wanted ? WISH_REPEAT_MS : NODE_RECORD_MS) - this.#clock.monotonicMs(),
+    );
   }
 
   /** A slot that is neither here nor on the primary leaves no record behind. */

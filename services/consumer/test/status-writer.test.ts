@@ -5,6 +5,7 @@ import {
   emptyBacklog,
   type Lsn,
   lsn,
+  POSITIONS_MS,
   parseSystemIdentifier,
   type ReadinessState,
   type SlotVerdict,
@@ -25,8 +26,6 @@ class SteppedClock implements Clock {
   sleep = (): Promise<void> => Promise.reject(new Error('nobody sleeps here'));
 }
 
-/** Positions alone are written after so long. */
-const POSITIONS_MS = 10_000;
 const SETTINGS = {
   walLevel: 'logical',
   hotStandbyFeedback: true,

@@ -1,6 +1,7 @@
 import {
   type DivergencePolicy,
   emptyLine,
+  HAND_OFF_RECORD_MS,
   type Manifest,
   type PlanPolicy,
   type Promotion,
@@ -25,9 +26,6 @@ export interface PromotionWatchOptions {
   readonly logger: Logger;
   readonly clock: Clock;
 }
-
-/** The consumer of the node tries again every ten seconds or so while Kafka is away. */
-const PATIENCE_MS = 15_000;
 
 /** The publisher's part in a promotion: it sees the end of recovery, too, and hands the slots over when the consumer does not. */
 export class PromotionWatch {
@@ -68,7 +66,7 @@ export class PromotionWatch {
       wanted: this.#options.policy.wanted,
       ended: this.ended,
       needed: manifest !== undefined && manifest.timeline < timeline,
-      patienceMs: PATIENCE_MS,
+      patienceMs: HAND_OFF_RECORD_MS,
       signal,
     });
   }

@@ -1,4 +1,4 @@
-import { HEARTBEAT_MS } from '../vocabulary/heartbeat.ts';
+import { HEARTBEAT_MS } from '../vocabulary/protocol-timings.ts';
 import { type Check, info, ok, warning } from './check.ts';
 
 /** Clocks that differ by more make heartbeats look stale and lags wrong. */

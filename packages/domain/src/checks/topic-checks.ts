@@ -1,7 +1,7 @@
 import { type ClaimingServer, type ClaimRefusalCode, judgeClaim } from '../publishing/claim.ts';
-import { HEARTBEAT_MS } from '../vocabulary/heartbeat.ts';
 import type { SystemIdentifier } from '../vocabulary/identity.ts';
 import type { NodeSlotStatus, NodeStatus } from '../vocabulary/node-status.ts';
+import { HEARTBEAT_MS, NODE_SILENT_MS } from '../vocabulary/protocol-timings.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { type Check, failed, info, ok, orOk, warning } from './check.ts';
@@ -18,9 +18,6 @@ export interface TopicContents {
   readonly nodes: ReadonlyMap<string, NodeStatus>;
   readonly nodeSlots: readonly NodeSlotStatus[];
 }
-
-/** A consumer writes its node's record every 10 s. */
-const CONSUMER_SILENCE_MS = 60_000;
 
 const refusalRemedies: Readonly<Record<ClaimRefusalCode, string>> = {
   other_system: 'SLOTCAST_CLUSTER=<a name of its own>, or SLOTCAST_POSTGRES_URL=<a server of that cluster>',
@@ -92,7 +89,7 @@ export function checkConsumers(
   const isPrimary = (name: string): boolean =>
     name === self.node ? !self.inRecovery : name === manifest?.node;
   const standbys = [...nodes.values()].filter(({ node, role }) => role === 'standby' && !isPrimary(node));
-  const silent = standbys.filter(({ time }) => now - time > CONSUMER_SILENCE_MS);
+  const silent = standbys.filter(({ time }) => now - time > NODE_SILENT_MS);
   const found = silent.map(({ node, time }) =>
     warning(
       'consumers',

@@ -1,5 +1,6 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
+import { NODE_SILENT_MS } from '../vocabulary/protocol-timings.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated } from '../vocabulary/slot-state.ts';
@@ -55,9 +56,6 @@ export interface PinSources {
   /** Milliseconds since 1970. */
   readonly now: number;
 }
-
-/** A node that has not written for so long does not tell any more who streams from it. It writes every 10 s. */
-const SILENT_MS = 60_000;
 
 /**
  * Follows the physical slots from this standby up to the primary, by what the topics say of them. Nothing says which server a standby
@@ -151,7 +149,7 @@ function holdersOf(name: string, sources: PinSources): Holder[] {
               slot: name,
               holder: node.node,
               catalogXmin: slot.catalogXmin,
-              active: sources.now - node.time > SILENT_MS ? undefined : slot.active,
+              active: sources.now - node.time > NODE_SILENT_MS ? undefined : slot.active,
               invalidated: slot.invalidated,
               feedback: node.hotStandbyFeedback === true,
               restartLsn: slot.restartLsn,
@@ -170,7 +168,7 @@ function onPrimary(name: string, { slots, nodes, primary, now }: PinSources): Ho
   }
   const holder = primary ?? event.node;
   const record = nodes.get(holder);
-  const told = record?.role === 'primary' && now - record.time <= SILENT_MS ? record.physicalSlots : [];
+  const told = record?.role === 'primary' && now - record.time <= NODE_SILENT_MS ? record.physicalSlots : [];
   return [
     {
       slot: name,

@@ -1,6 +1,6 @@
-import { LATE_MS } from '../vocabulary/heartbeat.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import { formatLsn } from '../vocabulary/lsn.ts';
+import { LATE_MS } from '../vocabulary/protocol-timings.ts';
 
 /** What a standby knows of the primary by its publisher, and what it has of the primary's WAL. */
 export interface PublisherWord {

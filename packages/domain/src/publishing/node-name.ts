@@ -1,6 +1,6 @@
-import { LATE_MS } from '../vocabulary/heartbeat.ts';
 import type { SystemIdentifier } from '../vocabulary/identity.ts';
 import type { NodeRole, NodeStatus } from '../vocabulary/node-status.ts';
+import { LATE_MS, NODE_LATE_MS, NODE_SILENT_MS } from '../vocabulary/protocol-timings.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
 
 /** A process that is to write as a node, and the server beside it. */
@@ -25,8 +25,8 @@ export interface NodeNameLimits {
 }
 
 export const nodeNameLimits: NodeNameLimits = {
-  listenMs: { primary: LATE_MS, standby: 22_000 },
-  silentMs: 60_000,
+  listenMs: { primary: LATE_MS, standby: NODE_LATE_MS },
+  silentMs: NODE_SILENT_MS,
 };
 
 /** The name is this server's to use; or another server's that is at work; or one has to listen for so long to know. */

@@ -1,5 +1,6 @@
 import { formatLsn, type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
+import { NODE_STALE_MS } from '../vocabulary/protocol-timings.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
 import { branchOf, describeHistory } from '../vocabulary/timeline-history.ts';
 import type { ClusterFacts, Written } from './cluster-facts.ts';
@@ -10,9 +11,6 @@ import type { ClusterFacts, Written } from './cluster-facts.ts';
  */
 export const viewRoles = ['primary', 'standby', 'promoted', 'former_primary'] as const;
 export type ViewRole = (typeof viewRoles)[number];
-
-/** A node rewrites its record every ten seconds; older than this, nobody knows what is so there now. */
-export const NODE_STALE_MS = 30_000;
 
 /** One node as far as the topics tell. */
 export interface NodeView {

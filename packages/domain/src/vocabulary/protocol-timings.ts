@@ -1,0 +1,56 @@
+/**
+ * Times, in milliseconds, that two sides go by: who writes or waits, and who concludes something from silence. A time that one file alone goes by
+ * stands there.
+ */
+
+/** The publisher writes a manifest, and its node's record, at least this often, so that a consumer can tell silence from death. */
+export const HEARTBEAT_MS = 5000;
+
+/** A publisher that was not heard of for so long has missed two heartbeats: it, or its primary, may be dead. */
+export const LATE_MS = 2 * HEARTBEAT_MS + 2000;
+
+/** A consumer writes its node's record at least this often. */
+export const NODE_RECORD_MS = 10_000;
+
+/** A consumer that was not heard of for so long has missed two records of its node. */
+export const NODE_LATE_MS = 2 * NODE_RECORD_MS + 2000;
+
+/** Older than this, a node's record does not tell any more what is so there now. */
+export const NODE_STALE_MS = 3 * NODE_RECORD_MS;
+
+/** A node that has not written for so long does not work: its name is free, and it does not tell who streams from it. */
+export const NODE_SILENT_MS = 6 * NODE_RECORD_MS;
+
+/** A consumer writes positions alone no more often than this; a change of state or reason at once. */
+export const POSITIONS_MS = 10_000;
+
+/** A ready copy that seems to be behind for no longer than this need not be behind at all: its positions are not written yet. */
+export const POSITIONS_LATE_MS = POSITIONS_MS + 2000;
+
+/** A consumer repeats its wish for a running-xacts record this often while it stands. */
+export const WISH_REPEAT_MS = 1000;
+
+/** For the publisher, a wish that was not repeated for so long stands no more. */
+export const WISH_LIFETIME_MS = 5000;
+
+/**
+ * The publisher of a promoted server waits so long for its consumer's record of the hand-off, before it hands the slots over itself. All that a consumer
+ * may wait for, which is what follows, takes less.
+ */
+export const HAND_OFF_RECORD_MS = 15_000;
+
+/** How long a consumer waits for the last records before a promotion. */
+export const HAND_OFF_DRAIN_MS = 10_000;
+
+/**
+ * For the steps of a hand-off that wait for others, in all rounds together: consumers that let go of a slot, standbys that confirm. Everything else
+ * goes first, and a slot can be used without them.
+ */
+export const HAND_OFF_PATIENCE_MS = 2000;
+
+/** What a hand-off could not rename or drop is tried again so often, after a pause each. */
+export const HAND_OFF_RETRIES = 4;
+export const HAND_OFF_RETRY_PAUSE_MS = 500;
+
+/** A running consumer answers the command that asks for an adoption within this time, and the command waits a little longer. */
+export const ADOPTION_MS = 10_000;
