@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatLsn, type SlotOperation } from '@slotcast/domain';
 import { createKafkaLog, type EventLog, requiredTopicConfig, topicNames } from '@slotcast/event-log';
@@ -296,6 +297,17 @@ export class Scene {
     await this.#records?.close();
     await this.log.close();
     await this.primary[Symbol.asyncDispose]();
+    await this.#assertRoles();
+  }
+
+  /** What the services did is what the table of roles allows. */
+  async #assertRoles(): Promise<void> {
+    for (const service of this.#services) {
+      const violations = (await service.process.log())
+        .split('\n')
+        .filter((line) => line.includes('"role_violation"'));
+      assert.deepEqual(violations, []);
+    }
   }
 
   async #createTopics(): Promise<void> {

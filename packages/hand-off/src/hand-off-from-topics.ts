@@ -20,6 +20,7 @@ import { Deadline } from '@slotcast/runtime';
 import { claimNode } from './claim-node.ts';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { NodeDirectory } from './node-directory.ts';
+import type { ReportRole } from './role-tracker.ts';
 import { SlotsFeed } from './slots-feed.ts';
 
 /** What a hand-off needs to read and write the topics itself. */
@@ -34,6 +35,7 @@ export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 
   readonly needed: boolean;
   /** How long another process of this node, which saw the end of recovery, is waited for. */
   readonly patienceMs: number;
+  readonly report: ReportRole;
 }
 
 /**
@@ -73,12 +75,13 @@ class TopicHandOff {
     const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#feed.take(records, false);
     const takeNodes = (records: readonly LogRecord[]): Promise<void> => this.#directory.take(records, false);
     const nodes = await this.#replay(nodesTopic, takeNodes);
-    const { needed, signal } = this.#options;
+    const { needed, report, signal } = this.#options;
     if (!needed) {
       // Nobody waits for the fence, and the promotion on record must not be missed.
       await readToWrittenEnd({ log, topic: nodesTopic, reader: nodes, onRecords: takeNodes, signal });
     }
     if (!needed || this.#isHandedOver()) {
+      report(needed ? 'recorded' : 'none_needed');
       const promotion = this.#directory.own?.promotion;
       return promotion?.timeline === facts.timeline ? promotion : undefined;
     }
@@ -87,12 +90,14 @@ class TopicHandOff {
     const ended = await raiseFenceEarly({ ...this.#options, knowledge });
     await this.#awaitConsumer(nodes, takeNodes);
     if (this.#isHandedOver()) {
+      report('recorded');
       return this.#directory.own?.promotion;
     }
     const { node } = facts;
     const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes, signal };
     const writer = await claimNode(own);
     this.#open.push(writer);
+    report('hand_over');
     // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
     const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);
     const outcome = await handOff({ ...this.#options, slotsBefore: undefined, ended, knowledge, drain });
@@ -100,6 +105,7 @@ class TopicHandOff {
       const lineage = this.#feed.newestManifest?.lineage;
       await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
     }
+    report(outcome === undefined ? 'not_promoted' : 'recorded');
     return outcome?.promotion;
   }
 
@@ -135,10 +141,11 @@ class TopicHandOff {
     nodes: LogReader,
     take: (records: readonly LogRecord[]) => Promise<void>,
   ): Promise<void> {
-    const { patienceMs, signal, logger } = this.#options;
+    const { patienceMs, report, signal, logger } = this.#options;
     if (patienceMs === 0 || this.#directory.own?.role !== 'standby') {
       return;
     }
+    report('peer_awaited');
     logger.info({ patienceMs }, 'the server was promoted: waiting for its consumer to hand the slots over');
     using patience = new Deadline(signal, patienceMs);
     try {

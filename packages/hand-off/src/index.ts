@@ -11,6 +11,7 @@ export { NodeDirectory } from './node-directory.ts';
 export { awaitNodeName, type NodeNameClaimant } from './node-name.ts';
 export { readOwnHistory } from './own-history.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
+export { type ReportRole, RoleTracker } from './role-tracker.ts';
 export { SlotMover } from './slot-mover.ts';
 export { SlotsFeed } from './slots-feed.ts';
 export { UnreadableSlots } from './unreadable-slots.ts';

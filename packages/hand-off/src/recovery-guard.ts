@@ -16,6 +16,7 @@ import {
 } from '@slotcast/postgres';
 import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/runtime';
 import { DescentWatch } from './descent-watch.ts';
+import type { ReportRole } from './role-tracker.ts';
 import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
 
 const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
@@ -38,6 +39,7 @@ export interface RecoveryGuardOptions {
   readonly line: () => PublishedLine;
   /** Called as soon as the fence stands. */
   readonly onEnd: () => void;
+  readonly report: ReportRole;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -98,7 +100,7 @@ export class RecoveryGuard {
         onSeen();
         if (seen.inRecovery) {
           this.#last = seen;
-          this.#ended = undefined;
+          this.#forgetEnd();
           descent.look(seen.streamedTimeline);
         } else {
           await this.#onPrimary(connection, descent, signal);
@@ -106,6 +108,13 @@ export class RecoveryGuard {
       }
     } finally {
       await Promise.all([connection.close(), descent.close()]);
+    }
+  }
+
+  #forgetEnd(): void {
+    if (this.#ended !== undefined) {
+      this.#ended = undefined;
+      this.#options.report('recovery_seen');
     }
   }
 
@@ -117,6 +126,7 @@ export class RecoveryGuard {
     const last = this.#last;
     if (last !== undefined) {
       this.#isFencing = true;
+      this.#options.report('recovery_ended');
       try {
         const passes = await this.#fence(connection, last, signal);
         const history = await descent.promoted(connection);
@@ -124,6 +134,7 @@ export class RecoveryGuard {
         this.#ended = { baseline: last, passes, history };
       } finally {
         this.#isFencing = false;
+        this.#options.report(this.#ended === undefined ? 'fence_failed' : 'fence_stands');
       }
       this.#options.onEnd();
     }

@@ -27,6 +27,7 @@ class Watch {
       onEnd: () => {
         this.ends += 1;
       },
+      report: () => undefined,
       clock: systemClock,
       logger: createLogger({ level: 'silent', fields: {} }),
     });

@@ -28,6 +28,7 @@ async function watchPromotion(pair: Pair): Promise<EndedRecovery> {
     onDivergence: 'quarantine',
     line: () => emptyLine,
     onEnd: () => undefined,
+    report: () => undefined,
     clock: systemClock,
     logger,
   });

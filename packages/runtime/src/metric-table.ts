@@ -19,6 +19,18 @@ export const commonMetrics = {
     help: 'Always 1; the labels say what runs.',
     labels: ['version', 'service', 'node', 'cluster'],
   },
+  nodePhase: {
+    name: 'slotcast_node_phase',
+    type: 'gauge',
+    help: 'Always 1; the label is the phase of this process in the life of its node.',
+    labels: ['phase'],
+  },
+  roleViolationsTotal: {
+    name: 'slotcast_role_violations_total',
+    type: 'counter',
+    help: 'Times that something happened in a phase in which it never should; please report any.',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricRow<'gauge' | 'counter' | 'histogram', string>>;
 
 /** Metrics of the publisher. */

@@ -23,6 +23,8 @@ export function createPublisherMetrics(build: BuildInfo) {
   const registry = createRegistry('publisher', build);
   return {
     registry,
+    nodePhase: gauge(registry, commonMetrics.nodePhase),
+    roleViolationsTotal: counter(registry, commonMetrics.roleViolationsTotal),
     epoch: gauge(registry, publisherRows.epoch),
     isPublishing: gauge(registry, publisherRows.isPublishing),
     claimsTotal: counter(registry, publisherRows.claimsTotal),
@@ -49,6 +51,8 @@ export function createConsumerMetrics(build: BuildInfo) {
   const registry = createRegistry('consumer', build);
   return {
     registry,
+    nodePhase: gauge(registry, commonMetrics.nodePhase),
+    roleViolationsTotal: counter(registry, commonMetrics.roleViolationsTotal),
     slotState: new SlotStateGauge(registry, options(registry, consumerRows.slotState)),
     slotLagBytes: gauge(registry, consumerRows.slotLagBytes),
     appliedOffset: gauge(registry, consumerRows.appliedOffset),

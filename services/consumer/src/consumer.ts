@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
+import { RoleTracker } from '@slotcast/hand-off';
 import {
   checkPreconditions,
   connectPostgres,
@@ -74,6 +75,7 @@ class Consumer {
   readonly #options: ConsumerOptions;
   readonly #instance = randomUUID();
   readonly #promotions: PromotionKeeper;
+  readonly #role: RoleTracker;
   #fenced = false;
 
   constructor(options: ConsumerOptions) {
@@ -81,7 +83,9 @@ class Consumer {
     const { metrics, clock, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
     this.control = new SessionControl(options, () => this.status.isAsleep);
-    this.#promotions = new PromotionKeeper({ ...options, instance: this.#instance });
+    this.#role = new RoleTracker('following', options);
+    const { report } = this.#role;
+    this.#promotions = new PromotionKeeper({ ...options, instance: this.#instance, report });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -89,6 +93,10 @@ class Consumer {
     const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
     try {
       await this.#keepWorking(signal);
+      this.#role.report('stop');
+    } catch (error) {
+      this.#role.report('refused');
+      throw error;
     } finally {
       stop.abort();
       await watching;
@@ -100,7 +108,10 @@ class Consumer {
     return supervise({
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: (thrown) => this.#explain(thrown),
-      onFailure: (message) => this.status.failed(message),
+      onFailure: (message) => {
+        this.#role.report('failed');
+        this.status.failed(message);
+      },
       clock,
       random: Math.random,
       logger,
@@ -129,6 +140,7 @@ class Consumer {
           ...this.#options,
           instance,
           status: this.status,
+          report: this.#role.report,
           progressed,
           onPromoted: (promoted) => this.#promotions.finish(promoted),
         },
@@ -155,6 +167,7 @@ class Consumer {
     try {
       for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
+          this.#role.report('primary_seen');
           await this.#promotions.finishLate(signal);
           // Whoever took over from this process has done so for a primary.
           this.#fenced = false;
@@ -164,6 +177,7 @@ class Consumer {
         this.status.enter('asleep');
         await clock.sleep(pollMaxMs, signal);
       }
+      this.#role.report('standby_seen');
       await this.#checkServer(connection, signal);
     } finally {
       await connection.close();

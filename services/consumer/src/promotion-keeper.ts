@@ -7,6 +7,7 @@ import {
   handOffFromTopics,
   knowledgeOf,
   RecoveryGuard,
+  type ReportRole,
   recordHandOff,
 } from '@slotcast/hand-off';
 import { connectPostgres, type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
@@ -26,6 +27,7 @@ export interface PromotionKeeperOptions {
   readonly postgres: PostgresOptions;
   readonly log: EventLog;
   readonly codec: Codec;
+  readonly report: ReportRole;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -65,8 +67,10 @@ export class PromotionKeeper {
 
   /** The hand-off by a session that still follows the topics. */
   async finish(session: PromotedSession): Promise<void> {
-    const { node, instance, version, policy, clock, ...rest } = this.#options;
+    const { node, instance, version, policy, clock, report, ...rest } = this.#options;
+    report('left_recovery');
     const ended = await this.#awaitGuard(session.signal);
+    report('hand_over');
     const { feed, directory, systemIdentifier, serverVersion, serverStartedAt, writer } = session;
     const { slotsBefore, walsender, drain, signal } = session;
     const knowledge = knowledgeOf(feed, directory);
@@ -79,6 +83,7 @@ export class PromotionKeeper {
       await recordHandOff({ directory, writer, outcome, facts, lineage, clock });
       this.#done = ended;
     }
+    report(outcome === undefined ? 'not_promoted' : 'recorded');
   }
 
   /** The hand-off after a promotion that no session has dealt with, because it had failed before. */

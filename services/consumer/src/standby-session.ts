@@ -16,7 +16,7 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { claimNode, NodeDirectory, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
+import { claimNode, NodeDirectory, type ReportRole, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
 import { type Clock, type ConsumerMetrics, Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
@@ -60,6 +60,7 @@ export interface StandbySessionOptions {
   readonly status: ConsumerStatus;
   /** Called when the session works, so that the back-off of failures starts anew. */
   readonly progressed: () => void;
+  readonly report: ReportRole;
   /** Called when the server has left recovery, while everything is still open. */
   readonly onPromoted: (session: PromotedSession) => Promise<void>;
   readonly logger: Logger;
@@ -172,6 +173,7 @@ export class StandbySession {
       const { ownership } = this.#directory;
       await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));
       this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
+      this.#options.report('joined');
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
         this.#follow(

@@ -8,7 +8,7 @@ import {
 } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { type EndedRecovery, handOffFromTopics, RecoveryGuard } from '@slotcast/hand-off';
+import { type EndedRecovery, handOffFromTopics, RecoveryGuard, type ReportRole } from '@slotcast/hand-off';
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
 import type { PublisherIdentity } from './claim-topic.ts';
@@ -23,6 +23,7 @@ export interface PromotionWatchOptions {
   readonly postgres: PostgresOptions;
   readonly log: EventLog;
   readonly codec: Codec;
+  readonly report: ReportRole;
   readonly logger: Logger;
   readonly clock: Clock;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type DivergencePolicy, HEARTBEAT_MS, type PlanPolicy } from '@slotcast/domain';
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { readOwnHistory, sweepLeaders } from '@slotcast/hand-off';
+import { RoleTracker, readOwnHistory, sweepLeaders } from '@slotcast/hand-off';
 import {
   checkPreconditions,
   connectPostgres,
@@ -76,6 +76,7 @@ class Publisher {
   readonly #options: PublisherOptions;
   readonly #identity: PublisherIdentity;
   readonly #promotions: PromotionWatch;
+  readonly #role: RoleTracker;
   #former: FormerTenure | undefined;
 
   constructor(options: PublisherOptions) {
@@ -84,7 +85,8 @@ class Publisher {
     this.#options = options;
     const instance = randomUUID();
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
-    this.#promotions = new PromotionWatch(options);
+    this.#role = new RoleTracker('publishing', options);
+    this.#promotions = new PromotionWatch({ ...options, report: this.#role.report });
     this.status = new PublisherStatus(options.metrics, options.clock);
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
@@ -94,6 +96,10 @@ class Publisher {
     const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
     try {
       await this.#keepWorking(signal);
+      this.#role.report('stop');
+    } catch (error) {
+      this.#role.report('refused');
+      throw error;
     } finally {
       stop.abort();
       await watching;
@@ -105,7 +111,10 @@ class Publisher {
     return supervise({
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: this.#options.explainError,
-      onFailure: (message) => this.status.failed(message),
+      onFailure: (message) => {
+        this.#role.report('failed');
+        this.status.failed(message);
+      },
       clock,
       random: Math.random,
       logger,
@@ -150,9 +159,11 @@ class Publisher {
       const asleep = await isInRecovery(connection, signal);
       const seen = asleep ? undefined : await observePrimary(connection, signal);
       if (seen?.inRecovery === false) {
+        this.#role.report('primary_seen');
         return seen;
       }
       if (!announced) {
+        this.#role.report('standby_seen');
         logger.info('asleep: the server is in recovery');
       }
       progressed();
@@ -191,6 +202,7 @@ class Publisher {
       beforeClaim: (manifest) => this.#promotions.settle(manifest, server, this.#identity, signal),
       signal,
     });
+    this.#role.report('claimed');
     const { epoch } = tenure.facts;
     logger.info(
       { epoch, timeline: server.history.timeline, slots: tenure.published.size },
@@ -198,6 +210,7 @@ class Publisher {
     );
     try {
       const end = await this.#publish(connection, tenure, progressed, signal);
+      this.#role.report('tenure_ended');
       logger.info({ epoch, reason: end }, 'ended the tenure');
     } finally {
       await tenure.close();
