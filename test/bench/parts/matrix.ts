@@ -2,8 +2,6 @@ import type { BenchCluster } from '../cluster/bench-cluster.ts';
 import { type Cell, movesPerSecond } from './cells.ts';
 import { type LagResult, measureLag } from './lag.ts';
 
-const SETTLE_TIMEOUT_MS = 60_000;
-
 interface FailedCell extends Cell {
   readonly message: string;
 }
@@ -53,6 +51,6 @@ async function addSlots(cluster: BenchCluster, slots: string[], wanted: number):
     await cluster.untilFollowed(slots, { native: true });
     await cluster.settle();
   } else {
-    await cluster.untilEqual({ native: true, timeoutMs: SETTLE_TIMEOUT_MS });
+    await cluster.catchUp();
   }
 }
