@@ -43,16 +43,25 @@ async function followHistory(cluster: Cluster, history: RandomHistory, copies: S
   const { primary, standby, random } = cluster;
   const candidates: Lsn[] = [];
   const restart = random.chance(40) ? random.below(CONFIRMATIONS) : undefined;
+  const begins = random.below(CONFIRMATIONS / 2);
   for (let round = 0; round < CONFIRMATIONS; round += 1) {
+    if (round === begins) {
+      copies.beginNewLeader();
+    }
     for (let step = 0; step < STEPS_BETWEEN; step += 1) {
       await history.step();
       if (random.chance(25)) {
         candidates.push(await insertLsn(primary));
       }
     }
+    if (round > begins && random.chance(40)) {
+      await history.endAll(primary);
+    }
     if (round === restart) {
+      await copies.endNewLeader();
       await standby.restart(random.pick(['fast', 'immediate'] as const));
       await copies.reconnect();
+      copies.beginNewLeader();
     }
     if (random.chance(70)) {
       await primary.waitForReplay(standby);
@@ -73,6 +82,7 @@ async function failOver(cluster: Cluster, history: RandomHistory, copies: SlotCo
   if (random.chance(30)) {
     await standby.cutOff();
   }
+  await copies.endNewLeader();
   const last = history.stepAll();
   await sleep(random.below(10));
   await primary.kill();
@@ -163,7 +173,9 @@ async function runHistory(context: TestContext, cluster: Cluster, history: Rando
       await copies.handOff(switchLsn);
     }
     await copies.check({ switchLsn });
-    context.diagnostic(`${copies.remade} times a slot was made anew`);
+    context.diagnostic(
+      `${copies.remade} times a slot was made anew, and ${copies.renewed} slots from a new leading slot`,
+    );
     const still = await stillContents(standby, copies, history.rolledBack);
     const moved = copies.copies.filter(({ name }) => !still.has(name));
     const contents = new Map([...still, ...(await contentsOf(standby, moved, history.rolledBack))]);

@@ -117,6 +117,21 @@ export class RandomHistory {
     await this.#stepOf(this.#random.pick(this.#sessions));
   }
 
+  /** Ends all transactions that are open or prepared, one after the other, so that for a moment there is none. */
+  async endAll(server: PostgresServer): Promise<void> {
+    for (const session of this.#sessions.filter(({ inTransaction }) => inTransaction)) {
+      await this.#end(session, this.#random.pick(['commit', 'rollback']));
+    }
+    const rows = await server.query<{ gid: string; database: string }>(
+      'select gid, database from pg_prepared_xacts order by gid',
+    );
+    for (const { gid, database } of rows) {
+      await server.query(this.#finishing(gid), [], database);
+      this.#prepared.delete(gid);
+    }
+    await server.query('select pg_log_standby_snapshot()');
+  }
+
   /** One statement of each session, all at once and none waited for; they may find the server gone. */
   stepAll(): readonly Promise<void>[] {
     return this.#sessions.map((session) => this.#stepOf(session).catch(() => undefined));

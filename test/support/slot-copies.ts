@@ -5,6 +5,7 @@ import {
   connectPostgres,
   copySlot,
   createLogicalSlot,
+  createTemporarySlot,
   moveSlots,
   type PostgresConnection,
   remakeSlot,
@@ -14,7 +15,7 @@ import type { RandomSource } from './random-source.ts';
 import type { SlotReading } from './slot-content.ts';
 
 /** How a slot on a standby is brought to the positions that its subscriber confirms. */
-const WAYS = ['never moved', 'advanced', 'moved', 'mixed', 'remade'] as const;
+const WAYS = ['never moved', 'advanced', 'moved', 'mixed', 'remade', 'renewed'] as const;
 type Way = (typeof WAYS)[number];
 
 export interface SlotCopy extends SlotReading {
@@ -40,7 +41,10 @@ interface Seen {
   readonly catalogXmin: string;
 }
 
+/** Made from a leading slot: from a copy of one of them, or from one that has started amid the history. */
+const FROM_LEADER: ReadonlySet<Way> = new Set(['remade', 'renewed']);
 const LEADER = parseSlotName('content_leader');
+const NEW_LEADER = parseSlotName('content_new_leader');
 const KINDS: readonly SlotReading[] = [
   { plugin: 'test_decoding', twoPhase: false },
   { plugin: 'pgoutput', twoPhase: false },
@@ -55,8 +59,10 @@ export class SlotCopies {
   readonly copies: readonly SlotCopy[];
   /** How often a slot was made anew; it is not when that would gain nothing. */
   remade = 0;
+  readonly #renewed = new Set<SlotName>();
   #sql: PostgresConnection;
   #walsender: PostgresConnection;
+  readonly #newLeader = new NewLeader();
 
   private constructor(options: {
     standby: PostgresServer;
@@ -93,7 +99,7 @@ export class SlotCopies {
     );
     const copies: SlotCopy[] = [];
     for (const kind of KINDS) {
-      const ways = WAYS.filter((way) => !(kind.twoPhase && way === 'remade'));
+      const ways = WAYS.filter((way) => !(kind.twoPhase && FROM_LEADER.has(way)));
       for (const [index, way] of ways.entries()) {
         const name = nameOf(kind, way);
         const source = nameOf(kind, WAYS[0]);
@@ -116,6 +122,16 @@ export class SlotCopies {
     await this.check({ restarted: true });
   }
 
+  /** A new leading slot starts as soon as it can, whatever goes on meanwhile. */
+  beginNewLeader(): void {
+    this.#newLeader.begin(this.#standby);
+  }
+
+  /** Where it has not started yet, it does not. */
+  async endNewLeader(): Promise<void> {
+    await this.#newLeader.end();
+  }
+
   /** Brings each copy to its target in its own way, `candidates` being positions on the way. None is beyond `upTo`. */
   async bring(due: readonly Confirmation[], upTo: Lsn, candidates: readonly Lsn[]): Promise<void> {
     const moves: Confirmation[] = [];
@@ -136,6 +152,7 @@ export class SlotCopies {
       moves.filter(({ copy }) => copy.way === 'remade'),
       candidates,
     );
+    await this.#renew(moves.filter(({ copy }) => copy.way === 'renewed'));
     await this.#moveAll(moves, upTo);
     await this.check();
   }
@@ -175,6 +192,11 @@ export class SlotCopies {
     }
   }
 
+  /** How many slots were made anew from the new leading slot. */
+  get renewed(): number {
+    return this.#renewed.size;
+  }
+
   async replayed(): Promise<Lsn> {
     const text = 'select pg_last_wal_replay_lsn()::text as lsn';
     const [row] = await this.#sql.run<{ lsn: string }>({ text });
@@ -182,7 +204,7 @@ export class SlotCopies {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.#sql.close(), this.#walsender.close()]);
+    await Promise.allSettled([this.#sql.close(), this.#walsender.close(), this.#newLeader.end()]);
   }
 
   async #moveAll(due: readonly Confirmation[], upTo: Lsn): Promise<void> {
@@ -217,13 +239,30 @@ export class SlotCopies {
       await advanceSlots(this.#sql, [{ name: LEADER, target: this.#random.pick(targets) }]);
     }
     for (const { copy } of due) {
-      const { name: slot, plugin, position: confirmed } = copy;
-      const outcome = await remakeSlot(this.#sql, { slot, leader: LEADER, plugin, confirmed }, 10_000);
-      if (outcome.kind === 'remade') {
-        this.remade += 1;
-        copy.position = outcome.position;
+      this.remade += await this.#remakeFrom(LEADER, copy);
+    }
+  }
+
+  /** Makes slots anew, once each, from the new leading slot where they stand beyond its start. */
+  async #renew(due: readonly Confirmation[]): Promise<void> {
+    const begins = (await this.#look()).get(NEW_LEADER)?.position;
+    for (const { copy } of due) {
+      if (begins !== undefined && copy.position >= begins && !this.#renewed.has(copy.name)) {
+        const made = await this.#remakeFrom(NEW_LEADER, copy);
+        assert.equal(made, 1, `${copy.name} was not made anew from the new leading slot`);
+        this.#renewed.add(copy.name);
       }
     }
+  }
+
+  async #remakeFrom(leader: SlotName, copy: SlotCopy): Promise<number> {
+    const { name: slot, plugin, position: confirmed } = copy;
+    const outcome = await remakeSlot(this.#sql, { slot, leader, plugin, confirmed }, 10_000);
+    if (outcome.kind === 'refused') {
+      return 0;
+    }
+    copy.position = outcome.position;
+    return 1;
   }
 
   async #look(): Promise<ReadonlyMap<SlotName, Seen>> {
@@ -246,6 +285,37 @@ export class SlotCopies {
         },
       ]),
     );
+  }
+}
+
+/** A leading slot that is no copy: a temporary slot finds where it may start, and a copy of that one lasts. */
+class NewLeader {
+  #connection: PostgresConnection | undefined;
+  #making: Promise<void> = Promise.resolve();
+
+  begin(standby: PostgresServer): void {
+    this.#making = this.#make(standby).catch((error: unknown) => {
+      // It waits for transactions to end, and the server, or the history, may end before.
+      assert.equal(this.#connection, undefined, String(error));
+    });
+  }
+
+  async end(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.close();
+    await this.#making;
+  }
+
+  async #make(standby: PostgresServer): Promise<void> {
+    const rows = await standby.query('select from pg_replication_slots where slot_name = $1', [NEW_LEADER]);
+    if (rows.length > 0) {
+      return;
+    }
+    this.#connection = await connect(standby, false);
+    const plugin = 'test_decoding';
+    await createTemporarySlot(this.#connection, { name: 'content_start', plugin });
+    await copySlot(this.#connection, { source: 'content_start', target: NEW_LEADER, plugin });
   }
 }
 
