@@ -65,13 +65,13 @@ export interface WaveLimits {
   readonly startMs?: number | undefined;
 }
 
-/** No new leading slot could start, as transactions of the primary were open all the time. */
+/** No new leading slot could start: transactions of the primary were open all the time, or it logged no record from which to start. */
 export class NoStartError extends Error {
   override name = 'NoStartError';
 
   constructor(ms: number, cause: unknown) {
     super(
-      `a new leading slot found no point to start from in ${ms} ms: a transaction on the primary is open`,
+      `a new leading slot found no point to start from in ${ms} ms: a transaction on the primary may be open, or no publisher there to have records logged`,
       { cause },
     );
   }
