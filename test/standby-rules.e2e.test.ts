@@ -270,6 +270,7 @@ test('a record with garbage in its value, header or key is skipped, and later re
   await scene.untilEqual('app1');
   const metrics = await consumers.get('s1')?.get('/metrics');
   assert.match(metrics?.body ?? '', /^slotcast_consumer_malformed_records_total 3$/m);
+  assert.match(metrics?.body ?? '', /^slotcast_consumer_invariant_violations_total 0$/m);
 });
 
 function bytes(text: string): Uint8Array {

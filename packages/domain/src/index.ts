@@ -14,6 +14,7 @@ export * from './checks/slot-rows-check.ts';
 export * from './checks/standby-slot-check.ts';
 export * from './checks/topic-checks.ts';
 export * from './following/adoption.ts';
+export * from './following/assert-plan.ts';
 export * from './following/catalog-pin.ts';
 export * from './following/confirmation-rhythm.ts';
 export * from './following/copy-place.ts';

@@ -177,6 +177,12 @@ export const consumerMetrics = {
     help: 'Records that were skipped because they could not be read.',
     labels: [],
   },
+  invariantViolationsTotal: {
+    name: 'slotcast_consumer_invariant_violations_total',
+    type: 'counter',
+    help: 'Steps that were about to break a rule by which no data is lost, and were not taken: a fault of slotcast.',
+    labels: [],
+  },
   actionsTotal: {
     name: 'slotcast_consumer_actions_total',
     type: 'counter',

@@ -58,6 +58,7 @@ export function createConsumerMetrics(build: BuildInfo) {
     appliedOffset: gauge(registry, consumerRows.appliedOffset),
     waitingEvents: gauge(registry, consumerRows.waitingEvents),
     malformedRecordsTotal: counter(registry, consumerRows.malformedRecordsTotal),
+    invariantViolationsTotal: counter(registry, consumerRows.invariantViolationsTotal),
     actionsTotal: counter(registry, consumerRows.actionsTotal),
     moveSeconds: histogram(registry, consumerRows.moveSeconds),
     decodingSlots: gauge(registry, consumerRows.decodingSlots),

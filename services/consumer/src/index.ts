@@ -4,6 +4,7 @@ export type { ConsumerControl } from './consumer-control.ts';
 export { Copies, type CopyAction } from './copies.ts';
 export { DecodingBudget } from './decoding-budget.ts';
 export { Mover } from './mover.ts';
+export { PlanCheck } from './plan-check.ts';
 export { PluginWatch } from './plugin-watch.ts';
 export { gapsOf } from './restart-meter.ts';
 export type { WaveLimits } from './restart-wave.ts';

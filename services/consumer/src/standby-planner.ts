@@ -30,7 +30,8 @@ import {
   withoutPositions,
 } from '@slotcast/domain';
 import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import { PlanCheck } from './plan-check.ts';
 import type { StandbyView } from './standby-server.ts';
 
 /** A plan to do nothing. */
@@ -58,6 +59,7 @@ export class StandbyPlanner {
   readonly #clock: Clock;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
+  readonly #check: PlanCheck;
   #noted: NotedSlots = new Map();
   #making: MakingPin = { kind: 'none' };
   #unproven: ReadonlyMap<SlotName, UnprovenSlot> = new Map();
@@ -70,12 +72,15 @@ export class StandbyPlanner {
     clock: Clock;
     feed: SlotsFeed;
     directory: NodeDirectory;
+    metrics: ConsumerMetrics;
+    logger: Logger;
   }) {
     this.#node = options.node;
     this.#policy = options.policy;
     this.#clock = options.clock;
     this.#feed = options.feed;
     this.#directory = options.directory;
+    this.#check = new PlanCheck(options);
   }
 
   /** The oldest transaction that the primary's publisher saw open last. */
@@ -104,7 +109,7 @@ export class StandbyPlanner {
     this.#rhythms = noteRhythms(this.#rhythms, newest);
     this.#unproven = noteUnproven(this.#unproven, { local: view.slots, ownership, prepared, now });
     const pin = findPin({ node: this.#node, ...settings }, this.#pinSources(newest));
-    const input = {
+    const input: PlanInput = {
       ...this.#makingOf(view, pin, work),
       pin: withoutPositions(pin),
       desired: settled.desired,
@@ -133,7 +138,7 @@ export class StandbyPlanner {
     };
     const planned = plan(input, this.#resting);
     this.#resting = planned.resting;
-    return planned;
+    return this.#check.pass(planned, input);
   }
 
   /** What slots that are made now can rely on. */

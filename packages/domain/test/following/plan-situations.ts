@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import {
+  assertPlan,
   type Hold,
   type LocalSlot,
   type Ownership,
+  type Plan,
   type PlanInput,
   type PlanPolicy,
   parseSlotName,
@@ -58,9 +60,10 @@ export interface Situation extends Partial<Omit<PlanInput, 'desired' | 'ownershi
   readonly policy?: Partial<PlanPolicy>;
 }
 
-export function planned({ events = [], owned = {}, holds = {}, policy: chosen, ...over }: Situation) {
+export function planInput(situation: Situation): PlanInput {
+  const { events = [], owned = {}, holds = {}, policy: chosen, ...over } = situation;
   const names = events.filter((event) => event.op !== 'drop').map((event) => event.slot);
-  return plan({
+  return {
     desired: new Map(events.map((event) => [event.slot, event])),
     furthest: new Map(
       events.flatMap(({ slot, state }) =>
@@ -88,7 +91,15 @@ export function planned({ events = [], owned = {}, holds = {}, policy: chosen, .
     now: 0,
     ...over,
     policy: { ...policy, ...chosen },
-  });
+  };
+}
+
+/** Of which no step may break a rule, whatever the situation. */
+export function planned(situation: Situation): Plan {
+  const input = planInput(situation);
+  const made = plan(input);
+  assert.deepEqual(assertPlan(made, input), []);
+  return made;
 }
 
 /** The verdict on the only slot of the situation. */

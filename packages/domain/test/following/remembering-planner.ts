@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { type Plan, type PlanInput, type PlanPolicy, plan, type SlotName } from '@slotcast/domain';
+import {
+  assertPlan,
+  type Plan,
+  type PlanInput,
+  type PlanPolicy,
+  plan,
+  type SlotName,
+} from '@slotcast/domain';
 
 /** Plans with what the last plan left, and checks each time that without it the plan would be the same. */
 export class RememberingPlanner {
@@ -11,6 +18,7 @@ export class RememberingPlanner {
     const { resting, ...planned } = plan(input, this.#resting);
     const { resting: _, ...afresh } = plan(input);
     assert.deepEqual(planned, afresh);
+    assert.deepEqual(assertPlan(planned, input), []);
     this.#resting = resting;
     return planned;
   }

@@ -1,0 +1,132 @@
+import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
+import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
+import { isSourceFor, isUsableSource } from './assert-making.ts';
+import {
+  type Check,
+  isConfirmed,
+  isNative,
+  isOfPresent,
+  isSelected,
+  isToBeHere,
+  isUpTo,
+  placeOf,
+  type SlotFacts,
+} from './plan-facts.ts';
+
+/** A slot is dropped only where something speaks for it that is on record. */
+export function checkDrop(slot: SlotFacts): readonly Check[] {
+  const { here, owned, input } = slot;
+  if (owned === undefined) {
+    return [
+      [here !== undefined, 'it is not here'],
+      [input.policy.onConflict === 'replace', "it is not slotcast's"],
+      [isToBeHere(slot), 'nothing is to be made in its place'],
+    ];
+  }
+  const isExtra = isNeededNoMore(slot);
+  const isOfNoUse = isNative(slot) || isLostThere(slot) || (!isExtra && isAtFault(slot));
+  return [
+    [here !== undefined, 'it is not here'],
+    [isOfNoUse || isExtra, 'it is a sound copy of a slot that is wanted'],
+    [isOfNoUse || input.policy.dropExtraSlots, 'SLOTCAST_DROP_EXTRA_SLOTS=false keeps it'],
+  ];
+}
+
+/** Ownership is given up only of what is not here, and is not to be. */
+export function checkRelease(slot: SlotFacts): readonly Check[] {
+  const isSynced = slot.here?.synced === true;
+  return [
+    [slot.owned !== undefined, "it is not slotcast's"],
+    [slot.here === undefined || isSynced, 'it is here'],
+    [
+      isSynced || isNative(slot) || isLostThere(slot) || isNeededNoMore(slot),
+      'the slot is wanted here, and would be made again',
+    ],
+  ];
+}
+
+function isLostThere({ state }: SlotFacts): boolean {
+  return state !== undefined && isInvalidated(state);
+}
+
+/** It is gone from the primary, by an event or a newer list that replay has reached; is no logical slot there; or is not selected, beyond doubt. */
+function isNeededNoMore(slot: SlotFacts): boolean {
+  const { name, event, state, listed, owned, input } = slot;
+  if (event === undefined) {
+    const ahead = input.waiting.get(name)?.oldest;
+    const comes =
+      ahead !== undefined &&
+      owned?.lineage === input.manifest.lineage &&
+      sameIncarnation(ahead.incarnation, owned.incarnation);
+    return !listed && !comes;
+  }
+  return state?.type !== 'logical' || !isSelected(slot);
+}
+
+/** What stands here is not the slot that is wanted, or would not serve its subscriber. */
+function isAtFault(slot: SlotFacts): boolean {
+  const { name, here, state, owned, furthest, input } = slot;
+  if (here === undefined || owned === undefined || state === undefined) {
+    return false;
+  }
+  if (!sameIdentity(here, state)) {
+    return true;
+  }
+  if (owned.lineage !== input.manifest.lineage) {
+    return false;
+  }
+  const { oldestWalLsn } = input.limits;
+  const lacksWal =
+    input.held.get(name)?.cause === 'missing_wal' ||
+    (here.restartLsn !== undefined && oldestWalLsn !== undefined && here.restartLsn < oldestWalLsn);
+  if (!isOfPresent(slot) || isInvalidated(here) || lacksWal) {
+    return true;
+  }
+  if (!owned.proven) {
+    return here.twoPhase ? !hasPassed(slot, here) : isReplaceable(slot);
+  }
+  return owned.highestLsn !== undefined && !isUpTo(placeOf(here), furthest);
+}
+
+/** One that its subscriber has passed only waits to be proven. */
+function hasPassed(slot: SlotFacts, { confirmedFlushLsn: position }: LocalSlot): boolean {
+  const { state, event } = slot;
+  const isPlausible = isUpTo(state?.confirmedFlushLsn, event?.lsn);
+  return position !== undefined && isPlausible && isConfirmed(position, slot);
+}
+
+/** A sound one can be made at once. */
+function isReplaceable(slot: SlotFacts): boolean {
+  const { state, input } = slot;
+  const probe = state && input.probes.get(databaseKey(databaseOf(state)));
+  return (
+    probe?.consistentPoint !== undefined &&
+    probe.pin === undefined &&
+    isConfirmed(probe.consistentPoint, slot)
+  );
+}
+
+/** A leading slot goes only when no slot is missing that may be made from it. */
+export function checkIdleLeader(leader: SlotFacts, factsOn: (name: SlotName) => SlotFacts): readonly Check[] {
+  const { name, here, input } = leader;
+  const missing = [...input.ownership].flatMap(([slot, { remaking }]) =>
+    remaking === true ? [factsOn(slot)] : [],
+  );
+  return [
+    [isLeadingSlot(name) && here !== undefined, 'it is no leading slot'],
+    [input.remaking?.leaders.has(name) !== true, 'slots are being made from it'],
+    [
+      here === undefined || !missing.some((slot) => slot.here === undefined && mayBeMadeFrom(here, slot)),
+      'a slot is missing that may be made from it',
+    ],
+  ];
+}
+
+/** As long as news of the missing slot waits for replay, nobody knows. */
+function mayBeMadeFrom(leader: LocalSlot, slot: SlotFacts): boolean {
+  return slot.event === undefined || slot.input.waiting.has(slot.name)
+    ? isUsableSource(leader)
+    : isSourceFor(leader, slot);
+}

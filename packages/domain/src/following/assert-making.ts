@@ -1,0 +1,121 @@
+import { databaseKey, databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
+import { isLeadingSlot } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import {
+  type Check,
+  isConfirmed,
+  isOfPresent,
+  isToBeHere,
+  isUpTo,
+  placeOf,
+  type SlotFacts,
+} from './plan-facts.ts';
+import type { SlotAction } from './slot-verdict.ts';
+
+type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
+
+/** A slot is made under its real name when its ownership is on record, and its subscriber has passed the point where it starts. */
+export function checkMaking(action: Of<'copy' | 'create_two_phase'>, slot: SlotFacts): readonly Check[] {
+  const { owned, state, input } = slot;
+  const twoPhase = action.kind === 'create_two_phase';
+  const probe = input.probes.get(databaseKey(action.database));
+  const start = probe?.consistentPoint;
+  return [
+    ...checkPlace(action, slot),
+    ...checkPlugin(action.plugin, slot),
+    [state?.twoPhase === twoPhase && owned?.proven === !twoPhase, 'two_phase is not as it is recorded'],
+    [start !== undefined && probe?.pin === undefined, 'nothing is there to make it from that is sound'],
+    [
+      start !== undefined && isConfirmed(start, slot),
+      'its subscriber has not passed the point where it would start',
+    ],
+    [isUpTo(start, input.replayLsn), 'it would stand past replay'],
+    [
+      twoPhase || isUpTo(start, owned?.highestLsn),
+      'it would stand beyond what is recorded with its ownership',
+    ],
+  ];
+}
+
+/** A slot that is missing since it was to be made anew is made from a leading one that skips nothing of what its subscriber lacks. */
+export function checkRestore(action: Of<'restore'>, slot: SlotFacts): readonly Check[] {
+  const leader = slot.input.local.find(({ name, temporary }) => name === action.leader && !temporary);
+  return [
+    ...checkPlace(action, slot),
+    [leader !== undefined && isSourceFor(leader, slot), 'the leading slot may skip changes that it needs'],
+  ];
+}
+
+/** Of temporary slots. */
+export function checkTemporary(action: Of<'anchor' | 'probe'>, slot: SlotFacts): readonly Check[] {
+  const { state, input } = slot;
+  const { making } = input;
+  const isItsTurn =
+    action.kind === 'anchor'
+      ? making.kind === 'none'
+      : making.kind === 'held' &&
+        making.under === action.under &&
+        !input.probes.has(databaseKey(action.database));
+  return [
+    [isToBeHere(slot), 'the slot is not to be here'],
+    [state !== undefined && sameDatabase(databaseOf(state), action.database), 'it is in another database'],
+    [isItsTurn, 'catalog rows are not known to be held back for it, or there is one already'],
+    ...checkPlugin(action.plugin, slot),
+  ];
+}
+
+function checkPlace(action: Of<'copy' | 'create_two_phase' | 'restore'>, slot: SlotFacts): readonly Check[] {
+  const { here, state } = slot;
+  return [
+    [here === undefined, 'a slot of that name is here'],
+    [isToBeHere(slot), 'the slot is not to be here'],
+    [isOfPresent(slot), 'its ownership is not on record'],
+    [
+      state !== undefined &&
+        state.plugin === action.plugin &&
+        sameDatabase(databaseOf(state), action.database),
+      'it has another plugin or database on the primary',
+    ],
+  ];
+}
+
+/** A plugin's name is a library that the server loads. */
+function checkPlugin(plugin: string, { input }: SlotFacts): readonly Check[] {
+  const { policy, serverPlugins, unloadable } = input;
+  return [
+    [
+      /^[\w-][\w.-]*$/.test(plugin) && policy.allowedPlugins.includes(plugin),
+      'its plugin is not allowed here',
+    ],
+    [
+      (serverPlugins?.includes(plugin) ?? true) && !unloadable.has(plugin),
+      'its plugin is known not to be loaded by the server',
+    ],
+  ];
+}
+
+/** True for a leading slot that another slot can be a copy of. */
+export function isUsableSource(leader: LocalSlot): boolean {
+  const { name, type, temporary, twoPhase, restartLsn, confirmedFlushLsn } = leader;
+  const isComplete = restartLsn !== undefined && confirmedFlushLsn !== undefined;
+  return (
+    isLeadingSlot(name) &&
+    type === 'logical' &&
+    !temporary &&
+    !twoPhase &&
+    !isInvalidated(leader) &&
+    isComplete
+  );
+}
+
+/** It was to be made anew from a leading slot of its database, and this one stands nowhere beyond its subscriber. */
+export function isSourceFor(leader: LocalSlot, { state, owned, furthest }: SlotFacts): boolean {
+  return (
+    isUsableSource(leader) &&
+    owned?.remaking === true &&
+    owned.proven &&
+    state?.twoPhase === false &&
+    sameDatabase(databaseOf(leader), databaseOf(state)) &&
+    isUpTo(placeOf(leader), furthest)
+  );
+}

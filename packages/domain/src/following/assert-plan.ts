@@ -1,0 +1,201 @@
+import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
+import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import {
+  isInvalidated,
+  type LocalSlot,
+  sameIdentity,
+  xidPrecedesOrEquals,
+} from '../vocabulary/slot-state.ts';
+import { checkDrop, checkIdleLeader, checkRelease } from './assert-drop.ts';
+import { checkMaking, checkRestore, checkTemporary } from './assert-making.ts';
+import { type Check, factsOf, isConfirmed, isOfPresent, isUpTo, type SlotFacts } from './plan-facts.ts';
+import type { PlanInput } from './plan-input.ts';
+import type { Plan } from './slot-plan.ts';
+import type { SlotAction, SlotVerdict } from './slot-verdict.ts';
+
+/** A step that breaks a rule by which no data is lost. */
+export interface Violation {
+  readonly slot: SlotName;
+  readonly step: SlotAction['kind'];
+  /** All that is wrong with it. */
+  readonly reason: string;
+}
+
+type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
+
+/**
+ * Checks every step of a plan against the facts that it was made of, by other code than made it: what a fault of a plan would do to a slot cannot be
+ * taken back. A plan without steps costs nothing.
+ */
+export function assertPlan(plan: Plan, input: PlanInput): readonly Violation[] {
+  const stepping = plan.verdicts.filter(({ action }) => action !== undefined);
+  if (stepping.length + plan.idleLeaders.length === 0) {
+    return [];
+  }
+  const factsOn = factsOf(input, plan.filterDoubt !== undefined);
+  const judged = new Set<SlotName>();
+  let free = input.maxReplicationSlots - input.local.length - (input.unreadable ?? []).length;
+  const violations = stepping.flatMap(({ slot, action }): Violation[] => {
+    if (action === undefined) {
+      return [];
+    }
+    const isMade = ['copy', 'create_two_phase', 'restore'].includes(action.kind);
+    free -= isMade ? 1 : 0;
+    const checks: readonly Check[] = [
+      [action.slot === slot && !judged.has(slot), 'it is not the only step of its slot'],
+      [!isMade || free >= 0, 'no replication slot is free for it'],
+      ...checkAny(action, factsOn(action.slot)),
+      ...checkStep(action, factsOn(action.slot)),
+    ];
+    judged.add(slot);
+    return violationOf(slot, action.kind, checks);
+  });
+  const leaders = plan.idleLeaders.flatMap((name) =>
+    violationOf(name, 'drop', checkIdleLeader(factsOn(name), factsOn)),
+  );
+  return [...violations, ...leaders];
+}
+
+/** The plan without the steps that break a rule: their slots are blocked, and all others go on. */
+export function withoutViolations(plan: Plan, violations: readonly Violation[]): Plan {
+  if (violations.length === 0) {
+    return plan;
+  }
+  const bySlot = new Map(violations.map((violation) => [violation.slot, violation]));
+  return {
+    ...plan,
+    verdicts: plan.verdicts.map((entry) => {
+      const violation = bySlot.get(entry.slot);
+      return violation === undefined ? entry : blocked(entry, violation);
+    }),
+    idleLeaders: plan.idleLeaders.filter((name) => !bySlot.has(name)),
+  };
+}
+
+function blocked({ slot }: SlotVerdict, { step, reason }: Violation): SlotVerdict {
+  const what = `slotcast was about to take a wrong step (${step}: ${reason}), and leaves the slot as it is`;
+  return {
+    slot,
+    state: 'blocked',
+    reason: `${what}: that is a fault of slotcast, report it with the log of the consumer`,
+    atRisk: true,
+  };
+}
+
+function violationOf(slot: SlotName, step: Violation['step'], checks: readonly Check[]): Violation[] {
+  const faults = checks.filter(([holds]) => !holds).map(([, fault]) => fault);
+  return faults.length === 0 ? [] : [{ slot, step, reason: faults.join('; ') }];
+}
+
+/** Whatever the step is. */
+function checkAny({ kind }: SlotAction, { name, here, input }: SlotFacts): readonly Check[] {
+  const held = input.held.get(name);
+  return [
+    [!isOwnWorkingSlot(name), "it is a working slot of slotcast's"],
+    [here?.type !== 'physical', 'a physical slot is here'],
+    [here?.synced !== true || kind === 'release', "PostgreSQL's own slot synchronisation keeps it"],
+    [held === undefined || (!held.pausing && held.cause !== 'upkeep'), 'no step may be taken now'],
+    [!(input.unreadable ?? []).some(({ slot }) => slot === name), 'its row here cannot be right'],
+  ];
+}
+
+function checkStep(action: SlotAction, slot: SlotFacts): readonly Check[] {
+  switch (action.kind) {
+    case 'own':
+      return checkOwn(action, slot);
+    case 'release':
+      return checkRelease(slot);
+    case 'anchor':
+    case 'probe':
+      return checkTemporary(action, slot);
+    case 'copy':
+    case 'create_two_phase':
+      return checkMaking(action, slot);
+    case 'restore':
+      return checkRestore(action, slot);
+    case 'advance':
+      return checkAdvance(action, slot);
+    case 'keep':
+      return checkKeep(action, slot);
+    case 'drop':
+      return checkDrop(slot);
+  }
+}
+
+function checkAdvance(action: Of<'advance'>, slot: SlotFacts): readonly Check[] {
+  const { here, state, owned, furthest, input } = slot;
+  const { target, goal } = action;
+  const from = here?.confirmedFlushLsn;
+  return [
+    ...checkMoved(action, slot),
+    [isOfPresent(slot), "it is not slotcast's, or of another incarnation"],
+    [owned?.proven === true, 'it is not known to be safe'],
+    [
+      here !== undefined && state !== undefined && sameIdentity(here, state),
+      'it is another slot on the primary',
+    ],
+    [from !== undefined && from < target && target <= goal, 'it would not go forwards'],
+    [goal <= input.replayLsn, 'it would go past replay'],
+    [isConfirmed(goal, slot) && isUpTo(goal, furthest), 'its subscriber has not confirmed that'],
+  ];
+}
+
+function checkKeep(action: Of<'keep'>, slot: SlotFacts): readonly Check[] {
+  return [
+    ...checkMoved(action, slot),
+    [slot.owned !== undefined, "it is not slotcast's"],
+    [action.position === slot.here?.confirmedFlushLsn, 'it does not stand there'],
+  ];
+}
+
+function checkMoved(action: Of<'advance' | 'keep'>, { here }: SlotFacts): readonly Check[] {
+  const isItself = here?.plugin === action.plugin && sameDatabase(databaseOf(here), action.database);
+  return [
+    [here !== undefined && isItself, 'no such slot is here'],
+    [here !== undefined && !isInvalidated(here), 'it is invalidated here'],
+    [here?.active !== true, 'another program uses it'],
+  ];
+}
+
+/** What is recorded is believed from then on. */
+function checkOwn({ ownership }: Of<'own'>, slot: SlotFacts): readonly Check[] {
+  const { here, event, state, owned, input } = slot;
+  const { highestLsn, proven } = ownership;
+  const isNew = here === undefined;
+  return [
+    [isNew || owned !== undefined, "a slot is here that is not slotcast's"],
+    [
+      event !== undefined &&
+        sameIncarnation(ownership.incarnation, event.incarnation) &&
+        ownership.lineage === input.manifest.lineage,
+      'it is of another incarnation or topic',
+    ],
+    [
+      highestLsn === owned?.highestLsn || (highestLsn !== undefined && isConfirmed(highestLsn, slot)),
+      'its subscriber has not confirmed that',
+    ],
+    [
+      !proven || (isNew ? state?.twoPhase === false : owned?.proven === true || isProven(slot, here)),
+      'it is not known to be safe',
+    ],
+  ];
+}
+
+/** Nothing is skipped, nor sent twice, of a slot that stands here and was not safe before. */
+function isProven(slot: SlotFacts, here: LocalSlot): boolean {
+  const { name, event, input } = slot;
+  if (here.twoPhase) {
+    const before = input.unproven.get(name)?.preparedBefore;
+    const open = input.prepared?.transactions.some(({ xid }) => before?.has(xid) === true);
+    const { confirmedFlushLsn: start } = here;
+    return start !== undefined && isConfirmed(start, slot) && before !== undefined && open === false;
+  }
+  const onPrimary = (input.waiting.get(name)?.newest ?? event)?.state;
+  return (
+    onPrimary?.catalogXmin !== undefined &&
+    here.catalogXmin !== undefined &&
+    xidPrecedesOrEquals(onPrimary.catalogXmin, here.catalogXmin) &&
+    isUpTo(onPrimary.restartLsn, here.restartLsn)
+  );
+}
