@@ -97,7 +97,12 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   const local = lastingSlots(input.local);
   const before = input.before === undefined ? undefined : lastingSlots(input.before);
   const unproven = [...local.values()].filter(
-    (slot) => input.ownership.get(slot.name)?.proven === false && !isMadeSince(slot, input.switchLsn),
+    (slot) =>
+      // A physical slot is somebody's hold on WAL, and a synchronised one PostgreSQL's: neither is what was to be made under that name.
+      slot.type === 'logical' &&
+      !slot.synced &&
+      input.ownership.get(slot.name)?.proven === false &&
+      !isMadeSince(slot, input.switchLsn),
   );
   const useless = new Set([...unproven.map((slot) => slot.name), ...namesLeftBefore(input.earlier)]);
   const events = logicalEvents(input);

@@ -44,7 +44,9 @@ export function findStray(
   if (place.kind === 'sound' || place.position > switchLsn) {
     return undefined;
   }
-  const isUntouched = here !== undefined && (here.confirmedFlushLsn ?? switchLsn) <= switchLsn;
+  // A slot that its subscriber is making anew has no confirmed position yet.
+  const isUntouched =
+    here !== undefined && (here.confirmedFlushLsn ?? here.restartLsn ?? switchLsn) <= switchLsn;
   const isKnown = slots.before !== undefined && place.kind === 'strayed';
   const isRenamed = renamed !== undefined || (isKnown && isUntouched);
   return {
