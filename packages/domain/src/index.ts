@@ -45,6 +45,7 @@ export * from './pacing/publish-throttle.ts';
 export * from './pacing/standby-snapshot-policy.ts';
 export * from './pacing/usual-duration.ts';
 export * from './pacing/wal-rate.ts';
+export * from './promotion/assert-hand-off.ts';
 export * from './promotion/hand-off-plan.ts';
 export * from './promotion/prepared-promotion.ts';
 export * from './promotion/promotion-status.ts';

@@ -1,4 +1,5 @@
 import {
+  assertHandOff,
   besideOwn,
   type DivergencePolicy,
   earlierFences,
@@ -8,6 +9,7 @@ import {
   formatLsn,
   HAND_OFF_RETRIES,
   HAND_OFF_RETRY_PAUSE_MS,
+  type HandOffInput,
   type HandOffPlan,
   historyBefore,
   type LocalSlot,
@@ -21,6 +23,7 @@ import {
   type SlotName,
   type SlotState,
   type TimelineHistory,
+  withoutWrongSteps,
 } from '@slotcast/domain';
 import {
   connectPostgres,
@@ -237,7 +240,7 @@ class HandOffRun {
     if (seen.inRecovery) {
       return undefined;
     }
-    const plan = planHandOff({
+    const plan = this.#checked({
       published: line.published,
       furthest: line.furthest,
       elsewhere: line.elsewhere,
@@ -260,6 +263,19 @@ class HandOffRun {
     this.#failed = failed;
     this.#earlier = this.#promotionOf(plan, failed);
     return this.#earlier;
+  }
+
+  /** What is to be done, without what would break a rule: it is checked by other code than planned it, as it cannot be taken back. */
+  #checked(input: HandOffInput): HandOffPlan {
+    const plan = planHandOff(input);
+    const violations = assertHandOff(plan, input);
+    for (const violation of violations) {
+      this.#options.logger.error(
+        violation,
+        'a step of the hand-off was about to break a rule by which no data is lost, and is not taken: report it, it is a fault of slotcast',
+      );
+    }
+    return withoutWrongSteps(plan, violations);
   }
 
   async #raiseFence(line: PublishedLine): Promise<void> {

@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import {
+  assertHandOff,
   type HandOffInput,
   type HandOffPlan,
   type Ownership,
@@ -24,7 +26,7 @@ export interface HandOffSituation
   readonly told?: Readonly<Record<string, string>>;
 }
 
-function handOffInput(situation: HandOffSituation): HandOffInput {
+export function handOffInput(situation: HandOffSituation): HandOffInput {
   const { events = [], others = [], owned = {}, told = {}, ...over } = situation;
   return {
     published: new Map(events.map((event) => [event.slot, event])),
@@ -45,8 +47,12 @@ function handOffInput(situation: HandOffSituation): HandOffInput {
   };
 }
 
+/** Of which no step may break a rule, whatever the situation. */
 export function handOffOf(situation: HandOffSituation): HandOffPlan {
-  return planHandOff(handOffInput(situation));
+  const input = handOffInput(situation);
+  const plan = planHandOff(input);
+  assert.deepEqual(assertHandOff(plan, input), []);
+  return plan;
 }
 
 /** The newest event of a slot whose consumer had confirmed up to there, when much more WAL was flushed. */

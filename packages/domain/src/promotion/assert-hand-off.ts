@@ -1,0 +1,265 @@
+import { isUsableSource } from '../following/assert-making.ts';
+import { type Check, isUpTo, placeOf } from '../following/plan-facts.ts';
+import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
+import type { SlotAhead } from '../vocabulary/promotion-record.ts';
+import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import {
+  type HandOffFacts,
+  handOffFacts,
+  isAhead,
+  isFencedFor,
+  isMadeAfter,
+  sharedOf,
+  wasLeft,
+} from './hand-off-facts.ts';
+import type { HandOffInput, HandOffPlan, Quarantine, SeenPlace, SlotRestore } from './hand-off-plan.ts';
+
+/** A step of a hand-off that breaks a rule by which no data is lost, or a report that is not true. */
+export interface HandOffViolation {
+  readonly slot: SlotName;
+  readonly step: 'advance' | 'restore' | 'quarantine' | 'drop' | 'end' | 'failover' | 'report';
+  /** All that is wrong with it. */
+  readonly reason: string;
+}
+
+/** Checks a hand-off against the facts that it was planned from, by other code than planned it. */
+export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly HandOffViolation[] {
+  const on = handOffFacts(input);
+  const sources = new Map(
+    plan.restores.map(({ slot, leader }) => [slot, input.leaders?.find(({ name }) => name === leader)]),
+  );
+  const targetOf = (slot: SlotName): Target => ({ ...on(slot), stands: on(slot).here ?? sources.get(slot) });
+  const steps = countOf([...plan.advances, ...plan.quarantines, ...plan.drops]);
+  const once = (slot: SlotName): Check => [
+    steps.get(slot) === 1,
+    'it has another step, which does not go with this one',
+  ];
+  const gone = new Set([...plan.quarantines, ...plan.drops].map(({ slot }) => slot));
+  return [
+    ...plan.advances.flatMap((entry) => {
+      return violationOf(entry.slot, 'advance', [
+        once(entry.slot),
+        ...checkAdvance(entry, targetOf(entry.slot)),
+      ]);
+    }),
+    ...plan.restores.flatMap((entry) =>
+      violationOf(entry.slot, 'restore', checkRestore(entry, on(entry.slot))),
+    ),
+    ...plan.quarantines.flatMap((entry) => {
+      const checks = [once(entry.slot), ...checkQuarantine(entry, targetOf(entry.slot))];
+      return violationOf(entry.slot, 'quarantine', checks);
+    }),
+    ...plan.drops.flatMap(({ slot, seen }) => {
+      return violationOf(slot, 'drop', [once(slot), ...checkDrop(seen, on(slot))]);
+    }),
+    ...plan.creations.flatMap((slot) =>
+      violationOf(slot, 'end', [[on(slot).owned?.proven === false, "its making is not slotcast's"]]),
+    ),
+    ...plan.failovers.flatMap(({ slot, database }) => {
+      const isKept: Check = [!gone.has(slot), 'it has another step, which does not go with this one'];
+      return violationOf(slot, 'failover', [isKept, ...checkFailover(database, targetOf(slot))]);
+    }),
+    ...reportViolations(plan, input, on),
+  ];
+}
+
+/** A slot with what stands under its name when the step is taken: it may be a copy of a leading slot by then. */
+interface Target extends HandOffFacts {
+  readonly stands: LocalSlot | undefined;
+}
+
+type Advance = HandOffPlan['advances'][number];
+
+function checkAdvance({ database, plugin, target }: Advance, slot: Target): readonly Check[] {
+  const { stands, marks, input } = slot;
+  const from = stands?.confirmedFlushLsn;
+  return [
+    ...checkUsed(database, slot),
+    [stands?.plugin === plugin || slot.here === undefined, 'it has another plugin here'],
+    [from !== undefined && from < target, 'it would not go forwards'],
+    [target <= input.switchLsn, 'it would go past the WAL that this server shares with the one before'],
+    [marks.some((mark) => target <= sharedOf(mark)), 'its subscriber has not confirmed that'],
+  ];
+}
+
+/** What is used from now on under its real name. */
+function checkUsed(database: SlotDatabase, { name, stands, here, isOurs, input }: Target): readonly Check[] {
+  return [
+    [isOurs, "it is not slotcast's, or of another incarnation"],
+    [stands?.type === 'logical' && !isInvalidated(stands), 'no such slot is here'],
+    [stands !== undefined && sameDatabase(databaseOf(stands), database), 'it is in another database'],
+    [here === undefined || !wasLeft(name, input), 'it was lost or renamed before, and this is another one'],
+    [isReadable(name, input), 'its row here cannot be right'],
+  ];
+}
+
+function checkFailover(database: SlotDatabase, slot: Target): readonly Check[] {
+  return [...checkUsed(database, slot), [slot.event?.state?.failover === true, 'it never had that property']];
+}
+
+function checkRestore({ leader, database }: SlotRestore, slot: HandOffFacts): readonly Check[] {
+  const { name, here, owned, event, isOurs, input } = slot;
+  const source = input.leaders?.find((each) => each.name === leader);
+  const furthest = later(input.furthest.get(name), owned?.highestLsn);
+  const state = event?.state;
+  return [
+    [here === undefined, 'a slot of that name is here'],
+    [isOurs && owned?.remaking === true, 'it was not to be made anew'],
+    [source !== undefined && isUsableSource(source), 'there is no leading slot to make it from'],
+    [
+      state?.twoPhase === false &&
+        source !== undefined &&
+        sameDatabase(databaseOf(source), databaseOf(state)) &&
+        sameDatabase(databaseOf(source), database),
+      'the leading slot is of another kind or database',
+    ],
+    [
+      source !== undefined && isUpTo(placeOf(source), furthest),
+      'the leading slot may skip changes that it needs',
+    ],
+    [isUpTo(source?.confirmedFlushLsn, input.switchLsn), 'the leading slot was moved since the promotion'],
+    [isReadable(name, input), 'its row here cannot be right'],
+  ];
+}
+
+/** Renamed only when its subscriber would skip changes: it is ahead and nothing fences it, or the copy strayed while its server was a standby. */
+function checkQuarantine({ copy, database, seen }: Quarantine, slot: Target): readonly Check[] {
+  const { name, stands, isOurs, marks, input } = slot;
+  const ahead = marks.filter(isAhead);
+  const isUnfenced =
+    ahead.length > 0 &&
+    (input.onDivergence === 'quarantine' || ahead.some((mark) => !isFencedFor(mark, input)));
+  return [
+    [isOurs, "it is not slotcast's, or of another incarnation"],
+    [stands?.type === 'logical' && !isInvalidated(stands), 'no such slot is here'],
+    [stands !== undefined && !isMadeAfter(stands, input), 'it was made after the promotion'],
+    [stands !== undefined && standsAt(stands, seen), 'it stands elsewhere'],
+    [stands !== undefined && sameDatabase(databaseOf(stands), database), 'it is in another database'],
+    [copy !== name, 'it would keep its name'],
+    [isUnfenced || isStrayed(slot), 'nothing is wrong with it'],
+    [isReadable(name, input), 'its row here cannot be right'],
+  ];
+}
+
+function isStrayed({ name, owned, marks, input }: Target): boolean {
+  const before = input.before?.find((slot) => slot.name === name && !slot.temporary);
+  const known = [input.furthest.get(name), ...marks.map(sharedOf)].reduce(later, owned?.highestLsn);
+  return before !== undefined && owned?.highestLsn !== undefined && !isUpTo(placeOf(before), known);
+}
+
+function checkDrop(seen: SeenPlace, { name, here, owned, input }: HandOffFacts): readonly Check[] {
+  return [
+    [owned?.proven === false, 'it is not on record that it is unsafe'],
+    [here?.type === 'logical' && !here.synced, "no slot of slotcast's is here"],
+    [here !== undefined && !isMadeAfter(here, input), 'it was made after the promotion'],
+    [here !== undefined && standsAt(here, seen), 'it stands elsewhere'],
+    [isReadable(name, input), 'its row here cannot be right'],
+  ];
+}
+
+function standsAt(slot: LocalSlot, { restartLsn, confirmedFlushLsn }: SeenPlace): boolean {
+  return slot.restartLsn === restartLsn && slot.confirmedFlushLsn === confirmedFlushLsn;
+}
+
+function isReadable(name: SlotName, { unreadable = [] }: HandOffInput): boolean {
+  return !unreadable.some(({ slot }) => slot === name);
+}
+
+/** Of slots whose subscribers are ahead of this server: each is told once, and told as it is. */
+function reportViolations(
+  plan: HandOffPlan,
+  input: HandOffInput,
+  on: (name: SlotName) => HandOffFacts,
+): HandOffViolation[] {
+  const times = countOf(plan.ahead);
+  const renamed = new Set(plan.quarantines.map(({ slot }) => slot));
+  const told = new Set([...plan.ahead, ...plan.lost, ...plan.drops].map(({ slot }) => slot));
+  const counts = plan.ahead.flatMap((entry) =>
+    violationOf(entry.slot, 'report', [
+      [times.get(entry.slot) === 1, 'it is told twice'],
+      ...checkOutcome(entry, on(entry.slot), renamed),
+    ]),
+  );
+  const untold = [...input.published.keys(), ...input.elsewhere.keys()].flatMap((name) => {
+    const { event, here, marks } = on(name);
+    const isUsed = here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
+    const isQuiet = event === undefined || !isUsed || !marks.some(isAhead);
+    return violationOf(name, 'report', [
+      [isQuiet || told.has(name), 'its subscriber is ahead of this server, which nobody is told'],
+    ]);
+  });
+  const unsaid = [...renamed].flatMap((name) =>
+    violationOf(name, 'report', [[told.has(name), 'it is renamed, which nobody is told']]),
+  );
+  return [...counts, ...untold, ...unsaid];
+}
+
+function checkOutcome(
+  { slot, outcome }: SlotAhead,
+  { here, marks, input }: HandOffFacts,
+  renamed: ReadonlySet<SlotName>,
+): readonly Check[] {
+  const isToldBefore = input.earlier?.ahead.some((each) => each.slot === slot && each.outcome === outcome);
+  const isFenced =
+    input.onDivergence === 'fence' && marks.filter(isAhead).every((mark) => isFencedFor(mark, input));
+  return [
+    [outcome !== 'fenced' || isFenced || isToldBefore === true, 'no fence is known that reaches so far'],
+    [outcome === 'fenced' ? !renamed.has(slot) : true, 'it is renamed although it is fenced'],
+    [
+      outcome !== 'quarantined' || renamed.has(slot) || here === undefined || isToldBefore === true,
+      'it is said to be renamed, and is not',
+    ],
+  ];
+}
+
+function violationOf(
+  slot: SlotName,
+  step: HandOffViolation['step'],
+  checks: readonly Check[],
+): HandOffViolation[] {
+  const faults = checks.filter(([holds]) => !holds).map(([, fault]) => fault);
+  return faults.length === 0 ? [] : [{ slot, step, reason: faults.join('; ') }];
+}
+
+function countOf(entries: readonly { readonly slot: SlotName }[]): ReadonlyMap<SlotName, number> {
+  const counts = new Map<SlotName, number>();
+  entries.forEach(({ slot }) => counts.set(slot, (counts.get(slot) ?? 0) + 1));
+  return counts;
+}
+
+function later(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : maxLsn(a, b);
+}
+
+/** The plan without any step of the slots that break a rule, which are reported as unsafe or lost. All others go on. */
+export function withoutWrongSteps(plan: HandOffPlan, violations: readonly HandOffViolation[]): HandOffPlan {
+  if (violations.length === 0) {
+    return plan;
+  }
+  const wrong = new Map(violations.map((violation) => [violation.slot, violation]));
+  const kept = <Entry extends { readonly slot: SlotName }>(entries: readonly Entry[]): readonly Entry[] =>
+    entries.filter(({ slot }) => !wrong.has(slot));
+  const told = new Set(plan.ahead.map(({ slot }) => slot));
+  return {
+    advances: kept(plan.advances),
+    restores: kept(plan.restores),
+    quarantines: kept(plan.quarantines),
+    creations: plan.creations.filter((slot) => !wrong.has(slot)),
+    drops: kept(plan.drops),
+    failovers: kept(plan.failovers),
+    ahead: plan.ahead.map((entry) =>
+      wrong.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
+    ),
+    lost: [
+      ...kept(plan.lost),
+      ...[...wrong.values()]
+        .filter(({ slot }) => !told.has(slot))
+        .map(({ slot, step, reason }) => ({
+          slot,
+          reason: `slotcast was about to take a wrong step at the promotion (${step}: ${reason}), and left it as it is: see whether its consumer misses changes, and report it, that is a fault of slotcast`,
+        })),
+    ],
+  };
+}

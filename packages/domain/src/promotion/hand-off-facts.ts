@@ -1,0 +1,92 @@
+import { isCanary } from '../vocabulary/canary-slot.ts';
+import { type Lsn, minLsn } from '../vocabulary/lsn.ts';
+import type { Ownership } from '../vocabulary/node-status.ts';
+import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
+import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
+import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import type { HandOffInput } from './hand-off-plan.ts';
+
+/** Where a subscriber was, and where this server left the WAL that it had that from. */
+export interface Mark {
+  readonly confirmed: Lsn;
+  readonly left: Lsn;
+}
+
+/** What the input of a hand-off says of one slot, put together by other code than the plan's. */
+export interface HandOffFacts {
+  readonly name: SlotName;
+  readonly input: HandOffInput;
+  /** The newest one of a slot that lives and is followed. */
+  readonly event: SlotEvent | undefined;
+  /** The lasting slot under that name. */
+  readonly here: LocalSlot | undefined;
+  readonly owned: Ownership | undefined;
+  /** It is slotcast's, safe, and of the incarnation that was published last. */
+  readonly isOurs: boolean;
+  readonly marks: readonly Mark[];
+}
+
+export function handOffFacts(input: HandOffInput): (name: SlotName) => HandOffFacts {
+  const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
+  return (name) => {
+    const events = [input.published.get(name), input.elsewhere.get(name)].filter(
+      (event) => event !== undefined,
+    );
+    const event = events.find(isFollowed) === events[0] ? events[0] : undefined;
+    const owned = input.ownership.get(name);
+    const isOurs =
+      owned?.proven === true &&
+      owned.lineage === input.lineage &&
+      event !== undefined &&
+      sameIncarnation(owned.incarnation, event.incarnation);
+    const marks = events.flatMap((each) => markOf(each, input.history));
+    return { name, input, event, here: local.get(name), owned, isOurs, marks };
+  };
+}
+
+function isFollowed({ op, state, slot }: SlotEvent): boolean {
+  return op !== 'drop' && state?.type === 'logical' && !isOwnWorkingSlot(slot) && !isCanary(state);
+}
+
+/** A position beyond the WAL of the server that published it says nothing. */
+function markOf({ op, state, lsn, timeline }: SlotEvent, history: TimelineHistory): Mark[] {
+  const confirmed = op === 'drop' ? undefined : state?.confirmedFlushLsn;
+  return confirmed === undefined || confirmed > lsn ? [] : [{ confirmed, left: leftAt(history, timeline) }];
+}
+
+/** How far a slot may be moved for it: this server has the WAL up to there. */
+export function sharedOf({ confirmed, left }: Mark): Lsn {
+  return minLsn(confirmed, left);
+}
+
+export function isAhead({ confirmed, left }: Mark): boolean {
+  return confirmed > left;
+}
+
+/** On each timeline since then nothing was committed before the position, or it began beyond it. */
+export function isFencedFor({ confirmed, left }: Mark, input: HandOffInput): boolean {
+  const { timeline, ancestors } = input.history;
+  return ancestors.every(({ switchLsn }, index) => {
+    const began = ancestors[index + 1]?.timeline ?? timeline;
+    if (switchLsn < left || switchLsn >= confirmed) {
+      return true;
+    }
+    return began === timeline
+      ? input.passes.some(({ clean, reachedLsn }) => clean && reachedLsn >= confirmed)
+      : (input.earlierFences.get(began) ?? 0n) >= confirmed;
+  });
+}
+
+/** It was made after the promotion, by somebody who knew of it. */
+export function isMadeAfter({ restartLsn }: LocalSlot, { switchLsn }: HandOffInput): boolean {
+  return restartLsn !== undefined && restartLsn > switchLsn;
+}
+
+/** An earlier hand-off recorded that the slot is lost or renamed: what stands under its name now is another one. */
+export function wasLeft(name: SlotName, { earlier }: HandOffInput): boolean {
+  return (
+    earlier?.lost.some(({ slot }) => slot === name) === true ||
+    earlier?.ahead.some(({ slot, outcome }) => slot === name && outcome === 'quarantined') === true
+  );
+}
