@@ -40,13 +40,14 @@ export function assertPlan(plan: Plan, input: PlanInput): readonly Violation[] {
     if (action === undefined) {
       return [];
     }
+    const facts = factsOn(action.slot);
     const isMade = ['copy', 'create_two_phase', 'restore'].includes(action.kind);
     free -= isMade ? 1 : 0;
     const checks: readonly Check[] = [
       [action.slot === slot && !judged.has(slot), 'it is not the only step of its slot'],
       [!isMade || free >= 0, 'no replication slot is free for it'],
-      ...checkAny(action, factsOn(action.slot)),
-      ...checkStep(action, factsOn(action.slot)),
+      ...checkAny(action, facts),
+      ...checkStep(action, facts),
     ];
     judged.add(slot);
     return violationOf(slot, action.kind, checks);
