@@ -184,12 +184,14 @@ describe('a right step', { timeout: 20_000 }, () => {
   }
 });
 
-describe('leading slots', { timeout: 20_000 }, () => {
-  const idle = (situation: Situation, name = leader) =>
-    assertPlan(planOf([], { idleLeaders: [name] }), planInput(situation))
-      .map(({ reason }) => reason)
-      .join();
+/** What is wrong with the drop of a leading slot. */
+function idle(situation: Situation, name = leader): string {
+  return assertPlan(planOf([], { idleLeaders: [name] }), planInput(situation))
+    .map(({ reason }) => reason)
+    .join();
+}
 
+describe('leading slots', { timeout: 20_000 }, () => {
   test('are kept while a slot is missing that may be made from them', () => {
     assert.match(idle(lost), /may be made from it/);
     assert.match(idle({ ...lost, events: [] }), /may be made from it/);
