@@ -30,11 +30,13 @@ interface WavePoint {
   readonly much?: true;
 }
 
+const COPIES = /^\s*select slot_name, lsn\s+from pg_copy_logical_replication_slot[^]*slotcast_leader_/;
+const STARTS = /pg_create_logical_replication_slot[^]*temporary => true/;
 const REMAKES = /look\.obstacle/;
 const POINTS: readonly WavePoint[] = [
   {
     place: 'the leading slot was copied',
-    steps: /^\s*select slot_name, lsn\s+from pg_copy_logical_replication_slot[^]*slotcast_leader_/,
+    steps: COPIES,
     side: 'after',
   },
   {
@@ -53,22 +55,22 @@ const POINTS: readonly WavePoint[] = [
   },
   {
     place: 'it is found where a new leading slot may start',
-    steps: /pg_create_logical_replication_slot[^]*temporary => true/,
+    steps: STARTS,
     side: 'after',
     much: true,
   },
   {
     place: 'a new leading slot was made',
-    steps: /^\s*select slot_name, lsn\s+from pg_copy_logical_replication_slot[^]*slotcast_leader_/,
+    steps: COPIES,
     side: 'after',
-    since: /pg_create_logical_replication_slot[^]*temporary => true/,
+    since: STARTS,
     much: true,
   },
   {
     place: 'a slot is dropped and made from a new leading slot',
     steps: REMAKES,
     side: 'during',
-    since: /pg_create_logical_replication_slot[^]*temporary => true/,
+    since: STARTS,
     much: true,
   },
   {

@@ -7,6 +7,7 @@ import {
   type Lsn,
   PROBE_PREFIX,
   parseSlotName,
+  REMAKE_COST_MS,
   type RestartGap,
   type RestartWave,
   type SlotName,
@@ -32,8 +33,6 @@ import { NotGrantedError, type SlotGrants } from './slot-grants.ts';
 const CHUNK = 5;
 /** The server's part takes a few milliseconds; it is not cancelled, as only it can finish what it began. */
 const REMAKE_MS = 10_000;
-/** What a slot costs that is dropped and made again, in milliseconds of a core. */
-const REMAKE_COST_MS = 1.5;
 /** What one statement decodes with the leading slot until then counts, and the next one goes on from there. */
 const DECODE_MS = 120_000;
 /** So long a new leading slot may look for a point where it can start. */
@@ -112,19 +111,16 @@ export class WaveRun {
   }
 
   async run(): Promise<LeftSlots> {
-    const { sessions, facts, records, signal, logger, budget } = this.#parts;
+    const { sessions, facts, records, signal, logger } = this.#parts;
     const { database, source, led, isNew, stages } = this.#wave;
     const slots = stages.flatMap((stage) => stage.slots);
     const session = await sessions.get(database);
     const proven = new Set<string>();
     if (isNew === true) {
-      this.#position = await this.#makeNew(session);
+      await this.#makeNew(session);
       proven.add(source.plugin);
     } else if (source.slot !== this.leader) {
-      const names = { source: source.slot, target: this.leader, plugin: source.plugin };
-      // The source goes on moving, so its copy may stand beyond where it was seen.
-      this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
-      budget.used(REMAKE_COST_MS);
+      await this.#makeFrom(session, source.slot);
       proven.add(source.plugin);
     }
     const plugins = new Set(slots.map(({ plugin }) => plugin).filter((plugin) => !proven.has(plugin)));
@@ -165,8 +161,8 @@ export class WaveRun {
    * Makes the leading slot as every slot is made: a temporary one finds a point from which decoding may start, which takes records of the primary, and ends once it has
    * a copy that lasts. Rejects with a NoStartError when none was found in time: a transaction may be open.
    */
-  async #makeNew(session: PostgresConnection): Promise<Lsn> {
-    const { sessions, signal, budget, limits } = this.#parts;
+  async #makeNew(session: PostgresConnection): Promise<void> {
+    const { sessions, signal, limits } = this.#parts;
     const { startMs = START_MS } = limits;
     const { database, source } = this.#wave;
     const { connection } = await sessions.openPrivate(database);
@@ -177,11 +173,8 @@ export class WaveRun {
       const wanted = { name, plugin: source.plugin, onStandbyOnly: true };
       await createTemporarySlot(connection, wanted, AbortSignal.any([signal, patience]));
       this.isSearching = false;
-      const names = { source: name, target: this.leader, plugin: source.plugin };
       // The copy has to be made while the temporary slot holds what it needs.
-      const { confirmedFlushLsn } = await copySlot(session, names, signal);
-      budget.used(REMAKE_COST_MS);
-      return confirmedFlushLsn;
+      await this.#makeFrom(session, name);
     } catch (error) {
       signal.throwIfAborted();
       throw patience.aborted ? new NoStartError(startMs, error) : error;
@@ -189,6 +182,14 @@ export class WaveRun {
       this.isSearching = false;
       await connection.close();
     }
+  }
+
+  /** Makes the leading slot as a copy. A source that goes on moving may stand beyond where it was seen. */
+  async #makeFrom(session: PostgresConnection, source: string): Promise<void> {
+    const { budget, signal } = this.#parts;
+    const names = { source, target: this.leader, plugin: this.#wave.source.plugin };
+    this.#position = (await copySlot(session, names, signal)).confirmedFlushLsn;
+    budget.used(REMAKE_COST_MS);
   }
 
   #provePin(): void {

@@ -9,7 +9,15 @@ import {
 } from '../vocabulary/slot-state.ts';
 import { checkDrop, checkIdleLeader, checkRelease } from './assert-drop.ts';
 import { checkMaking, checkRestore, checkTemporary } from './assert-making.ts';
-import { type Check, factsOf, isConfirmed, isOfPresent, isUpTo, type SlotFacts } from './plan-facts.ts';
+import {
+  type Check,
+  factsOf,
+  isConfirmed,
+  isOfPresent,
+  isUpTo,
+  type SlotFacts,
+  violationOf,
+} from './plan-facts.ts';
 import type { PlanInput } from './plan-input.ts';
 import type { Plan } from './slot-plan.ts';
 import type { SlotAction, SlotVerdict } from './slot-verdict.ts';
@@ -82,11 +90,6 @@ function blocked({ slot }: SlotVerdict, { step, reason }: Violation): SlotVerdic
     reason: `${what}: that is a fault of slotcast, report it with the log of the consumer`,
     atRisk: true,
   };
-}
-
-function violationOf(slot: SlotName, step: Violation['step'], checks: readonly Check[]): Violation[] {
-  const faults = checks.filter(([holds]) => !holds).map(([, fault]) => fault);
-  return faults.length === 0 ? [] : [{ slot, step, reason: faults.join('; ') }];
 }
 
 /** Whatever the step is. */

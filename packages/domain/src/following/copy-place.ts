@@ -1,5 +1,5 @@
 import type { Timeline } from '../vocabulary/identity.ts';
-import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, type Lsn, laterLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
@@ -22,8 +22,8 @@ export function judgePlace(
   local: LocalSlot,
   known: { readonly furthest: Lsn | undefined; readonly recorded: Lsn | undefined },
 ): CopyPlace {
-  const furthest = later(known.furthest, known.recorded);
-  const position = later(local.confirmedFlushLsn, local.restartLsn);
+  const furthest = laterLsn(known.furthest, known.recorded);
+  const position = laterLsn(local.confirmedFlushLsn, local.restartLsn);
   if (position === undefined || (furthest !== undefined && position <= furthest)) {
     return { kind: 'sound' };
   }
@@ -44,7 +44,7 @@ export function rememberFurthest(
   if (furthest === undefined || place.kind !== 'sound') {
     return owned;
   }
-  const here = later(local.confirmedFlushLsn, replayLsn) ?? replayLsn;
+  const here = laterLsn(local.confirmedFlushLsn, replayLsn) ?? replayLsn;
   const reached = minLsn(furthest, here);
   return owned.highestLsn !== undefined && owned.highestLsn >= reached
     ? owned
@@ -78,8 +78,4 @@ export function describePlace(place: CopyPlace): string {
 
 function seen(furthest: Lsn | undefined): string {
   return furthest === undefined ? 'nothing' : formatLsn(furthest);
-}
-
-function later(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : maxLsn(a, b);
 }

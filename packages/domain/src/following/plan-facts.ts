@@ -1,5 +1,5 @@
 import { isCanary } from '../vocabulary/canary-slot.ts';
-import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
+import { type Lsn, laterLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -8,6 +8,16 @@ import type { PlanInput } from './plan-input.ts';
 
 /** What is checked before a step is taken: whether it holds, and what is wrong where it does not. */
 export type Check = readonly [holds: boolean, fault: string];
+
+/** A step with all that is wrong with it; none when every check holds. */
+export function violationOf<const Step extends string>(
+  slot: SlotName,
+  step: Step,
+  checks: readonly Check[],
+): { readonly slot: SlotName; readonly step: Step; readonly reason: string }[] {
+  const faults = checks.filter(([holds]) => !holds).map(([, fault]) => fault);
+  return faults.length === 0 ? [] : [{ slot, step, reason: faults.join('; ') }];
+}
 
 /** What the input of a plan says of one slot, put together by other code than the plan's. */
 export interface SlotFacts {
@@ -44,7 +54,7 @@ export function factsOf(input: PlanInput, isFilterDoubted: boolean): (name: Slot
       listed,
       here: local.get(name),
       owned,
-      furthest: further(input.furthest.get(name), owned?.highestLsn),
+      furthest: laterLsn(input.furthest.get(name), owned?.highestLsn),
       isFilterDoubted,
     };
   };
@@ -98,9 +108,5 @@ export function isUpTo(position: Lsn | undefined, limit: Lsn | undefined): boole
 
 /** Where a slot stands, by whichever of its positions is further on. */
 export function placeOf({ confirmedFlushLsn, restartLsn }: LocalSlot): Lsn | undefined {
-  return further(confirmedFlushLsn, restartLsn);
-}
-
-function further(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : maxLsn(a, b);
+  return laterLsn(confirmedFlushLsn, restartLsn);
 }

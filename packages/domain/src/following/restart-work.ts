@@ -95,7 +95,7 @@ const STAGE_BYTES = 32n * 1024n * 1024n;
 /** Slots that stand further apart than this are no wave: the leading slot would have to decode what lies between. */
 const NEIGHBOUR_BYTES = 64n * 1024n * 1024n;
 /** What it costs to drop a slot and make it again, in milliseconds of a core. */
-const REMAKE_MS = 1.5;
+export const REMAKE_COST_MS = 1.5;
 /** A gap of so many times the largest one shows that advances do not keep up, whatever they are thought to cost: on a busy server they wait. */
 const LATE_TIMES = 2n;
 /**
@@ -321,7 +321,7 @@ function draft(
   );
   const end = slots.at(-1)?.position ?? source.position;
   const ledMs = led ? decodingMs(cost, Number(end - source.restartLsn)) : 0;
-  const waveMs = ledMs + (1 + slots.length) * REMAKE_MS;
+  const waveMs = ledMs + (1 + slots.length) * REMAKE_COST_MS;
   return { source, slots, ledMs, waveMs, advancesMs: sum(slots.map((gap) => advanceMs(cost, gap))) };
 }
 

@@ -1,6 +1,6 @@
 import { isUsableSource } from '../following/assert-making.ts';
-import { type Check, isUpTo, placeOf } from '../following/plan-facts.ts';
-import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
+import { type Check, isUpTo, placeOf, violationOf } from '../following/plan-facts.ts';
+import { laterLsn } from '../vocabulary/lsn.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -102,7 +102,7 @@ function checkFailover(database: SlotDatabase, slot: Target): readonly Check[] {
 function checkRestore({ leader, database }: SlotRestore, slot: HandOffFacts): readonly Check[] {
   const { name, here, owned, event, isOurs, input } = slot;
   const source = input.leaders?.find((each) => each.name === leader);
-  const furthest = later(input.furthest.get(name), owned?.highestLsn);
+  const furthest = laterLsn(input.furthest.get(name), owned?.highestLsn);
   const state = event?.state;
   return [
     [here === undefined, 'a slot of that name is here'],
@@ -145,7 +145,7 @@ function checkQuarantine({ copy, database, seen }: Quarantine, slot: Target): re
 
 function isStrayed({ name, owned, marks, input }: Target): boolean {
   const before = input.before?.find((slot) => slot.name === name && !slot.temporary);
-  const known = [input.furthest.get(name), ...marks.map(sharedOf)].reduce(later, owned?.highestLsn);
+  const known = [input.furthest.get(name), ...marks.map(sharedOf)].reduce(laterLsn, owned?.highestLsn);
   return before !== undefined && owned?.highestLsn !== undefined && !isUpTo(placeOf(before), known);
 }
 
@@ -214,23 +214,10 @@ function checkOutcome(
   ];
 }
 
-function violationOf(
-  slot: SlotName,
-  step: HandOffViolation['step'],
-  checks: readonly Check[],
-): HandOffViolation[] {
-  const faults = checks.filter(([holds]) => !holds).map(([, fault]) => fault);
-  return faults.length === 0 ? [] : [{ slot, step, reason: faults.join('; ') }];
-}
-
 function countOf(entries: readonly { readonly slot: SlotName }[]): ReadonlyMap<SlotName, number> {
   const counts = new Map<SlotName, number>();
   entries.forEach(({ slot }) => counts.set(slot, (counts.get(slot) ?? 0) + 1));
   return counts;
-}
-
-function later(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : maxLsn(a, b);
 }
 
 /** The plan without any step of the slots that break a rule, which are reported as unsafe or lost. All others go on. */

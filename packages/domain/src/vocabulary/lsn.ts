@@ -45,3 +45,8 @@ export function minLsn(a: Lsn, b: Lsn): Lsn {
 export function maxLsn(a: Lsn, b: Lsn): Lsn {
   return a > b ? a : b;
 }
+
+/** The later of two positions of the same WAL branch, of those that are known. */
+export function laterLsn(a: Lsn | undefined, b: Lsn | undefined): Lsn | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : maxLsn(a, b);
+}

@@ -22,6 +22,7 @@ import {
   planOf,
   restore,
   stepping,
+  stopped,
   twoPhase,
   unproven,
   upkeep,
@@ -160,17 +161,9 @@ const wrongRecords: readonly Wrong[] = [
   wrong("that a slot is left that is not slotcast's", { kind: 'release', slot: a }, {}, /not slotcast/),
 ];
 
-describe('a move is stopped', { timeout: 20_000 }, () => {
-  for (const { what, action, situation, fault } of wrongMoves) {
-    test(what, () => assert.match(faultsOf(action, situation), fault));
-  }
-});
+stopped('a move', wrongMoves);
 
-describe('a record is stopped', { timeout: 20_000 }, () => {
-  for (const { what, action, situation, fault } of wrongRecords) {
-    test(what, () => assert.match(faultsOf(action, situation), fault));
-  }
-});
+stopped('a record', wrongRecords);
 
 describe('a right step', { timeout: 20_000 }, () => {
   for (const [what, action, situation] of [

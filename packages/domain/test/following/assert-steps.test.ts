@@ -1,5 +1,3 @@
-import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
 import { at } from '../event-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 import { live, local, mine, owning, planInput } from './plan-situations.ts';
@@ -9,7 +7,6 @@ import {
   copy,
   direct,
   drop,
-  faultsOf,
   leading,
   lost,
   missing,
@@ -18,6 +15,7 @@ import {
   otherLineage,
   pausing,
   restore,
+  stopped,
   twoPhase,
   unproven,
   type Wrong,
@@ -216,14 +214,6 @@ const wrongMakings: readonly Wrong[] = [
   wrong('of an anchor that is there', { kind: 'anchor', ...onA }, missing, /held back/),
 ];
 
-describe('a drop is stopped', { timeout: 20_000 }, () => {
-  for (const { what, action, situation, fault } of wrongDrops) {
-    test(what, () => assert.match(faultsOf(action, situation), fault));
-  }
-});
+stopped('a drop', wrongDrops);
 
-describe('the making of a slot is stopped', { timeout: 20_000 }, () => {
-  for (const { what, action, situation, fault } of wrongMakings) {
-    test(what, () => assert.match(faultsOf(action, situation), fault));
-  }
-});
+stopped('the making of a slot', wrongMakings);

@@ -1,30 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  type BacklogWatch,
-  lsn,
-  noBacklog,
-  noteBacklog,
-  parseSlotName,
-  type RestartGap,
-} from '@slotcast/domain';
+import { type BacklogWatch, noBacklog, noteBacklog, type RestartGap } from '@slotcast/domain';
+import { gap } from './restart-examples.ts';
+import { LARGEST, MIB, mib } from './restart-sizes.ts';
 
-const MIB = 1024n * 1024n;
-const LARGEST = 64n * MIB;
 const START = Date.UTC(2026, 0, 1);
 
-function gapOf(mib: number): RestartGap {
-  const position = lsn(100_000n * MIB);
-  return {
-    slot: parseSlotName(`a${mib}`),
-    database: { name: 'shop', oid: 1 },
-    plugin: 'pgoutput',
-    restartLsn: lsn(position - BigInt(mib) * MIB),
-    position,
-    wanted: position,
-    bytes: BigInt(mib) * MIB,
-    remakeable: true,
-  };
+function gapOf(behind: number): RestartGap {
+  return gap(`a${behind}`, behind, { position: mib(100_000) });
 }
 
 /** One look a second, each with these gaps in MiB. */

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
 import { assertPlan, type Plan, parseSlotName, type SlotAction, type SlotVerdict } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { shop } from '../vocabulary-examples.ts';
@@ -66,4 +68,13 @@ export interface Wrong {
 
 export function wrong(what: string, action: SlotAction, situation: Situation, fault: RegExp): Wrong {
   return { what, action, situation, fault };
+}
+
+/** Tests that each of these steps is found to be wrong, for its reason. */
+export function stopped(what: string, steps: readonly Wrong[]): void {
+  void describe(`${what} is stopped`, { timeout: 20_000 }, () => {
+    for (const { what: step, action, situation, fault } of steps) {
+      void test(step, () => assert.match(faultsOf(action, situation), fault));
+    }
+  });
 }

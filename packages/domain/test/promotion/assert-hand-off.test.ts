@@ -9,16 +9,7 @@ import { confirmed, type HandOffSituation, handOffInput, handOffOf } from './han
 const a = parseSlotName('a');
 const copy = parseSlotName('a_diverged');
 const leader = parseSlotName('slotcast_leader_1');
-const nothing: HandOffPlan = {
-  advances: [],
-  restores: [],
-  quarantines: [],
-  creations: [],
-  drops: [],
-  failovers: [],
-  ahead: [],
-  lost: [],
-};
+const nothing = handOffOf({});
 const options = { timeout: 20_000 };
 
 /** The copy stands at 0/2000, its subscriber had confirmed 0/3000, and the timeline was left at 0/5000. */
