@@ -9,7 +9,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -64,12 +64,13 @@ async function startSharedKafka(files) {
   return await startKafka();
 }
 
-function runTests(files, environment) {
+function runTests(files, environment, failuresFile) {
   return spawn(
     process.execPath,
     [
-      ['--conditions=source', '--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=300000'],
-      `--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`,
+      ['--conditions=source', '--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=600000'],
+      [`--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`, '--test-reporter-destination=stdout'],
+      ['--test-reporter=./scripts/failed-tests.mjs', `--test-reporter-destination=${failuresFile}`],
       files,
     ].flat(),
     { cwd: CHECKOUT, env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
@@ -96,6 +97,14 @@ async function reportCoverage(coverageFolder) {
     { cwd: CHECKOUT, stdio: ['ignore', 2, 2] },
   );
   return await exitOf(child);
+}
+
+/** Names the failed tests once more, below everything else. */
+function sayFailures(failuresFile) {
+  const failures = existsSync(failuresFile) ? readFileSync(failuresFile, 'utf8') : '';
+  if (failures !== '') {
+    say(`these failed:\n${failures}`);
+  }
 }
 
 /** Waits for the last processes and folders of the run to vanish; names and ends those that do not. */
@@ -146,13 +155,15 @@ async function runAll(files) {
     chmodSync(runFolder, 0o755);
     const run = randomUUID();
     const coverageFolder = join(runFolder, 'coverage');
-    const runner = runTests(files, {
+    const failuresFile = join(runFolder, 'failed-tests.txt');
+    const environment = {
       ...process.env,
       TMPDIR: runFolder,
       NODE_V8_COVERAGE: coverageFolder,
       SLOTCAST_TEST_RUN: run,
       ...(kafka === undefined ? {} : { SLOTCAST_TEST_KAFKA: kafka.bootstrapServers }),
-    });
+    };
+    const runner = runTests(files, environment, failuresFile);
     const interrupts = interruptible(runner);
     const testExitCode = await exitOf(runner);
     const leaks = await hasLeftovers(runFolder, `SLOTCAST_TEST_RUN=${run}`);
@@ -160,6 +171,7 @@ async function runAll(files) {
       return interrupts[0] === 'SIGINT' ? 130 : 143;
     }
     const reportExitCode = await reportCoverage(coverageFolder);
+    sayFailures(failuresFile);
     return testExitCode || reportExitCode || (leaks ? EXIT_FAILED : 0);
   } finally {
     await kafka?.[Symbol.asyncDispose]();
