@@ -55,6 +55,7 @@ export * from './promotion/quarantine-name.ts';
 export * from './promotion/wal-fence.ts';
 export * from './publishing/claim.ts';
 export * from './publishing/events-from-changes.ts';
+export * from './publishing/handed-over.ts';
 export * from './publishing/node-name.ts';
 export * from './publishing/plausible-slot.ts';
 export * from './publishing/slot-comparison.ts';

@@ -1,10 +1,9 @@
 import {
+  HandedOver,
   type NodeFacts,
-  type Promotion,
   physicalSlotPins,
   primaryStatus,
   promotionSlotStatuses,
-  type Timeline,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -31,8 +30,8 @@ export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 
   readonly slotsTopic: string;
   readonly nodesTopic: string;
   readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots'>;
-  /** False when the server has not been promoted since slots were published last: then only the record is looked up. */
-  readonly needed: boolean;
+  /** There when the server has not been promoted since slots were published last: then only the record is looked up. */
+  readonly noneNeeded: HandedOver | undefined;
   /** How long another process of this node, which saw the end of recovery, is waited for. */
   readonly patienceMs: number;
   readonly report: ReportRole;
@@ -40,9 +39,10 @@ export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 
 
 /**
  * The hand-off by a process that does not follow the topics: reads them from the beginning, raises the fence at once, waits for the
- * node's consumer to do the rest, and does it itself, fencing the consumer, when that takes too long. Resolves with the promotion on record.
+ * node's consumer to do the rest, and does it itself, fencing the consumer, when that takes too long. `undefined` when nothing is on
+ * record for the timeline of the facts after that: the server is in recovery again, or was never promoted to it.
  */
-export async function handOffFromTopics(options: TopicHandOffOptions): Promise<Promotion | undefined> {
+export async function handOffFromTopics(options: TopicHandOffOptions): Promise<HandedOver | undefined> {
   const run = new TopicHandOff(options);
   try {
     return await run.run();
@@ -70,28 +70,31 @@ class TopicHandOff {
     });
   }
 
-  async run(): Promise<Promotion | undefined> {
+  async run(): Promise<HandedOver | undefined> {
     const { slotsTopic, nodesTopic, facts, log, cluster, clock } = this.#options;
     const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#feed.take(records, false);
     const takeNodes = (records: readonly LogRecord[]): Promise<void> => this.#directory.take(records, false);
     const nodes = await this.#replay(nodesTopic, takeNodes);
-    const { needed, report, signal } = this.#options;
-    if (!needed) {
+    const { noneNeeded, report, signal } = this.#options;
+    if (noneNeeded !== undefined) {
       // Nobody waits for the fence, and the promotion on record must not be missed.
       await readToWrittenEnd({ log, topic: nodesTopic, reader: nodes, onRecords: takeNodes, signal });
+      report('none_needed');
+      return this.#onRecord() ?? noneNeeded;
     }
-    if (!needed || this.#isHandedOver()) {
-      report(needed ? 'recorded' : 'none_needed');
-      const promotion = this.#directory.own?.promotion;
-      return promotion?.timeline === facts.timeline ? promotion : undefined;
+    const earlier = this.#onRecord();
+    if (earlier !== undefined) {
+      report('recorded');
+      return earlier;
     }
     const slots = await this.#replay(slotsTopic, takeSlots);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
     const ended = await raiseFenceEarly({ ...this.#options, knowledge });
     await this.#awaitConsumer(nodes, takeNodes);
-    if (this.#isHandedOver()) {
+    const byConsumer = this.#onRecord();
+    if (byConsumer !== undefined) {
       report('recorded');
-      return this.#directory.own?.promotion;
+      return byConsumer;
     }
     const { node } = facts;
     const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes, signal };
@@ -105,16 +108,17 @@ class TopicHandOff {
       const lineage = this.#feed.newestManifest?.lineage;
       await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
     }
-    report(outcome === undefined ? 'not_promoted' : 'recorded');
-    return outcome?.promotion;
+    const done = this.#onRecord();
+    report(done === undefined ? 'not_promoted' : 'recorded');
+    return done;
   }
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#open.map((part) => part.close()));
   }
 
-  #isHandedOver(): boolean {
-    return isHandedOver(this.#directory, this.#options.facts.timeline);
+  #onRecord(): HandedOver | undefined {
+    return HandedOver.onRecord(this.#directory.own, this.#options.facts.timeline);
   }
 
   async #replay(
@@ -149,7 +153,7 @@ class TopicHandOff {
     logger.info({ patienceMs }, 'the server was promoted: waiting for its consumer to hand the slots over');
     using patience = new Deadline(signal, patienceMs);
     try {
-      while (!this.#isHandedOver()) {
+      while (this.#onRecord() === undefined) {
         const batch = await nodes.next(patience.signal);
         await take(batch.records);
       }
@@ -165,12 +169,6 @@ class TopicHandOff {
 
 /** Whoever follows the topics all the time counts and measures. */
 function ignore(): void {}
-
-/** True when this node's record says that the promotion to this timeline is dealt with. */
-export function isHandedOver(directory: NodeDirectory, timeline: Timeline): boolean {
-  const promotion = directory.own?.promotion;
-  return promotion?.complete === true && promotion.timeline === timeline;
-}
 
 /** What the topics say, always as of now. */
 export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffOptions['knowledge'] {

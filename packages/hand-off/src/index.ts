@@ -2,7 +2,6 @@ export { claimNode } from './claim-node.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export {
   handOffFromTopics,
-  isHandedOver,
   knowledgeOf,
   recordHandOff,
 } from './hand-off-from-topics.ts';

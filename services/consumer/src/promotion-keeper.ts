@@ -104,7 +104,7 @@ export class PromotionKeeper {
         facts,
         wanted,
         ended,
-        needed: true,
+        noneNeeded: undefined,
         patienceMs: 0,
         signal,
       });

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import {
   type ClaimGranted,
   type ClaimRefusal,
+  type HandedOver,
   judgeClaim,
   judgeFenced,
   type Manifest,
-  type Promotion,
+  type Timeline,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -41,6 +42,17 @@ export interface FormerTenure {
   readonly lineage: string;
 }
 
+/** The slots of the server are not known to be handed over, so nothing may be claimed: the server is to be looked at from the beginning. */
+export class HandOffOpenError extends Error {
+  override readonly name = 'HandOffOpenError';
+
+  constructor(timeline: Timeline) {
+    super(
+      `the topic is not claimed: no hand-off of this server's promotion to timeline ${timeline} is on record, or the server has left that timeline`,
+    );
+  }
+}
+
 const refusalErrors = {
   other_system: 'SC_OTHER_SYSTEM',
   higher_timeline: 'SC_HIGHER_TIMELINE',
@@ -51,7 +63,8 @@ const refusalErrors = {
 
 /**
  * Claims the slots topic for this server: looks first, so that a publisher that must not publish does not even fence its rightful
- * successor; then fences, reads to the end that only now is final, and judges again. Throws a SlotcastError when refused.
+ * successor; then fences, reads to the end that only now is final, and judges again. Throws a SlotcastError when refused, and a
+ * HandOffOpenError when it has to be looked at anew.
  */
 export async function claimTopic(options: {
   log: EventLog;
@@ -61,8 +74,8 @@ export async function claimTopic(options: {
   identity: PublisherIdentity;
   server: PrimaryIdentity;
   former: FormerTenure | undefined;
-  /** Called when nothing speaks against the claim, before anybody is fenced; resolves with the promotion that made the server a primary. */
-  beforeClaim: (manifest: Manifest | undefined) => Promise<Promotion | undefined>;
+  /** Called when nothing speaks against the claim, before anybody is fenced. */
+  beforeClaim: (manifest: Manifest | undefined) => Promise<HandedOver>;
   signal: AbortSignal;
 }): Promise<Tenure> {
   const { log, codec, logger, clock, identity, server, former, beforeClaim, signal } = options;
@@ -80,12 +93,15 @@ export async function claimTopic(options: {
       await readTo({ reader, end: await log.endOffset(identity.slotsTopic), onRecords, signal });
       judge(topic, options);
     }
-    const promotion = await beforeClaim(topic.manifest);
+    const handedOver = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
       await readToWrittenEnd({ log, topic: identity.slotsTopic, reader, onRecords, signal });
       const granted = judge(topic, options);
+      if (!handedOver.holds(topic.manifest, server.history.timeline)) {
+        throw new HandOffOpenError(server.history.timeline);
+      }
       await retireFormerName(topic.manifest, writer, options);
       const facts = {
         epoch: granted.epoch,
@@ -98,7 +114,7 @@ export async function claimTopic(options: {
         serverVersion: server.serverVersion,
         serverStartedAt: server.serverStartedAt,
         history: server.history,
-        promotion,
+        handedOver,
         slotsTopic: identity.slotsTopic,
         nodesTopic: identity.nodesTopic,
       };

@@ -2,16 +2,16 @@ import {
   type DivergencePolicy,
   emptyLine,
   HAND_OFF_RECORD_MS,
+  HandedOver,
   type Manifest,
   type PlanPolicy,
-  type Promotion,
 } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { type EndedRecovery, handOffFromTopics, RecoveryGuard, type ReportRole } from '@slotcast/hand-off';
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { Clock, Logger } from '@slotcast/runtime';
-import type { PublisherIdentity } from './claim-topic.ts';
+import { HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 
 export interface PromotionWatchOptions {
@@ -49,26 +49,30 @@ export class PromotionWatch {
   }
 
   /**
-   * Resolves when the slots of this primary are handed over, with the promotion on record. `manifest` is the newest one: a server on
-   * its timeline has published before, and nothing is to be handed over.
+   * Resolves when the slots of this primary are handed over. `manifest` is the newest one: a server on its timeline has published
+   * before, and nothing is to be handed over. Rejects with a HandOffOpenError when the server is not the promoted one any more that it was.
    */
-  settle(
+  async settle(
     manifest: Manifest | undefined,
     server: PrimaryIdentity,
     identity: PublisherIdentity,
     signal: AbortSignal,
-  ): Promise<Promotion | undefined> {
+  ): Promise<HandedOver> {
     const { node, instance, version } = identity;
     const { systemIdentifier, serverVersion, serverStartedAt, history } = server;
     const { timeline } = history;
-    return handOffFromTopics({
+    const handedOver = await handOffFromTopics({
       ...this.#options,
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       wanted: this.#options.policy.wanted,
       ended: this.ended,
-      needed: manifest !== undefined && manifest.timeline < timeline,
+      noneNeeded: HandedOver.noneNeeded(manifest, timeline),
       patienceMs: HAND_OFF_RECORD_MS,
       signal,
     });
+    if (handedOver === undefined) {
+      throw new HandOffOpenError(timeline);
+    }
+    return handedOver;
   }
 }

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { type DivergencePolicy, HEARTBEAT_MS, type PlanPolicy } from '@slotcast/domain';
+import {
+  type DivergencePolicy,
+  type HandedOver,
+  HEARTBEAT_MS,
+  type Manifest,
+  type PlanPolicy,
+} from '@slotcast/domain';
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { RoleTracker, readOwnHistory, sweepLeaders } from '@slotcast/hand-off';
@@ -24,7 +30,7 @@ import {
   supervise,
 } from '@slotcast/runtime';
 import { Canary } from './canary.ts';
-import { claimTopic, type FormerTenure, type PublisherIdentity } from './claim-topic.ts';
+import { claimTopic, type FormerTenure, HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 import { PromotionWatch } from './promotion-watch.ts';
 import { publishLoop } from './publish-loop.ts';
@@ -199,7 +205,7 @@ class Publisher {
       identity: this.#identity,
       server,
       former: this.#former,
-      beforeClaim: (manifest) => this.#promotions.settle(manifest, server, this.#identity, signal),
+      beforeClaim: (manifest) => this.#settle(connection, server, manifest, signal),
       signal,
     });
     this.#role.report('claimed');
@@ -215,6 +221,21 @@ class Publisher {
     } finally {
       await tenure.close();
     }
+  }
+
+  /** The hand-off may have taken a while, in which the server became a standby again: it would fence its rightful successor. */
+  async #settle(
+    connection: PostgresConnection,
+    server: PrimaryIdentity,
+    manifest: Manifest | undefined,
+    signal: AbortSignal,
+  ): Promise<HandedOver> {
+    const handedOver = await this.#promotions.settle(manifest, server, this.#identity, signal);
+    const seen = await observePrimary(connection, signal);
+    if (seen.inRecovery || seen.timeline !== server.history.timeline) {
+      throw new HandOffOpenError(server.history.timeline);
+    }
+    return handedOver;
   }
 
   /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
@@ -247,7 +268,7 @@ class Publisher {
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
       onEstablished: () => {
         this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
-        this.status.promoted(tenure.facts.promotion);
+        this.status.promoted(tenure.facts.handedOver.promotion);
         this.status.enter('publishing', tenure.facts.epoch);
       },
       signal: both,

@@ -2,13 +2,13 @@ import {
   applyPublished,
   type EventOrigin,
   eventsFromChanges,
+  type HandedOver,
   type Lsn,
   type Manifest,
   manifestSlots,
   type NodeSlotStatus,
   type OpenTransaction,
   type PhysicalSlotPin,
-  type Promotion,
   type PublishedSlots,
   primaryStatus,
   type SlotChange,
@@ -36,8 +36,7 @@ export interface TenureFacts {
   /** `pg_postmaster_start_time()`, in milliseconds since 1970. */
   readonly serverStartedAt: number;
   readonly history: TimelineHistory;
-  /** The promotion by which the server became the primary; absent when it is not known. */
-  readonly promotion: Promotion | undefined;
+  readonly handedOver: HandedOver;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
 }
@@ -166,9 +165,9 @@ export class Tenure {
   }
 
   async #nodeRecord(flushLsn: Lsn, heartbeat: Heartbeat): Promise<NewRecord> {
-    const { nodesTopic, history, promotion } = this.facts;
+    const { nodesTopic, history, handedOver } = this.facts;
     const facts = { ...this.facts, ...heartbeat, timeline: history.timeline, flushLsn };
-    const status = primaryStatus(facts, promotion, this.#clock.now());
+    const status = primaryStatus(facts, handedOver.promotion, this.#clock.now());
     return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }
 

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  HandedOver,
+  lsn,
+  type Manifest,
+  type Promotion,
+  parseSystemIdentifier,
+  timeline,
+} from '@slotcast/domain';
+
+const ONE = timeline(1);
+const TWO = timeline(2);
+
+const promotion: Promotion = {
+  timeline: TWO,
+  switchLsn: lsn(0x300n),
+  complete: true,
+  ahead: [],
+  lost: [],
+  time: 1_700_000_000_000,
+};
+
+function manifestOn(line: Manifest['timeline']): Manifest {
+  return {
+    kind: 'manifest',
+    lsn: lsn(0x900n),
+    timeline: line,
+    epoch: 5,
+    seq: 40,
+    node: 'a',
+    time: 1_700_000_000_000,
+    systemIdentifier: parseSystemIdentifier('7420156612345678901'),
+    history: { timeline: line, ancestors: [] },
+    timelineNode: 'a',
+    instance: 'i1',
+    lineage: 'l1',
+    slots: [],
+  };
+}
+
+describe('what a claim demands', () => {
+  test('is there when the hand-off of the promotion to the very timeline is on record', () => {
+    assert.equal(HandedOver.onRecord({ promotion }, TWO)?.promotion, promotion);
+    assert.equal(HandedOver.onRecord({ promotion }, timeline(3)), undefined);
+    assert.equal(HandedOver.onRecord({ promotion }, ONE), undefined);
+    assert.equal(HandedOver.onRecord({ promotion: { ...promotion, complete: false } }, TWO), undefined);
+    assert.equal(HandedOver.onRecord({ promotion: undefined }, TWO), undefined);
+    assert.equal(HandedOver.onRecord(undefined, TWO), undefined);
+  });
+
+  test('is there without a record unless slots were published on an earlier timeline last', () => {
+    assert.ok(HandedOver.noneNeeded(undefined, TWO));
+    assert.ok(HandedOver.noneNeeded(manifestOn(TWO), TWO));
+    assert.equal(HandedOver.noneNeeded(manifestOn(ONE), TWO), undefined);
+  });
+
+  test('counts no more when a manifest came meanwhile that makes a hand-off needed', () => {
+    const none = HandedOver.noneNeeded(undefined, TWO);
+    assert.equal(none?.holds(manifestOn(TWO), TWO), true);
+    assert.equal(none?.holds(manifestOn(ONE), TWO), false);
+    assert.equal(HandedOver.onRecord({ promotion }, TWO)?.holds(manifestOn(ONE), TWO), true);
+  });
+
+  test('counts for its own timeline only', () => {
+    assert.equal(HandedOver.noneNeeded(undefined, TWO)?.holds(undefined, timeline(3)), false);
+    assert.equal(HandedOver.onRecord({ promotion }, TWO)?.holds(undefined, timeline(3)), false);
+  });
+
+  test('cannot be made in another way', () => {
+    // @ts-expect-error: the shape alone is not enough
+    const forged: HandedOver = { promotion, holds: () => true };
+    assert.equal(forged instanceof HandedOver, false);
+    // @ts-expect-error: nor is the constructor open
+    assert.ok(new HandedOver(TWO, promotion));
+  });
+});
