@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import type { ClientConfig } from 'pg';
+import type { PostgresConnection } from './connection.ts';
 import {
   connectionParameters,
   type Environment,
@@ -36,6 +37,14 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** Gives up connecting; it has no effect on the connection once made. */
   readonly signal?: AbortSignal | undefined;
+  /** Makes the sessions in place of the driver: a server that is simulated. Then nothing of the above that says where to connect is looked at. */
+  readonly sessions?: SessionSource | undefined;
+}
+
+/** Where sessions come from that are none of a real server. */
+export interface SessionSource {
+  /** As `connectPostgres`, with the same rejections. */
+  connect(options: PostgresOptions): Promise<PostgresConnection>;
 }
 
 /** Everything in the URL and the `PG*` variables that stands in the way of a connection, files that cannot be read included. */

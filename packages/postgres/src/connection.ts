@@ -48,7 +48,11 @@ export interface PostgresConnection {
  * Connects, and fixes what the session runs with. Rejects with a PostgresConnectionError, also when a connection pooler is in between, a
  * ConnectionSettingsError, or the signal's reason.
  */
-export async function connectPostgres(options: PostgresOptions): Promise<PostgresConnection> {
+export function connectPostgres(options: PostgresOptions): Promise<PostgresConnection> {
+  return options.sessions === undefined ? connectWithDriver(options) : options.sessions.connect(options);
+}
+
+async function connectWithDriver(options: PostgresOptions): Promise<PostgresConnection> {
   options.signal?.throwIfAborted();
   const client = new Client(clientConfig(options));
   const session = new Session(client);
