@@ -42,7 +42,7 @@ export interface PostgresOptions {
 }
 
 /** Where sessions come from that are none of a real server. */
-export interface SessionSource {
+interface SessionSource {
   /** As `connectPostgres`, with the same rejections. */
   connect(options: PostgresOptions): Promise<PostgresConnection>;
 }

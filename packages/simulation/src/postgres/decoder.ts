@@ -1,0 +1,250 @@
+import { increaseRestart, increaseXmin, type Slot } from './slot.ts';
+import type { Position, RowId, WalRecord, Xid } from './wal.ts';
+
+/** States of `SnapBuild`, in their order. */
+const START = 0;
+const BUILDING = 1;
+const FULL = 2;
+const CONSISTENT = 3;
+
+/** Snapshots that decoders left on the server's disk, by the position that they are valid at, each with its xmin. */
+export type SnapshotFiles = Map<Position, Xid>;
+
+/** A transaction as a decoder hands it to its client, or would if it did not only advance. */
+export interface DecodedTransaction {
+  readonly xid: Xid;
+  readonly database: number;
+  readonly rows: readonly RowId[];
+  /** Of its commit record. */
+  readonly start: Position;
+  readonly end: Position;
+}
+
+/** A transaction of which the decoder has read something. */
+interface Seen {
+  /** Where a decoder has to start that is to see all of it; absent when it began before anything was saved. */
+  readonly restartAt: Position | undefined;
+  readonly rows: RowId[];
+  /** xmin of the snapshot with which its first change was read. */
+  baseXmin: Xid | undefined;
+}
+
+export interface DecoderOptions {
+  /** Commits that begin before it are not sent. */
+  readonly startDecodingAt: Position;
+  /** Set while the slot is made: running-xacts records with older transactions are of no use, nor are snapshots on disk. */
+  readonly initialXminHorizon?: Xid | undefined;
+}
+
+/**
+ * Reads WAL for a slot as the server does, from its restart_lsn on: finds the point from which it can decode, and gives the slot later positions to start from. What
+ * is lost needs no rule of its own: commits before `startDecodingAt`, and changes that were read before there was a snapshot.
+ * The same function serves creations, advances and clients.
+ */
+export class Decoder {
+  readonly #slot: Slot;
+  readonly #snapshots: SnapshotFiles;
+  readonly #initialXminHorizon: Xid | undefined;
+  readonly #seen = new Map<Xid, Seen>();
+  #state = START;
+  #startDecodingAt: Position;
+  /** Transactions before it have ended when the next state begins. */
+  #nextPhaseAt: Xid = 0;
+  #xmin: Xid = 0;
+  #snapshotXmin: Xid | undefined;
+  #currentRestart: Position | undefined;
+
+  constructor(slot: Slot, snapshots: SnapshotFiles, options: DecoderOptions) {
+    this.#slot = slot;
+    this.#snapshots = snapshots;
+    this.#startDecodingAt = options.startDecodingAt;
+    this.#initialXminHorizon = options.initialXminHorizon;
+  }
+
+  get isConsistent(): boolean {
+    return this.#state === CONSISTENT;
+  }
+
+  /** Takes the next record; returns what is sent because of it. */
+  read(record: WalRecord): DecodedTransaction | undefined {
+    switch (record.kind) {
+      case 'change':
+        this.#change(record.xid, record.rows);
+        return undefined;
+      case 'commit':
+      case 'commit_prepared':
+        return this.#commit(record);
+      case 'prepare':
+        if (this.#state >= FULL) {
+          this.#touch(record.xid);
+        }
+        return undefined;
+      case 'abort':
+      case 'rollback_prepared':
+        // What is read of a transaction before that stays until a running-xacts record shows that it is over.
+        if (this.#state >= FULL) {
+          this.#seen.delete(record.xid);
+        }
+        return undefined;
+      case 'running_xacts':
+        this.#runningXacts(record.start, record);
+        return undefined;
+      case 'shutdown_checkpoint':
+      case 'end_of_recovery':
+        this.#serializationPoint(record.start);
+        return undefined;
+      case 'checkpoint':
+      case 'message':
+      case 'switch':
+      case 'prune':
+      case 'create_database':
+      case 'rename_database':
+      case 'drop_database':
+        return undefined;
+    }
+  }
+
+  #touch(xid: Xid): Seen {
+    const known = this.#seen.get(xid);
+    if (known !== undefined) {
+      return known;
+    }
+    const seen: Seen = { restartAt: this.#currentRestart, rows: [], baseXmin: undefined };
+    this.#seen.set(xid, seen);
+    return seen;
+  }
+
+  /** `heap_decode` and `SnapBuildProcessChange`. */
+  #change(xid: Xid, rows: readonly RowId[]): void {
+    const seen = this.#touch(xid);
+    if (this.#state < FULL || (this.#state < CONSISTENT && xid < this.#nextPhaseAt)) {
+      return;
+    }
+    this.#snapshotXmin ??= this.#xmin;
+    seen.baseXmin ??= this.#snapshotXmin;
+    seen.rows.push(...rows);
+  }
+
+  /** `xact_decode`, `SnapBuildCommitTxn` and `DecodeTXNNeedSkip`. */
+  #commit(
+    record: WalRecord & { readonly kind: 'commit' | 'commit_prepared' },
+  ): DecodedTransaction | undefined {
+    const { xid, start, end, database, catalog } = record;
+    if (this.#state < FULL) {
+      return undefined;
+    }
+    const seen = this.#seen.get(xid);
+    this.#seen.delete(xid);
+    if (this.#state < CONSISTENT) {
+      this.#startDecodingAt = Math.max(this.#startDecodingAt, start + 1);
+    }
+    if (catalog) {
+      this.#snapshotXmin = this.#xmin;
+    }
+    const isSent =
+      this.#state === CONSISTENT && start >= this.#startDecodingAt && database === this.#slot.databaseOid;
+    return isSent && seen !== undefined && seen.rows.length > 0
+      ? { xid, database, rows: seen.rows, start, end }
+      : undefined;
+  }
+
+  /** `SnapBuildProcessRunningXacts`, and what `standby_decode` does after it. */
+  #runningXacts(at: Position, record: WalRecord & { readonly kind: 'running_xacts' }): void {
+    const { running, nextXid } = record;
+    const oldest = running.length === 0 ? nextXid : Math.min(...running);
+    if (this.#state === CONSISTENT) {
+      this.#serialize(at);
+      this.#tellSlot(at, oldest);
+    } else if (this.#findSnapshot(at, oldest, nextXid)) {
+      this.#tellSlot(at, oldest);
+    }
+    this.#abortOld(oldest);
+  }
+
+  #tellSlot(at: Position, oldest: Xid): void {
+    this.#xmin = oldest;
+    increaseXmin(this.#slot, at, this.#oldestBaseXmin() ?? oldest);
+    if (this.#state < CONSISTENT) {
+      return;
+    }
+    const [first] = this.#seen.values();
+    // Where no transaction is open it is the snapshot that was saved last, which is the present restart point.
+    const restart = first === undefined ? this.#currentRestart : first.restartAt;
+    if (restart !== undefined) {
+      increaseRestart(this.#slot, at, restart);
+    }
+  }
+
+  /** `SnapBuildFindSnapshot`; false when the point is found, and nothing more is to be done with this record. */
+  #findSnapshot(at: Position, oldest: Xid, nextXid: Xid): boolean {
+    if (this.#initialXminHorizon !== undefined && oldest < this.#initialXminHorizon) {
+      return true;
+    }
+    if (oldest === nextXid) {
+      this.#startDecodingAt = Math.max(this.#startDecodingAt, at + 1);
+      this.#xmin = nextXid;
+      this.#state = CONSISTENT;
+      return false;
+    }
+    if (this.#initialXminHorizon === undefined && this.#restore(at)) {
+      return false;
+    }
+    if (this.#state === START) {
+      this.#state = BUILDING;
+      this.#nextPhaseAt = nextXid;
+      this.#xmin = nextXid;
+    } else if (this.#nextPhaseAt <= oldest) {
+      this.#state = this.#state === BUILDING ? FULL : CONSISTENT;
+      this.#nextPhaseAt = nextXid;
+    }
+    return true;
+  }
+
+  /** `SnapBuildSerializationPoint`. */
+  #serializationPoint(at: Position): void {
+    if (this.#state === CONSISTENT) {
+      this.#serialize(at);
+    } else {
+      this.#restore(at);
+    }
+  }
+
+  #serialize(at: Position): void {
+    if (!this.#snapshots.has(at)) {
+      this.#snapshots.set(at, this.#xmin);
+    }
+    this.#currentRestart = at;
+  }
+
+  #restore(at: Position): boolean {
+    const xmin = this.#snapshots.get(at);
+    if (xmin === undefined || (this.#initialXminHorizon !== undefined && xmin < this.#initialXminHorizon)) {
+      return false;
+    }
+    this.#state = CONSISTENT;
+    this.#xmin = xmin;
+    this.#currentRestart = at;
+    return true;
+  }
+
+  /** xmin of the transaction whose snapshot is the oldest (`ReorderBufferGetOldestXmin`). */
+  #oldestBaseXmin(): Xid | undefined {
+    let oldest: Xid | undefined;
+    for (const { baseXmin } of this.#seen.values()) {
+      if (baseXmin !== undefined && (oldest === undefined || baseXmin < oldest)) {
+        oldest = baseXmin;
+      }
+    }
+    return oldest;
+  }
+
+  /** `ReorderBufferAbortOld`: forgets transactions that ended without a record, up to the first one that may go on. */
+  #abortOld(oldest: Xid): void {
+    for (const xid of this.#seen.keys()) {
+      if (xid >= oldest) {
+        return;
+      }
+      this.#seen.delete(xid);
+    }
+  }
+}
