@@ -27,8 +27,8 @@ export interface SimProcess {
   readonly state: 'running' | 'frozen' | 'dead';
   /** Calls that it has made, by kind. */
   readonly calls: ReadonlyMap<string, number>;
-  /** Called when it dies: whoever holds something for it (a session, a reader) takes it back here. */
-  onDeath(work: () => void): void;
+  /** Called when it dies: whoever holds something for it (a session, a reader) takes it back here. Returns what ends it. */
+  onDeath(work: () => void): () => void;
 }
 
 export interface SimTimer {
@@ -63,7 +63,11 @@ export interface Pending<T> {
   settle(value: T): void;
   fail(error: unknown): void;
   readonly ended: boolean;
+  /** At most one listens. */
+  whenEnded(tell: (outcome: Outcome<T>) => void): void;
 }
+
+export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
 /** When an act is done that does not wait for its turn: at the n-th call of that kind from now on, before or after its effect. */
 export interface Trigger {
@@ -85,7 +89,7 @@ export interface World {
   /** The process of the world itself. */
   readonly world: SimProcess;
   /** Does `work` in an event of `process` (absent: of the world) after `ms`. */
-  after(ms: number, work: () => void, process?: SimProcess): SimTimer;
+  after(ms: number, work: () => unknown, process?: SimProcess): SimTimer;
   /**
    * What a process asks of something outside: the effect happens after a latency, in an event of the world, and the answer comes after another one.
    * A process that is dead by then gets no answer; one that is frozen gets it when it wakes.
@@ -219,49 +223,6 @@ export type Note =
   | { readonly kind: 'exit'; readonly at: number; readonly process: string; readonly error: unknown };
 
 export type ServiceName = 'publisher' | 'consumer';
-
-/** A disturbance of one service, or of its way to something. */
-export type ServiceFault = 'kill' | 'freeze' | 'wake';
-
-/**
- * What happens to the world, as data. `restart` of a service that was killed comes by itself, as from systemd, unless `stays` is true.
- */
-export type Act =
-  | { readonly kind: 'wait'; readonly ms: number }
-  | { readonly kind: 'write'; readonly rows: number }
-  | { readonly kind: 'bulk'; readonly mib: number }
-  /** Begins a transaction, and commits it `ms` later. */
-  | { readonly kind: 'long_transaction'; readonly rows: number; readonly ms: number }
-  | { readonly kind: 'checkpoint'; readonly node: string }
-  | {
-      readonly kind: 'service';
-      readonly node: string;
-      readonly service: ServiceName;
-      readonly fault: ServiceFault;
-      readonly stays?: boolean;
-    }
-  | { readonly kind: 'stream'; readonly node: string; readonly state: LinkState }
-  /** Of one service, or of all. */
-  | { readonly kind: 'kafka'; readonly process?: string; readonly state: LinkState }
-  | { readonly kind: 'server'; readonly node: string; readonly fault: 'crash' | 'stop' | 'start' }
-  | { readonly kind: 'promote'; readonly node: string }
-  | { readonly kind: 'rejoin'; readonly node: string; readonly upstream: string }
-  /** Where the application and the subscribers go from now on. */
-  | { readonly kind: 'point'; readonly node: string; readonly afterMs: number }
-  | {
-      readonly kind: 'subscriber';
-      readonly slot: string;
-      readonly does: 'confirm' | 'hold' | 'crash' | 'connect';
-    }
-  | {
-      readonly kind: 'dba';
-      readonly node: string;
-      readonly does: 'create' | 'drop' | 'advance' | 'copy';
-      readonly slot: string;
-      readonly target?: string;
-    }
-  /** Done in the middle of a call, not when its turn comes. */
-  | { readonly kind: 'trigger'; readonly on: Trigger; readonly act: Act };
 
 /** What must not be, with the moment and words for people. */
 export interface Violation {
