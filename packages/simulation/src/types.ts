@@ -177,6 +177,16 @@ export interface SimServer {
   readonly line: WalLine;
   readonly slots: readonly SimSlot[];
 
+  /** When its last promotion ended recovery, of the world; absent when it had none. */
+  readonly recoveryEndedAt: number | undefined;
+  /**
+   * What a client of a slot would get if the server were promoted now and it asked for `from`. Nothing is changed. `undefined` when the slot is not there, or
+   * cannot be decoded.
+   */
+  wouldDeliver(slot: string, from: number | undefined): readonly Committed[] | undefined;
+  /** Tells of each slot right before it goes: by a session of the process `by`, by a person, or with its database. */
+  onDrop(work: (dropped: { readonly slot: SimSlot; readonly by: SimProcess | undefined }) => void): void;
+
   /** What `connectPostgres` does, for a process of the simulation. */
   connect(process: SimProcess, options: PostgresOptions): Promise<PostgresConnection>;
   subscribe(process: SimProcess, options: SubscriberOptions): Subscription;

@@ -34,6 +34,8 @@ export interface DecoderOptions {
   readonly startDecodingAt: Position;
   /** Set while the slot is made: running-xacts records with older transactions are of no use, nor are snapshots on disk. */
   readonly initialXminHorizon?: Xid | undefined;
+  /** Called with transactions whose end has to be awaited before the next record is read; only a primary can speed it up. */
+  readonly onWait?: ((xids: readonly Xid[]) => void) | undefined;
 }
 
 /**
@@ -45,6 +47,7 @@ export class Decoder {
   readonly #slot: Slot;
   readonly #snapshots: SnapshotFiles;
   readonly #initialXminHorizon: Xid | undefined;
+  readonly #onWait: ((xids: readonly Xid[]) => void) | undefined;
   readonly #seen = new Map<Xid, Seen>();
   #state = START;
   #startDecodingAt: Position;
@@ -59,6 +62,7 @@ export class Decoder {
     this.#snapshots = snapshots;
     this.#startDecodingAt = options.startDecodingAt;
     this.#initialXminHorizon = options.initialXminHorizon;
+    this.#onWait = options.onWait;
   }
 
   get isConsistent(): boolean {
@@ -155,7 +159,7 @@ export class Decoder {
     if (this.#state === CONSISTENT) {
       this.#serialize(at);
       this.#tellSlot(at, oldest);
-    } else if (this.#findSnapshot(at, oldest, nextXid)) {
+    } else if (this.#findSnapshot(at, oldest, record)) {
       this.#tellSlot(at, oldest);
     }
     this.#abortOld(oldest);
@@ -176,8 +180,14 @@ export class Decoder {
   }
 
   /** `SnapBuildFindSnapshot`; false when the point is found, and nothing more is to be done with this record. */
-  #findSnapshot(at: Position, oldest: Xid, nextXid: Xid): boolean {
-    if (this.#initialXminHorizon !== undefined && oldest < this.#initialXminHorizon) {
+  #findSnapshot(
+    at: Position,
+    oldest: Xid,
+    { nextXid, running }: WalRecord & { readonly kind: 'running_xacts' },
+  ): boolean {
+    const horizon = this.#initialXminHorizon;
+    if (horizon !== undefined && oldest < horizon) {
+      this.#onWait?.(running.filter((xid) => xid <= horizon));
       return true;
     }
     if (oldest === nextXid) {
@@ -193,9 +203,13 @@ export class Decoder {
       this.#state = BUILDING;
       this.#nextPhaseAt = nextXid;
       this.#xmin = nextXid;
-    } else if (this.#nextPhaseAt <= oldest) {
-      this.#state = this.#state === BUILDING ? FULL : CONSISTENT;
+      this.#onWait?.(running);
+    } else if (this.#nextPhaseAt <= oldest && this.#state === BUILDING) {
+      this.#state = FULL;
       this.#nextPhaseAt = nextXid;
+      this.#onWait?.(running);
+    } else if (this.#nextPhaseAt <= oldest) {
+      this.#state = CONSISTENT;
     }
     return true;
   }

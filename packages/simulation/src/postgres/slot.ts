@@ -28,10 +28,11 @@ export interface SlotKind {
   readonly twoPhase: boolean;
 }
 
-/** A replication slot in the memory of a server. Only the functions of this file change one, so that `version` counts every change. */
+/** A replication slot in the memory of a server. Only the functions of this file change one, so that each change gives it another `version`. */
 export interface Slot extends SlotKind {
   /** Which making of it; a copy or a slot made anew under the same name has another. */
   readonly uid: number;
+  /** Shared by no other state of any slot. */
   version: number;
   restartLsn: Position | undefined;
   confirmedFlush: Position | undefined;
@@ -53,13 +54,19 @@ export interface Slot extends SlotKind {
 }
 
 let lastUid = 0;
+let lastVersion = 0;
+
+function nextVersion(): number {
+  lastVersion += 1;
+  return lastVersion;
+}
 
 export function newSlot(kind: SlotKind): Slot {
   lastUid += 1;
   return {
     ...kind,
     uid: lastUid,
-    version: 0,
+    version: nextVersion(),
     restartLsn: undefined,
     confirmedFlush: undefined,
     catalogXmin: undefined,
@@ -82,7 +89,7 @@ export function changeSlot(
   fields: Partial<Omit<Slot, 'uid' | 'version' | keyof SlotKind>>,
 ): void {
   Object.assign(slot, fields);
-  slot.version += 1;
+  slot.version = nextVersion();
 }
 
 /** Writes a slot to disk as it is (`ReplicationSlotSave`). */
@@ -100,7 +107,7 @@ export function slotFromDisk(slot: Slot, startedAtMs: number): Slot | undefined 
   return {
     ...slot,
     ...slot.saved,
-    version: slot.version + 1,
+    version: nextVersion(),
     candidateRestart: undefined,
     candidateXmin: undefined,
     activePid: undefined,
@@ -138,7 +145,7 @@ export function increaseRestart(slot: Slot, validAt: Position, restartLsn: Posit
 /** What a client has received (`LogicalConfirmReceivedLocation`): never moves a slot back, and saves it when a candidate is taken. */
 export function confirmReceived(slot: Slot, position: Position): void {
   slot.confirmedFlush = Math.max(slot.confirmedFlush ?? 0, position);
-  slot.version += 1;
+  slot.version = nextVersion();
   const { candidateXmin, candidateRestart } = slot;
   let taken = false;
   if (

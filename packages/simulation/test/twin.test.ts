@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseLsn, parseSlotName } from '@slotcast/domain';
+import {
+  advanceSlot,
+  connectPostgres,
+  copySlots,
+  createTemporarySlot,
+  dropSlot,
+  emitMessage,
+  flushWal,
+  identifySystem,
+  logStandbySnapshot,
+  moveSlots,
+  observePrimary,
+  observeStandby,
+  type PostgresConnection,
+  primaryMemory,
+  RecoveryWatch,
+  readPreconditions,
+  readServerIdentity,
+  readStandbySettings,
+  StatementTimeoutError,
+  silenceLog,
+  standbyMemory,
+} from '@slotcast/postgres';
+import { formatPosition } from '../src/postgres/position-text.ts';
+import { Server } from '../src/postgres/server.ts';
+import type { Delivery, SimProcess } from '../src/types.ts';
+import { SimWorld } from '../src/world/sim-world.ts';
+
+const lsnOf = (position: number) => parseLsn(formatPosition(position));
+const app = parseSlotName('app');
+
+/** A primary and a standby that streams from it, and a process that asks them. */
+class Pair {
+  readonly world: SimWorld;
+  readonly primary: Server;
+  readonly standby: Server;
+  readonly process: SimProcess;
+
+  constructor(seed = 1) {
+    this.world = new SimWorld(seed);
+    this.process = this.world.spawn('asker', 'b');
+    this.primary = Server.createPrimary(this.world, 'a');
+    this.standby = this.primary.addStandby('b');
+  }
+
+  /** Lets the world go on until the work is done. */
+  async do<T>(work: () => Promise<T>, limitMs = 30_000): Promise<T> {
+    const outcomes: ({ readonly value: T } | { readonly error: unknown })[] = [];
+    const attempt = async (): Promise<void> => {
+      try {
+        outcomes.push({ value: await work() });
+      } catch (error) {
+        outcomes.push({ error });
+      }
+    };
+    this.world.after(0, () => void attempt(), this.process);
+    const until = this.world.now + limitMs;
+    while (outcomes.length === 0 && this.world.now < until) {
+      await this.world.run(1);
+    }
+    const [outcome] = outcomes;
+    assert.ok(outcome !== undefined, `not done within ${limitMs} ms`);
+    if ('error' in outcome) {
+      throw outcome.error;
+    }
+    return outcome.value;
+  }
+
+  connect(server: Server, replication = false): Promise<PostgresConnection> {
+    return this.do(() =>
+      connectPostgres({
+        sessions: { connect: (options) => server.connect(this.process, options) },
+        applicationName: 'test',
+        replication,
+      }),
+    );
+  }
+
+  insert(count = 1): readonly number[] {
+    const xid = this.primary.begin();
+    const rows = this.primary.write(xid, count);
+    this.primary.commit(xid);
+    return rows;
+  }
+
+  /** A slot of the standby at its present end, made with the help of the primary. */
+  async makeSlot(session: PostgresConnection, helper: PostgresConnection, name = 'app'): Promise<void> {
+    await this.do(async () => {
+      const made = createTemporarySlot(session, { name: 'made', plugin: 'pgoutput', onStandbyOnly: true });
+      await logStandbySnapshot(helper);
+      await flushWal(helper);
+      await made;
+      await copySlots(session, {
+        source: 'made',
+        targets: [{ slot: parseSlotName(name), plugin: 'pgoutput' }],
+      });
+      await dropSlot(session, 'made');
+    });
+  }
+}
+
+describe('the twin of PostgreSQL', () => {
+  it('streams from the primary to the standby, which replays', async () => {
+    const pair = new Pair();
+    pair.insert();
+    await pair.world.run(5_000);
+    assert.equal(pair.standby.replayLsn, pair.primary.flushLsn);
+    pair.world.link('stream:b').set('refusing');
+    pair.insert();
+    await pair.world.run(5_000);
+    assert.ok(pair.standby.receiveLsn < pair.primary.flushLsn);
+    pair.world.link('stream:b').set('up');
+    await pair.world.run(5_000);
+    assert.equal(pair.standby.replayLsn, pair.primary.flushLsn);
+  });
+
+  it('answers what services ask first', async () => {
+    const pair = new Pair();
+    const session = await pair.connect(pair.standby);
+    const replication = await pair.connect(pair.standby, true);
+    await pair.world.run(3_000);
+    const facts = await pair.do(() => readPreconditions(session));
+    assert.equal(facts.inRecovery, true);
+    assert.equal(await pair.do(() => silenceLog(session)), true);
+    const identity = await pair.do(() => readServerIdentity(session));
+    const system = await pair.do(() => identifySystem(replication));
+    assert.equal(system.systemIdentifier, identity.systemIdentifier);
+    assert.equal(system.timeline, 1);
+    const settings = await pair.do(() => readStandbySettings(session));
+    assert.equal(settings.walReceiver?.receivedTimeline, 1);
+    const watch = new RecoveryWatch(session);
+    const looked = await pair.do(() => watch.look());
+    assert.equal(looked.inRecovery, true);
+    assert.deepEqual(looked.openXids, []);
+  });
+
+  it('makes a slot on the standby once the primary logs its running transactions, and copies it', async () => {
+    const pair = new Pair();
+    const standby = await pair.connect(pair.standby);
+    const primary = await pair.connect(pair.primary);
+    await pair.makeSlot(standby, primary);
+    const memory = standbyMemory();
+    const first = await pair.do(() => observeStandby(standby, undefined, memory));
+    assert.ok(first.inRecovery);
+    const [slot] = first.slots;
+    assert.equal(slot?.name, 'app');
+    assert.equal(slot?.active, false);
+    const second = await pair.do(() => observeStandby(standby, undefined, memory));
+    assert.ok(second.inRecovery && second.slots === first.slots, 'nothing changed');
+    await pair.world.run(2_000);
+    const onPrimary = await pair.do(() => observePrimary(primary, undefined, primaryMemory()));
+    assert.ok(!onPrimary.inRecovery);
+    const pin = onPrimary.slots.find(({ name }) => name === 'b')?.catalogXmin;
+    assert.equal(pin, slot?.catalogXmin, 'the pin has reached the physical slot');
+  });
+
+  it('waits with a creation for a transaction that is open, and can be cancelled', async () => {
+    const pair = new Pair();
+    const standby = await pair.connect(pair.standby);
+    const primary = await pair.connect(pair.primary);
+    pair.primary.begin();
+    pair.primary.logRunning();
+    await pair.world.run(1_000);
+    const create = (): Promise<unknown> => {
+      const made = createTemporarySlot(standby, { name: 'made', plugin: 'pgoutput', timeoutMs: 2_000 });
+      return Promise.all([made, logStandbySnapshot(primary).then(() => flushWal(primary))]);
+    };
+    await assert.rejects(pair.do(create), StatementTimeoutError);
+    assert.deepEqual(pair.standby.slots, []);
+  });
+
+  it('refuses as the server does', async () => {
+    const pair = new Pair();
+    const standby = await pair.connect(pair.standby);
+    const replication = await pair.connect(pair.standby, true);
+    const missing = pair.do(() => advanceSlot(standby, { name: app, target: lsnOf(pair.standby.replayLsn) }));
+    await assert.rejects(missing, { code: '42704' });
+    await assert.rejects(
+      pair.do(() => flushWal(standby)),
+      { code: 'XX000', routine: 'GetNewTransactionId' },
+    );
+    await pair.makeSlot(standby, await pair.connect(pair.primary));
+    const back = pair.do(() => advanceSlot(standby, { name: app, target: parseLsn('0/1') }));
+    await assert.rejects(back, { code: '55000' });
+    const [outcome] = await pair.do(() =>
+      moveSlots(replication, [{ name: parseSlotName('none'), plugin: 'pgoutput', target: parseLsn('0/2') }], {
+        upTo: parseLsn('0/2'),
+      }),
+    );
+    assert.ok(outcome?.kind === 'refused' && outcome.error.code === '42704');
+  });
+
+  it('moves a slot without reading WAL, and a subscriber gets the rest after the promotion', async () => {
+    const pair = new Pair();
+    const standby = await pair.connect(pair.standby);
+    const replication = await pair.connect(pair.standby, true);
+    const primary = await pair.connect(pair.primary);
+    await pair.makeSlot(standby, primary);
+    pair.insert();
+    await pair.world.run(1_000);
+    const target = lsnOf(pair.standby.replayLsn);
+    const rows = pair.insert(2);
+    const [outcome] = await pair.do(() =>
+      moveSlots(replication, [{ name: app, plugin: 'pgoutput', target }], { upTo: target }),
+    );
+    assert.deepEqual(outcome, { kind: 'moved', name: app, position: target });
+    await pair.world.run(1_000);
+    pair.primary.crash();
+    const would = pair.standby.wouldDeliver('app', undefined);
+    assert.deepEqual(
+      would?.flatMap((each) => each.rows),
+      rows,
+    );
+    pair.standby.promote();
+    assert.equal(pair.standby.inRecovery, false);
+    const received: Delivery[] = [];
+    const client = pair.standby.subscribe(pair.process, {
+      slot: 'app',
+      onDelivery: (delivery) => received.push(delivery),
+      onEnd: (error) => assert.fail(error),
+    });
+    await pair.world.run(1_000);
+    const got = received.flatMap((each) => (each.kind === 'transaction' ? each.rows : []));
+    assert.deepEqual(got, rows);
+    const end = received.at(-1)?.end ?? 0;
+    client.confirm(end);
+    await pair.world.run(1_000);
+    assert.equal(pair.standby.slots[0]?.confirmedFlush, end);
+    client.close();
+    await pair.do(() => emitMessage(standby, { prefix: 'test', content: '' }));
+    const system = await pair.do(() => identifySystem(replication));
+    assert.equal(system.timeline, 2);
+  });
+
+  it('ends sessions in a crash, and takes positions back to what was saved', async () => {
+    const pair = new Pair();
+    const standby = await pair.connect(pair.standby);
+    const replication = await pair.connect(pair.standby, true);
+    await pair.makeSlot(standby, await pair.connect(pair.primary));
+    const [before] = pair.standby.slots;
+    pair.insert();
+    await pair.world.run(1_000);
+    const target = lsnOf(pair.standby.replayLsn);
+    await pair.do(() =>
+      moveSlots(replication, [{ name: app, plugin: 'pgoutput', target }], { upTo: target }),
+    );
+    pair.standby.crash();
+    await pair.world.run(100);
+    assert.equal(standby.broken, true);
+    await assert.rejects(pair.connect(pair.standby), {
+      name: 'PostgresConnectionError',
+      code: 'ECONNREFUSED',
+    });
+    pair.standby.start();
+    await pair.connect(pair.standby);
+    assert.equal(pair.standby.slots[0]?.confirmedFlush, before?.confirmedFlush);
+  });
+});
