@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseLsn } from '@slotcast/domain';
 import { waitUntil } from '@slotcast/testkit';
 import { handedOver } from './support/failover.ts';
-import { position, Scene } from './support/scene.ts';
+import { FaultGate } from './support/fault-gate.ts';
+import { position, ROLE, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 import { createRows, insertRows, SlotReader } from './support/slot-reader.ts';
 
 const timeout = 120_000;
+/** Less than is waited for a guard that raises the fence. */
+const GUARD_HELD_MS = 3500;
 
 interface Ahead {
   readonly scene: Scene;
@@ -113,6 +117,31 @@ test('a write that comes before the fence has the slot quarantined, so that its 
   services.publisher.process.signal('SIGCONT');
   assert.equal(await outcomeOn(scene, 'app1'), 'quarantined');
   await assertQuarantined(scene, confirmed);
+});
+
+test('a publisher that hands over alone knows what its guard saw, however long that took', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { services } = await consumerAhead(scene);
+  await services.publisher.kill();
+  await services.consumer.kill();
+  const standby = scene.standby();
+  await using gate = await FaultGate.start(standby.port);
+  const url = `postgres://${ROLE}@127.0.0.1:${gate.port}/postgres`;
+  const publisher = await scene.service('publisher', standby, { SLOTCAST_POSTGRES_URL: url });
+  await publisher.ready();
+  // The first who asks on the promoted server where the WAL ends is the guard.
+  const held = gate.arm({
+    steps: /slotcast_wal_end|pg_current_wal_insert_lsn/,
+    index: 0,
+    side: 'before',
+    alone: true,
+    fault: () => sleep(GUARD_HELD_MS),
+  });
+  await standby.promote();
+  await held;
+  assert.equal(await outcomeOn(scene, 'app1'), 'fenced');
 });
 
 test('a consumer that was ahead of a promotion that nobody fenced is found out at the next one', {

@@ -19,11 +19,13 @@ import { Deadline } from '@slotcast/runtime';
 import { claimNode } from './claim-node.ts';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { NodeDirectory } from './node-directory.ts';
+import type { EndedRecovery } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { SlotsFeed } from './slots-feed.ts';
 
 /** What a hand-off needs to read and write the topics itself. */
-export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore'> {
+export interface TopicHandOffOptions
+  extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore' | 'ended'> {
   readonly log: EventLog;
   readonly codec: Codec;
   readonly cluster: string;
@@ -32,6 +34,8 @@ export interface TopicHandOffOptions extends Omit<HandOffOptions, 'knowledge' | 
   readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots'>;
   /** There when the server has not been promoted since slots were published last: then only the record is looked up. */
   readonly noneNeeded: HandedOver | undefined;
+  /** What this process's guard saw of the end of recovery, once it is done with it. */
+  readonly awaitEnd: (signal: AbortSignal) => Promise<EndedRecovery | undefined>;
   /** How long another process of this node, which saw the end of recovery, is waited for. */
   readonly patienceMs: number;
   readonly report: ReportRole;
@@ -89,7 +93,8 @@ class TopicHandOff {
     }
     const slots = await this.#replay(slotsTopic, takeSlots);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
-    const ended = await raiseFenceEarly({ ...this.#options, knowledge });
+    const { awaitEnd } = this.#options;
+    const early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
     await this.#awaitConsumer(nodes, takeNodes);
     const byConsumer = this.#onRecord();
     if (byConsumer !== undefined) {
@@ -100,6 +105,8 @@ class TopicHandOff {
     const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes, signal };
     const writer = await claimNode(own);
     this.#open.push(writer);
+    const seen = await awaitEnd(signal);
+    const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
     report('hand_over');
     // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
     const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);

@@ -142,26 +142,25 @@ interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
 }
 
 /**
- * Raises the fence alone, as far as the topics tell, and returns what is known of the end of recovery with that pass added. For a
- * process that may have to wait before it does the rest.
+ * Raises the fence alone, as far as the topics tell, when the end of recovery was seen. For a process that may have to wait before it does
+ * the rest.
  */
 export async function raiseFenceEarly(
   options: HistorySources & Pick<HandOffOptions, 'knowledge' | 'onDivergence'>,
-): Promise<EndedRecovery | undefined> {
+): Promise<readonly FencePass[]> {
   const { postgres, knowledge, ended, onDivergence, signal } = options;
   if (onDivergence !== 'fence' || ended === undefined) {
-    return ended;
+    return [];
   }
   const connection = await connectPostgres({ ...postgres, signal });
   try {
     const point = await readSwitch(connection, options);
     if (point === undefined) {
-      return ended;
+      return [];
     }
     const { before, switchLsn } = point;
     const targets = fenceTargets({ ...knowledge.publishedOn(before), switchLsn });
-    const pass = await raiseFence({ connection, targets, baseline: ended.baseline, signal });
-    return { ...ended, passes: [...ended.passes, pass] };
+    return [await raiseFence({ connection, targets, baseline: ended.baseline, signal })];
   } finally {
     await connection.close();
   }

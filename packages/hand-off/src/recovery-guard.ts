@@ -3,6 +3,8 @@ import {
   type FencePass,
   fenceTargets,
   formatLsn,
+  HAND_OFF_FENCE_MS,
+  HAND_OFF_GUARD_MS,
   type PublishedLine,
   type TimelineHistory,
 } from '@slotcast/domain';
@@ -22,6 +24,7 @@ import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
 const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
 /** How often a primary is asked whether it is a standby again, which takes a restart that ends the connection first. */
 const PRIMARY_LOOK_MS = 2000;
+const AWAIT_LOOK_MS = 2;
 
 /** The end of a recovery that this process has seen. */
 export interface EndedRecovery {
@@ -53,6 +56,7 @@ export class RecoveryGuard {
   #last: WatchedRecovery | undefined;
   #ended: EndedRecovery | undefined;
   #isFencing = false;
+  #hasLooked = false;
 
   constructor(options: RecoveryGuardOptions) {
     this.#options = options;
@@ -63,9 +67,25 @@ export class RecoveryGuard {
     return this.#ended;
   }
 
-  /** True from the moment in which the end of recovery is seen until the fence stands: a gigabyte of WAL may take a while. */
-  get isFencing(): boolean {
-    return this.#isFencing;
+  /**
+   * The same for a server that was seen to be a primary, when the guard has dealt with that. It is waited for while it may still see the end of a
+   * recovery or raises the fence. Where that takes too long what it saw last is returned, without a fence: who hands over raises the fence by
+   * that itself, and a transaction that got in between is found as well.
+   */
+  async awaitEnd(signal: AbortSignal): Promise<EndedRecovery | undefined> {
+    const { clock, report } = this.#options;
+    const started = clock.monotonicMs();
+    while (this.#last !== undefined || !this.#hasLooked) {
+      const patienceMs = HAND_OFF_GUARD_MS + (this.#isFencing ? HAND_OFF_FENCE_MS : 0);
+      if (clock.monotonicMs() - started >= patienceMs) {
+        if (this.#isFencing) {
+          report('fence_overdue');
+        }
+        return this.#last === undefined ? undefined : { baseline: this.#last, passes: [] };
+      }
+      await clock.sleep(AWAIT_LOOK_MS, signal);
+    }
+    return this.#ended;
   }
 
   /** Watches until the signal is aborted, and then resolves. A server that cannot be reached is tried again. */
@@ -98,6 +118,7 @@ export class RecoveryGuard {
       for (;;) {
         const seen = await watch.look(signal);
         onSeen();
+        this.#hasLooked = true;
         if (seen.inRecovery) {
           this.#last = seen;
           this.#forgetEnd();

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type DivergencePolicy, emptyLine, FENCE_MARGIN_BYTES } from '@slotcast/domain';
+import {
+  type DivergencePolicy,
+  emptyLine,
+  FENCE_MARGIN_BYTES,
+  HAND_OFF_FENCE_MS,
+  HAND_OFF_GUARD_MS,
+  type RoleEvent,
+} from '@slotcast/domain';
 import { RecoveryGuard } from '@slotcast/hand-off';
 import { RecoveryWatch, readWalEnd } from '@slotcast/postgres';
 import { createLogger, systemClock } from '@slotcast/runtime';
@@ -16,9 +23,14 @@ class Watch {
   readonly #pair: Pair;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  readonly events: RoleEvent[] = [];
   ends = 0;
 
-  constructor(pair: Pair, onDivergence: DivergencePolicy) {
+  constructor(
+    pair: Pair,
+    onDivergence: DivergencePolicy,
+    onReport: (event: RoleEvent) => void = () => undefined,
+  ) {
     this.#pair = pair;
     this.guard = new RecoveryGuard({
       postgres: optionsFor(pair.standby, { applicationName: 'guard' }),
@@ -27,7 +39,10 @@ class Watch {
       onEnd: () => {
         this.ends += 1;
       },
-      report: () => undefined,
+      report: (event) => {
+        this.events.push(event);
+        onReport(event);
+      },
       clock: systemClock,
       logger: createLogger({ level: 'silent', fields: {} }),
     });
@@ -39,6 +54,19 @@ class Watch {
       `select from pg_stat_activity where application_name = 'guard' and query like '%recursive look%'`,
       (rows) => rows.length === 1,
     );
+  }
+
+  /** The guard's session with the server. */
+  async backend(): Promise<number> {
+    const [row] = await this.#pair.standby.query<{ pid: number }>(
+      `select pid from pg_stat_activity where application_name = 'guard' and query like '%recursive look%'`,
+    );
+    assert.ok(row);
+    return row.pid;
+  }
+
+  awaitEnd() {
+    return this.guard.awaitEnd(this.#stop.signal);
   }
 
   async untilEnded() {
@@ -106,3 +134,58 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
   });
 }
+
+/** Halts the guard's session as soon as the guard begins to raise the fence, and lets it go on when told to. */
+async function haltedFence(pair: Pair): Promise<{ readonly watch: Watch; readonly goOn: () => void }> {
+  let backend = 0;
+  const watch = new Watch(pair, 'fence', (event) => {
+    if (event === 'recovery_ended') {
+      process.kill(backend, 'SIGSTOP');
+    }
+  });
+  await watch.untilLooking();
+  backend = await watch.backend();
+  return { watch, goOn: () => process.kill(backend, 'SIGCONT') };
+}
+
+describe('whoever hands over waits for the watch', { timeout: 240_000 }, () => {
+  test('until the fence stands', { timeout: TIMEOUT_MS }, async () => {
+    await using pair = await Pair.start(18);
+    const { watch, goOn } = await haltedFence(pair);
+    await using _ = watch;
+    await pair.promote();
+    await waitUntil(() => watch.events.includes('recovery_ended'), { describe: 'the end of recovery' });
+    const waiting = watch.awaitEnd();
+    assert.equal(watch.guard.ended, undefined);
+    goOn();
+    const ended = await waiting;
+    assert.equal(ended?.passes.length, 1);
+    assert.equal(ended, watch.guard.ended);
+  });
+
+  test('not longer than is agreed, and has what it saw last, so that the fence can be raised by another', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    await using pair = await Pair.start(18);
+    const { watch, goOn } = await haltedFence(pair);
+    await using _ = watch;
+    const { nextXid } = await pair.promote();
+    await waitUntil(() => watch.events.includes('recovery_ended'), { describe: 'the end of recovery' });
+    const started = systemClock.monotonicMs();
+    const ended = await watch.awaitEnd();
+    assert.ok(systemClock.monotonicMs() - started >= HAND_OFF_GUARD_MS + HAND_OFF_FENCE_MS);
+    assert.deepEqual(ended?.passes, []);
+    assert.equal(ended?.baseline.nextXid, nextXid);
+    assert.equal(watch.events.at(-1), 'fence_overdue');
+    goOn();
+    assert.equal((await watch.untilEnded()).passes.length, 1);
+  });
+
+  test('and not at all when it never saw the server in recovery', { timeout: TIMEOUT_MS }, async () => {
+    await using pair = await Pair.start(18);
+    await pair.promote();
+    await using watch = new Watch(pair, 'fence');
+    assert.equal(await watch.awaitEnd(), undefined);
+    assert.deepEqual(watch.events, []);
+  });
+});

@@ -32,10 +32,6 @@ export interface PromotionKeeperOptions {
   readonly clock: Clock;
 }
 
-/** The guard sees the end of recovery within milliseconds, unless it has just lost its connection. What it then does is waited for. */
-const GUARD_PATIENCE_MS = 2000;
-const GUARD_LOOK_MS = 2;
-
 /** Sees to it that every promotion of this node's server is followed by one hand-off, whatever fails in between. */
 export class PromotionKeeper {
   readonly #options: PromotionKeeperOptions;
@@ -69,7 +65,7 @@ export class PromotionKeeper {
   async finish(session: PromotedSession): Promise<void> {
     const { node, instance, version, policy, clock, report, ...rest } = this.#options;
     report('left_recovery');
-    const ended = await this.#awaitGuard(session.signal);
+    const ended = await this.#guard.awaitEnd(session.signal);
     report('hand_over');
     const { feed, directory, systemIdentifier, serverVersion, serverStartedAt, writer } = session;
     const { slotsBefore, walsender, drain, signal } = session;
@@ -103,7 +99,7 @@ export class PromotionKeeper {
         ...this.#options,
         facts,
         wanted,
-        ended,
+        awaitEnd: () => Promise.resolve(ended),
         noneNeeded: undefined,
         patienceMs: 0,
         signal,
@@ -112,15 +108,5 @@ export class PromotionKeeper {
     } finally {
       await connection.close();
     }
-  }
-
-  async #awaitGuard(signal: AbortSignal): Promise<EndedRecovery | undefined> {
-    const { clock } = this.#options;
-    const deadline = clock.monotonicMs() + GUARD_PATIENCE_MS;
-    const waits = (): boolean => this.#guard.isFencing || clock.monotonicMs() < deadline;
-    while (this.#guard.ended === undefined && waits()) {
-      await clock.sleep(GUARD_LOOK_MS, signal);
-    }
-    return this.#guard.ended;
   }
 }

@@ -65,7 +65,7 @@ export class PromotionWatch {
       ...this.#options,
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       wanted: this.#options.policy.wanted,
-      ended: this.ended,
+      awaitEnd: (stop) => this.#guard.awaitEnd(stop),
       noneNeeded: HandedOver.noneNeeded(manifest, timeline),
       patienceMs: HAND_OFF_RECORD_MS,
       signal,

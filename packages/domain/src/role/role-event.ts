@@ -6,6 +6,7 @@ export const roleEvents = [
   'recovery_ended',
   'fence_stands',
   'fence_failed',
+  'fence_overdue',
   'recovery_seen',
   'peer_awaited',
   'hand_over',
@@ -29,6 +30,8 @@ export const roleEventMeanings: Readonly<Record<RoleEvent, string>> = {
   recovery_ended: 'The guard, on a connection of its own, saw the end of recovery.',
   fence_stands: 'The guard has raised the WAL fence (with the policy `quarantine`: has nothing to raise).',
   fence_failed: 'The guard could not raise the fence; it looks at the server anew.',
+  fence_overdue:
+    'The fence of the guard was waited for long enough before a hand-off, which raises it itself then, as far as it is missing.',
   recovery_seen: 'The guard saw that the server is in recovery again.',
   peer_awaited: 'Another process of this node is given time to hand the slots over.',
   hand_over: 'This process begins the hand-off.',

@@ -35,6 +35,7 @@ const learned: Partial<Record<RoleEvent, Partial<Pick<RoleState, 'recoveryEnd' |
   recovery_ended: { recoveryEnd: 'seen' },
   fence_stands: { recoveryEnd: 'fenced' },
   fence_failed: { recoveryEnd: 'unseen' },
+  fence_overdue: { recoveryEnd: 'overdue' },
   recovery_seen: { recoveryEnd: 'unseen' },
   recorded: { handOver: 'recorded' },
   none_needed: { handOver: 'not_needed' },

@@ -29,7 +29,7 @@ const head = [
   '`slotcast_node_phase` shows the phase. Each process has a guard, which watches the server on a connection of its own and works beside all phases.',
   '',
   'Whatever happens: nothing is claimed or published before the hand-off of the promotion is on record, or none is needed. No phase of a standby',
-  'outlasts the end of recovery. The consumer hands nothing over while a fence is still being raised. Who is refused for good claims nothing.',
+  'outlasts the end of recovery. Nobody hands anything over while the own guard is still raising the fence, which is waited for, 5 s at most. Who is refused for good claims nothing.',
   '',
   'From every phase but the last two, `failed` leads to `starting`, `refused` to `retired` and `stop` to `stopped`; these are not drawn.',
 ];

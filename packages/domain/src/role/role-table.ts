@@ -1,8 +1,8 @@
 import type { RoleEvent } from './role-event.ts';
 import { finalPhases, type RoleHalf, type RolePhase, rolePhases } from './role-phase.ts';
 
-/** What this process knows of the end of recovery: `seen` until the fence stands. */
-export type RecoveryEnd = 'unseen' | 'seen' | 'fenced';
+/** What this process knows of the end of recovery: `seen` until the fence stands, or was waited for long enough. */
+export type RecoveryEnd = 'unseen' | 'seen' | 'overdue' | 'fenced';
 
 /** Whether the slots of a primary are handed over. */
 export type HandOverState = 'open' | 'not_needed' | 'recorded';
@@ -16,8 +16,8 @@ export interface RoleState {
 
 /** What has to hold for a transition besides phase and event, in the words of the page about it. */
 export const roleGuards = {
-  fence_stands_or_end_unseen: {
-    words: 'the fence stands, or nobody saw recovery end',
+  no_fence_awaited: {
+    words: 'the fence stands, or nobody saw recovery end, or it was waited for long enough',
     holds: ({ recoveryEnd }) => recoveryEnd !== 'seen',
   },
 } as const satisfies Record<string, { words: string; holds: (state: RoleState) => boolean }>;
@@ -48,7 +48,7 @@ export const roleTable: readonly RoleTransition[] = [
     from: ['fencing'],
     event: 'hand_over',
     half: 'following',
-    guard: 'fence_stands_or_end_unseen',
+    guard: 'no_fence_awaited',
     to: 'handing_over',
   },
   // The session that followed had failed: the promotion is dealt with by the next attempt, or by the publisher meanwhile.
@@ -60,7 +60,13 @@ export const roleTable: readonly RoleTransition[] = [
   { from: ['starting', 'watching', 'fencing'], event: 'primary_seen', half: 'publishing', to: 'looking' },
   { from: ['looking'], event: 'none_needed', half: 'publishing', to: 'claiming' },
   { from: ['looking'], event: 'peer_awaited', half: 'publishing', to: 'awaiting_peer' },
-  { from: ['looking', 'awaiting_peer'], event: 'hand_over', half: 'publishing', to: 'handing_over' },
+  {
+    from: ['looking', 'awaiting_peer'],
+    event: 'hand_over',
+    half: 'publishing',
+    guard: 'no_fence_awaited',
+    to: 'handing_over',
+  },
   {
     from: ['looking', 'awaiting_peer', 'handing_over'],
     event: 'recorded',
@@ -77,6 +83,7 @@ export const roleTable: readonly RoleTransition[] = [
   { from: notUntilFencing, event: 'recovery_ended' },
   { from: notUntilFencing, event: 'fence_stands' },
   { from: rolePhases, event: 'fence_failed' },
+  { from: notUntilFencing, event: 'fence_overdue' },
   { from: rolePhases, event: 'recovery_seen' },
 
   { from: livePhases, event: 'failed', to: 'starting' },

@@ -39,6 +39,12 @@ export const WISH_LIFETIME_MS = 5000;
  */
 export const HAND_OFF_RECORD_MS = 15_000;
 
+/** The guard sees the end of recovery within milliseconds, unless it has just lost its connection: it is waited for so long before a hand-off. */
+export const HAND_OFF_GUARD_MS = 2000;
+
+/** So much longer while it raises the fence, as a gigabyte of WAL may take a while. Then the hand-off raises the fence itself, which is safe to do twice at once. */
+export const HAND_OFF_FENCE_MS = 3000;
+
 /** How long a consumer waits for the last records before a promotion. */
 export const HAND_OFF_DRAIN_MS = 10_000;
 

@@ -96,6 +96,15 @@ describe('the role of a node', options, () => {
     const path = ['standby_seen', 'joined', 'recovery_ended', 'left_recovery'] as const;
     assert.throws(() => phaseAfter('following', [...path, 'hand_over']), RoleViolation);
     assert.equal(phaseAfter('following', [...path, 'fence_failed', 'hand_over']), 'handing_over');
+    assert.equal(phaseAfter('following', [...path, 'fence_overdue', 'hand_over']), 'handing_over');
+  });
+
+  test('nor does a publisher while its own guard raises the fence', () => {
+    const path = ['standby_seen', 'recovery_ended', 'primary_seen', 'peer_awaited'] as const;
+    assert.throws(() => phaseAfter('publishing', [...path, 'hand_over']), RoleViolation);
+    assert.equal(phaseAfter('publishing', [...path, 'fence_stands', 'hand_over']), 'handing_over');
+    assert.equal(phaseAfter('publishing', [...path, 'fence_overdue', 'hand_over']), 'handing_over');
+    assert.equal(phaseAfter('publishing', [...path, 'recorded']), 'claiming');
   });
 
   test('a publisher waits for the record of its consumer, and claims then', () => {
@@ -157,14 +166,16 @@ describe('the role of a node', options, () => {
     });
   });
 
-  test('begins a hand-off from what it followed only when no fence is being raised', () => {
+  test('begins a hand-off only when no fence is awaited any more', () => {
     walk(({ half, last, sinceLook }) => {
-      // A second one goes by the topics alone, as the first that came to no end has left nothing.
+      // A second one of a consumer goes by the topics alone, as the first that came to no end has left nothing.
       const followed = sinceLook.slice(sinceLook.lastIndexOf('left_recovery'), -1);
       const isFirst = followed[0] === 'left_recovery' && !followed.includes('hand_over');
-      if (half === 'following' && last === 'hand_over' && isFirst) {
+      if (last === 'hand_over' && (half === 'publishing' || isFirst)) {
         const guard = sinceLook.filter((event) =>
-          ['recovery_ended', 'fence_stands', 'fence_failed', 'recovery_seen'].includes(event),
+          ['recovery_ended', 'fence_stands', 'fence_failed', 'fence_overdue', 'recovery_seen'].includes(
+            event,
+          ),
         );
         assert.notEqual(guard.at(-1), 'recovery_ended');
       }
