@@ -60,7 +60,7 @@ async function startSharedKafka(files) {
   say('starting Kafka');
   const { register } = await import('tsx/esm/api');
   register();
-  const { startKafka } = await import('../packages/testkit/src/kafka.ts');
+  const { startKafka } = await import('@slotcast/testkit');
   return await startKafka();
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { configTable, loadConfig } from '@slotcast/runtime';
+import { configTable, loadConfig } from '@slotcast/config';
 import { parse } from 'yaml';
 import { type Fields, fields, list, pathOf, read } from './support/deploy-files.ts';
 

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { CONFIG_FILE_VARIABLE, configTable, errorCodes, plannedSettings } from '@slotcast/runtime';
+import { CONFIG_FILE_VARIABLE, configTable, plannedSettings } from '@slotcast/config';
+import { errorCodes } from '@slotcast/kernel';
 
 const options = { timeout: 20_000 };
 const checkout = fileURLToPath(new URL('..', import.meta.url));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { consumerMetrics, publisherMetrics } from '@slotcast/runtime';
+import { consumerMetrics, publisherMetrics } from '@slotcast/observability';
 import { fields, lacks, list, read, succeed } from './support/deploy-files.ts';
 import { checkExpression, metricsOf } from './support/metric-names.ts';
 

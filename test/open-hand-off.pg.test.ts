@@ -3,9 +3,10 @@ import { describe, test } from 'node:test';
 import { lsn, type Manifest, timeline } from '@slotcast/domain';
 import { type EventLog, type LogWriter, MemoryLog, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec } from '@slotcast/event-schema';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger, createPublisherMetrics } from '@slotcast/observability';
 import { connectPostgres, readServerIdentity } from '@slotcast/postgres';
 import { createPublisher } from '@slotcast/publisher';
-import { createLogger, createPublisherMetrics, systemClock } from '@slotcast/runtime';
 import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { ROLE } from './support/scene.ts';
 

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { exitCodes, services } from '@slotcast/runtime';
+import { services } from '@slotcast/config';
+import { exitCodes } from '@slotcast/kernel';
 import { lacks, pathOf, read, succeed } from './support/deploy-files.ts';
 
 const options = { timeout: 60_000 };

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Arrow, type Arrows, arrowsOf } from './arrows.ts';
@@ -21,7 +21,8 @@ export function rooms(): Room[] {
   return ['packages', 'services'].flatMap((parent) =>
     readdirSync(join(CHECKOUT, parent), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
-      .map(({ name }) => ({ name, folder: join(parent, name) })),
+      .map(({ name }) => ({ name, folder: join(parent, name) }))
+      .filter(({ folder }) => existsSync(join(CHECKOUT, folder, 'package.json'))),
   );
 }
 

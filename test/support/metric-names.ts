@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readinessStates } from '@slotcast/domain';
-import { commonMetrics, consumerMetrics, type MetricRow, publisherMetrics } from '@slotcast/runtime';
+import { commonMetrics, consumerMetrics, type MetricRow, publisherMetrics } from '@slotcast/observability';
 
 type Row = MetricRow<'gauge' | 'counter' | 'histogram', string>;
 

@@ -1,4 +1,5 @@
 import { promotedHistory, type Timeline, type TimelineHistory } from '@slotcast/domain';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
   identifySystem,
@@ -8,7 +9,6 @@ import {
   readWalEnd,
   silenceLog,
 } from '@slotcast/postgres';
-import { type Clock, errorText, type Logger } from '@slotcast/runtime';
 
 /** A walsender session that was refused is asked for again after this long. */
 const ASK_AGAIN_MS = 10_000;

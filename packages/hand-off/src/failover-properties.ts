@@ -1,4 +1,5 @@
 import { byDatabase, type HandOffPlan, type SlotDatabase, type SlotName } from '@slotcast/domain';
+import { errorText, type Logger } from '@slotcast/kernel';
 import {
   type DatabaseSessions,
   isPostgresError,
@@ -7,7 +8,6 @@ import {
   StatementTimeoutError,
   setFailoverProperty,
 } from '@slotcast/postgres';
-import { errorText, type Logger } from '@slotcast/runtime';
 import type { Patience } from './patience.ts';
 
 type Failovers = HandOffPlan['failovers'];

@@ -15,7 +15,7 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { Deadline } from '@slotcast/runtime';
+import { Deadline } from '@slotcast/kernel';
 import { claimNode } from './claim-node.ts';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { NodeDirectory } from './node-directory.ts';

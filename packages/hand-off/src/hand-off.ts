@@ -25,6 +25,7 @@ import {
   type TimelineHistory,
   withoutWrongSteps,
 } from '@slotcast/domain';
+import type { Clock, Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
   DatabaseSessions,
@@ -36,7 +37,6 @@ import {
   readLeadingSlots,
   readWalEnd,
 } from '@slotcast/postgres';
-import type { Clock, Logger } from '@slotcast/runtime';
 import { dropLeaders } from './leading-slots.ts';
 import { type HistorySources, readOwnHistory } from './own-history.ts';
 import type { EndedRecovery } from './recovery-guard.ts';

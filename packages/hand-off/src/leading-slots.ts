@@ -1,11 +1,11 @@
 import type { LocalSlot } from '@slotcast/domain';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
   DatabaseSessions,
   type PostgresOptions,
   readLeadingSlots,
 } from '@slotcast/postgres';
-import { type Clock, errorText, type Logger } from '@slotcast/runtime';
 
 const AGAIN_MS = 60_000;
 

@@ -1,7 +1,7 @@
 import type { NodeSlotStatus, NodeStatus, Ownership, SlotName } from '@slotcast/domain';
 import type { LogRecord, LogWriter, NewRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
 
 /** One node's side of the nodes topic: what all nodes say, and this node's own records, which it alone writes. */
 export class NodeDirectory {

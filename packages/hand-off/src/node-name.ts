@@ -6,7 +6,7 @@ import {
   nodeNameLimits,
 } from '@slotcast/domain';
 import type { LogReader } from '@slotcast/event-log';
-import { Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
+import { Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { NodeDirectory } from './node-directory.ts';
 
 /** What a name is judged by besides the records of the nodes topic. */

@@ -1,11 +1,11 @@
 import type { Timeline, TimelineHistory } from '@slotcast/domain';
+import { errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
   type PostgresConnection,
   type PostgresOptions,
   readTimelineHistory,
 } from '@slotcast/postgres';
-import { errorText, type Logger } from '@slotcast/runtime';
 import type { EndedRecovery } from './recovery-guard.ts';
 
 /** Who can tell the line of descent of a primary. */

@@ -1,5 +1,5 @@
+import type { Clock } from '@slotcast/kernel';
 import type { StatementLimits } from '@slotcast/postgres';
-import type { Clock } from '@slotcast/runtime';
 
 /** What takes no longer has waited for nobody: the server needs that long itself. */
 const OWN_MS = 100;

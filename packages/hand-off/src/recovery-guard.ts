@@ -8,6 +8,7 @@ import {
   type PublishedLine,
   type TimelineHistory,
 } from '@slotcast/domain';
+import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
   type PostgresConnection,
@@ -16,7 +17,6 @@ import {
   readWalEnd,
   type WatchedRecovery,
 } from '@slotcast/postgres';
-import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/runtime';
 import { DescentWatch } from './descent-watch.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';

@@ -6,7 +6,8 @@ import {
   startRole,
   stepRole,
 } from '@slotcast/domain';
-import type { ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 
 /** Tells what happens to a process, as far as its role is concerned. */
 export type ReportRole = (event: RoleEvent) => void;

@@ -9,6 +9,7 @@ import {
   type SlotName,
   type SlotRestore,
 } from '@slotcast/domain';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
   advanceSlots,
   classifyPostgresError,
@@ -21,7 +22,6 @@ import {
   type PostgresConnection,
   SlotMovedError,
 } from '@slotcast/postgres';
-import { type Clock, errorText, type Logger } from '@slotcast/runtime';
 import { type Attempt, setFailoverProperties } from './failover-properties.ts';
 import { Patience } from './patience.ts';
 import { UndecodedMoves } from './undecoded-moves.ts';

@@ -14,7 +14,7 @@ import {
 } from '@slotcast/domain';
 import type { LogRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Clock, Logger } from '@slotcast/runtime';
+import type { Clock, Logger } from '@slotcast/kernel';
 
 /** The reader's side of the slots topic: decodes, orders and holds what replay has not reached. */
 export class SlotsFeed {

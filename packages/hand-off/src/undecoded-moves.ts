@@ -1,4 +1,5 @@
 import { type HandOffPlan, type Lsn, type SlotDatabase, sameDatabase } from '@slotcast/domain';
+import { errorText, type Logger } from '@slotcast/kernel';
 import {
   currentDatabase,
   type DatabaseSessions,
@@ -8,7 +9,6 @@ import {
   type SlotMoveOutcome,
   takesDecoding,
 } from '@slotcast/postgres';
-import { errorText, type Logger } from '@slotcast/runtime';
 
 type Advance = HandOffPlan['advances'][number];
 

@@ -1,5 +1,5 @@
 import type { UnreadableSlot } from '@slotcast/domain';
-import type { Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
 
 /** Tells of slots whose rows cannot be right: once when one is found, and once when it is right again, however often it is looked at. */
 export class UnreadableSlots {

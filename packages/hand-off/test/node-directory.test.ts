@@ -4,7 +4,7 @@ import { type NodeSlotStatus, parseSlotName } from '@slotcast/domain';
 import { type LogRecord, MemoryLog, replayTopic } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { claimNode, NodeDirectory } from '@slotcast/hand-off';
-import { createLogger } from '@slotcast/runtime';
+import { createLogger } from '@slotcast/observability';
 
 const TOPIC = 'slotcast.orders.nodes';
 const CLUSTER = 'orders';

@@ -5,7 +5,8 @@ import { type NodeServer, type NodeStatus, parseSystemIdentifier, timeline } fro
 import { type LogRecord, type LogWriter, MemoryLog, replayTopic } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { awaitNodeName, NodeDirectory } from '@slotcast/hand-off';
-import { createLogger, SlotcastError } from '@slotcast/runtime';
+import { SlotcastError } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 
 const options = { timeout: 20_000 };
 

@@ -9,8 +9,9 @@ import {
   type RoleEvent,
 } from '@slotcast/domain';
 import { RecoveryGuard } from '@slotcast/hand-off';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 import { RecoveryWatch, readWalEnd } from '@slotcast/postgres';
-import { createLogger, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
 import { optionsFor, Pair } from './promoted-servers.ts';
 

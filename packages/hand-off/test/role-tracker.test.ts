@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RoleTracker } from '@slotcast/hand-off';
-import { createConsumerMetrics, createLogger } from '@slotcast/runtime';
+import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 
 test('shows the phase, and reports what the table lacks without an end to anything', {
   timeout: 10_000,

@@ -11,6 +11,8 @@ import {
   type SlotState,
 } from '@slotcast/domain';
 import { SlotMover } from '@slotcast/hand-off';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 import {
   connectPostgres,
   copySlot,
@@ -21,7 +23,6 @@ import {
   type PostgresConnection,
   subscribe,
 } from '@slotcast/postgres';
-import { createLogger, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders } from '@slotcast/testkit';
 import { EVERYTHING, planOf } from './plans.ts';
 import { optionsFor, ROLE } from './promoted-servers.ts';

@@ -11,7 +11,8 @@ import {
 import type { LogRecord } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { SlotsFeed } from '@slotcast/hand-off';
-import { createLogger, systemClock } from '@slotcast/runtime';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 import { confirmedAt } from './published-slots.ts';
 
 const TOPIC = 'slotcast.orders.slots';

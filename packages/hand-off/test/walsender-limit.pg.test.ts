@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { emptyLine, type Lsn, lsn, type SlotState, type TimelineHistory, timeline } from '@slotcast/domain';
 import { type EndedRecovery, handOff, RecoveryGuard, readOwnHistory } from '@slotcast/hand-off';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 import {
   connectPostgres,
   logStandbySnapshot,
@@ -9,7 +11,6 @@ import {
   type PostgresConnection,
   readTimelineHistory,
 } from '@slotcast/postgres';
-import { createLogger, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, type TakenWalsender, takeWalsenders, waitUntil } from '@slotcast/testkit';
 import { optionsFor, Pair, ROLE } from './promoted-servers.ts';
 import { confirmedAt, owned } from './published-slots.ts';

@@ -1,6 +1,6 @@
 import { adoptAlone } from '@slotcast/consumer';
 import { ADOPTION_MS, type SlotName } from '@slotcast/domain';
-import { exitCodes } from '@slotcast/runtime';
+import { exitCodes } from '@slotcast/kernel';
 import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';
 import { ADOPT_PATH } from './consumer-commands.ts';

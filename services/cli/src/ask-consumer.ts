@@ -1,13 +1,13 @@
+import type { Config } from '@slotcast/config';
 import {
-  COMMAND_HEADER,
-  type Config,
   type ErrorCode,
   errorCodes,
   errorText,
   formatListen,
   type ListenAddress,
   SlotcastError,
-} from '@slotcast/runtime';
+} from '@slotcast/kernel';
+import { COMMAND_HEADER } from '@slotcast/observability';
 
 /** What a command may take longer than its own time. */
 const GRACE_MS = 5000;

@@ -1,5 +1,5 @@
+import { services } from '@slotcast/config';
 import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
-import { services } from '@slotcast/runtime';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions, PrintOptions } from './command-scope.ts';
 import type { ConfigOptions } from './config-command.ts';

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { type ExitCode, signalExitCode } from '@slotcast/runtime';
+import { type ExitCode, signalExitCode } from '@slotcast/kernel';
 import type { OutputFormat } from './output.ts';
 
 /** Options that every command takes. */

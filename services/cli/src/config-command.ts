@@ -1,11 +1,5 @@
-import {
-  type Config,
-  type ConfigLine,
-  describeConfig,
-  type ExitCode,
-  exitCodes,
-  type Service,
-} from '@slotcast/runtime';
+import { type Config, type ConfigLine, describeConfig, type Service } from '@slotcast/config';
+import { type ExitCode, exitCodes } from '@slotcast/kernel';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { loadSettings } from './load-settings.ts';
 import { printable, printLine } from './output.ts';

@@ -1,6 +1,8 @@
+import type { Config } from '@slotcast/config';
 import type { ConsumerControl } from '@slotcast/consumer';
 import { isSlotName, preparedPromotionJson, type SlotName } from '@slotcast/domain';
-import { type Config, type HttpCommand, SlotcastError } from '@slotcast/runtime';
+import { SlotcastError } from '@slotcast/kernel';
+import type { HttpCommand } from '@slotcast/observability';
 import { explainError } from './explain-error.ts';
 import { isPatience, PATIENCE } from './patience.ts';
 

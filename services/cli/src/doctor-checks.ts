@@ -1,3 +1,4 @@
+import { type Config, filterText } from '@slotcast/config';
 import {
   type Check,
   type ClusterSize,
@@ -30,7 +31,6 @@ import {
   checkStreaming,
   type DatabaseAttempt,
 } from '@slotcast/postgres';
-import { type Config, filterText } from '@slotcast/runtime';
 import type { KafkaExamination } from './examine-kafka.ts';
 import type { ServerExamination, ServerView } from './examine-server.ts';
 import { packageVersion } from './version.ts';

@@ -1,4 +1,5 @@
-import { type Config, type ExitCode, exitCodes } from '@slotcast/runtime';
+import type { Config } from '@slotcast/config';
+import { type ExitCode, exitCodes } from '@slotcast/kernel';
 import { checkReport } from './check-report.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { diagnose, wantedDatabases } from './doctor-checks.ts';

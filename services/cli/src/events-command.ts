@@ -1,7 +1,8 @@
+import type { Config } from '@slotcast/config';
 import type { SlotName } from '@slotcast/domain';
 import { type EventLog, type LogRecord, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import { type Config, exitCodes, SlotcastError } from '@slotcast/runtime';
+import { exitCodes, SlotcastError } from '@slotcast/kernel';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { eventLine, type LoggedEvent } from './event-line.ts';
 import { EventTable } from './event-table.ts';

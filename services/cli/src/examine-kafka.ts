@@ -1,3 +1,4 @@
+import { type Config, kafkaOptions } from '@slotcast/config';
 import { type Check, failed, ok, type TopicContents, warning } from '@slotcast/domain';
 import {
   createKafkaLog,
@@ -7,7 +8,7 @@ import {
   TopicRecreatedError,
 } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry, SchemaRegistryError } from '@slotcast/event-schema';
-import { type Config, errorCodes, kafkaOptions } from '@slotcast/runtime';
+import { errorCodes } from '@slotcast/kernel';
 import { readTopics } from './read-topics.ts';
 import { findTopicDifferences, topicsOf } from './topic-findings.ts';
 

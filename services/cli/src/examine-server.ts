@@ -1,3 +1,4 @@
+import type { Config } from '@slotcast/config';
 import {
   type Check,
   failed,
@@ -8,6 +9,7 @@ import {
   type TimelineHistory,
   type UnreadableSlot,
 } from '@slotcast/domain';
+import { errorCodes, SlotcastError } from '@slotcast/kernel';
 import {
   classifyPostgresError,
   connectPostgres,
@@ -30,7 +32,6 @@ import {
   tryDatabases,
   type WalSender,
 } from '@slotcast/postgres';
-import { type Config, errorCodes, SlotcastError } from '@slotcast/runtime';
 import { explainError } from './explain-error.ts';
 
 /** A person waits for the answer. */

@@ -6,6 +6,7 @@ import {
   TopicRecreatedError,
 } from '@slotcast/event-log';
 import { SchemaRegistryError } from '@slotcast/event-schema';
+import { type ErrorCode, SlotcastError } from '@slotcast/kernel';
 import {
   ConnectionSettingsError,
   classifyPostgresError,
@@ -15,7 +16,6 @@ import {
   PostgresConnectionError,
   PreconditionError,
 } from '@slotcast/postgres';
-import { type ErrorCode, SlotcastError } from '@slotcast/runtime';
 
 /** Gives errors of Kafka and PostgreSQL their slotcast code, so that it is plain whether a restart helps. */
 export function explainError(error: unknown): unknown {

@@ -5,7 +5,6 @@ export { explainError } from './explain-error.ts';
 export { printable } from './output.ts';
 export { paintFor, plain } from './paint.ts';
 export { isUnsafe, type PreparedAnswer, preparedText } from './prepared-text.ts';
-export { bytesText, durationText } from './quantity.ts';
 export { type StatusReport, statusObject } from './status-json.ts';
 export { statusText } from './status-text.ts';
 export { wrapText } from './wrap-text.ts';

@@ -1,5 +1,5 @@
+import { type Config, loadConfig, postgresEnvironment, type Service } from '@slotcast/config';
 import { connectionProblems } from '@slotcast/postgres';
-import { type Config, loadConfig, postgresEnvironment, type Service } from '@slotcast/runtime';
 import type { GlobalOptions } from './command-scope.ts';
 
 /** The configuration of a service, or of a command. Throws a ConfigError. */

@@ -1,4 +1,4 @@
-import { describeError, exitCodeOf, exitCodes, SlotcastError } from '@slotcast/runtime';
+import { describeError, exitCodeOf, exitCodes, SlotcastError } from '@slotcast/kernel';
 import { CommanderError } from 'commander';
 import { createCommandLine } from './command-line.ts';
 import { Interrupted } from './command-scope.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { constants } from 'node:os';
-import { exitCodes, signalExitCode } from '@slotcast/runtime';
+import { exitCodes, signalExitCode } from '@slotcast/kernel';
 
 /** The form in which commands print data. */
 export const outputFormats = ['text', 'json'] as const;

@@ -1,6 +1,6 @@
 import { prepareAlone } from '@slotcast/consumer';
 import { preparedPromotionJson } from '@slotcast/domain';
-import { exitCodes } from '@slotcast/runtime';
+import { exitCodes } from '@slotcast/kernel';
 import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';
 import { PREPARE_PATH } from './consumer-commands.ts';

@@ -1,8 +1,8 @@
 import { LATE_MS, type PreparedPromotionJson, promotionRisks, readinessStates } from '@slotcast/domain';
-import { SlotcastError, textTable } from '@slotcast/runtime';
+import { SlotcastError } from '@slotcast/kernel';
+import { counted, durationText, textTable } from '@slotcast/views';
 import { z } from 'zod';
 import { printable } from './output.ts';
-import { counted, durationText } from './quantity.ts';
 
 /** What `slotcast prepare-promotion` prints as JSON; a consumer of another version may add fields. */
 const preparedSchema = z.object({

@@ -1,24 +1,18 @@
+import { type Config, filterText, kafkaOptions, type Service as ServiceName } from '@slotcast/config';
 import { createConsumer } from '@slotcast/consumer';
 import { type PlanPolicy, wantsSlot } from '@slotcast/domain';
 import { createKafkaLog, type EventLog, type KafkaLogger, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import { createPublisher } from '@slotcast/publisher';
+import { formatListen, type Logger, runService, systemClock } from '@slotcast/kernel';
 import {
-  type Config,
   createConsumerMetrics,
   createLogger,
   createPublisherMetrics,
-  filterText,
-  formatListen,
   type HealthSource,
   type HttpServerOptions,
-  kafkaOptions,
-  type Logger,
-  runService,
-  type Service as ServiceName,
   startHttpServer,
-  systemClock,
-} from '@slotcast/runtime';
+} from '@slotcast/observability';
+import { createPublisher } from '@slotcast/publisher';
 import type { GlobalOptions } from './command-scope.ts';
 import { consumerCommands } from './consumer-commands.ts';
 import { explainError } from './explain-error.ts';

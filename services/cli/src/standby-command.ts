@@ -1,12 +1,8 @@
+import { type Config, kafkaOptions } from '@slotcast/config';
 import type { ConsumerOptions } from '@slotcast/consumer';
 import { createKafkaLog } from '@slotcast/event-log';
-import {
-  type Config,
-  createConsumerMetrics,
-  createLogger,
-  type ExitCode,
-  kafkaOptions,
-} from '@slotcast/runtime';
+import type { ExitCode } from '@slotcast/kernel';
+import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 import { type GlobalOptions, untilInterrupted } from './command-scope.ts';
 import { explainError } from './explain-error.ts';
 import { loadSettings } from './load-settings.ts';

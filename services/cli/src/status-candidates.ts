@@ -1,7 +1,7 @@
 import { type Candidate, type ClusterView, formatLsn, namesText } from '@slotcast/domain';
+import { bytesText, counted } from '@slotcast/views';
 import { printable } from './output.ts';
 import type { Paint } from './paint.ts';
-import { bytesText, counted } from './quantity.ts';
 
 /** Which standby is best to promote, and what each would lose. */
 export function candidateLines({ candidates, slots }: ClusterView, paint: Paint): string[] {

@@ -1,3 +1,4 @@
+import { type Config, filterText } from '@slotcast/config';
 import {
   type ClusterFacts,
   type ClusterView,
@@ -9,14 +10,7 @@ import {
 } from '@slotcast/domain';
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
-import {
-  type Config,
-  type ExitCode,
-  exitCodes,
-  filterText,
-  SlotcastError,
-  systemClock,
-} from '@slotcast/runtime';
+import { type ExitCode, exitCodes, SlotcastError, systemClock } from '@slotcast/kernel';
 import { ClusterRecords } from './cluster-records.ts';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { loadSettings } from './load-settings.ts';

@@ -8,10 +8,9 @@ import {
   type RestartBacklog,
   type SlotAhead,
 } from '@slotcast/domain';
-import { textTable } from '@slotcast/runtime';
+import { agoText, bytesText, durationText, textTable } from '@slotcast/views';
 import { printable } from './output.ts';
 import type { Paint } from './paint.ts';
-import { agoText, bytesText, durationText } from './quantity.ts';
 
 /** `server_version_num` counts minor releases in its last four digits. */
 const MAJOR_STEP = 10_000;

@@ -6,7 +6,7 @@ import {
   type SlotName,
   standbysOf,
 } from '@slotcast/domain';
-import { SlotcastError } from '@slotcast/runtime';
+import { SlotcastError } from '@slotcast/kernel';
 
 /** What `slotcast status` was asked. */
 export interface StatusQuestion {

@@ -8,10 +8,9 @@ import {
   type SlotView,
   standbysOf,
 } from '@slotcast/domain';
-import { shownLength, textTable } from '@slotcast/runtime';
+import { bytesText, durationText, shownLength, textTable } from '@slotcast/views';
 import { printable } from './output.ts';
 import { type Paint, plain, type Style } from './paint.ts';
-import { bytesText, durationText } from './quantity.ts';
 
 const SEPARATOR = '  ';
 

@@ -1,7 +1,7 @@
 import { lostSlots, type NodeView, namesText, standbysOf, unmetSlots } from '@slotcast/domain';
+import { counted, durationText } from '@slotcast/views';
 import { printable } from './output.ts';
 import type { Paint } from './paint.ts';
-import { counted, durationText } from './quantity.ts';
 import type { StatusReport } from './status-json.ts';
 
 /** The answer in one sentence, then what a reader has to know before trusting the rest. */

@@ -1,5 +1,6 @@
+import type { Config } from '@slotcast/config';
 import { type EventLog, optionalTopicSettings, requiredTopic, type TopicFinding } from '@slotcast/event-log';
-import { type Config, type ExitCode, exitCodes, SlotcastError } from '@slotcast/runtime';
+import { type ExitCode, exitCodes, SlotcastError } from '@slotcast/kernel';
 import { type PrintOptions, untilInterrupted } from './command-scope.ts';
 import { loadSettings } from './load-settings.ts';
 import { printLine } from './output.ts';

@@ -1,5 +1,6 @@
+import type { Config } from '@slotcast/config';
 import { checkTopic, type EventLog, type TopicFinding, topicNames } from '@slotcast/event-log';
-import { type Config, type ErrorCode, SlotcastError } from '@slotcast/runtime';
+import { type ErrorCode, SlotcastError } from '@slotcast/kernel';
 
 /** The names of a cluster's topics, in the order in which they are made and checked. */
 export function topicsOf(config: Config): readonly string[] {

@@ -1,5 +1,5 @@
+import { type Config, kafkaOptions } from '@slotcast/config';
 import { createKafkaLog, type EventLog, type KafkaLogger } from '@slotcast/event-log';
-import { type Config, kafkaOptions } from '@slotcast/runtime';
 import { explainLogError } from './explain-error.ts';
 
 /** A person waits for the answer. */

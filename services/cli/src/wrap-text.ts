@@ -1,4 +1,4 @@
-import { shownLength } from '@slotcast/runtime';
+import { shownLength } from '@slotcast/views';
 
 /**
  * Breaks text between words so that no line is wider than `width`, as far as words allow. Lines after the first are indented; an indent

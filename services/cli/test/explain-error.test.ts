@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SlotcastError } from '@slotcast/kernel';
 import {
   ConnectionPoolerError,
   ConnectionSettingsError,
   PostgresConnectionError,
   PreconditionError,
 } from '@slotcast/postgres';
-import { SlotcastError } from '@slotcast/runtime';
 import { DatabaseError } from 'pg';
 import { explainError } from 'slotcast';
 

@@ -12,8 +12,9 @@ import {
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
+import type { Clock, Doorbell, Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
-import type { Clock, ConsumerMetrics, Doorbell, Logger } from '@slotcast/runtime';
 import { Copies } from './copies.ts';
 import type { Creations } from './creations.ts';
 import type { ReachedPosition } from './decoding-advances.ts';

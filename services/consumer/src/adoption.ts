@@ -1,5 +1,6 @@
 import { databaseOf, judgeAdoption, type LocalSlot, type SlotName } from '@slotcast/domain';
 import type { NodeDirectory } from '@slotcast/hand-off';
+import { type Clock, SlotcastError } from '@slotcast/kernel';
 import {
   advanceSlot,
   classifyPostgresError,
@@ -7,7 +8,6 @@ import {
   describePostgresError,
   isPostgresError,
 } from '@slotcast/postgres';
-import { type Clock, SlotcastError } from '@slotcast/runtime';
 import type { SessionRequest, SessionRound } from './session-request.ts';
 
 /** What came of an adoption. */

@@ -12,7 +12,8 @@ import {
   type SlotEvent,
   type SlotName,
 } from '@slotcast/domain';
-import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import type { ReachedPosition } from './decoding-advances.ts';
 import type { StandbyView } from './standby-server.ts';
 

@@ -1,6 +1,6 @@
 import { ADOPTION_MS, type PlanPolicy, type PreparedPromotion, type SlotName } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
-import { type Clock, SlotcastError } from '@slotcast/runtime';
+import { type Clock, SlotcastError } from '@slotcast/kernel';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import { Preparation } from './preparation.ts';
 import type { StandbySession } from './standby-session.ts';

@@ -1,6 +1,7 @@
 import { type Plan, type SettledBacklog, type SlotName, type SlotVerdict, slotLag } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
-import type { Clock, ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
+import type { ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/observability';
 import type { StandbyView } from './standby-server.ts';
 
 export type ConsumerPhase = 'starting' | 'asleep' | 'replaying' | 'following';

@@ -3,6 +3,8 @@ import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { RoleTracker } from '@slotcast/hand-off';
+import { type Clock, type Logger, supervise } from '@slotcast/kernel';
+import type { ConsumerMetrics, HealthSource } from '@slotcast/observability';
 import {
   checkPreconditions,
   connectPostgres,
@@ -12,13 +14,6 @@ import {
   PreconditionError,
   readPreconditions,
 } from '@slotcast/postgres';
-import {
-  type Clock,
-  type ConsumerMetrics,
-  type HealthSource,
-  type Logger,
-  supervise,
-} from '@slotcast/runtime';
 import { type ConsumerControl, SessionControl } from './consumer-control.ts';
 import { ConsumerStatus } from './consumer-status.ts';
 import { PromotionKeeper } from './promotion-keeper.ts';

@@ -1,4 +1,5 @@
 import { byDatabase, type SlotAction, type SlotDatabase, type SlotName } from '@slotcast/domain';
+import type { Logger } from '@slotcast/kernel';
 import {
   copySlots,
   type DatabaseSessions,
@@ -6,7 +7,6 @@ import {
   type PostgresConnection,
   readExistingSlots,
 } from '@slotcast/postgres';
-import type { Logger } from '@slotcast/runtime';
 import type { Creations } from './creations.ts';
 
 export type CopyAction = Extract<SlotAction, { kind: 'copy' }>;

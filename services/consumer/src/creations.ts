@@ -6,6 +6,7 @@ import {
   type SlotName,
   type WorkingSlot,
 } from '@slotcast/domain';
+import type { Doorbell } from '@slotcast/kernel';
 import {
   createLogicalSlot,
   createTemporarySlot,
@@ -13,7 +14,6 @@ import {
   endLeftSessions,
   type PostgresConnection,
 } from '@slotcast/postgres';
-import type { Doorbell } from '@slotcast/runtime';
 import type { WorkingProbe } from './standby-planner.ts';
 
 /** What a temporary slot is made for and where. */

@@ -6,6 +6,8 @@ import {
   type SlotDatabase,
   type SlotName,
 } from '@slotcast/domain';
+import type { Clock } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import {
   type AdvancedSlot,
   advanceSlots,
@@ -13,7 +15,6 @@ import {
   type DatabaseSessions,
   isPostgresError,
 } from '@slotcast/postgres';
-import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
 import type { SlotFailures } from './slot-failures.ts';
 

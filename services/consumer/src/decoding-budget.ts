@@ -8,7 +8,7 @@ import {
   unknownCost,
   untilAffordable,
 } from '@slotcast/domain';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 
 /** The share of a core that decoding may take on this server, and what was used of it. */
 export class DecodingBudget {

@@ -6,7 +6,7 @@ import {
   type Plan,
   topicAlarm,
 } from '@slotcast/domain';
-import type { Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
 import type { StandbyView } from './standby-server.ts';
 
 /** Why a consumer does nothing to its slots, or not all that it is set to; each is logged when it arises. */

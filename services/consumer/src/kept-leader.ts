@@ -7,8 +7,8 @@ import {
   waveSourceOf,
 } from '@slotcast/domain';
 import type { NodeDirectory } from '@slotcast/hand-off';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import { type DatabaseSessions, dropLeadingSlot } from '@slotcast/postgres';
-import { type Clock, errorText, type Logger } from '@slotcast/runtime';
 import type { FactsBoard } from './restart-facts.ts';
 
 /** So long it stays without use. */

@@ -1,4 +1,4 @@
-import type { Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
 
 /** The role may not keep the server's log quiet. */
 export function warnOfLoudLog(logger: Logger, role: string): void {

@@ -1,5 +1,5 @@
 import { databaseKey, type SlotDatabase, type SlotName } from '@slotcast/domain';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 
 /** How long a slot that cannot be moved without decoding is left to decoding, before it is tried again. */
 const SLOT_PAUSE_MS = 600_000;

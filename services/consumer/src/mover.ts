@@ -10,6 +10,8 @@ import {
   type SlotDatabase,
   type SlotName,
 } from '@slotcast/domain';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import {
   classifyPostgresError,
   type DatabaseSessions,
@@ -20,7 +22,6 @@ import {
   type SlotMoveOutcome,
   takesDecoding,
 } from '@slotcast/postgres';
-import { type Clock, type ConsumerMetrics, errorText, type Logger } from '@slotcast/runtime';
 import { DecodingAdvances, type MoveAction, type ReachedPosition } from './decoding-advances.ts';
 import type { DecodingBudget } from './decoding-budget.ts';
 import { MoveRefusals } from './move-refusals.ts';

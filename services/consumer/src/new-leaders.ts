@@ -5,7 +5,7 @@ import {
   type RestartGap,
   type SlotName,
 } from '@slotcast/domain';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 
 /** After one waited in vain for a point to start from, none is tried for so long. */
 const REST_MS = 30_000;

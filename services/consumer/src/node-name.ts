@@ -1,7 +1,7 @@
 import type { Manifest } from '@slotcast/domain';
 import type { LogReader } from '@slotcast/event-log';
 import { awaitNodeName, type NodeDirectory, type NodeNameClaimant } from '@slotcast/hand-off';
-import { type Logger, SlotcastError } from '@slotcast/runtime';
+import { type Logger, SlotcastError } from '@slotcast/kernel';
 import type { StandbyServer } from './standby-server.ts';
 
 /** What the name of this node is asked for with. */

@@ -8,7 +8,8 @@ import {
   type Violation,
   withoutViolations,
 } from '@slotcast/domain';
-import type { ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 
 /** Has every plan checked before a step of it is taken. What breaks a rule is not done, and is told when it arises. */
 export class PlanCheck {

@@ -1,6 +1,6 @@
 import { databaseOf, isInvalidated, type LocalSlot, PROBE_PREFIX } from '@slotcast/domain';
+import { type Clock, type Doorbell, errorFields, type Logger } from '@slotcast/kernel';
 import { type DatabaseSessions, findLoadFailure } from '@slotcast/postgres';
-import { type Clock, type Doorbell, errorFields, type Logger } from '@slotcast/runtime';
 
 /** How often the server is made to load each plugin. It takes a session and a few milliseconds. */
 const CHECK_MS = 60_000;

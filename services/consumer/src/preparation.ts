@@ -13,7 +13,7 @@ import {
   type SlotAction,
 } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
-import { type Clock, SlotcastError } from '@slotcast/runtime';
+import { type Clock, SlotcastError } from '@slotcast/kernel';
 import type { SessionRequest, SessionRound } from './session-request.ts';
 import type { StandbyView } from './standby-server.ts';
 

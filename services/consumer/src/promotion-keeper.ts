@@ -10,8 +10,8 @@ import {
   type ReportRole,
   recordHandOff,
 } from '@slotcast/hand-off';
+import type { Clock, Logger } from '@slotcast/kernel';
 import { connectPostgres, type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
-import type { Clock, Logger } from '@slotcast/runtime';
 import type { PromotedSession } from './promoted-session.ts';
 import type { StandbySession } from './standby-session.ts';
 

@@ -6,7 +6,7 @@ import {
   type SlotEvent,
   type SlotName,
 } from '@slotcast/domain';
-import { Doorbell } from '@slotcast/runtime';
+import { Doorbell } from '@slotcast/kernel';
 import type { ServerSettings, StandbyView } from './standby-server.ts';
 
 /** What matters here of a look at the standby. */

@@ -11,7 +11,8 @@ import {
   urgentGapBytes,
   walPerSecond,
 } from '@slotcast/domain';
-import type { Clock, ConsumerMetrics } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import type { RestartFacts } from './restart-facts.ts';
 import { sameElements } from './same-elements.ts';
 

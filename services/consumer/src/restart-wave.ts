@@ -12,6 +12,7 @@ import {
   type RestartWave,
   type SlotName,
 } from '@slotcast/domain';
+import type { Clock, Logger } from '@slotcast/kernel';
 import {
   advanceSlot,
   copySlot,
@@ -23,7 +24,6 @@ import {
   remakeSlot,
   StatementTimeoutError,
 } from '@slotcast/postgres';
-import type { Clock, Logger } from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
 import type { RemakingRecords } from './remaking-records.ts';
 import type { FactsBoard } from './restart-facts.ts';

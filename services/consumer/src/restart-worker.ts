@@ -17,15 +17,9 @@ import {
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
+import { type Clock, type Doorbell, errorFields, errorText, type Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import { advanceSlot, DatabaseSessions, isMissingWal, type PostgresOptions } from '@slotcast/postgres';
-import {
-  type Clock,
-  type ConsumerMetrics,
-  type Doorbell,
-  errorFields,
-  errorText,
-  type Logger,
-} from '@slotcast/runtime';
 import type { DecodingBudget } from './decoding-budget.ts';
 import { KeptLeader } from './kept-leader.ts';
 import { NewLeaders } from './new-leaders.ts';

@@ -1,4 +1,4 @@
-import { Doorbell } from '@slotcast/runtime';
+import { Doorbell } from '@slotcast/kernel';
 
 /** Wakes the loop of a session, and tells records that may have to wait for replay from everything else. */
 export class SessionBell extends Doorbell {

@@ -1,6 +1,6 @@
 import { databaseKey, type SlotDatabase } from '@slotcast/domain';
+import { Deadline, type Doorbell } from '@slotcast/kernel';
 import { DatabaseGoneError, type DatabaseSessions } from '@slotcast/postgres';
-import { Deadline, type Doorbell } from '@slotcast/runtime';
 
 /** How long a round waits for a session to a database. */
 const PATIENCE_MS = 200;

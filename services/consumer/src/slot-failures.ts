@@ -1,11 +1,11 @@
 import type { Hold, SlotName } from '@slotcast/domain';
+import { backoffMs, type Clock, errorFields, errorText, type Logger, repeatLevel } from '@slotcast/kernel';
 import {
   classifyPostgresError,
   describePostgresError,
   isMissingWal,
   isPostgresError,
 } from '@slotcast/postgres';
-import { backoffMs, type Clock, errorFields, errorText, type Logger, repeatLevel } from '@slotcast/runtime';
 
 const BACKOFF = { initialMs: 500, maxMs: 30_000 } as const;
 

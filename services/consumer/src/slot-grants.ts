@@ -1,5 +1,5 @@
 import type { Hold, SlotName } from '@slotcast/domain';
-import { Deadline, type Doorbell } from '@slotcast/runtime';
+import { Deadline, type Doorbell } from '@slotcast/kernel';
 
 const UPKEEP: Hold = { reason: 'it is being decoded or made anew', pausing: true, cause: 'upkeep' };
 /** A round comes at least this often; when none does, the session has other worries. */

@@ -1,5 +1,5 @@
 import type { SlotName } from '@slotcast/domain';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 
 /** Slots that are left alone for a while. */
 export class SlotRests {

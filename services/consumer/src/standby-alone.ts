@@ -1,8 +1,8 @@
 import { type Plan, type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
 import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
 import { claimNode, NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
+import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/kernel';
 import { copySlot, DatabaseSessions } from '@slotcast/postgres';
-import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/runtime';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import type { ConsumerOptions } from './consumer.ts';
 import { DecodingBudget } from './decoding-budget.ts';

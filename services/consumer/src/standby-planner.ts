@@ -30,7 +30,8 @@ import {
   withoutPositions,
 } from '@slotcast/domain';
 import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
-import type { Clock, ConsumerMetrics, Logger } from '@slotcast/runtime';
+import type { Clock, Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import { PlanCheck } from './plan-check.ts';
 import type { StandbyView } from './standby-server.ts';
 

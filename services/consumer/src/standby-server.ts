@@ -1,4 +1,5 @@
 import type { LocalSlot, Lsn, SlotLimits, TimelineHistory, UnreadableSlot } from '@slotcast/domain';
+import type { Clock } from '@slotcast/kernel';
 import {
   connectPostgres,
   observeStandby,
@@ -14,7 +15,6 @@ import {
   type StandbySettings,
   standbyMemory,
 } from '@slotcast/postgres';
-import type { Clock } from '@slotcast/runtime';
 
 /** How long settings and the WAL receiver's state may be old. */
 const SETTINGS_MS = 2000;

@@ -17,8 +17,9 @@ import {
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { claimNode, NodeDirectory, type ReportRole, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
+import { type Clock, Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
-import { type Clock, type ConsumerMetrics, Deadline, type Logger, SlotcastError } from '@slotcast/runtime';
 import { ActionRunner } from './action-runner.ts';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';

@@ -16,7 +16,7 @@ import {
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 import { sameElements } from './same-elements.ts';
 import type { StandbyView } from './standby-server.ts';
 

@@ -1,5 +1,5 @@
 import type { Manifest, SystemIdentifier } from '@slotcast/domain';
-import { type Logger, SlotcastError } from '@slotcast/runtime';
+import { type Logger, SlotcastError } from '@slotcast/kernel';
 
 /** Sees to it that a consumer goes on with the slots topic that it knows. */
 export class TopicLineage {

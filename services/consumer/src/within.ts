@@ -1,4 +1,4 @@
-import { Deadline, type ErrorCode, SlotcastError } from '@slotcast/runtime';
+import { Deadline, type ErrorCode, SlotcastError } from '@slotcast/kernel';
 
 /** What a promise that takes too long is taken for. */
 export interface Late {

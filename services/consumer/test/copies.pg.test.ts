@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Copies, type CopyAction } from '@slotcast/consumer';
 import { lsn, parseSlotName } from '@slotcast/domain';
+import { createLogger } from '@slotcast/observability';
 import { DatabaseSessions } from '@slotcast/postgres';
-import { createLogger } from '@slotcast/runtime';
 import { MovedSlots, ROLE } from './moved-slots.ts';
 
 const FEW = 45;

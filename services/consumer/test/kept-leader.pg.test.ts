@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLeadingSlot, parseSlotName } from '@slotcast/domain';
-import { createLogger } from '@slotcast/runtime';
+import { createLogger } from '@slotcast/observability';
 import { PluginFolder, waitUntil } from '@slotcast/testkit';
 import { MovedSlots } from './moved-slots.ts';
 import { SkippingClock } from './skipping-clock.ts';

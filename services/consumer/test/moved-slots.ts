@@ -1,9 +1,15 @@
 import { DecodingBudget, Mover, SlotFailures } from '@slotcast/consumer';
 import { type Lsn, parseLsn, parseSlotName, type SlotAction, type SlotDatabase } from '@slotcast/domain';
+import { type Clock, systemClock } from '@slotcast/kernel';
+import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
-import { type Clock, createConsumerMetrics, createLogger, systemClock } from '@slotcast/runtime';
-import type { PostgresMajor, PostgresServer, PostgresSettings, RoleGrant } from '@slotcast/testkit';
-import { startPrimary } from '@slotcast/testkit';
+import {
+  type PostgresMajor,
+  type PostgresServer,
+  type PostgresSettings,
+  type RoleGrant,
+  startPrimary,
+} from '@slotcast/testkit';
 
 export const ROLE = 'slotcast';
 /** A role that lacks the right to keep the server's log quiet. */

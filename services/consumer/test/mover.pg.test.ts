@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Lsn, lsn, parseSlotName } from '@slotcast/domain';
+import { type Clock, systemClock } from '@slotcast/kernel';
 import { subscribe } from '@slotcast/postgres';
-import { type Clock, systemClock } from '@slotcast/runtime';
 import { type PostgresMajor, takeWalsenders, waitUntil } from '@slotcast/testkit';
 import { LOUD_ROLE, MovedSlots, ROLE, type TestedMover } from './moved-slots.ts';
 

@@ -9,7 +9,7 @@ import {
   type SlotAction,
   timeline,
 } from '@slotcast/domain';
-import { createConsumerMetrics, createLogger } from '@slotcast/runtime';
+import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 import { APP, factsOf, NODE } from './restart-scene.ts';
 
 const HERE = lsn(0x1000n);

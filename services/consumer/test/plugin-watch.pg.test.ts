@@ -3,8 +3,9 @@ import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { PluginWatch } from '@slotcast/consumer';
 import type { LocalSlot } from '@slotcast/domain';
+import { type Clock, Doorbell, systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 import { connectPostgres, DatabaseSessions, observeStandby, type PostgresOptions } from '@slotcast/postgres';
-import { type Clock, createLogger, Doorbell, systemClock } from '@slotcast/runtime';
 import { PluginFolder, startPrimary, waitUntil } from '@slotcast/testkit';
 
 const CHECK_MS = 60_000;

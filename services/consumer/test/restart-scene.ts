@@ -2,8 +2,9 @@ import { DecodingBudget, RestartWorker, SlotFailures, type WaveLimits } from '@s
 import { type LocalSlot, type Lsn, parseSlotName, type SlotEvent, timeline } from '@slotcast/domain';
 import { createCodec } from '@slotcast/event-schema';
 import { NodeDirectory } from '@slotcast/hand-off';
+import { type Clock, Doorbell, type Logger } from '@slotcast/kernel';
+import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 import type { PostgresOptions } from '@slotcast/postgres';
-import { type Clock, createConsumerMetrics, createLogger, Doorbell, type Logger } from '@slotcast/runtime';
 
 export type Facts = NonNullable<Parameters<RestartWorker['planned']>[0]>;
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Lsn, lsn } from '@slotcast/domain';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 import { factsOf, startWorker } from './restart-scene.ts';
 
 const MIB = 1024n * 1024n;

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '@slotcast/runtime';
+import { type Clock, systemClock } from '@slotcast/kernel';
 
 /** A clock that can be set forward. */
 export class SkippingClock implements Clock {

@@ -13,7 +13,7 @@ import {
 } from '@slotcast/domain';
 import { type LogWriter, MemoryLog } from '@slotcast/event-log';
 import type { NodeDirectory } from '@slotcast/hand-off';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 import { APP, emptyDirectory, factsOf, NODE, NODES_TOPIC } from './restart-scene.ts';
 
 type View = Parameters<StatusWriter['write']>[1];

@@ -13,8 +13,9 @@ import {
   timeline,
 } from '@slotcast/domain';
 import { type LogWriter, MemoryLog } from '@slotcast/event-log';
+import { type Clock, Doorbell, type Logger, systemClock } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
 import { DatabaseSessions, moveSlots, observeStandby } from '@slotcast/postgres';
-import { type Clock, type ConsumerMetrics, Doorbell, type Logger, systemClock } from '@slotcast/runtime';
 import { type MovedSlots, ROLE } from './moved-slots.ts';
 import { emptyDirectory, NODE, NODES_TOPIC, startWorker } from './restart-scene.ts';
 

@@ -1,7 +1,8 @@
 import { parseLsn } from '@slotcast/domain';
+import { Deadline } from '@slotcast/kernel';
 import { subscribe } from '@slotcast/postgres';
-import { Deadline, textTable } from '@slotcast/runtime';
 import { type PostgresServer, startKafka } from '@slotcast/testkit';
+import { textTable } from '@slotcast/views';
 import { Belongings } from './belongings.ts';
 import { waitPatiently } from './patience.ts';
 import { SlotWatch } from './readiness.ts';

@@ -1,5 +1,5 @@
+import { errorText, systemClock } from '@slotcast/kernel';
 import { classifyPostgresError } from '@slotcast/postgres';
-import { errorText, systemClock } from '@slotcast/runtime';
 import { DemoFailure } from './demo-failure.ts';
 
 const RECONNECT_MS = 50;

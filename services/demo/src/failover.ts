@@ -1,4 +1,4 @@
-import { textTable } from '@slotcast/runtime';
+import { textTable } from '@slotcast/views';
 import { DemoFailure } from './demo-failure.ts';
 import {
   readEndOfReceivedWal,

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
-import { errorText, exitCodes, signalExitCode } from '@slotcast/runtime';
+import { errorText, exitCodes, signalExitCode } from '@slotcast/kernel';
 import { temporaryFolder } from '@slotcast/testkit';
 import { aheadTable, playAhead } from './ahead.ts';
 import { type DemoCommand, HELP, parseCommandLine } from './command-line.ts';

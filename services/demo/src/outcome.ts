@@ -1,4 +1,4 @@
-import { textTable } from '@slotcast/runtime';
+import { textTable } from '@slotcast/views';
 import type { Failover } from './failover.ts';
 import type { SlotPlace } from './server-facts.ts';
 import { SLOTS } from './shop.ts';

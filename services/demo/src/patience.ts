@@ -1,4 +1,4 @@
-import { errorText } from '@slotcast/runtime';
+import { errorText } from '@slotcast/kernel';
 import { waitUntil } from '@slotcast/testkit';
 import { DemoFailure } from './demo-failure.ts';
 

@@ -1,5 +1,5 @@
-import { textTable } from '@slotcast/runtime';
 import { type PostgresServer, startKafka } from '@slotcast/testkit';
+import { textTable } from '@slotcast/views';
 import { Belongings } from './belongings.ts';
 import { type Failover, failOver } from './failover.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readPublishingEpoch, readSlotStates } from '@slotcast/demo';
-import { createConsumerMetrics, createPublisherMetrics } from '@slotcast/runtime';
+import { createConsumerMetrics, createPublisherMetrics } from '@slotcast/observability';
 
 const BUILD = { version: '0.1.0', node: 'standby1', cluster: 'demo' };
 

@@ -8,6 +8,8 @@ import {
   readCanaryText,
   type SlotState,
 } from '@slotcast/domain';
+import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
+import type { PublisherMetrics } from '@slotcast/observability';
 import {
   advanceSlot,
   classifyPostgresError,
@@ -25,7 +27,6 @@ import {
   subscribe,
   supports,
 } from '@slotcast/postgres';
-import { type Clock, Doorbell, type Logger, type PublisherMetrics, supervise } from '@slotcast/runtime';
 import type { PublisherStatus } from './publisher-status.ts';
 
 const BEAT_MS = 1000;

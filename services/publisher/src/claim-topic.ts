@@ -18,7 +18,7 @@ import {
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { awaitNodeName, NodeDirectory } from '@slotcast/hand-off';
-import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/runtime';
+import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { PrimaryIdentity } from './primary.ts';
 import { Tenure } from './tenure.ts';
 import { TopicState } from './topic-state.ts';

@@ -9,8 +9,8 @@ import {
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { type EndedRecovery, handOffFromTopics, RecoveryGuard, type ReportRole } from '@slotcast/hand-off';
+import type { Clock, Logger } from '@slotcast/kernel';
 import type { PostgresOptions } from '@slotcast/postgres';
-import type { Clock, Logger } from '@slotcast/runtime';
 import { HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 

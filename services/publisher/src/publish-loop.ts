@@ -15,6 +15,7 @@ import {
   type ThrottleState,
 } from '@slotcast/domain';
 import { UnreadableSlots } from '@slotcast/hand-off';
+import type { Clock, Doorbell, Logger } from '@slotcast/kernel';
 import {
   flushWal,
   logStandbySnapshot,
@@ -25,7 +26,6 @@ import {
   readOldestTransaction,
   readPreparedTransactions,
 } from '@slotcast/postgres';
-import type { Clock, Doorbell, Logger } from '@slotcast/runtime';
 import type { PublisherStatus } from './publisher-status.ts';
 import type { Heartbeat, Tenure } from './tenure.ts';
 import type { Wishes } from './wishes.ts';

@@ -1,5 +1,6 @@
 import { aheadOutcomes, type Promotion } from '@slotcast/domain';
-import type { Clock, HealthCheck, PublisherMetrics } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
+import type { HealthCheck, PublisherMetrics } from '@slotcast/observability';
 import type { Publication } from './tenure.ts';
 
 export type PublisherPhase = 'starting' | 'asleep' | 'claiming' | 'publishing';

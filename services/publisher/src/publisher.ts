@@ -9,6 +9,8 @@ import {
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { RoleTracker, readOwnHistory, sweepLeaders } from '@slotcast/hand-off';
+import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
+import type { HealthSource, PublisherMetrics } from '@slotcast/observability';
 import {
   checkPreconditions,
   connectPostgres,
@@ -21,14 +23,6 @@ import {
   readPreconditions,
   readServerIdentity,
 } from '@slotcast/postgres';
-import {
-  type Clock,
-  Doorbell,
-  type HealthSource,
-  type Logger,
-  type PublisherMetrics,
-  supervise,
-} from '@slotcast/runtime';
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';

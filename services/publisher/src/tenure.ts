@@ -19,7 +19,7 @@ import {
 } from '@slotcast/domain';
 import type { LogWriter, NewRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 
 /** What stays the same while one publisher holds the topic. */
 export interface TenureFacts {

@@ -1,7 +1,7 @@
 import { applyPublished, type Manifest, type PublishedSlots, type SlotEvent } from '@slotcast/domain';
 import type { LogRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Logger } from '@slotcast/runtime';
+import type { Logger } from '@slotcast/kernel';
 
 /** What the slots topic says: the state that a new tenure starts from. */
 export class TopicState {

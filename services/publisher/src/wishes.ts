@@ -1,7 +1,7 @@
 import { WISH_LIFETIME_MS } from '@slotcast/domain';
 import type { EventLog, LogRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Clock } from '@slotcast/runtime';
+import type { Clock } from '@slotcast/kernel';
 
 /** Listens to the nodes topic for consumers that wait for a running-xacts record. */
 export class Wishes {

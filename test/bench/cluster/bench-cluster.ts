@@ -1,5 +1,4 @@
-import type { PostgresServer } from '@slotcast/testkit';
-import { waitUntil } from '@slotcast/testkit';
+import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { Scene } from '../../support/scene.ts';
 import type { ServiceProcess } from '../../support/service-process.ts';
 import { type Loads, measureLoads } from '../measure/service-load.ts';

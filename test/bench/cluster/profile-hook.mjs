@@ -35,7 +35,7 @@ async function write() {
   save('heapprofile', (await post('HeapProfiler.getSamplingProfile')).profile);
 }
 
-process.on('SIGUSR2', async () => {
+process.on('SIGUSR2', () => {
   isRunning = !isRunning;
-  await (isRunning ? post('Profiler.start') : write());
+  void (isRunning ? post('Profiler.start') : write());
 });

@@ -1,6 +1,5 @@
 import { formatLsn, type Lsn, parseLsn, parseSlotName } from '@slotcast/domain';
-import type { LogReader, LogWriter } from '@slotcast/event-log';
-import { requiredTopicConfig } from '@slotcast/event-log';
+import { type LogReader, type LogWriter, requiredTopicConfig } from '@slotcast/event-log';
 import { moveSlots, type PostgresConnection } from '@slotcast/postgres';
 import { uniqueName } from '@slotcast/testkit';
 import type { BenchCluster } from '../cluster/bench-cluster.ts';

@@ -1,5 +1,4 @@
-import type { Lsn } from '../vocabulary/lsn.ts';
-import { formatLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import { LATE_MS } from '../vocabulary/protocol-timings.ts';
 
 /** What a standby knows of the primary by its publisher, and what it has of the primary's WAL. */

@@ -1,0 +1,13 @@
+export * from './backoff.ts';
+export * from './clock.ts';
+export * from './deadline.ts';
+export * from './doorbell.ts';
+export * from './error-codes.ts';
+export { errorFields } from './error-fields.ts';
+export * from './exit-code.ts';
+export * from './lifecycle.ts';
+export * from './listen-address.ts';
+export * from './logger.ts';
+export * from './repeat-level.ts';
+export * from './slotcast-error.ts';
+export * from './supervise.ts';
