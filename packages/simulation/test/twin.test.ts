@@ -3,10 +3,7 @@ import { describe, it } from 'node:test';
 import { parseLsn, parseSlotName } from '@slotcast/domain';
 import {
   advanceSlot,
-  connectPostgres,
-  copySlots,
   createTemporarySlot,
-  dropSlot,
   emitMessage,
   flushWal,
   identifySystem,
@@ -14,7 +11,6 @@ import {
   moveSlots,
   observePrimary,
   observeStandby,
-  type PostgresConnection,
   primaryMemory,
   RecoveryWatch,
   readPreconditions,
@@ -25,82 +21,11 @@ import {
   standbyMemory,
 } from '@slotcast/postgres';
 import { formatPosition } from '../src/postgres/position-text.ts';
-import { Server } from '../src/postgres/server.ts';
-import type { Delivery, SimProcess } from '../src/types.ts';
-import { SimWorld } from '../src/world/sim-world.ts';
+import type { Delivery } from '../src/types.ts';
+import { Pair } from './twin-pair.ts';
 
 const lsnOf = (position: number) => parseLsn(formatPosition(position));
 const app = parseSlotName('app');
-
-/** A primary and a standby that streams from it, and a process that asks them. */
-class Pair {
-  readonly world: SimWorld;
-  readonly primary: Server;
-  readonly standby: Server;
-  readonly process: SimProcess;
-
-  constructor(seed = 1) {
-    this.world = new SimWorld(seed);
-    this.process = this.world.spawn('asker', 'b');
-    this.primary = Server.createPrimary(this.world, 'a');
-    this.standby = this.primary.addStandby('b');
-  }
-
-  /** Lets the world go on until the work is done. */
-  async do<T>(work: () => Promise<T>, limitMs = 30_000): Promise<T> {
-    const outcomes: ({ readonly value: T } | { readonly error: unknown })[] = [];
-    const attempt = async (): Promise<void> => {
-      try {
-        outcomes.push({ value: await work() });
-      } catch (error) {
-        outcomes.push({ error });
-      }
-    };
-    this.world.after(0, () => void attempt(), this.process);
-    const until = this.world.now + limitMs;
-    while (outcomes.length === 0 && this.world.now < until) {
-      await this.world.run(1);
-    }
-    const [outcome] = outcomes;
-    assert.ok(outcome !== undefined, `not done within ${limitMs} ms`);
-    if ('error' in outcome) {
-      throw outcome.error;
-    }
-    return outcome.value;
-  }
-
-  connect(server: Server, replication = false): Promise<PostgresConnection> {
-    return this.do(() =>
-      connectPostgres({
-        sessions: { connect: (options) => server.connect(this.process, options) },
-        applicationName: 'test',
-        replication,
-      }),
-    );
-  }
-
-  insert(count = 1): readonly number[] {
-    const xid = this.primary.begin();
-    const rows = this.primary.write(xid, count);
-    this.primary.commit(xid);
-    return rows;
-  }
-
-  /** A slot of the standby at its present end, made with the help of the primary. */
-  async makeSlot(session: PostgresConnection, helper: PostgresConnection, name = 'app'): Promise<void> {
-    await this.do(async () => {
-      const made = createTemporarySlot(session, { name: 'made', plugin: 'pgoutput', onStandbyOnly: true });
-      await logStandbySnapshot(helper);
-      await flushWal(helper);
-      await made;
-      await copySlots(session, {
-        source: 'made',
-        targets: [{ slot: parseSlotName(name), plugin: 'pgoutput' }],
-      });
-      await dropSlot(session, 'made');
-    });
-  }
-}
 
 describe('the twin of PostgreSQL', () => {
   it('streams from the primary to the standby, which replays', async () => {

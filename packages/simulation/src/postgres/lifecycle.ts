@@ -4,8 +4,6 @@ import { recallTransactions, replayUpTo } from './replay.ts';
 import { changeSlot } from './slot.ts';
 import { sessionTerminated } from './sqlstate.ts';
 
-/** `LOG_SNAPSHOT_INTERVAL_MS`: how often the background writer logs the running transactions where anything was written. */
-const RUNNING_INTERVAL_MS = 15_000;
 /** The longest that the first checkpoint after a promotion takes. */
 const FIRST_CHECKPOINT_MS = 3_000;
 
@@ -17,8 +15,10 @@ export function startServer(core: ServerCore, receiver: Receiver): void {
   core.running = true;
   core.startedAt = core.nowMs;
   core.replayPaused = false;
+  core.recoveredUpTo = undefined;
   recallTransactions(core);
   if (core.isCrashed && !core.inRecovery) {
+    core.recoveredUpTo = core.wal.end;
     core.write({ kind: 'shutdown_checkpoint' }, 120, { flush: true });
   }
   core.isCrashed = false;
@@ -91,6 +91,7 @@ export function promoteServer(core: ServerCore, receiver: Receiver): void {
   core.history = [...core.history, { timeline: core.timeline, end: core.wal.end }];
   core.timeline += 1;
   core.recoveryEndedAt = core.world.now;
+  core.recoveredUpTo = core.wal.end;
   core.write({ kind: 'end_of_recovery' }, 48, { flush: true });
   const { life } = core;
   core.world.after(core.world.chance(core.node, 'checkpoint', life) * FIRST_CHECKPOINT_MS, () => {
@@ -135,7 +136,7 @@ function beginBackground(core: ServerCore): void {
       core.logRunning();
       core.lastRunning = core.wal.length;
     }
-    core.world.after(RUNNING_INTERVAL_MS, logRunning);
+    core.world.after(core.settings.runningIntervalMs, logRunning);
   };
   const checkpointInTurn = (): void => {
     if (!isAlive()) {
@@ -147,7 +148,7 @@ function beginBackground(core: ServerCore): void {
     core.world.after(core.settings.checkpointIntervalMs, checkpointInTurn);
   };
   const first = core.world.chance(core.node, 'background', life);
-  core.world.after(first * RUNNING_INTERVAL_MS, logRunning);
+  core.world.after(first * core.settings.runningIntervalMs, logRunning);
   core.world.after(first * core.settings.checkpointIntervalMs, checkpointInTurn);
 }
 

@@ -125,6 +125,7 @@ export class Receiver implements Streamer {
     }
     changeSlot(slot, { activePid: upstream.nextPid(), inactiveSince: undefined });
     this.#isStreaming = true;
+    this.#core.tellReaders();
     this.#sendFeedback();
     this.#pumpSoon();
   }
@@ -134,6 +135,7 @@ export class Receiver implements Streamer {
       return;
     }
     this.#isStreaming = false;
+    this.#core.tellReaders();
     const slot = this.#upstream.slots.find(this.#core.node);
     if (slot?.activePid !== undefined) {
       this.#upstream.slots.release(slot, this.#upstream.nowMs);

@@ -11,6 +11,8 @@ export interface ServerSettings {
   /** `wal_receiver_status_interval`: how often a standby tells what its slots need. */
   readonly statusIntervalMs: number;
   readonly checkpointIntervalMs: number;
+  /** How often the background writer logs the running transactions where anything was written (`LOG_SNAPSHOT_INTERVAL_MS`). */
+  readonly runningIntervalMs: number;
   /** Output plugins that can be loaded. */
   readonly plugins: readonly string[];
   readonly hotStandbyFeedback: boolean;
@@ -27,6 +29,7 @@ export const defaultSettings: ServerSettings = {
   walKeepBytes: 0,
   statusIntervalMs: 1000,
   checkpointIntervalMs: 60_000,
+  runningIntervalMs: 15_000,
   plugins: ['pgoutput', 'test_decoding'],
   hotStandbyFeedback: true,
   maySilenceLog: true,

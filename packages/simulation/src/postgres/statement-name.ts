@@ -17,6 +17,7 @@ const names = [
   ['remake_slot', 'slotcast_remake_slot'],
 ] as const;
 
+/** The first that is found in a text counts. */
 const words = [
   ['preconditions', 'as may_log_standby_snapshot'],
   ['server_identity', 'from pg_control_system()'],
@@ -34,10 +35,10 @@ const words = [
   ['may_switch_wal', `has_function_privilege('pg_switch_wal()', 'EXECUTE')`],
   ['fill_wal', `pg_logical_emit_message(false, 'slotcast', repeat(' ', $1::int)`],
   ['create_temporary', '$2, temporary => true)'],
-  ['create_logical', '$2, temporary => false'],
   ['copy_slots', 'from unnest($2::name[], $3::name[]) as wanted (name, plugin)'],
   ['copy_slot', 'temporary => false, plugin => $3)'],
   ['find_load_failure', 'temporary => true, plugin => $3) as made'],
+  ['create_logical', '$2, temporary => false'],
   ['existing_slots', 'select slot_name from pg_replication_slots where slot_name = any($1::name[])'],
   ['drop_slot', 'pg_drop_replication_slot(case when slot.obstacle is null then $1::name end)'],
   ['slot_database', 'select datoid from pg_replication_slots where slot_name = $1'],
@@ -70,10 +71,9 @@ export function statementName({
   if (known !== undefined) {
     return known;
   }
-  const found = words.filter(([, part]) => text.includes(part));
-  const [first] = found;
-  if (first === undefined || found.length > 1) {
-    throw new Error(`the twin of PostgreSQL does not know ${text}: ${found.map(([op]) => op).join(', ')}`);
+  const first = words.find(([, part]) => text.includes(part));
+  if (first === undefined) {
+    throw new Error(`the twin of PostgreSQL does not know ${text}`);
   }
   byText.set(text, first[0]);
   return first[0];

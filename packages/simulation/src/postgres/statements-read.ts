@@ -1,7 +1,14 @@
 import { formatPosition } from './position-text.ts';
 import { changedRows, type SlotRow, slotRow } from './slot-rows.ts';
 import { refusal } from './sqlstate.ts';
-import { type Row, type ServerStatement, type StatementHandlers, textList } from './statement.ts';
+import {
+  type Answer,
+  type Row,
+  type ServerStatement,
+  type StatementHandlers,
+  textList,
+} from './statement.ts';
+import { ageOfThree } from './statements-wal.ts';
 import { SEGMENT_BYTES } from './wal.ts';
 
 /** What `server_version_num` is on all servers of the simulation. */
@@ -176,16 +183,19 @@ function standbySettings(statement: ServerStatement): SlotRow {
   };
 }
 
+/** What the last look of a session has told. */
+const lastLooks = new WeakMap<object, string>();
+
 /**
- * Tells what was so when it began. It takes its 80 ms, and where nothing changes meanwhile it takes two seconds instead: the watcher only keeps the last look, so
- * it is in the same state after one long look as after many short ones.
+ * Tells what was so when it began. It takes its 80 ms. Where it has nothing new to tell, and nothing changes meanwhile, it takes two seconds instead: the
+ * watcher only keeps the last look, so it is in the same state after one long look as after many short ones.
  */
-function watchRecovery(statement: ServerStatement) {
-  const { core } = statement;
+function watchRecovery(statement: ServerStatement): Answer {
+  const { core, session } = statement;
   const { world } = core;
   const seen = {
     replay_lsn: formatPosition(core.replayLsn),
-    next_xid: core.transactions.nextXid,
+    next_xid: ageOfThree(core),
     scanned_to: String(core.transactions.nextXid),
     open_xids: core.transactions.runningXids.map(String),
     streamed: streamedTimeline(statement),
@@ -193,31 +203,24 @@ function watchRecovery(statement: ServerStatement) {
   if (!core.inRecovery) {
     return [{ recovering: false, ...seen }];
   }
+  const told = JSON.stringify(seen);
+  const isNews = lastLooks.get(session) !== told;
+  lastLooks.set(session, told);
   const pending = world.pending<readonly Row[]>();
   const began = world.now;
-  let isEnding = false;
   const end = (): void => {
     core.readers.delete(look);
     pending.settle([{ recovering: core.inRecovery, ...seen }]);
   };
+  let timer = world.after(isNews ? WATCH_MS : IDLE_WATCH_MS, end);
   const look = (): void => {
-    const left = core.inRecovery ? Math.max(0, began + WATCH_MS - world.now) : LOOK_MS;
-    if (!isEnding || !core.inRecovery) {
-      isEnding = true;
-      world.after(left, end);
-    }
+    timer.cancel();
+    timer = world.after(core.inRecovery ? Math.max(0, began + WATCH_MS - world.now) : LOOK_MS, end);
   };
   core.readers.add(look);
-  const { life } = core;
-  world.after(IDLE_WATCH_MS, () => {
-    if (core.life === life) {
-      end();
-    } else {
-      core.readers.delete(look);
-    }
-  });
   statement.onCancel((error) => {
     core.readers.delete(look);
+    timer.cancel();
     pending.fail(error);
   });
   return pending;

@@ -14,7 +14,7 @@ export const walStatements: StatementHandlers = {
         flush_lsn: formatPosition(core.flushLsn),
         replayed_lsn: core.recoveredUpTo === undefined ? null : formatPosition(core.recoveredUpTo),
         wal_file: core.timeline.toString(16).toUpperCase().padStart(8, '0').padEnd(24, '0'),
-        next_xid: core.transactions.nextXid,
+        next_xid: ageOfThree(core),
       },
     ];
   },
@@ -69,4 +69,9 @@ function emitMessage({ core, session }: ServerStatement): readonly Row[] {
 
 function openTransaction({ xid, gid, since }: RunningTransaction): Row {
   return { xid: String(xid), pid: gid === undefined ? 1 : null, gid: gid ?? null, since };
+}
+
+/** `age('3'::xid)`. */
+export function ageOfThree({ transactions }: ServerStatement['core']): number {
+  return transactions.nextXid - 3;
 }
