@@ -51,12 +51,13 @@ export class Pair {
     return outcome.value;
   }
 
-  connect(server: Server, replication = false): Promise<PostgresConnection> {
+  connect(server: Server, replication = false, database?: string): Promise<PostgresConnection> {
     return this.do(() =>
       connectPostgres({
         sessions: { connect: (options) => server.connect(this.process, options) },
         applicationName: 'test',
         replication,
+        database,
       }),
     );
   }

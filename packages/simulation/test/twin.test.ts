@@ -184,3 +184,62 @@ describe('the twin of PostgreSQL', () => {
     assert.equal(pair.standby.slots[0]?.confirmedFlush, before?.confirmedFlush);
   });
 });
+
+describe('databases and catalogs of the twin', () => {
+  it('a vacuum spares what a slot needs once its pin has arrived, and invalidates the slot before', async () => {
+    for (const waitMs of [0, 2_000]) {
+      const pair = new Pair(1, { statusIntervalMs: 1_000 });
+      const standby = await pair.connect(pair.standby);
+      const primary = await pair.connect(pair.primary);
+      await pair.world.run(1_000);
+      await pair.makeSlot(standby, primary);
+      await pair.world.run(waitMs);
+      const xid = pair.primary.begin();
+      pair.primary.commit(xid, { catalog: true });
+      pair.primary.vacuum();
+      await pair.world.run(100);
+      assert.equal(pair.standby.slots[0]?.invalidated, waitMs === 0);
+    }
+  });
+
+  it('a database that is dropped takes its sessions and its slots along, on the standby too', async () => {
+    const pair = new Pair();
+    const oid = pair.primary.createDatabase('other');
+    await pair.world.run(1_000);
+    const primary = await pair.connect(pair.primary);
+    const other = await pair.connect(pair.standby, false, 'other');
+    await pair.makeSlot(other, primary);
+    assert.equal(pair.standby.slots[0]?.database, oid);
+    pair.primary.renameDatabase(oid, 'renamed');
+    await pair.world.run(1_000);
+    const [slot] = await pair.do(async () => {
+      const seen = await observeStandby(other);
+      return seen.inRecovery ? seen.slots : [];
+    });
+    assert.equal(slot?.database, 'renamed');
+    pair.primary.dropDatabase(oid);
+    await pair.world.run(1_000);
+    assert.equal(other.broken, true);
+    assert.deepEqual(pair.standby.slots, []);
+    await assert.rejects(pair.connect(pair.standby, false, 'renamed'), { code: '3D000' });
+  });
+
+  it('another server from a copy of its disk has its slots, and its own line from then on', async () => {
+    const pair = new Pair();
+    await pair.makeSlot(await pair.connect(pair.standby), await pair.connect(pair.primary));
+    const before = pair.primary.copyDisk();
+    const clone = pair.standby.cloneAs('x');
+    clone.start();
+    clone.promote();
+    assert.deepEqual(
+      clone.slots.map(({ name }) => name),
+      ['app'],
+    );
+    pair.insert();
+    assert.ok(clone.line.partsAt(pair.primary.line) < pair.primary.flushLsn);
+    pair.primary.restore(before);
+    pair.primary.start();
+    assert.ok(pair.standby.line.partsAt(pair.primary.line) <= pair.primary.flushLsn);
+    assert.equal(pair.primary.inRecovery, false);
+  });
+});

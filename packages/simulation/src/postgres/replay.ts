@@ -37,10 +37,10 @@ function replayRecord(core: ServerCore, record: WalRecord): void {
       return;
     case 'create_database':
     case 'rename_database':
-      core.databases.set(record.oid, record.name);
+      nameDatabase(core, record.oid, record.name);
       return;
     case 'drop_database':
-      replayDropDatabase(core, record.oid);
+      endDatabase(core, record.oid);
       return;
     case 'change':
     case 'commit':
@@ -55,29 +55,51 @@ function replayRecord(core: ServerCore, record: WalRecord): void {
   }
 }
 
-/** `InvalidateObsoleteReplicationSlots` for removed rows: slots that need transactions up to the horizon are lost. */
+/**
+ * `InvalidateObsoleteReplicationSlots` for removed rows: slots that need transactions up to the horizon are lost. One that is still in the making, or was made
+ * before its pin had arrived upstream, may look healthy, and fail when it is decoded first.
+ */
 function replayPrune(core: ServerCore, horizon: number, database: number): void {
   for (const slot of core.slots.all) {
     const concerns = slot.type === 'logical' && (database === 0 || slot.databaseOid === database);
-    if (concerns && slot.catalogXmin !== undefined && slot.catalogXmin <= horizon) {
+    if (!concerns || slot.catalogXmin === undefined || slot.catalogXmin > horizon) {
+      continue;
+    }
+    if (
+      slot.confirmedFlush === undefined &&
+      core.world.chance(core.node, 'prune', slot.name, horizon) < 0.5
+    ) {
+      changeSlot(slot, { brokenCatalog: true });
+    } else {
       changeSlot(slot, { invalidation: 'rows_removed', dirty: true });
       endHolder(core, slot.activePid, 'terminating connection due to conflict with recovery', '40001');
     }
   }
 }
 
-/** The sessions of a dropped database end, its slots go; a slot that another database's session holds stops the server. */
-function replayDropDatabase(core: ServerCore, oid: number): void {
+export function nameDatabase(core: ServerCore, oid: number, name: string): void {
+  core.databases.set(oid, name);
+  for (const slot of core.slots.all) {
+    // Its row tells the name of its database.
+    changeSlot(slot, {});
+  }
+}
+
+/**
+ * The sessions of a dropped database end, its slots go. A slot that a session of another database holds stops a standby: no work of slotcast may do
+ * that, so it ends the run.
+ */
+export function endDatabase(core: ServerCore, oid: number): void {
+  core.databases.delete(oid);
+  const error = refusal(
+    '57P04',
+    'terminating connection due to conflict with recovery',
+    'ProcessInterrupts',
+    'FATAL',
+  );
   for (const session of core.sessions) {
     if (session.databaseOid === oid) {
-      session.terminate(
-        refusal(
-          '57P04',
-          'terminating connection due to conflict with recovery',
-          'ProcessInterrupts',
-          'FATAL',
-        ),
-      );
+      session.terminate(error);
     }
   }
   for (const slot of core.slots.all) {
@@ -88,7 +110,6 @@ function replayDropDatabase(core: ServerCore, oid: number): void {
       core.dropSlot(slot, undefined);
     }
   }
-  core.databases.delete(oid);
 }
 
 function endHolder(core: ServerCore, pid: number | undefined, message: string, code: string): void {

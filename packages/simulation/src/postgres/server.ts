@@ -9,9 +9,10 @@ import type {
   WalLine,
   World,
 } from '../types.ts';
-import { Backend } from './backend.ts';
+import { createByHand } from './by-hand.ts';
+import { createDatabase, dropDatabase, renameDatabase, vacuumCatalogs } from './catalog.ts';
 import { ServerCore, segmentOf } from './core.ts';
-import { Creation } from './creation.ts';
+import { copyOfDisk, type DataDirectory, installDisk } from './data-directory.ts';
 import { connect, databaseOid, SHOP } from './doorway.ts';
 import { checkpoint, crashServer, promoteServer, startServer, stopServer } from './lifecycle.ts';
 import { Line } from './line.ts';
@@ -191,6 +192,9 @@ export class Server implements SimServer {
   }
 
   begin(database = SHOP.oid): number {
+    if (this.core.inRecovery || !this.core.running) {
+      throw new Error(`no transaction can begin on ${this.node}`);
+    }
     const xid = this.core.transactions.nextXid;
     this.core.write({ kind: 'change', xid, rows: [], database }, RECORD_BYTES.row);
     return xid;
@@ -239,6 +243,22 @@ export class Server implements SimServer {
     );
   }
 
+  createDatabase(name: string): number {
+    return createDatabase(this.core, name);
+  }
+
+  renameDatabase(oid: number, name: string): void {
+    renameDatabase(this.core, oid, name);
+  }
+
+  dropDatabase(oid: number): void {
+    dropDatabase(this.core, oid);
+  }
+
+  vacuum(): void {
+    vacuumCatalogs(this.core);
+  }
+
   bulk(bytes: number): void {
     this.core.write({ kind: 'message' }, bytes, { flush: true });
   }
@@ -249,20 +269,7 @@ export class Server implements SimServer {
   }
 
   createSlot(name: string, plugin = 'pgoutput'): void {
-    const pending = this.core.world.pending<number>();
-    const session = new Backend(this.core, this.#receiver, {
-      ...this.#person,
-      user: 'postgres',
-      applicationName: 'psql',
-      isWalsender: false,
-      onEnd: () => creation.abandon(new Error('the session has ended')),
-    });
-    const creation = new Creation(
-      this.core,
-      session,
-      { name, plugin, temporary: false, twoPhase: false },
-      pending,
-    );
+    createByHand(this.core, this.#receiver, { ...this.#person, name, plugin });
   }
 
   copySlot(source: string, target: string): void {
@@ -277,26 +284,43 @@ export class Server implements SimServer {
     advanceSlot(this.core, this.#person, name, lsn);
   }
 
+  /** A copy of its disk, for `restore`. */
+  copyDisk(): DataDirectory {
+    return copyOfDisk(this.core);
+  }
+
+  /** Stops, and takes what its disk had at an earlier moment; it stays down. */
+  restore(directory: DataDirectory): void {
+    this.stop();
+    installDisk(this.core, directory);
+  }
+
+  /** Another server with a copy of this one's disk, which is down, and streams from nobody. */
+  cloneAs(node: string): Server {
+    const core = new ServerCore(this.core.world, node, this.core.settings, this.core);
+    installDisk(core, copyOfDisk(this.core));
+    return new Server(core, this.#rows);
+  }
+
   /** The data directory of another server as of now: without slots and snapshots. */
   #takeOver({ core: from }: Server): void {
     const { core } = this;
     if (!from.inRecovery) {
       checkpoint(from);
     }
-    core.wal = from.wal.branch(from.inRecovery ? from.replayed : from.flushed);
-    core.flushed = core.wal.length;
-    core.replayed = core.wal.length;
-    core.minRecovery = core.wal.length;
-    core.replayedCheckpoint = 0;
-    core.restartpoint = 0;
-    core.inRecovery = true;
-    core.isCrashed = false;
-    core.timeline = from.timeline;
-    core.history = from.history;
-    core.databases = new Map(from.databases);
-    core.snapshots = new Map();
-    core.slots.clear();
-    core.oldestWal = segmentOf(from.oldestWal);
+    const wal = from.wal.branch(from.inRecovery ? from.replayed : from.flushed);
+    installDisk(core, {
+      ...copyOfDisk(from),
+      wal,
+      inRecovery: true,
+      minRecovery: wal.length,
+      replayedCheckpoint: 0,
+      restartpoint: 0,
+      isCrashed: false,
+      slots: [],
+      snapshots: new Map(),
+      oldestWal: segmentOf(from.oldestWal),
+    });
     recallTransactions(core);
     reserveSlot(from, core.node);
   }

@@ -10,6 +10,12 @@ export interface RunningTransaction {
   readonly since: number;
 }
 
+/** Catalog rows that a committed transaction has replaced. */
+interface ReplacedRows {
+  readonly xid: Xid;
+  readonly database: number;
+}
+
 export type XidStatus = 'in progress' | 'committed' | 'aborted';
 
 /**
@@ -20,6 +26,7 @@ export class Transactions {
   readonly #running = new Map<Xid, RunningTransaction>();
   readonly #committed = new Set<Xid>();
   #nextXid: Xid;
+  #replacedCatalogRows: readonly ReplacedRows[] = [];
 
   constructor(nextXid: Xid) {
     this.#nextXid = nextXid;
@@ -28,6 +35,11 @@ export class Transactions {
   /** The id that the next transaction gets. */
   get nextXid(): Xid {
     return this.#nextXid;
+  }
+
+  /** Catalog rows that no vacuum has removed yet. */
+  get replacedCatalogRows(): readonly ReplacedRows[] {
+    return this.#replacedCatalogRows;
   }
 
   /** In the order of their ids. */
@@ -79,6 +91,10 @@ export class Transactions {
       case 'commit':
       case 'commit_prepared':
         this.#committed.add(record.xid);
+        if (record.catalog) {
+          const { xid, database } = record;
+          this.#replacedCatalogRows = [...this.#replacedCatalogRows, { xid, database }];
+        }
         this.#running.delete(record.xid);
         return;
       case 'abort':
@@ -94,6 +110,11 @@ export class Transactions {
         this.#nextXid = Math.max(this.#nextXid, record.nextXid);
         this.#expire(record.running.length === 0 ? record.nextXid : Math.min(...record.running));
         return;
+      case 'prune':
+        this.#replacedCatalogRows = this.#replacedCatalogRows.filter(
+          ({ xid, database }) => database !== record.database || xid > record.horizon,
+        );
+        return;
       case 'shutdown_checkpoint':
       case 'end_of_recovery':
         this.endUnprepared();
@@ -101,7 +122,6 @@ export class Transactions {
       case 'checkpoint':
       case 'message':
       case 'switch':
-      case 'prune':
       case 'create_database':
       case 'rename_database':
       case 'drop_database':
