@@ -226,7 +226,8 @@ export type Note =
       readonly kind: 'log';
       readonly at: number;
       readonly process: string;
-      readonly level: 'warn' | 'error' | 'fatal';
+      /** `info` also stands for what is less. */
+      readonly level: 'info' | 'warn' | 'error' | 'fatal';
       readonly message: string;
       readonly fields: Readonly<Record<string, unknown>>;
     }

@@ -10,6 +10,8 @@ export interface LogPlace {
   readonly link: Link;
 }
 
+/** What a call ends with that the brokers refused; nobody sees it. */
+const REFUSAL = new Error('the brokers refuse');
 /** How long a client that is refused waits before it tries again. */
 const AGAIN_MS = 300;
 
@@ -49,7 +51,6 @@ export function within<T>(
 class Attempt {
   over = false;
   readonly #place: LogPlace;
-  readonly #refusal = new Error('the brokers refuse');
 
   constructor(place: LogPlace) {
     this.#place = place;
@@ -70,10 +71,10 @@ class Attempt {
         if (this.over) {
           return;
         }
-        world.call(process, `kafka.${kind}`, once, { link, refused: () => this.#refusal }).then(
+        world.call(process, `kafka.${kind}`, once, { link, refused: () => REFUSAL }).then(
           ({ value }) => resolve(value),
           (error: unknown) => {
-            if (error === this.#refusal) {
+            if (error === REFUSAL) {
               world.after(AGAIN_MS, send, process);
             } else {
               reject(error);

@@ -169,6 +169,17 @@ export class SimWorld implements World, GlobalsHost {
   }
 
   #runUntil(until: number): void {
+    const { stackTraceLimit } = Error;
+    // Stacks cost more than the errors; they are wanted when a run is looked at.
+    Error.stackTraceLimit = this.trail.keepsLines ? stackTraceLimit : 0;
+    try {
+      this.#runEvents(until);
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  }
+
+  #runEvents(until: number): void {
     for (let event = this.#queue.take(until); event !== undefined; event = this.#queue.take(until)) {
       this.#runEvent(event);
       if (this.#failure !== undefined) {

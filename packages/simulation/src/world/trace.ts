@@ -1,12 +1,13 @@
 /** What happened, as a hash that tells whether two runs took the same course, and in words when they are wanted. */
 export class Trace {
   readonly lines: string[] = [];
-  readonly #keeps: boolean;
+  /** Whether there are lines besides the hash. */
+  readonly keepsLines: boolean;
   #high = 0x811c9dc5;
   #low = 0x01000193;
 
   constructor(keeps: boolean) {
-    this.#keeps = keeps;
+    this.keepsLines = keeps;
   }
 
   get hash(): string {
@@ -17,7 +18,7 @@ export class Trace {
     this.#mix(Math.floor(at * 1000));
     this.#mixText(process);
     this.#mixText(what);
-    if (this.#keeps) {
+    if (this.keepsLines) {
       this.lines.push(`${at.toFixed(3)} ${process} ${what}`);
     }
   }
