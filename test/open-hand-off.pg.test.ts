@@ -6,7 +6,7 @@ import { type Codec, createCodec } from '@slotcast/event-schema';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger, createPublisherMetrics } from '@slotcast/observability';
 import { connectPostgres, readServerIdentity } from '@slotcast/postgres';
-import { createPublisher } from '@slotcast/publisher';
+import { createPublisher } from '@slotcast/publishing';
 import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { ROLE } from './support/scene.ts';
 

@@ -7,7 +7,7 @@ import { pathOf, read } from './support/deploy-files.ts';
 
 const options = { timeout: 20_000 };
 const PAGE = 'docs/operating/catching-up.md';
-const SOURCES = ['packages/domain/src', 'services/consumer/src'];
+const SOURCES = ['packages/domain/src', 'packages/following/src'];
 
 const page = read(PAGE);
 

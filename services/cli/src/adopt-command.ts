@@ -1,5 +1,5 @@
-import { adoptAlone } from '@slotcast/consumer';
 import { ADOPTION_MS, type SlotName } from '@slotcast/domain';
+import { adoptAlone } from '@slotcast/following';
 import { exitCodes } from '@slotcast/kernel';
 import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '@slotcast/config';
-import type { ConsumerControl } from '@slotcast/consumer';
 import { isSlotName, preparedPromotionJson, type SlotName } from '@slotcast/domain';
+import type { ConsumerControl } from '@slotcast/following';
 import { SlotcastError } from '@slotcast/kernel';
 import type { HttpCommand } from '@slotcast/observability';
 import { explainError } from './explain-error.ts';

@@ -1,5 +1,5 @@
-import { prepareAlone } from '@slotcast/consumer';
 import { preparedPromotionJson } from '@slotcast/domain';
+import { prepareAlone } from '@slotcast/following';
 import { exitCodes } from '@slotcast/kernel';
 import { askConsumer } from './ask-consumer.ts';
 import type { PrintOptions } from './command-scope.ts';

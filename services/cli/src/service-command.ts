@@ -1,8 +1,8 @@
 import { type Config, filterText, kafkaOptions, type Service as ServiceName } from '@slotcast/config';
-import { createConsumer } from '@slotcast/consumer';
 import { type PlanPolicy, wantsSlot } from '@slotcast/domain';
 import { createKafkaLog, type EventLog, type KafkaLogger, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
+import { createConsumer } from '@slotcast/following';
 import { formatListen, type Logger, runService, systemClock } from '@slotcast/kernel';
 import {
   createConsumerMetrics,
@@ -12,7 +12,7 @@ import {
   type HttpServerOptions,
   startHttpServer,
 } from '@slotcast/observability';
-import { createPublisher } from '@slotcast/publisher';
+import { createPublisher } from '@slotcast/publishing';
 import type { GlobalOptions } from './command-scope.ts';
 import { consumerCommands } from './consumer-commands.ts';
 import { explainError } from './explain-error.ts';

@@ -1,6 +1,6 @@
 import { type Config, kafkaOptions } from '@slotcast/config';
-import type { ConsumerOptions } from '@slotcast/consumer';
 import { createKafkaLog } from '@slotcast/event-log';
+import type { ConsumerOptions } from '@slotcast/following';
 import type { ExitCode } from '@slotcast/kernel';
 import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 import { type GlobalOptions, untilInterrupted } from './command-scope.ts';

@@ -1,9 +1,9 @@
-import { createConsumer } from '@slotcast/consumer';
 import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
 import { checkTopic, type EventLog, requiredTopicConfig, topicNames } from '@slotcast/event-log';
+import { createConsumer } from '@slotcast/following';
 import { exitCodeOf, exitCodes, type LogLevel, SlotcastError } from '@slotcast/kernel';
 import { createConsumerMetrics, createPublisherMetrics } from '@slotcast/observability';
-import { createPublisher } from '@slotcast/publisher';
+import { createPublisher } from '@slotcast/publishing';
 import { sharedCodec } from '../log/cached-codec.ts';
 import { SimBroker } from '../log/sim-broker.ts';
 import { SimLog } from '../log/sim-log.ts';

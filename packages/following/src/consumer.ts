@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
+import { type EventLog, WriterFencedError } from '@slotcast/event-log';
+import type { Codec } from '@slotcast/event-schema';
+import { RoleTracker } from '@slotcast/hand-off';
+import { type Clock, type Logger, supervise } from '@slotcast/kernel';
+import type { ConsumerMetrics, HealthSource } from '@slotcast/observability';
+import {
+  checkPreconditions,
+  connectPostgres,
+  isInRecovery,
+  type PostgresConnection,
+  type PostgresOptions,
+  PreconditionError,
+  readPreconditions,
+} from '@slotcast/postgres';
+import { ConsumerStatus } from './consumer-status.ts';
+import { PromotionKeeper } from './promotion-keeper.ts';
+import { type ConsumerControl, SessionControl } from './requests/control.ts';
+import { StandbyServer } from './standby-server.ts';
+import { StandbySession } from './standby-session.ts';
+
+export interface ConsumerOptions {
+  readonly node: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly policy: PlanPolicy;
+  readonly onDivergence: DivergencePolicy;
+  /** Share of a core that decoding may take, above 0 and up to 1. */
+  readonly advanceDuty: number;
+  /** WAL that the restart_lsn of a slot may be behind before it is moved. */
+  readonly restartGapBytes: bigint;
+  /** How often a server that is not in recovery is looked at. */
+  readonly pollMaxMs: number;
+  readonly postgres: PostgresOptions;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  /** Rejects with a SlotcastError when a topic is missing or has settings that lose data. */
+  readonly verifyTopics: () => Promise<void>;
+  /** Gives errors of Kafka and PostgreSQL their slotcast code. */
+  readonly explainError: (error: unknown) => unknown;
+  readonly metrics: ConsumerMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** What runs beside a server until it is told to stop. */
+interface Service {
+  readonly health: HealthSource;
+  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A consumer: a service that takes commands. */
+export interface ConsumerService extends Service {
+  readonly control: ConsumerControl;
+}
+
+/** The consumer of one node: asleep while its server is a primary, else it keeps the server's slots where the topic says. */
+export function createConsumer(options: ConsumerOptions): ConsumerService {
+  const consumer = new Consumer(options);
+  return { health: consumer.status, control: consumer.control, run: consumer.run.bind(consumer) };
+}
+
+class Consumer {
+  readonly status: ConsumerStatus;
+  readonly control: SessionControl;
+  readonly #options: ConsumerOptions;
+  readonly #instance = randomUUID();
+  readonly #promotions: PromotionKeeper;
+  readonly #role: RoleTracker;
+  #fenced = false;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    const { metrics, clock, policy } = options;
+    this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
+    this.control = new SessionControl(options, () => this.status.isAsleep);
+    this.#role = new RoleTracker('following', options);
+    const { report } = this.#role;
+    this.#promotions = new PromotionKeeper({ ...options, instance: this.#instance, report });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
+    try {
+      await this.#keepWorking(signal);
+      this.#role.report('stop');
+    } catch (error) {
+      this.#role.report('refused');
+      throw error;
+    } finally {
+      stop.abort();
+      await watching;
+    }
+  }
+
+  #keepWorking(signal: AbortSignal): Promise<void> {
+    const { logger, clock } = this.#options;
+    return supervise({
+      attempt: (progressed) => this.#attempt(progressed, signal),
+      explain: (thrown) => this.#explain(thrown),
+      onFailure: (message) => {
+        this.#role.report('failed');
+        this.status.failed(message);
+      },
+      clock,
+      random: Math.random,
+      logger,
+      signal,
+    });
+  }
+
+  /** Whoever asks this consumer for something meanwhile is told the same. */
+  #explain(thrown: unknown): unknown {
+    const error = this.#options.explainError(thrown);
+    this.control.failed(error);
+    return error;
+  }
+
+  async #attempt(progressed: () => void, signal: AbortSignal): Promise<void> {
+    const { postgres, clock, logger } = this.#options;
+    await this.#options.verifyTopics();
+    await this.#awaitStandby(progressed, signal);
+    const server = await StandbyServer.connect(postgres, clock, signal);
+    try {
+      this.status.enter('replaying');
+      const fenced = this.#fenced;
+      const instance = this.#instance;
+      const session = new StandbySession(
+        {
+          ...this.#options,
+          instance,
+          status: this.status,
+          report: this.#role.report,
+          progressed,
+          onPromoted: (promoted) => this.#promotions.finish(promoted),
+        },
+        server,
+        signal,
+      );
+      this.#promotions.follow(session);
+      this.control.follow(session);
+      await session.run(fenced);
+      logger.info('the server has left recovery');
+    } catch (error) {
+      this.#fenced = error instanceof WriterFencedError;
+      throw error;
+    } finally {
+      this.control.follow(undefined);
+      await server.close();
+    }
+  }
+
+  /** Sleeps as long as the server is a primary. */
+  async #awaitStandby(progressed: () => void, signal: AbortSignal): Promise<void> {
+    const { postgres, clock, logger, pollMaxMs } = this.#options;
+    const connection = await connectPostgres({ ...postgres, signal });
+    try {
+      for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
+        if (!announced) {
+          this.#role.report('primary_seen');
+          await this.#promotions.finishLate(signal);
+          // Whoever took over from this process has done so for a primary.
+          this.#fenced = false;
+          logger.info('asleep: the server is a primary');
+        }
+        progressed();
+        this.status.enter('asleep');
+        await clock.sleep(pollMaxMs, signal);
+      }
+      this.#role.report('standby_seen');
+      await this.#checkServer(connection, signal);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #checkServer(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
+    const facts = await readPreconditions(connection, signal);
+    for (const finding of checkPreconditions(facts, 'consumer')) {
+      if (finding.severity === 'fatal') {
+        throw new PreconditionError(finding);
+      }
+      this.#options.logger.warn(
+        { finding: finding.code, detail: finding.message },
+        'a precondition is not met',
+      );
+    }
+  }
+}

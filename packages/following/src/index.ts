@@ -1,0 +1,16 @@
+export { type ConsumerOptions, type ConsumerService, createConsumer } from './consumer.ts';
+export { DecodingBudget } from './moves/decoding-budget.ts';
+export { Mover } from './moves/mover.ts';
+export { PluginWatch } from './moves/plugin-watch.ts';
+export { PlanCheck } from './plan-check.ts';
+export type { AdoptedSlot } from './requests/adoption.ts';
+export type { ConsumerControl } from './requests/control.ts';
+export { gapsOf } from './restart/restart-meter.ts';
+export type { WaveLimits } from './restart/restart-wave.ts';
+export { RestartWorker } from './restart/restart-worker.ts';
+export { SlotTurns, takeCut } from './restart/slot-turns.ts';
+export { RoundPace } from './round-pace.ts';
+export { SlotFailures } from './slot-failures.ts';
+export { adoptAlone, prepareAlone } from './standby-alone.ts';
+export { StatusWriter } from './status-writer.ts';
+export { Copies, type CopyAction } from './steps/copies.ts';
