@@ -1,4 +1,4 @@
-import type { ReplayPoint } from '../following/event-backlog.ts';
+import type { ReplayPoint } from '../topics/event-backlog.ts';
 import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';

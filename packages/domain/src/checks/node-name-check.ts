@@ -1,4 +1,4 @@
-import { describeServer, isSameServer, type NodeServer, nodeNameLimits } from '../publishing/node-name.ts';
+import { describeServer, isSameServer, type NodeServer, nodeNameLimits } from '../role/node-name.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import { type Check, failed, info, ok } from './check.ts';
 

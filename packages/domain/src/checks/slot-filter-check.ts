@@ -1,6 +1,5 @@
-import { doubtFilter } from '../following/filter-doubt.ts';
-import type { FilterText } from '../following/plan-input.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
+import { doubtFilter, type FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import { type Check, failed, ok } from './check.ts';
 

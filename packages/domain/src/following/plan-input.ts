@@ -1,14 +1,16 @@
+import type { WaitingEvents } from '../topics/event-backlog.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
+import type { FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
 import type { MakingPin } from './making-pin.ts';
 import type { PinFacts } from './pin-path.ts';
 import type { SlotLimits } from './slot-limits.ts';
-import type { ReadinessLimits, WaitingEvents } from './slot-readiness.ts';
+import type { ReadinessLimits } from './slot-readiness.ts';
 import type { PreparedOnPrimary, UnprovenSlot } from './two-phase-proof.ts';
 
 /** A temporary slot of one database that decodes, or will, from a consistent point on. */
@@ -17,12 +19,6 @@ export interface Probe {
   readonly consistentPoint?: Lsn | undefined;
   /** Absent when catalog rows are known to have been held back for it all the time; `lost` when they may not have been. */
   readonly pin?: 'awaited' | 'lost' | undefined;
-}
-
-/** `SLOTCAST_SLOTS` as it was written, and whether `SLOTCAST_SLOTS_CONFIRM` repeats it. */
-export interface FilterText {
-  readonly text: string;
-  readonly confirmed: boolean;
 }
 
 /** What an operator chose, and what the server allows. */

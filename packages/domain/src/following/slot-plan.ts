@@ -1,16 +1,16 @@
+import { MapDraft } from '../topics/map-draft.ts';
+import { isMissing, listedSlots } from '../topics/published-line.ts';
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { confirmedWithin } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type FilterDoubt, findFilterDoubt } from './filter-doubt.ts';
-import { MapDraft } from './map-draft.ts';
 import { keptAlive } from './plan-alive.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import { planMissing } from './plan-missing.ts';
 import { planNative } from './plan-native.ts';
 import { planPresent } from './plan-present.ts';
-import { isMissing, listedSlots } from './published-line.ts';
 import { findIdleLeaders } from './restart-leader.ts';
 import { asResting, isStillAtRest, mayStillRest, type RestingSlots } from './resting-slots.ts';
 import { withinCapacity } from './slot-capacity.ts';

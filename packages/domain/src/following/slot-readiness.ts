@@ -1,3 +1,4 @@
+import type { WaitingEvents } from '../topics/event-backlog.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import { confirmedWithin, type SlotEvent } from '../vocabulary/slot-event.ts';
@@ -11,12 +12,6 @@ export interface ReadinessLimits {
   readonly maxLagMs: number;
   /** Age of the newest manifest from which on nothing is known of the primary. */
   readonly heartbeatStaleMs: number;
-}
-
-/** Events of one slot that wait for replay. */
-export interface WaitingEvents {
-  readonly oldest: SlotEvent;
-  readonly newest: SlotEvent;
 }
 
 export interface ReadinessInput {

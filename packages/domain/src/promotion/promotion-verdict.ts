@@ -1,4 +1,3 @@
-import { couldTakeOver } from '../following/copy-risk.ts';
 import type { SlotVerdict } from '../following/slot-verdict.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
@@ -7,6 +6,7 @@ import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts'
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { couldTakeOver } from './copy-risk.ts';
 
 export const promotionRisks = ['none', 'not_ready', 'diverged'] as const;
 /**

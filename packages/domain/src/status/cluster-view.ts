@@ -1,14 +1,13 @@
-import { doubtFilter } from '../following/filter-doubt.ts';
-import type { FilterText } from '../following/plan-input.ts';
-import { splitBrain } from '../following/topic-alarm.ts';
+import type { ClusterFacts } from '../topics/cluster-facts.ts';
+import { splitBrain } from '../topics/topic-alarm.ts';
 import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import { LATE_MS } from '../vocabulary/protocol-timings.ts';
 import type { FilterableSlot } from '../vocabulary/slot-filter.ts';
+import { doubtFilter, type FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import type { ClusterFacts } from './cluster-facts.ts';
 import { type NodeView, nodeViews } from './node-view.ts';
 import { type Candidate, rankCandidates } from './promotion-candidate.ts';
 import { type SlotView, slotView } from './slot-view.ts';

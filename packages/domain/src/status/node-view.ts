@@ -1,9 +1,9 @@
+import type { ClusterFacts, Written } from '../topics/cluster-facts.ts';
 import { formatLsn, type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import { NODE_STALE_MS } from '../vocabulary/protocol-timings.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
 import { branchOf, describeHistory } from '../vocabulary/timeline-history.ts';
-import type { ClusterFacts, Written } from './cluster-facts.ts';
 
 /**
  * `primary` publishes; `promoted` is a primary on a later timeline that has not published yet; `former_primary` was followed by

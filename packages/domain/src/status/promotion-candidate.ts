@@ -1,8 +1,8 @@
+import type { ClusterFacts } from '../topics/cluster-facts.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { ClusterFacts } from './cluster-facts.ts';
 import { endOfWal, type NodeView } from './node-view.ts';
 import { areComparable, type CopyView, confirmedWal, type SlotView } from './slot-view.ts';
 

@@ -1,4 +1,5 @@
-import { couldTakeOver, mayReplayMore } from '../following/copy-risk.ts';
+import { couldTakeOver, mayReplayMore } from '../promotion/copy-risk.ts';
+import type { ClusterFacts, KnownSlot, Written } from '../topics/cluster-facts.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeSlotStatus, ReadinessState } from '../vocabulary/node-status.ts';
@@ -6,7 +7,6 @@ import { type Manifest, type ManifestSlot, sameIncarnation } from '../vocabulary
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
 import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
-import type { ClusterFacts, KnownSlot, Written } from './cluster-facts.ts';
 import type { NodeView } from './node-view.ts';
 
 /** How far a copy is behind what the consumer of its slot has confirmed. */

@@ -1,6 +1,6 @@
-import { changedSlot, isNews, type PublishedSlots, type SlotChange } from '../publishing/slot-diff.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
+import { changedSlot, isNews, type PublishedSlots, type SlotChange } from './slot-diff.ts';
 
 /** Smallest mean distance between two position updates of one logical slot. */
 export const MOVE_GAP_MS = 100;

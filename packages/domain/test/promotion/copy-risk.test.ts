@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { couldTakeOver, mayReplayMore, readinessStates } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
-import { live, local, mine, pin, verdictOn } from './plan-situations.ts';
+import { live, local, mine, pin, verdictOn } from '../following/plan-situations.ts';
 
 const options = { timeout: 10_000 };
 

@@ -4,7 +4,12 @@ import type { SlotName } from '../vocabulary/slot-name.ts';
 import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type FurthestConfirmed, furthestOn, noteConfirmed, sinceIncarnation } from './furthest-confirmed.ts';
 import { MapDraft } from './map-draft.ts';
-import type { WaitingEvents } from './slot-readiness.ts';
+
+/** Events of one slot that wait for replay. */
+export interface WaitingEvents {
+  readonly oldest: SlotEvent;
+  readonly newest: SlotEvent;
+}
 
 /** What decides whether an event may be applied on this server: its line of descent and how far it has replayed. */
 export interface ReplayPoint {
