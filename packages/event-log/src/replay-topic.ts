@@ -1,5 +1,5 @@
 import type { EventLog, LogReader, LogRecord } from './event-log.ts';
-import { describeKafkaFailure, HeldBackError } from './kafka-error.ts';
+import { describeKafkaFailure, HeldBackError } from './kafka/error.ts';
 import { LogUnavailableError } from './log-error.ts';
 
 /**

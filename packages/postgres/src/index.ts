@@ -2,54 +2,31 @@ export {
   connectPostgres,
   type PostgresConnection,
   type Statement,
-} from './connection.ts';
+} from './connection/connection.ts';
 export {
   ConnectionPoolerError,
   DatabaseGoneError,
   PostgresConnectionError,
   StatementTimeoutError,
-} from './connection-error.ts';
-export { clientConfig, connectionProblems, type PostgresOptions } from './connection-options.ts';
-export { connectionParameters } from './connection-parameters.ts';
-export { ConnectionSettingsError } from './connection-settings-error.ts';
-export { type DatabaseAttempt, tryDatabases } from './database-attempts.ts';
-export { type DatabaseSession, DatabaseSessions } from './database-sessions.ts';
-export { currentDatabase, databaseExists, listDatabases } from './databases.ts';
-export { type PostgresErrorClass, postgresErrorClasses } from './error-verdict.ts';
-export { setFailoverProperty } from './failover-property.ts';
-export { readFreeWalsenders } from './free-walsenders.ts';
-export { readLeadingSlots } from './leading-slots.ts';
-export {
-  type ReceivedMessage,
-  type ReceivedRow,
-  type SubscribeOptions,
-  subscribe,
-} from './logical-consumer.ts';
-export { emitMessage, type LogicalMessage } from './logical-message.ts';
-export {
-  type ObservedPrimary,
-  observePrimary,
-  type PrimaryObservation,
-  primaryMemory,
-} from './observe-primary.ts';
-export {
-  type ObservedStandby,
-  observeStandby,
-  readReplayLsn,
-  type StandbyObservation,
-  standbyMemory,
-} from './observe-standby.ts';
-export { readOldestWal } from './oldest-wal.ts';
-export { haveAborted, readOldestTransaction, readPreparedTransactions } from './open-transactions.ts';
-export { passwordFor } from './password-file.ts';
-export { findLoadFailure } from './plugin-load.ts';
+} from './connection/connection-error.ts';
+export { clientConfig, connectionProblems, type PostgresOptions } from './connection/connection-options.ts';
+export { connectionParameters } from './connection/connection-parameters.ts';
+export { ConnectionSettingsError } from './connection/connection-settings-error.ts';
+export { type DatabaseAttempt, tryDatabases } from './connection/database-attempts.ts';
+export { type DatabaseSession, DatabaseSessions } from './connection/database-sessions.ts';
+export { currentDatabase, databaseExists, listDatabases } from './connection/databases.ts';
+export { type PostgresErrorClass, postgresErrorClasses } from './connection/error-verdict.ts';
+export { passwordFor } from './connection/password-file.ts';
 export {
   type ClassifiedError,
   classifyPostgresError,
   describePostgresError,
   isMissingWal,
   isPostgresError,
-} from './postgres-error.ts';
+} from './connection/postgres-error.ts';
+export { isPoolerError } from './connection/refused-connection.ts';
+export { outputPluginLibraries, silenceLog } from './connection/session-settings.ts';
+export type { StatementLimits } from './connection/statement-interruption.ts';
 export {
   checkPreconditions,
   type Finding,
@@ -60,34 +37,45 @@ export {
   type ServiceRole,
 } from './precondition-check.ts';
 export { PreconditionError } from './precondition-error.ts';
-export { type PreconditionFacts, readPreconditions } from './preconditions.ts';
-export { PromotedServerError } from './promoted-server.ts';
-export { isInRecovery } from './recovery.ts';
-export { RecoveryWatch, type WatchedRecovery } from './recovery-watch.ts';
-export { isPoolerError } from './refused-connection.ts';
-export { ReplayedHistory } from './replayed-history.ts';
-export { flushWal, logStandbySnapshot } from './running-xacts.ts';
+export { setFailoverProperty } from './queries/failover-property.ts';
+export { readFreeWalsenders } from './queries/free-walsenders.ts';
+export { readLeadingSlots } from './queries/leading-slots.ts';
+export { emitMessage, type LogicalMessage } from './queries/logical-message.ts';
 export {
-  checkDatabases,
-  checkServerExtras,
-  checkServerPreconditions,
-  checkStreaming,
-} from './server-checks.ts';
+  type ObservedPrimary,
+  observePrimary,
+  type PrimaryObservation,
+  primaryMemory,
+} from './queries/observe-primary.ts';
+export {
+  type ObservedStandby,
+  observeStandby,
+  readReplayLsn,
+  type StandbyObservation,
+  standbyMemory,
+} from './queries/observe-standby.ts';
+export { readOldestWal } from './queries/oldest-wal.ts';
+export { haveAborted, readOldestTransaction, readPreparedTransactions } from './queries/open-transactions.ts';
+export { findLoadFailure } from './queries/plugin-load.ts';
+export { type PreconditionFacts, readPreconditions } from './queries/preconditions.ts';
+export { PromotedServerError } from './queries/promoted-server.ts';
+export { isInRecovery } from './queries/recovery.ts';
+export { RecoveryWatch, type WatchedRecovery } from './queries/recovery-watch.ts';
+export { ReplayedHistory } from './queries/replayed-history.ts';
+export { flushWal, logStandbySnapshot } from './queries/running-xacts.ts';
 export {
   readServerFacts,
   readWalSenders,
   type ServerFacts,
   type WalSender,
-} from './server-facts.ts';
+} from './queries/server-facts.ts';
 export {
   type IdentifiedSystem,
   identifySystem,
   readServerIdentity,
   readTimelineHistory,
   type ServerIdentity,
-} from './server-identity.ts';
-export { majorOf, parseServerVersion, type ServerFeature, supports } from './server-version.ts';
-export { outputPluginLibraries, silenceLog } from './session-settings.ts';
+} from './queries/server-identity.ts';
 export {
   type AdvancedSlot,
   type AdvanceTarget,
@@ -104,10 +92,22 @@ export {
   type NewLogicalSlot,
   readExistingSlots,
   SlotMovedError,
-} from './slot-functions.ts';
-export { moveSlots, type SlotMove, type SlotMoveOutcome } from './slot-moves.ts';
-export { dropLeadingSlot, type RemakeOutcome, remakeSlot, type SlotRemake } from './slot-remake.ts';
-export { readStandbySettings, type StandbySettings, type WalReceiver } from './standby-settings.ts';
-export type { StatementLimits } from './statement-interruption.ts';
-export { takesDecoding } from './takes-decoding.ts';
-export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './wal-push.ts';
+} from './queries/slot-functions.ts';
+export { moveSlots, type SlotMove, type SlotMoveOutcome } from './queries/slot-moves.ts';
+export { dropLeadingSlot, type RemakeOutcome, remakeSlot, type SlotRemake } from './queries/slot-remake.ts';
+export { readStandbySettings, type StandbySettings, type WalReceiver } from './queries/standby-settings.ts';
+export {
+  type ReceivedMessage,
+  type ReceivedRow,
+  type SubscribeOptions,
+  subscribe,
+} from './queries/subscription.ts';
+export { takesDecoding } from './queries/takes-decoding.ts';
+export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './queries/wal-push.ts';
+export {
+  checkDatabases,
+  checkServerExtras,
+  checkServerPreconditions,
+  checkStreaming,
+} from './server-checks.ts';
+export { majorOf, parseServerVersion, type ServerFeature, supports } from './server-version.ts';

@@ -1,5 +1,5 @@
 import { usePhysicalSlot } from '@slotcast/domain';
-import type { PreconditionFacts } from './preconditions.ts';
+import type { PreconditionFacts } from './queries/preconditions.ts';
 import { supports } from './server-version.ts';
 
 /** Which of the two services asks. */

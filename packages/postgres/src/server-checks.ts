@@ -12,13 +12,13 @@ import {
   usePhysicalSlot,
   warning,
 } from '@slotcast/domain';
-import type { DatabaseAttempt } from './database-attempts.ts';
-import { classifyPostgresError, describePostgresError } from './postgres-error.ts';
+import type { DatabaseAttempt } from './connection/database-attempts.ts';
+import { classifyPostgresError, describePostgresError } from './connection/postgres-error.ts';
 import { checkPreconditions, type Finding, type FindingCode } from './precondition-check.ts';
-import type { PreconditionFacts } from './preconditions.ts';
-import type { ServerFacts } from './server-facts.ts';
+import type { PreconditionFacts } from './queries/preconditions.ts';
+import type { ServerFacts } from './queries/server-facts.ts';
+import type { WalReceiver } from './queries/standby-settings.ts';
 import { supports } from './server-version.ts';
-import type { WalReceiver } from './standby-settings.ts';
 
 /** The newest major version that slotcast was tested with. */
 const NEWEST_MAJOR = 18;

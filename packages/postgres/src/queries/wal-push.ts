@@ -1,0 +1,77 @@
+import { type Lsn, type Timeline, timeline } from '@slotcast/domain';
+import type { PostgresConnection } from '../connection/connection.ts';
+import { supports } from '../server-version.ts';
+import { optionalLsn, requiredLsn } from './wal-position.ts';
+
+/** The end of a primary's WAL. */
+export interface WalEnd {
+  readonly insertLsn: Lsn;
+  readonly flushLsn: Lsn;
+  /** The next transaction id, 32 bits. To be compared for equality only. */
+  readonly nextXid: number;
+  /** The timeline that is written. */
+  readonly timeline: Timeline;
+  /** Where the last recovery of this server's process ended; absent when it began without one. */
+  readonly replayedLsn: Lsn | undefined;
+}
+
+interface WalEndRow {
+  readonly insert_lsn: string;
+  readonly flush_lsn: string;
+  readonly next_xid: number;
+  /** Its first 8 hexadecimal digits are the timeline. */
+  readonly wal_file: string;
+  readonly replayed_lsn: string | null;
+}
+
+/** Reads where a primary's WAL ends. The transaction id is read last: no commit before `insertLsn` has a newer one. */
+export async function readWalEnd(connection: PostgresConnection, signal?: AbortSignal): Promise<WalEnd> {
+  const text = `
+    select pg_current_wal_insert_lsn()::text as insert_lsn,
+           pg_current_wal_flush_lsn()::text as flush_lsn,
+           pg_last_wal_replay_lsn()::text as replayed_lsn,
+           pg_walfile_name(pg_current_wal_lsn()) as wal_file,
+           age('3'::xid) as next_xid`;
+  const [row] = await connection.run<WalEndRow>({ name: 'slotcast_wal_end', text }, { signal });
+  if (row === undefined) {
+    throw new Error('reading the end of WAL returned no row');
+  }
+  return {
+    insertLsn: requiredLsn(row.insert_lsn, 'pg_current_wal_insert_lsn()'),
+    flushLsn: requiredLsn(row.flush_lsn, 'pg_current_wal_flush_lsn()'),
+    nextXid: row.next_xid,
+    timeline: timeline(Number.parseInt(row.wal_file.slice(0, 8), 16)),
+    replayedLsn: optionalLsn(row.replayed_lsn),
+  };
+}
+
+/** True when the role may call `pg_switch_wal()`. */
+export async function maySwitchWal(connection: PostgresConnection, signal?: AbortSignal): Promise<boolean> {
+  const text = `select has_function_privilege('pg_switch_wal()', 'EXECUTE') as allowed`;
+  const [row] = await connection.run<{ readonly allowed: boolean }>({ text }, { signal });
+  return row?.allowed === true;
+}
+
+/**
+ * Goes on to the next WAL segment and flushes. A segment without any record is not left (`RequestXLogSwitch`), hence the message
+ * before it.
+ */
+export async function switchWal(connection: PostgresConnection, signal?: AbortSignal): Promise<void> {
+  const text = `
+    select pg_logical_emit_message(false, 'slotcast', '')::text, pg_switch_wal()::text`;
+  await connection.run({ name: 'slotcast_switch_wal', text }, { signal });
+}
+
+/**
+ * Fills WAL with a message of `bytes` that belongs to no transaction and that decoders skip. From 17 on it is flushed by this;
+ * before, see `flushWal`.
+ */
+export async function fillWal(
+  connection: PostgresConnection,
+  bytes: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const flush = supports(connection.major, 'messageFlush') ? ', true' : '';
+  const text = `select pg_logical_emit_message(false, 'slotcast', repeat(' ', $1::int)${flush})::text`;
+  await connection.run({ text, values: [bytes] }, { signal });
+}

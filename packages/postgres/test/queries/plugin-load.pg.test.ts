@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { findLoadFailure } from '@slotcast/postgres';
+import { PluginFolder, type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { optionsFor, withConnection } from '../connection/open-connections.ts';
+
+for (const major of [16, 18] satisfies PostgresMajor[]) {
+  describe(`the loading of an output plugin on PostgreSQL ${major}`, { timeout: 60_000 }, () => {
+    let primary: PostgresServer;
+    let server: PostgresServer;
+    let plugins: PluginFolder;
+
+    before(async () => {
+      plugins = await PluginFolder.create();
+      primary = await startPrimary({ major });
+      await primary.createRole('slotcast');
+      server = await primary.addStandby({ name: 'standby', settings: plugins.settings });
+      await plugins.install(server);
+      const making = server.query(`select pg_create_logical_replication_slot('app', 'my_plugin')`);
+      await server.waitFor(
+        'select from pg_replication_slots where restart_lsn is not null',
+        (rows) => rows.length === 1,
+      );
+      await primary.query('select pg_log_standby_snapshot()');
+      await primary.query(`select pg_logical_emit_message(true, 'test', '')`);
+      await making;
+    });
+
+    after(async () => {
+      await primary?.[Symbol.asyncDispose]();
+      await plugins?.[Symbol.asyncDispose]();
+    });
+
+    function failure(): Promise<string | undefined> {
+      const slots = { source: 'app', copy: 'slotcast_tmp_plugin', plugin: 'my_plugin' };
+      return withConnection(optionsFor(server), (connection) => findLoadFailure(connection, slots));
+    }
+
+    test('leaves nothing behind when it succeeds', async () => {
+      assert.equal(await failure(), undefined);
+      await server.waitFor('select from pg_replication_slots', (rows) => rows.length === 1);
+    });
+
+    test('fails when the library was removed, which an advance does not notice', async () => {
+      await rm(plugins.library);
+      const moved = `select from pg_replication_slot_advance('app', pg_last_wal_replay_lsn())`;
+      await primary.query(`select pg_logical_emit_message(true, 'test', '')`);
+      await primary.waitForReplay(server);
+      assert.equal((await server.query(moved)).length, 1);
+      assert.match((await failure()) ?? '', /my_plugin/);
+      await server.waitFor('select from pg_replication_slots', (rows) => rows.length === 1);
+    });
+
+    test('fails when the library is broken, or is none of a plugin', async () => {
+      await writeFile(plugins.library, 'not a library');
+      assert.match((await failure()) ?? '', /my_plugin/);
+      await plugins.install(server, 'dict_snowball');
+      assert.match((await failure()) ?? '', /_PG_output_plugin_init/);
+      await plugins.install(server);
+      assert.equal(await failure(), undefined);
+    });
+
+    test('says nothing of the plugin when the slot is not there', async () => {
+      await server.query(`select pg_drop_replication_slot('app')`);
+      await assert.rejects(failure(), { code: '42704' });
+    });
+  });
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { checkPreconditions, type Finding, readPreconditions, type ServiceRole } from '@slotcast/postgres';
+import { type PostgresMajor, type PostgresServer, type RoleGrant, startPrimary } from '@slotcast/testkit';
+import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
+
+const TIMEOUT_MS = 30_000;
+
+function codes(findings: readonly Finding[]): string[] {
+  return findings.map((finding) => `${finding.severity} ${finding.code}`);
+}
+
+async function find(server: PostgresServer, service: ServiceRole, role = ROLE): Promise<readonly Finding[]> {
+  const options = { url: server.url('postgres', role), applicationName: 'slotcast-test' };
+  return await withConnection(options, async (connection) =>
+    checkPreconditions(await readPreconditions(connection), service),
+  );
+}
+
+for (const major of [16, 18] satisfies PostgresMajor[]) {
+  describe(`the preconditions on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+    let primary: PostgresServer;
+    let standby: PostgresServer;
+
+    before(async () => {
+      primary = await startPrimary({ major });
+      await primary.createRole(ROLE);
+      standby = await primary.addStandby({ name: 'standby' });
+    });
+
+    after(() => primary?.[Symbol.asyncDispose]());
+
+    test('are met by the least-privileged role', { timeout: TIMEOUT_MS }, async () => {
+      assert.deepEqual(codes(await find(primary, 'publisher')), []);
+      assert.deepEqual(codes(await find(standby, 'consumer')), []);
+      await withConnection(optionsFor(standby), async (connection) => {
+        const facts = await readPreconditions(connection);
+        assert.deepEqual(facts, {
+          major,
+          role: ROLE,
+          database: 'postgres',
+          hasReplication: true,
+          hasMonitor: true,
+          mayLogStandbySnapshot: true,
+          maySilenceLog: true,
+          inRecovery: true,
+          walLevel: 'logical',
+          hotStandbyFeedback: true,
+          primarySlotName: 'standby',
+          maxReplicationSlots: 50,
+          usedReplicationSlots: 0,
+        });
+      });
+    });
+
+    const missing = [
+      { without: 'replication', service: 'consumer', severity: 'fatal', code: 'replication_missing' },
+      { without: 'pg_monitor', service: 'consumer', severity: 'fatal', code: 'pg_monitor_missing' },
+      {
+        without: 'pg_log_standby_snapshot',
+        service: 'publisher',
+        severity: 'fatal',
+        code: 'standby_snapshot_denied',
+      },
+      { without: 'log_min_messages', service: 'consumer', severity: 'warning', code: 'log_min_messages' },
+    ] as const satisfies readonly {
+      without: RoleGrant;
+      service: ServiceRole;
+      severity: string;
+      code: string;
+    }[];
+    for (const { without, service, severity, code } of missing) {
+      test(`without ${without} the statement in the message is what fixes it`, {
+        timeout: TIMEOUT_MS,
+      }, async () => {
+        const role = `Without ${without}`;
+        await primary.createRole(role, { without: [without] });
+        const findings = await find(primary, service, role);
+        assert.deepEqual(codes(findings), [`${severity} ${code}`]);
+        const statement = /(ALTER ROLE|GRANT) [^;]+;/.exec(findings[0]?.message ?? '')?.[0];
+        assert.ok(statement);
+        await primary.query(statement);
+        assert.deepEqual(await find(primary, service, role), []);
+      });
+    }
+
+    test('name the settings of a standby that keep slots from being ready', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await standby.setConfig({ hot_standby_feedback: 'off', primary_slot_name: undefined });
+      const expected = ['blocked hot_standby_feedback', 'blocked primary_slot_name'];
+      assert.deepEqual(codes(await find(standby, 'consumer')), expected);
+      assert.deepEqual(codes(await find(standby, 'publisher')), []);
+    });
+
+    test('name a wal_level that is too low, and a server whose slots are all taken', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await standby.setConfig({
+        hot_standby_feedback: 'on',
+        primary_slot_name: 'standby',
+        max_replication_slots: '1',
+      });
+      await standby.query(`select pg_create_physical_replication_slot('cascade')`);
+      assert.deepEqual(codes(await find(standby, 'consumer')), ['blocked replication_slots_full']);
+      await primary.stop();
+      await primary.setConfig({ wal_level: 'replica' });
+      await primary.start();
+      assert.deepEqual(codes(await find(primary, 'publisher')), ['fatal wal_level']);
+    });
+  });
+}
+
+test('PostgreSQL 14 can publish, and has nothing to grant for the log', { timeout: 60_000 }, async () => {
+  await using server = await startPrimary({ major: 14 });
+  await server.createRole(ROLE);
+  assert.deepEqual(codes(await find(server, 'publisher')), []);
+  const findings = await find(server, 'consumer');
+  assert.deepEqual(codes(findings), ['fatal server_unsupported', 'warning log_min_messages']);
+  assert.match(findings[1]?.message ?? '', /superuser before PostgreSQL 15/);
+});
