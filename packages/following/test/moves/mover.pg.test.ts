@@ -172,7 +172,8 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           const goal = await slots.write();
           const reached = await moved.mover.run(actions(goal), { upTo: goal, urgent: true });
           assert.deepEqual(
-            reached.map(({ action }) => action.slot),
+            // What reached an earlier goal late is told with the next round.
+            reached.filter(({ position }) => position === goal).map(({ action }) => action.slot),
             ['here1', 'here2'],
             `${round} round does not wait for the other database`,
           );
