@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { waitUntil } from '@slotcast/testkit';
+import { collectGarbage } from '../../event-log/test/collect-garbage.ts';
 import { Server } from '../src/postgres/server.ts';
 import type { Note, SimServer } from '../src/types.ts';
 import { NodeServices } from '../src/world/node-services.ts';
@@ -61,6 +63,14 @@ function namesOn(server: SimServer): string[] {
     .toSorted();
 }
 
+async function runOnce(): Promise<WeakRef<SimWorld>> {
+  const { world, services } = openScene(5);
+  await world.run(8_000);
+  services.kill('b', 'consumer', false);
+  await world.run(8_000);
+  return new WeakRef(world);
+}
+
 describe('services over a world', { timeout: 60_000 }, () => {
   test('a slot that is read comes to be on the standby, one that nobody moves on cannot', async () => {
     const { world, b, notes } = openScene(1);
@@ -119,5 +129,16 @@ describe('services over a world', { timeout: 60_000 }, () => {
     }
     await world.run(30_000);
     assert.ok(namesOn(b).includes('read'));
+  });
+
+  test('nothing is left of a world that is over, although its services were never stopped', async () => {
+    const worlds = [await runOnce(), await runOnce()];
+    await waitUntil(
+      () => {
+        collectGarbage();
+        return worlds.every((world) => world.deref() === undefined);
+      },
+      { describe: 'the worlds to be collected as garbage', timeoutMs: 20_000 },
+    );
   });
 });

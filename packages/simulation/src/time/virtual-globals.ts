@@ -98,6 +98,23 @@ function abortError(signal: AbortSignal): Error {
   return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
 }
 
+/**
+ * What `AbortSignal.any` does, without what Node.js keeps for it outside of the world: signals that nobody aborts any more would stay for ever
+ * with all that listens to them.
+ */
+function anySignal(signals: readonly AbortSignal[]): AbortSignal {
+  const controller = new AbortController();
+  const aborted = signals.find((signal) => signal.aborted);
+  if (aborted !== undefined) {
+    controller.abort(aborted.reason);
+    return controller.signal;
+  }
+  for (const signal of signals) {
+    signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  }
+  return controller.signal;
+}
+
 function install(): void {
   const timers = builtin('node:timers');
   for (const owner of [globalThis, timers]) {
@@ -134,6 +151,11 @@ function install(): void {
   trap(waits, 'setInterval');
   trap(waits, 'setImmediate');
   trap(AbortSignal, 'timeout');
+  replace(
+    AbortSignal,
+    'any',
+    (real) => (signals: readonly AbortSignal[]) => (host === undefined ? real(signals) : anySignal(signals)),
+  );
   replace(Date, 'now', (real) => () => (host === undefined ? real() : host.wallMs()));
   replace(performance, 'now', (real) => () => (host === undefined ? real() : host.monotonicMs()));
   replace(Math, 'random', (real) => () => (host === undefined ? real() : host.random()));
