@@ -24,6 +24,10 @@ export interface Side {
   write(writer: Writer, rows: readonly number[]): Promise<void>;
   commit(writer: Writer): Promise<void>;
   rollback(writer: Writer): Promise<void>;
+  /** Makes a table in the transaction. */
+  changeCatalog(writer: Writer): Promise<void>;
+  prepare(writer: Writer, gid: string): Promise<void>;
+  finish(gid: string, how: 'commit' | 'rollback'): Promise<void>;
   checkpoint(server: ServerName): Promise<void>;
   crash(server: ServerName): Promise<void>;
   restart(server: ServerName): Promise<void>;
@@ -51,6 +55,7 @@ export class RealSide implements Side {
   readonly #sessions = new Map<string, PostgresConnection>();
   readonly #writers = new Map<Writer, PostgresConnection>();
   #primary: ServerName = 'a';
+  #tables = 0;
 
   private constructor(servers: Readonly<Record<ServerName, PostgresServer>>) {
     this.#servers = servers;
@@ -99,6 +104,19 @@ export class RealSide implements Side {
 
   async rollback(writer: Writer): Promise<void> {
     await this.#end(writer, 'rollback');
+  }
+
+  async changeCatalog(writer: Writer): Promise<void> {
+    this.#tables += 1;
+    await this.#writers.get(writer)?.run({ text: `create table public.made_${this.#tables} (id int)` });
+  }
+
+  async prepare(writer: Writer, gid: string): Promise<void> {
+    await this.#end(writer, `prepare transaction '${gid}'`);
+  }
+
+  async finish(gid: string, how: 'commit' | 'rollback'): Promise<void> {
+    await this.#servers[this.#primary].query(`${how} prepared '${gid}'`);
   }
 
   async checkpoint(server: ServerName): Promise<void> {
@@ -184,6 +202,7 @@ export class TwinSide implements Side {
   readonly pair: Pair;
   readonly #sessions = new Map<string, PostgresConnection>();
   readonly #xids = new Map<Writer, number>();
+  readonly #catalogXids = new Set<number>();
   readonly #rows = new Map<number, number>();
   #primary: ServerName = 'a';
 
@@ -216,12 +235,31 @@ export class TwinSide implements Side {
   }
 
   commit(writer: Writer): Promise<void> {
-    this.#server(this.#primary).commit(this.#end(writer));
+    const xid = this.#end(writer);
+    this.#server(this.#primary).commit(xid, { catalog: this.#catalogXids.has(xid) });
     return Promise.resolve();
   }
 
   rollback(writer: Writer): Promise<void> {
     this.#server(this.#primary).rollback(this.#end(writer));
+    return Promise.resolve();
+  }
+
+  changeCatalog(writer: Writer): Promise<void> {
+    const xid = this.#xids.get(writer) ?? 0;
+    this.#catalogXids.add(xid);
+    this.#server(this.#primary).write(xid, 0);
+    return Promise.resolve();
+  }
+
+  prepare(writer: Writer, gid: string): Promise<void> {
+    const xid = this.#end(writer);
+    this.#server(this.#primary).prepare(xid, gid, { catalog: this.#catalogXids.has(xid) });
+    return Promise.resolve();
+  }
+
+  finish(gid: string, how: 'commit' | 'rollback'): Promise<void> {
+    this.#server(this.#primary).finishPrepared(gid, how);
     return Promise.resolve();
   }
 

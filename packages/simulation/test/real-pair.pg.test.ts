@@ -99,18 +99,16 @@ class Player {
   }
 
   /** Makes a slot on the standby, ending the transactions that it waits for one after the other. */
-  async create(name: SlotName, open: readonly Writer[]): Promise<void> {
+  async create(name: SlotName, ends: readonly ((side: Side) => Promise<void>)[]): Promise<void> {
     const { side } = this;
     const isBegun = async (): Promise<boolean> =>
       (await this.places('b')).some((slot) => slot.name === 'made');
     const helped = (async () => {
       await waitUntil(isBegun, { describe: 'the creation has begun' });
-      for (const writer of [...open, undefined]) {
+      for (const end of [...ends, undefined]) {
         await side.on('a', logStandbySnapshot);
         await side.settle();
-        if (writer !== undefined) {
-          await side.commit(writer);
-        }
+        await end?.(side);
       }
     })();
     const created = side.on('b', (session) => this.#createOn(session, name), 'creations');
@@ -142,6 +140,7 @@ type Step = (player: Player) => Promise<unknown>;
 class Story {
   readonly #random: SeededRandom;
   readonly #open = new Set<Writer>();
+  readonly #prepared = new Set<string>();
   #rows = 0;
   #steps = 0;
 
@@ -161,6 +160,9 @@ class Story {
       ['write', 8],
       ['commit', 5],
       ['rollback', 1],
+      ['change catalog', 2],
+      ['prepare', 2],
+      ['finish', 2],
       ['running', 5],
       ['checkpoint', 2],
       ['create', 3],
@@ -178,6 +180,16 @@ class Story {
       case 'commit':
       case 'rollback':
         return this.#end(kind);
+      case 'change catalog': {
+        const [writer] = this.#open;
+        return writer === undefined
+          ? this.#write()
+          : [`${kind} in ${writer}`, ({ side }) => side.changeCatalog(writer)];
+      }
+      case 'prepare':
+        return this.#prepare();
+      case 'finish':
+        return this.#finish();
       case 'running':
         return [kind, ({ side }) => side.on('a', logStandbySnapshot)];
       case 'checkpoint': {
@@ -232,17 +244,50 @@ class Story {
     return [`${how} ${writer}`, ({ side }) => side[how](writer)];
   }
 
+  #prepare(): readonly [string, Step] {
+    const [writer] = this.#open;
+    if (writer === undefined) {
+      return this.#write();
+    }
+    this.#open.delete(writer);
+    const gid = `prepared_${this.#steps}`;
+    this.#prepared.add(gid);
+    return [`prepare ${writer} as ${gid}`, ({ side }) => side.prepare(writer, gid)];
+  }
+
+  #finish(): readonly [string, Step] {
+    const [gid] = this.#prepared;
+    if (gid === undefined) {
+      return this.#write();
+    }
+    this.#prepared.delete(gid);
+    const how = this.#random.chance(70) ? 'commit' : 'rollback';
+    return [`${how} ${gid}`, ({ side }) => side.finish(gid, how)];
+  }
+
   #create(): readonly [string, Step] {
     const name = this.#random.pick(NAMES);
     const open = [...this.#open];
+    const prepared = [...this.#prepared];
     this.#open.clear();
-    return [`create ${name} on b, ending ${open.join()}`, (player) => player.create(name, open)];
+    this.#prepared.clear();
+    const ends = [
+      ...open.map((writer) => (side: Side) => side.commit(writer)),
+      ...prepared.map((gid) => (side: Side) => side.finish(gid, 'commit')),
+    ];
+    return [
+      `create ${name} on b, ending ${[...open, ...prepared].join()}`,
+      (player) => player.create(name, ends),
+    ];
   }
 
   #createOnPrimary(): readonly [string, Step] {
     const name = this.#random.pick(NAMES);
     if (this.#open.size > 0) {
       return this.#end('commit');
+    }
+    if (this.#prepared.size > 0) {
+      return this.#finish();
     }
     const slot = { name, plugin: PLUGIN, twoPhase: false };
     return [`create ${name} on a`, ({ side }) => side.on('a', (session) => createLogicalSlot(session, slot))];

@@ -237,6 +237,7 @@ export class Decoder {
     }
     this.#state = CONSISTENT;
     this.#xmin = xmin;
+    this.#snapshotXmin = xmin;
     this.#currentRestart = at;
     return true;
   }

@@ -223,9 +223,9 @@ export class Server implements SimServer {
     this.core.tellReaders();
   }
 
-  prepare(xid: number, gid: string): void {
+  prepare(xid: number, gid: string, { catalog = false } = {}): void {
     const { database } = this.#transaction(xid);
-    this.core.write({ kind: 'prepare', xid, gid, database }, RECORD_BYTES.end, { flush: true });
+    this.core.write({ kind: 'prepare', xid, gid, database, catalog }, RECORD_BYTES.end, { flush: true });
   }
 
   finishPrepared(gid: string, how: 'commit' | 'rollback'): void {
@@ -233,10 +233,10 @@ export class Server implements SimServer {
     if (prepared === undefined) {
       throw refusal('42704', `prepared transaction with identifier "${gid}" does not exist`, 'LockGXact');
     }
-    const { xid, database } = prepared;
+    const { xid, database, catalog } = prepared;
     this.core.write(
       how === 'commit'
-        ? { kind: 'commit_prepared', xid, gid, database, catalog: false }
+        ? { kind: 'commit_prepared', xid, gid, database, catalog }
         : { kind: 'rollback_prepared', xid, gid },
       RECORD_BYTES.end,
       { flush: true },

@@ -6,6 +6,8 @@ export interface RunningTransaction {
   readonly database: number;
   /** Set once it is prepared. */
   readonly gid: string | undefined;
+  /** It is prepared, and has changed tables. */
+  readonly catalog: boolean;
   /** Milliseconds of the world when it began. */
   readonly since: number;
 }
@@ -84,6 +86,7 @@ export class Transactions {
             xid: record.xid,
             database: record.database,
             gid: undefined,
+            catalog: false,
             since: now,
           });
         }
@@ -102,8 +105,8 @@ export class Transactions {
         this.#running.delete(record.xid);
         return;
       case 'prepare': {
-        const { xid, database, gid } = record;
-        this.#running.set(xid, { xid, database, gid, since: now });
+        const { xid, database, gid, catalog } = record;
+        this.#running.set(xid, { xid, database, gid, catalog, since: now });
         return;
       }
       case 'running_xacts':

@@ -16,7 +16,13 @@ export type WalContent =
   | { readonly kind: 'change'; readonly xid: Xid; readonly rows: readonly RowId[]; readonly database: number }
   | { readonly kind: 'commit'; readonly xid: Xid; readonly database: number; readonly catalog: boolean }
   | { readonly kind: 'abort'; readonly xid: Xid }
-  | { readonly kind: 'prepare'; readonly xid: Xid; readonly gid: string; readonly database: number }
+  | {
+      readonly kind: 'prepare';
+      readonly xid: Xid;
+      readonly gid: string;
+      readonly database: number;
+      readonly catalog: boolean;
+    }
   | {
       readonly kind: 'commit_prepared';
       readonly xid: Xid;
