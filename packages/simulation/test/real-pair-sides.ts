@@ -6,7 +6,9 @@ import {
   readWalEnd,
 } from '@slotcast/postgres';
 import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
+import { decodeUpTo, requireWal } from '../src/postgres/reading.ts';
 import type { Server } from '../src/postgres/server.ts';
+import { changeSlot, confirmReceived } from '../src/postgres/slot.ts';
 import { Pair } from './twin-pair.ts';
 
 export type ServerName = 'a' | 'b';
@@ -35,6 +37,8 @@ export interface Side {
   promote(): Promise<void>;
   /** Rows that a client of a slot would get. */
   content(server: ServerName, slot: string): Promise<readonly number[]>;
+  /** Rows that a client of a slot gets, which confirms all that there is. */
+  consume(server: ServerName, slot: string): Promise<readonly number[]>;
   /** Flushes WAL of the primary, and waits until the standby, when there is one, has replayed it. */
   settle(): Promise<void>;
 }
@@ -143,9 +147,17 @@ export class RealSide implements Side {
     this.#primary = 'b';
   }
 
-  async content(server: ServerName, slot: string): Promise<readonly number[]> {
+  content(server: ServerName, slot: string): Promise<readonly number[]> {
+    return this.#read(server, slot, 'pg_logical_slot_peek_changes');
+  }
+
+  consume(server: ServerName, slot: string): Promise<readonly number[]> {
+    return this.#read(server, slot, 'pg_logical_slot_get_changes');
+  }
+
+  async #read(server: ServerName, slot: string, how: string): Promise<readonly number[]> {
     const rows = await this.#servers[server].query<{ data: string }>(
-      'select data from pg_logical_slot_peek_changes($1, null, null)',
+      `select data from ${how}($1, null, null)`,
       [slot],
     );
     return rows
@@ -294,8 +306,25 @@ export class TwinSide implements Side {
   }
 
   content(server: ServerName, slot: string): Promise<readonly number[]> {
-    const sent = this.#server(server).wouldDeliver(slot, undefined) ?? [];
-    return Promise.resolve(sent.flatMap(({ rows }) => rows.map((row) => this.#rows.get(row) ?? 0)));
+    return Promise.resolve(this.#ids(this.#server(server).wouldDeliver(slot, undefined) ?? []));
+  }
+
+  consume(server: ServerName, name: string): Promise<readonly number[]> {
+    const { core } = this.#server(server);
+    return this.on(server, () => {
+      const slot = core.slots.get(name);
+      requireWal(core, slot);
+      const upTo = core.wal.endOf(core.readable);
+      const startDecodingAt = slot.confirmedFlush ?? 0;
+      const sent = decodeUpTo(core.wal, slot, core.snapshots, { startDecodingAt, upTo });
+      confirmReceived(slot, upTo);
+      changeSlot(slot, { dirty: true });
+      return Promise.resolve(this.#ids(sent));
+    });
+  }
+
+  #ids(sent: readonly { readonly rows: readonly number[] }[]): readonly number[] {
+    return sent.flatMap(({ rows }) => rows.map((row) => this.#rows.get(row) ?? 0));
   }
 
   async settle(): Promise<void> {

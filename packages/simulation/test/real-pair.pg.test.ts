@@ -170,6 +170,7 @@ class Story {
       ['advance', 8],
       ['move', 5],
       ['copy', 2],
+      ['consume', 4],
       ['drop', 1],
       ['crash', 1],
       ['restart', 1],
@@ -205,6 +206,12 @@ class Story {
         return this.#go(kind, marks);
       case 'copy':
         return this.#copy();
+      case 'consume': {
+        const server = this.#server();
+        const name = this.#random.pick(NAMES);
+        const consume: Step = async ({ side }) => `rows ${(await side.consume(server, name)).join()}`;
+        return [`consume ${name} on ${server}`, consume];
+      }
       case 'drop': {
         const server = this.#server();
         const name = this.#random.pick(NAMES);
