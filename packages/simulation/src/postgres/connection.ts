@@ -142,16 +142,12 @@ export class TwinConnection implements PostgresConnection {
     effect: (backend: Backend) => T | Pending<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    const { link, process, world } = this.#parts;
     let reason: { readonly is: unknown; readonly cancelled: Promise<unknown> } | undefined;
     let cutOff: NodeJS.Timeout | undefined;
     const interrupt = (is: unknown): void => {
       if (reason === undefined) {
         cutOff = setTimeout(() => this.#cut(), GRACE_MS);
-        const cancel = (): undefined => {
-          this.#backend?.cancel();
-        };
-        reason = { is, cancelled: world.call(process, 'cancel', cancel, { link, refused: resetError }) };
+        reason = { is, cancelled: this.#sendCancel() };
         reason.cancelled.catch(() => this.#cut());
       }
     };
@@ -171,6 +167,23 @@ export class TwinConnection implements PostgresConnection {
       clearTimeout(cutOff);
       signal?.removeEventListener('abort', onAbort);
       await reason?.cancelled.catch(() => undefined);
+    }
+  }
+
+  /** Rejects when the request does not get through in time. */
+  async #sendCancel(): Promise<void> {
+    const { link, process, world } = this.#parts;
+    const cancel = (): undefined => {
+      this.#backend?.cancel();
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('the cancel request was not taken')), GRACE_MS);
+    });
+    try {
+      await Promise.race([world.call(process, 'cancel', cancel, { link, refused: resetError }), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

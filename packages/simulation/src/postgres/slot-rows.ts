@@ -59,20 +59,24 @@ export interface Remembered {
   readonly last: number;
 }
 
-/** The rows that have changed since they were remembered, with those columns added to each; one of nulls when there is none. */
+/** The rows that have changed since they were remembered, with those columns added to the first; one of nulls when there is none. */
 export function changedRows(
   core: ServerCore,
   { hashes, last }: Remembered,
   added: SlotRow,
 ): readonly SlotRow[] {
   const found: SlotRow[] = [];
-  core.slots.all.forEach((slot, index) => {
-    const offset = index * 8;
-    const isKnown = offset + 8 <= hashes.length && hashes.readUInt32BE(offset + 4) === slot.version;
-    if (!isKnown || index + 1 === last) {
-      found.push({ ...slotRow(core, slot), ordinal: index + 1, hash: String(slot.version), ...added });
+  let ordinal = 0;
+  for (const slot of core.slots.all) {
+    ordinal += 1;
+    const end = ordinal * 8;
+    const isKnown = end <= hashes.length && hashes.readUInt32BE(end - 4) === slot.version;
+    if (!isKnown || ordinal === last) {
+      const place = { ordinal, hash: String(slot.version) };
+      const row = slotRow(core, slot);
+      found.push(found.length === 0 ? { ...row, ...place, ...added } : { ...row, ...place });
     }
-  });
+  }
   return found.length > 0 ? found : [{ ...NO_SLOT, ...added }];
 }
 

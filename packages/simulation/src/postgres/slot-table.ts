@@ -6,13 +6,17 @@ import type { Position, Xid } from './wal.ts';
 export class SlotTable {
   readonly #places: (Slot | undefined)[] = [];
   readonly #limit: number;
+  /** Of the places, as long as none has changed. */
+  #all: readonly Slot[] | undefined;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
+  /** In the order of their places. */
   get all(): readonly Slot[] {
-    return this.#places.filter((slot) => slot !== undefined);
+    this.#all ??= this.#places.filter((slot) => slot !== undefined);
+    return this.#all;
   }
 
   find(name: string): Slot | undefined {
@@ -48,23 +52,27 @@ export class SlotTable {
       throw allSlotsInUse();
     }
     this.#places[place] = slot;
+    this.#all = undefined;
   }
 
   remove(slot: Slot): void {
     const place = this.#places.indexOf(slot);
     if (place !== -1) {
       this.#places[place] = undefined;
+      this.#all = undefined;
     }
   }
 
   clear(): void {
     this.#places.length = 0;
+    this.#all = undefined;
   }
 
   /** What a start of the server finds on disk. */
   reload(nowMs: number): void {
     const kept = this.all.map((slot) => slotFromDisk(slot, nowMs)).filter((slot) => slot !== undefined);
     this.#places.splice(0, this.#places.length, ...kept);
+    this.#all = undefined;
   }
 
   /** The oldest WAL that any slot needs (`ReplicationSlotsComputeRequiredLSN`), or any logical one. */
