@@ -28,7 +28,7 @@ export async function handedOver(scene: Scene, node: string, since?: Promotion):
       seen = scene.records.node(node)?.promotion;
       return seen?.complete === true && seen.timeline !== since?.timeline;
     },
-    { describe: () => `the hand-off on ${node} (last seen: timeline ${seen?.timeline})`, timeoutMs: 40_000 },
+    { describe: () => `the hand-off on ${node} (last seen: timeline ${seen?.timeline})`, timeoutMs: 60_000 },
   );
   assert.ok(seen);
   return seen;

@@ -1,8 +1,16 @@
-import { type DivergencePolicy, emptyLine, type PlanPolicy, type PublishedLine } from '@slotcast/domain';
+import {
+  type DivergencePolicy,
+  emptyLine,
+  HAND_OFF_LEASE_MS,
+  HAND_OFF_RECORD_MS,
+  type PlanPolicy,
+  type PublishedLine,
+} from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import {
   type EndedRecovery,
+  HandOffLease,
   handOff,
   handOffFromTopics,
   knowledgeOf,
@@ -71,7 +79,8 @@ export class PromotionKeeper {
     const { slotsBefore, walsender, drain, signal } = session;
     const knowledge = knowledgeOf(feed, directory);
     const { wanted } = policy;
-    const sources = { ended, walsender, slotsBefore, knowledge };
+    const lease = leaseOf(session, ended, clock);
+    const sources = { ended, walsender, slotsBefore, knowledge, lease };
     const outcome = await handOff({ ...rest, ...sources, clock, wanted, drain, signal });
     if (outcome !== undefined) {
       const facts = { node, instance, version, systemIdentifier, serverVersion, serverStartedAt };
@@ -109,4 +118,28 @@ export class PromotionKeeper {
       await connection.close();
     }
   }
+}
+
+/**
+ * Until Kafka has to be asked, this process is the only one for as long as a publisher waits at least for the record of a consumer that it
+ * knows of: the first steps need no Kafka, which may be down with the primary.
+ */
+function leaseOf(
+  { directory, writer }: PromotedSession,
+  ended: EndedRecovery | undefined,
+  clock: Clock,
+): HandOffLease {
+  const { own } = directory;
+  const isKnown = ended !== undefined && own?.role === 'standby';
+  const heldUntilMs = isKnown ? ended.recoveringAtMs + HAND_OFF_RECORD_MS - HAND_OFF_LEASE_MS : 0;
+  const prove = async (): Promise<void> => {
+    if (own === undefined) {
+      throw new Error(
+        'this node has no record yet by which to show that no other process hands its slots over',
+      );
+    }
+    const time = clock.now();
+    await directory.write(writer, { node: { ...own, time }, time });
+  };
+  return new HandOffLease({ prove, clock, heldUntilMs });
 }

@@ -1,4 +1,5 @@
 import {
+  HAND_OFF_LEASE_MS,
   HandedOver,
   type NodeFacts,
   physicalSlotPins,
@@ -18,6 +19,7 @@ import type { Codec } from '@slotcast/event-schema';
 import { Deadline } from '@slotcast/kernel';
 import { claimNode } from './claim-node.ts';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
+import { HandOffLease } from './hand-off-lease.ts';
 import { NodeDirectory } from './node-directory.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
@@ -25,7 +27,7 @@ import { SlotsFeed } from './slots-feed.ts';
 
 /** What a hand-off needs to read and write the topics itself. */
 export interface TopicHandOffOptions
-  extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore' | 'ended'> {
+  extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore' | 'ended' | 'lease'> {
   readonly log: EventLog;
   readonly codec: Codec;
   readonly cluster: string;
@@ -105,12 +107,27 @@ class TopicHandOff {
     const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes, signal };
     const writer = await claimNode(own);
     this.#open.push(writer);
+    // What it had begun goes on so long, and it may have come to its end before it was fenced.
+    await clock.sleep(HAND_OFF_LEASE_MS, signal);
+    const justBefore = this.#onRecord();
+    if (justBefore !== undefined) {
+      report('recorded');
+      return justBefore;
+    }
+    const lease = new HandOffLease({ clock, heldUntilMs: 0, prove: () => this.#prove(writer) });
     const seen = await awaitEnd(signal);
     const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
     report('hand_over');
     // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
     const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);
-    const outcome = await handOff({ ...this.#options, slotsBefore: undefined, ended, knowledge, drain });
+    const outcome = await handOff({
+      ...this.#options,
+      lease,
+      slotsBefore: undefined,
+      ended,
+      knowledge,
+      drain,
+    });
     if (outcome !== undefined) {
       const lineage = this.#feed.newestManifest?.lineage;
       await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
@@ -122,6 +139,14 @@ class TopicHandOff {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#open.map((part) => part.close()));
+  }
+
+  /** Writes the node's record anew, as it is: whoever was fenced cannot. */
+  #prove(writer: LogWriter): Promise<void> {
+    const { facts, clock } = this.#options;
+    const time = clock.now();
+    const own = this.#directory.own ?? primaryStatus({ ...facts, physicalSlots: [] }, undefined, time);
+    return this.#directory.write(writer, { node: { ...own, time }, time });
   }
 
   #onRecord(): HandedOver | undefined {
@@ -152,7 +177,11 @@ class TopicHandOff {
     nodes: LogReader,
     take: (records: readonly LogRecord[]) => Promise<void>,
   ): Promise<void> {
-    const { patienceMs, report, signal, logger } = this.#options;
+    const { patienceMs, report, signal, logger, log, nodesTopic: topic } = this.#options;
+    if (patienceMs > 0 && this.#directory.own?.role !== 'standby') {
+      // A consumer that had just begun may be at work, with its record behind the open transaction of another node.
+      await readToWrittenEnd({ log, topic, reader: nodes, onRecords: take, signal });
+    }
     if (patienceMs === 0 || this.#directory.own?.role !== 'standby') {
       return;
     }

@@ -37,6 +37,7 @@ import {
   readLeadingSlots,
   readWalEnd,
 } from '@slotcast/postgres';
+import type { HandOffLease } from './hand-off-lease.ts';
 import { dropLeaders } from './leading-slots.ts';
 import { type HistorySources, readOwnHistory } from './own-history.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
@@ -66,6 +67,8 @@ export interface HandOffOptions {
   readonly slotsBefore: readonly LocalSlot[] | undefined;
   /** What this process saw of the end of recovery; absent when it did not run then. */
   readonly ended: EndedRecovery | undefined;
+  /** Shows before each step that no other process hands the slots over. */
+  readonly lease: Pick<HandOffLease, 'assertHeld'>;
   /** A walsender session with the server that is open already: there may be no other one left. */
   readonly walsender?: PostgresConnection | undefined;
   readonly onDivergence: DivergencePolicy;
@@ -86,14 +89,14 @@ export interface HandOffOutcome {
 /**
  * The hand-off of a promoted server's slots, whoever promoted it: raises the WAL fence, moves the slots to where their consumers had
  * confirmed, quarantines those that nothing can make safe, drains the topic, and does the same once more with what came. Can be
- * repeated at any point. `undefined` when the server is in recovery, or was never promoted.
+ * repeated at any point, and ends with an error before its next step when another process has taken over. `undefined` when the server is in recovery, or was never promoted.
  */
 export async function handOff(options: HandOffOptions): Promise<HandOffOutcome | undefined> {
   const { postgres, logger, signal } = options;
   const connection = await connectPostgres({ ...postgres, signal });
   const sessions = new DatabaseSessions(postgres, () => undefined, signal);
-  const { clock, walsender } = options;
-  const mover = new SlotMover({ sessions, clock, logger, walsender, signal });
+  const { clock, lease, walsender } = options;
+  const mover = new SlotMover({ sessions, lease, clock, logger, walsender, signal });
   try {
     const point = await readSwitch(connection, options);
     if (point === undefined) {
@@ -220,7 +223,8 @@ class HandOffRun {
 
   /** What is left is dropped by the publisher, once it publishes. */
   async #dropLeaders(): Promise<void> {
-    const { connection, drop, signal } = this.#options;
+    const { connection, drop, lease, signal } = this.#options;
+    await lease.assertHeld();
     await drop(await readLeadingSlots(connection, signal));
   }
 

@@ -5,6 +5,7 @@ export {
   knowledgeOf,
   recordHandOff,
 } from './hand-off-from-topics.ts';
+export { HandOffLease } from './hand-off-lease.ts';
 export { sweepLeaders } from './leading-slots.ts';
 export { NodeDirectory } from './node-directory.ts';
 export { awaitNodeName, type NodeNameClaimant } from './node-name.ts';

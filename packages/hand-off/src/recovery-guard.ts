@@ -28,6 +28,8 @@ const AWAIT_LOOK_MS = 2;
 
 /** The end of a recovery that this process has seen. */
 export interface EndedRecovery {
+  /** When the server was still in recovery, or later, by the monotonic clock. */
+  readonly recoveringAtMs: number;
   /** The transactions when recovery ended, as far as this process saw it. */
   readonly baseline: RecoveryBaseline;
   readonly passes: readonly FencePass[];
@@ -53,7 +55,7 @@ export interface RecoveryGuardOptions {
  */
 export class RecoveryGuard {
   readonly #options: RecoveryGuardOptions;
-  #last: WatchedRecovery | undefined;
+  #last: (WatchedRecovery & Pick<EndedRecovery, 'recoveringAtMs'>) | undefined;
   #ended: EndedRecovery | undefined;
   #isFencing = false;
   #hasLooked = false;
@@ -81,7 +83,7 @@ export class RecoveryGuard {
         if (this.#isFencing) {
           report('fence_overdue');
         }
-        return this.#last === undefined ? undefined : { baseline: this.#last, passes: [] };
+        return this.#last && endOf(this.#last, { passes: [] });
       }
       await clock.sleep(AWAIT_LOOK_MS, signal);
     }
@@ -116,11 +118,12 @@ export class RecoveryGuard {
     try {
       const watch = new RecoveryWatch(connection);
       for (;;) {
+        const recoveringAtMs = this.#options.clock.monotonicMs();
         const seen = await watch.look(signal);
         onSeen();
         this.#hasLooked = true;
         if (seen.inRecovery) {
-          this.#last = seen;
+          this.#last = { ...seen, recoveringAtMs };
           this.#forgetEnd();
           descent.look(seen.streamedTimeline);
         } else {
@@ -152,7 +155,7 @@ export class RecoveryGuard {
         const passes = await this.#fence(connection, last, signal);
         const history = await descent.promoted(connection);
         this.#last = undefined;
-        this.#ended = { baseline: last, passes, history };
+        this.#ended = endOf(last, { passes, history });
       } finally {
         this.#isFencing = false;
         this.#options.report(this.#ended === undefined ? 'fence_failed' : 'fence_stands');
@@ -186,4 +189,11 @@ export class RecoveryGuard {
     );
     return [pass];
   }
+}
+
+function endOf(
+  { recoveringAtMs, ...baseline }: RecoveryBaseline & Pick<EndedRecovery, 'recoveringAtMs'>,
+  seen: Pick<EndedRecovery, 'passes' | 'history'>,
+): EndedRecovery {
+  return { recoveringAtMs, baseline, ...seen };
 }

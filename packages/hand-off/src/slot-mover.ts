@@ -23,6 +23,7 @@ import {
   SlotMovedError,
 } from '@slotcast/postgres';
 import { type Attempt, setFailoverProperties } from './failover-properties.ts';
+import type { HandOffLease } from './hand-off-lease.ts';
 import { Patience } from './patience.ts';
 import { UndecodedMoves } from './undecoded-moves.ts';
 
@@ -43,6 +44,7 @@ export type FailedSlots = ReadonlyMap<SlotName, { readonly again: boolean }>;
 /** Carries out the steps of a hand-off on the promoted server. A step that fails is reported and leaves the others alone. */
 export class SlotMover {
   readonly #sessions: DatabaseSessions;
+  readonly #lease: Pick<HandOffLease, 'assertHeld'>;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
   readonly #moves: UndecodedMoves;
@@ -53,6 +55,7 @@ export class SlotMover {
 
   constructor(options: {
     sessions: DatabaseSessions;
+    lease: Pick<HandOffLease, 'assertHeld'>;
     clock: Clock;
     logger: Logger;
     /** A walsender session that is open already: there may be no other one left. */
@@ -60,6 +63,7 @@ export class SlotMover {
     signal: AbortSignal;
   }) {
     this.#sessions = options.sessions;
+    this.#lease = options.lease;
     this.#logger = options.logger;
     this.#signal = options.signal;
     this.#moves = new UndecodedMoves(options);
@@ -68,7 +72,8 @@ export class SlotMover {
 
   /**
    * Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes. What may have to wait is only begun: it goes on until
-   * `finish`, or until another plan has something to do with a slot. No slot is moved beyond `upTo`.
+   * `finish`, or until another plan has something to do with a slot. No slot is moved beyond `upTo`. Rejects, with all further steps undone, when another process
+   * has taken over.
    */
   async run(plan: HandOffPlan, upTo: Lsn): Promise<FailedSlots> {
     if (touchesSlots(plan)) {
@@ -127,6 +132,7 @@ export class SlotMover {
     advances: readonly Advance[],
     upTo: Lsn,
   ): Promise<readonly Advance[]> {
+    await this.#lease.assertHeld();
     const { left, refused } = await this.#moves.run(database, advances, upTo);
     for (const { advance, error } of refused) {
       await this.#try(advance.slot, `move to ${formatLsn(advance.target)}`, () => Promise.reject(error));
@@ -160,6 +166,7 @@ export class SlotMover {
   async #advanceAll(database: SlotDatabase, advances: readonly Advance[]): Promise<void> {
     for (let start = 0; start < advances.length; start += CHUNK) {
       const chunk = advances.slice(start, start + CHUNK);
+      await this.#lease.assertHeld();
       if (!(await this.#advanceTogether(database, chunk))) {
         for (const advance of chunk) {
           await this.#try(advance.slot, 'advance', () => this.#advance(database, [advance]));
@@ -239,6 +246,7 @@ export class SlotMover {
     step: string,
     work: () => Promise<void>,
   ): Promise<{ readonly again: boolean } | undefined> {
+    await this.#lease.assertHeld();
     try {
       await work();
       return undefined;

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type HandOffPlan, parseSlotName } from '@slotcast/domain';
-import { SlotMover } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { connectPostgres, DatabaseSessions } from '@slotcast/postgres';
 import { startPrimary } from '@slotcast/testkit';
-import { EVERYTHING, planOf } from './plans.ts';
+import { EVERYTHING, moverAlone, planOf } from './plans.ts';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
 const SLOTS = 20;
@@ -44,7 +43,7 @@ test('a database that lets no session in costs the hand-off its patience, and no
     await sessions.main();
     await locker.run({ text: 'begin' });
     await locker.run({ text: 'lock table pg_catalog.pg_class in access exclusive mode' });
-    const mover = new SlotMover({ sessions, clock: systemClock, logger, signal });
+    const mover = moverAlone({ sessions, clock: systemClock, logger, signal });
     const failovers = [...names.map((name) => failoverOf(name, 'shut')), failoverOf('open', 'postgres')];
     await mover.run(planOf({ failovers }), EVERYTHING);
     await mover.finish();

@@ -1,4 +1,5 @@
 import { type HandOffPlan, parseLsn } from '@slotcast/domain';
+import { SlotMover } from '@slotcast/hand-off';
 
 /** No slot is held back by how far the server's WAL counts. */
 export const EVERYTHING = parseLsn('7FFFFFFF/FFFFFFFF');
@@ -16,4 +17,11 @@ export function planOf(over: Partial<HandOffPlan>): HandOffPlan {
     lost: [],
     ...over,
   };
+}
+
+/** No other process hands anything over. */
+export const alone = { assertHeld: () => Promise.resolve() };
+
+export function moverAlone(options: Omit<ConstructorParameters<typeof SlotMover>[0], 'lease'>): SlotMover {
+  return new SlotMover({ ...options, lease: alone });
 }

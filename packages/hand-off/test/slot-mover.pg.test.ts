@@ -10,7 +10,7 @@ import {
   type SlotName,
   type SlotState,
 } from '@slotcast/domain';
-import { SlotMover } from '@slotcast/hand-off';
+import type { SlotMover } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import {
@@ -24,7 +24,7 @@ import {
   subscribe,
 } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders } from '@slotcast/testkit';
-import { EVERYTHING, planOf } from './plans.ts';
+import { EVERYTHING, moverAlone, planOf } from './plans.ts';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -65,7 +65,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       connection = await connectPostgres(optionsFor(server));
       sessions = new DatabaseSessions(optionsFor(server), () => undefined, signal);
       const logger = createLogger({ level: 'silent', fields: {} });
-      mover = new SlotMover({ sessions, clock: systemClock, logger, signal });
+      mover = moverAlone({ sessions, clock: systemClock, logger, signal });
     });
 
     after(async () => {
@@ -341,7 +341,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
             mayWait: true,
           }));
           const logger = createLogger({ level: 'silent', fields: {} });
-          const lending = new SlotMover({ sessions, clock: systemClock, logger, walsender, signal });
+          const lending = moverAlone({ sessions, clock: systemClock, logger, walsender, signal });
           await runToEnd(lending, planOf({ advances }));
           assert.equal((await slotNamed('lent'))?.confirmedFlushLsn, target);
           assert.notEqual((await slotNamed('lent_there'))?.confirmedFlushLsn, target);
@@ -376,7 +376,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           const lines: string[] = [];
           const stream = { write: (line: string) => lines.push(line) };
           const logger = createLogger({ level: 'error', fields: {}, stream });
-          const patient = new SlotMover({ sessions, clock: systemClock, logger, signal });
+          const patient = moverAlone({ sessions, clock: systemClock, logger, signal });
           await runToEnd(patient, planOf({ failovers: names.map(failoverOf) }));
           await waiting;
           // Now nobody is waited for any more.

@@ -12,6 +12,7 @@ import {
   readTimelineHistory,
 } from '@slotcast/postgres';
 import { type PostgresMajor, type TakenWalsender, takeWalsenders, waitUntil } from '@slotcast/testkit';
+import { alone } from './plans.ts';
 import { optionsFor, Pair, ROLE } from './promoted-servers.ts';
 import { confirmedAt, owned } from './published-slots.ts';
 
@@ -130,6 +131,7 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
           earlier: undefined,
         },
         slotsBefore: undefined,
+        lease: alone,
         ended: sources.ended,
         walsender: sources.walsender,
         onDivergence: 'quarantine',

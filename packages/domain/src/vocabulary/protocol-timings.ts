@@ -35,9 +35,15 @@ export const WISH_LIFETIME_MS = 5000;
 
 /**
  * The publisher of a promoted server waits so long for its consumer's record of the hand-off, before it hands the slots over itself. All that a consumer
- * may wait for, which is what follows, takes less.
+ * may wait for, which is what follows, takes less. What the server itself needs comes on top, so that is not what makes two at once harmless.
  */
-export const HAND_OFF_RECORD_MS = 15_000;
+export const HAND_OFF_RECORD_MS = 20_000;
+
+/**
+ * A hand-off begins no step when it is longer ago that it was known to be the only one, and whoever takes over lets that time pass before its own
+ * first step.
+ */
+export const HAND_OFF_LEASE_MS = 1000;
 
 /** The guard sees the end of recovery within milliseconds, unless it has just lost its connection: it is waited for so long before a hand-off. */
 export const HAND_OFF_GUARD_MS = 2000;
