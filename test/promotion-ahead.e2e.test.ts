@@ -12,6 +12,8 @@ import { createRows, insertRows, SlotReader } from './support/slot-reader.ts';
 const timeout = 120_000;
 /** Less than is waited for a guard that raises the fence. */
 const GUARD_HELD_MS = 3500;
+/** A look of a guard at a server in recovery. */
+const GUARD_LOOKS = /with recursive look/;
 
 interface Ahead {
   readonly scene: Scene;
@@ -127,13 +129,23 @@ test('a publisher that hands over alone knows what its guard saw, however long t
   await services.publisher.kill();
   await services.consumer.kill();
   const standby = scene.standby();
+  // Whatever the server did by itself while the guard is held up would count as a write that came before the fence.
+  await standby.setConfig({ autovacuum: 'off' });
   await using gate = await FaultGate.start(standby.port);
   const url = `postgres://${ROLE}@127.0.0.1:${gate.port}/postgres`;
   const publisher = await scene.service('publisher', standby, { SLOTCAST_POSTGRES_URL: url });
   await publisher.ready();
+  const looked = gate.arm({
+    steps: GUARD_LOOKS,
+    index: 1,
+    side: 'before',
+    alone: true,
+    fault: async () => {},
+  });
+  await looked;
   // The first who asks on the promoted server where the WAL ends is the guard.
   const held = gate.arm({
-    steps: /slotcast_wal_end|pg_current_wal_insert_lsn/,
+    steps: /as replayed_lsn/,
     index: 0,
     side: 'before',
     alone: true,
