@@ -57,7 +57,7 @@ async function failOver(scene: Scene, node: GatedNode, random: RandomSource): Pr
   };
   let isLate = false;
   const killed = node.killAt(point, part.steps).then((step) => {
-    isLate = scene.records.node(server.name)?.promotion?.complete === true;
+    isLate = scene.records.node(server.name)?.promotion !== undefined;
     return step.text.trim().slice(0, 60);
   });
   await primary.kill();

@@ -61,6 +61,7 @@ function slotEvent(moment: Moment, { op, seq, confirmed, restart }: Change): Slo
     type: 'logical',
     plugin: 'pgoutput',
     database: 'shop',
+    databaseOid: 16_384,
     twoPhase: false,
     failover: false,
     synced: false,

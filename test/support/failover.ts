@@ -26,7 +26,7 @@ export async function handedOver(scene: Scene, node: string, since?: Promotion):
   await waitUntil(
     () => {
       seen = scene.records.node(node)?.promotion;
-      return seen?.complete === true && seen.timeline !== since?.timeline;
+      return seen !== undefined && seen.timeline !== since?.timeline;
     },
     { describe: () => `the hand-off on ${node} (last seen: timeline ${seen?.timeline})`, timeoutMs: 60_000 },
   );

@@ -237,7 +237,7 @@ export async function untilHandedOver(scene: Scene, node: string): Promise<Promo
   await waitUntil(
     () => {
       seen = scene.records.node(node)?.promotion;
-      return seen?.complete === true;
+      return seen !== undefined;
     },
     { describe: `the hand-off on ${node}`, timeoutMs: 120_000 },
   );

@@ -1,23 +1,25 @@
 import {
+  type LogicalSlotState,
   type Lsn,
   lsn,
+  type PhysicalSlotState,
   parseSlotName,
-  type SlotDatabase,
   type SlotName,
   type SlotState,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 
-/** The database of `logicalSlot`, as records from before the oid was told have it. */
-export const shop: SlotDatabase = { name: 'shop', oid: undefined };
+/** The database of `logicalSlot`. */
+export const shop = { name: 'shop', oid: 16_384 } as const;
 
 /** A logical slot in good health; `over` replaces single fields. */
-export function logicalSlot(name: string, over: Partial<SlotState> = {}): SlotState {
+export function logicalSlot(name: string, over: Partial<LogicalSlotState> = {}): LogicalSlotState {
   return {
     name: parseSlotName(name),
     type: 'logical',
     plugin: 'pgoutput',
-    database: 'shop',
+    database: shop.name,
+    databaseOid: shop.oid,
     twoPhase: false,
     failover: false,
     synced: false,
@@ -30,13 +32,10 @@ export function logicalSlot(name: string, over: Partial<SlotState> = {}): SlotSt
   };
 }
 
-export function physicalSlot(name: string, over: Partial<SlotState> = {}): SlotState {
+export function physicalSlot(name: string, over: Partial<PhysicalSlotState> = {}): PhysicalSlotState {
   return {
     name: parseSlotName(name),
     type: 'physical',
-    twoPhase: false,
-    failover: false,
-    synced: false,
     restartLsn: lsn(0x1000n),
     xmin: 750,
     walStatus: 'reserved',
@@ -64,9 +63,12 @@ const anyMovingFields = fc.record({
 
 const anySlotState: fc.Arbitrary<SlotState> = fc
   .tuple(anySlotName, anyMovingFields, fc.constantFrom('pgoutput', 'wal2json', undefined))
-  .map(([name, fields, plugin]) =>
-    plugin === undefined ? physicalSlot(name, fields) : logicalSlot(name, { ...fields, plugin }),
-  );
+  .map(([name, fields, plugin]) => {
+    const { restartLsn, catalogXmin, walStatus, active } = fields;
+    return plugin === undefined
+      ? physicalSlot(name, { restartLsn, catalogXmin, walStatus, active })
+      : logicalSlot(name, { ...fields, plugin });
+  });
 
 /** What one poll could show: any slots, each name once. */
 export const anySlots: fc.Arbitrary<SlotState[]> = fc.uniqueArray(anySlotState, {

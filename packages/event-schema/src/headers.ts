@@ -36,9 +36,10 @@ export const nodeAgreement = {
   required: ['op', 'node'],
   optional: ['role', 'lsn', 'timeline', 'time', 'schema'],
 };
+/** Not `state`: a later version may have one in the header that is read as `blocked` from the value. */
 export const nodeSlotAgreement = {
   required: ['op', 'node', 'slot'],
-  optional: ['role', 'state', 'confirmed_flush_lsn', 'restart_lsn', 'incarnation', 'time', 'schema'],
+  optional: ['role', 'confirmed_flush_lsn', 'restart_lsn', 'incarnation', 'time', 'schema'],
 };
 /** A tombstone written by hand has no headers: its key says all. */
 export const nodeTombstoneAgreement = { required: [], optional: ['op', 'node', 'slot'] };

@@ -166,6 +166,8 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
     restart_lsn: status.restartLsn ?? null,
     confirmed_flush_lsn: status.confirmedFlushLsn ?? null,
     decoding_reason: status.decodingReason ?? null,
+    orphaned: false,
+    proof: null,
     time: toTimestamp('time', status.time),
   };
 }

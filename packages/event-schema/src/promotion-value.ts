@@ -8,7 +8,6 @@ export function promotionFields(promotion: Promotion): object {
     timeline: toLong('timeline', promotion.timeline),
     switch_lsn: promotion.switchLsn,
     fenced_lsn: promotion.fencedLsn ?? null,
-    complete: promotion.complete,
     ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
       slot,
       confirmed_flush_lsn: confirmedFlushLsn,
@@ -29,7 +28,6 @@ export function readPromotion(fields: FieldReader | undefined): Promotion | unde
     timeline: timeline(fields.integer('timeline')),
     switchLsn: fields.position('switch_lsn'),
     ...(fencedLsn !== undefined && { fencedLsn }),
-    complete: fields.flag('complete'),
     ahead: fields.records('ahead').map((row) => ({
       slot: parseSlotName(row.text('slot')),
       confirmedFlushLsn: row.position('confirmed_flush_lsn'),

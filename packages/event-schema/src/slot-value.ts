@@ -1,7 +1,9 @@
 import {
   type EventOrigin,
   type Incarnation,
+  type LogicalSlotState,
   type Manifest,
+  type PhysicalSlotState,
   parseSlotName,
   parseSystemIdentifier,
   type SlotEvent,
@@ -22,24 +24,45 @@ export function slotEventFields(event: SlotEvent, state: SlotState): object {
     op: event.op,
     name: state.name,
     type: state.type,
-    plugin: state.plugin ?? null,
-    database: state.database ?? null,
-    database_oid: orNull(state.databaseOid, (oid) => toLong('database_oid', oid)),
-    two_phase: state.twoPhase,
-    two_phase_at: state.twoPhaseAt ?? null,
-    failover: state.failover,
-    synced: state.synced,
+    ...(state.type === 'logical' ? logicalFields(state) : physicalFields(state)),
     restart_lsn: state.restartLsn ?? null,
-    confirmed_flush_lsn: state.confirmedFlushLsn ?? null,
-    xmin: orNull(state.xmin, (xid) => toLong('xmin', xid)),
     catalog_xmin: orNull(state.catalogXmin, (xid) => toLong('catalog_xmin', xid)),
     wal_status: state.walStatus ?? null,
     invalidation_reason: state.invalidationReason ?? null,
     active: state.active,
-    inactive_since: orNull(state.inactiveSince, (ms) => toTimestamp('inactive_since', ms)),
-    canary_time: orNull(state.canaryTime, (ms) => toTimestamp('canary_time', ms)),
+    snapshot: null,
     incarnation: incarnationFields(event.incarnation),
     ...originFields(event),
+  };
+}
+
+function logicalFields(state: LogicalSlotState): object {
+  return {
+    plugin: state.plugin,
+    database: state.database ?? null,
+    database_oid: toLong('database_oid', state.databaseOid),
+    two_phase: state.twoPhase,
+    two_phase_at: state.twoPhaseAt ?? null,
+    failover: state.failover,
+    synced: state.synced,
+    confirmed_flush_lsn: state.confirmedFlushLsn ?? null,
+    xmin: null,
+    canary_time: orNull(state.canaryTime, (ms) => toTimestamp('canary_time', ms)),
+  };
+}
+
+function physicalFields(state: PhysicalSlotState): object {
+  return {
+    plugin: null,
+    database: null,
+    database_oid: null,
+    two_phase: false,
+    two_phase_at: null,
+    failover: false,
+    synced: false,
+    confirmed_flush_lsn: null,
+    xmin: orNull(state.xmin, (xid) => toLong('xmin', xid)),
+    canary_time: null,
   };
 }
 
@@ -119,38 +142,45 @@ export function readIncarnation(fields: FieldReader): Incarnation {
 
 // An absent optional field is left out rather than set to undefined, so that what was decoded is deep-equal to what was encoded.
 function readSlotState(fields: FieldReader): SlotState {
-  const plugin = fields.optionalText('plugin');
-  const database = fields.optionalText('database');
-  const databaseOid = fields.optionalInteger('database_oid');
-  const twoPhaseAt = fields.optionalPosition('two_phase_at');
   const restartLsn = fields.optionalPosition('restart_lsn');
-  const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
-  const xmin = fields.optionalInteger('xmin');
   const catalogXmin = fields.optionalInteger('catalog_xmin');
   const walStatus = fields.optionalText('wal_status');
   const invalidationReason = fields.optionalText('invalidation_reason');
-  const inactiveSince = fields.optionalInteger('inactive_since');
-  const canaryTime = fields.optionalInteger('canary_time');
-  return {
+  const shared = {
     name: parseSlotName(fields.text('name')),
-    type: fields.symbol('type', slotTypes),
-    ...(plugin !== undefined && { plugin }),
-    ...(database !== undefined && { database }),
-    ...(databaseOid !== undefined && { databaseOid }),
-    twoPhase: fields.flag('two_phase'),
-    ...(twoPhaseAt !== undefined && { twoPhaseAt }),
-    failover: fields.flag('failover'),
-    synced: fields.flag('synced'),
     ...(restartLsn !== undefined && { restartLsn }),
-    ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
-    ...(xmin !== undefined && { xmin }),
     ...(catalogXmin !== undefined && { catalogXmin }),
     ...(walStatus !== undefined && { walStatus }),
     ...(invalidationReason !== undefined && { invalidationReason }),
     active: fields.flag('active'),
-    ...(inactiveSince !== undefined && { inactiveSince }),
+  };
+  const type = fields.symbol('type', slotTypes);
+  return type === 'logical'
+    ? { type, ...shared, ...readLogical(fields) }
+    : { type, ...shared, ...readPhysical(fields) };
+}
+
+function readLogical(fields: FieldReader): Omit<LogicalSlotState, keyof SlotState> {
+  const database = fields.optionalText('database');
+  const twoPhaseAt = fields.optionalPosition('two_phase_at');
+  const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
+  const canaryTime = fields.optionalInteger('canary_time');
+  return {
+    plugin: fields.text('plugin'),
+    ...(database !== undefined && { database }),
+    databaseOid: fields.integer('database_oid'),
+    twoPhase: fields.flag('two_phase'),
+    ...(twoPhaseAt !== undefined && { twoPhaseAt }),
+    failover: fields.flag('failover'),
+    synced: fields.flag('synced'),
+    ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
     ...(canaryTime !== undefined && { canaryTime }),
   };
+}
+
+function readPhysical(fields: FieldReader): Pick<PhysicalSlotState, 'xmin'> {
+  const xmin = fields.optionalInteger('xmin');
+  return xmin === undefined ? {} : { xmin };
 }
 
 function originFields(origin: EventOrigin): object {

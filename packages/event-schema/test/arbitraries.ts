@@ -1,6 +1,7 @@
 import {
   aheadOutcomes,
   type Incarnation,
+  type LogicalSlotState,
   type Lsn,
   lsn,
   type Manifest,
@@ -8,6 +9,7 @@ import {
   type NodeStatus,
   nodeRoles,
   type OpenTransaction,
+  type PhysicalSlotState,
   type Promotion,
   parseSlotName,
   parseSystemIdentifier,
@@ -16,7 +18,6 @@ import {
   type SlotName,
   type SlotState,
   slotOperations,
-  slotTypes,
   type Timeline,
   timeline,
 } from '@slotcast/domain';
@@ -54,10 +55,19 @@ const originFields = {
   time: anyTime,
 };
 
-const anySlotState: fc.Arbitrary<SlotState> = fc.record(
+const sharedFields = {
+  name: anySlotName,
+  restartLsn: anyLsn,
+  catalogXmin: anyXid,
+  walStatus: fc.constantFrom('reserved', 'extended', 'unreserved', 'lost'),
+  invalidationReason: anyText,
+  active: fc.boolean(),
+};
+
+const anyLogical: fc.Arbitrary<LogicalSlotState> = fc.record(
   {
-    name: anySlotName,
-    type: fc.constantFrom(...slotTypes),
+    type: fc.constant('logical' as const),
+    ...sharedFields,
     plugin: anyText,
     database: anyText,
     databaseOid: anyXid,
@@ -65,18 +75,21 @@ const anySlotState: fc.Arbitrary<SlotState> = fc.record(
     twoPhaseAt: anyLsn,
     failover: fc.boolean(),
     synced: fc.boolean(),
-    restartLsn: anyLsn,
     confirmedFlushLsn: anyLsn,
-    xmin: anyXid,
-    catalogXmin: anyXid,
-    walStatus: fc.constantFrom('reserved', 'extended', 'unreserved', 'lost'),
-    invalidationReason: anyText,
-    active: fc.boolean(),
-    inactiveSince: anyTime,
     canaryTime: anyTime,
   },
-  { ...plain, requiredKeys: ['name', 'type', 'twoPhase', 'failover', 'synced', 'active'] },
+  {
+    ...plain,
+    requiredKeys: ['type', 'name', 'plugin', 'databaseOid', 'twoPhase', 'failover', 'synced', 'active'],
+  },
 );
+
+const anyPhysical: fc.Arbitrary<PhysicalSlotState> = fc.record(
+  { type: fc.constant('physical' as const), ...sharedFields, xmin: anyXid },
+  { ...plain, requiredKeys: ['type', 'name', 'active'] },
+);
+
+const anySlotState: fc.Arbitrary<SlotState> = fc.oneof(anyLogical, anyPhysical);
 
 export const anySlotEvent: fc.Arbitrary<SlotEvent & { readonly state: SlotState }> = fc
   .record({
@@ -123,7 +136,6 @@ const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
     timeline: anyTimeline,
     switchLsn: anyLsn,
     fencedLsn: anyLsn,
-    complete: fc.boolean(),
     ahead: fc.array(
       fc.record(
         { slot: anySlotName, confirmedFlushLsn: anyLsn, outcome: fc.constantFrom(...aheadOutcomes) },
@@ -134,7 +146,7 @@ const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
     lost: fc.array(fc.record({ slot: anySlotName, reason: anyText }, plain), { maxLength: 3 }),
     time: anyTime,
   },
-  { ...plain, requiredKeys: ['timeline', 'switchLsn', 'complete', 'ahead', 'lost', 'time'] },
+  { ...plain, requiredKeys: ['timeline', 'switchLsn', 'ahead', 'lost', 'time'] },
 );
 
 const anyTransaction: fc.Arbitrary<OpenTransaction> = fc.record(

@@ -30,7 +30,6 @@ const exampleState: SlotState = {
   catalogXmin: 4_000_000_000,
   walStatus: 'reserved',
   active: false,
-  inactiveSince: time - 1000,
   canaryTime: time - 40,
 };
 
@@ -106,7 +105,6 @@ export const exampleNode: NodeStatus = {
     timeline: timeline(3),
     switchLsn: parseLsn('16/B0000028'),
     fencedLsn: parseLsn('16/B1000000'),
-    complete: true,
     ahead: [{ slot: orders, confirmedFlushLsn: parseLsn('16/B0700000'), outcome: 'fenced' }],
     lost: [{ slot: parseSlotName('audit'), reason: 'it was being made' }],
     time,

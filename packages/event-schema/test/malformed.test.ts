@@ -22,7 +22,7 @@ const anyValue = fc.oneof(
   anyBytes,
   fc
     .tuple(
-      fc.constantFrom('c301ab088e58f69b83ea', 'c30191080fa8abf10331', 'c3011eea90fba478ceed', '0000'),
+      fc.constantFrom('c30168ff63f0e921a73b', 'c30191080fa8abf10331', 'c301dbe691d8536d43ce', '0000'),
       anyBytes,
     )
     .map(([start, rest]) => Buffer.concat([Buffer.from(start, 'hex'), rest])),
@@ -118,7 +118,7 @@ describe('a malformed record says what is wrong', { timeout: 10_000 }, () => {
     const record = await encode(exampleEvent);
     const value = Buffer.from(record.value ?? []);
     value[2] = 0;
-    await assertMalformed({ ...record, value }, /3d8dc979a215a800.*upgrade/);
+    await assertMalformed({ ...record, value }, /3ba721e9f063ff00.*upgrade/);
   });
 
   test('Confluent framing without a registry names the setting', async () => {
@@ -163,8 +163,23 @@ describe('a malformed record says what is wrong', { timeout: 10_000 }, () => {
 
   test('a header that slotcast does not write does no harm, whatever is in it', async () => {
     const record = await encode(exampleEvent);
-    const headers = new Map([...record.headers, ['traceparent', Buffer.from('ff00ff', 'hex')]]);
-    assert.deepEqual(await codec.decodeSlotsRecord({ ...record, headers }), exampleEvent);
+    for (const name of ['traceparent', 'key-id']) {
+      const headers = new Map([...record.headers, [name, Buffer.from('ff00ff', 'hex')]]);
+      assert.deepEqual(await codec.decodeSlotsRecord({ ...record, headers }), exampleEvent);
+    }
+  });
+
+  test('a logical slot that lacks what every one has', async () => {
+    const record = await encode(exampleEvent);
+    const value = Buffer.from(record.value ?? []);
+    const [plugin, oid] = [value.indexOf('pgoutput') - 2, value.indexOf('shop') + 4];
+    for (const [at, length, reason] of [
+      [plugin, 2 + 'pgoutput'.length, /SlotState\.plugin: missing/],
+      [oid, 4, /SlotState\.database_oid: missing/],
+    ] as const) {
+      const without = Buffer.concat([value.subarray(0, at), Buffer.from([0]), value.subarray(at + length)]);
+      await assertMalformed({ ...record, value: without }, reason);
+    }
   });
 
   test('a tombstone on the slots topic without usable headers, and one of the manifest', async () => {

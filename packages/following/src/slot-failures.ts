@@ -40,13 +40,6 @@ export class SlotFailures {
     );
   }
 
-  /** When the first of them may be tried again, in monotonic milliseconds. */
-  nextRetryAt(): number | undefined {
-    const now = this.#clock.monotonicMs();
-    const times = [...this.#failures.values()].map((failure) => failure.retryAt).filter((at) => at > now);
-    return times.length === 0 ? undefined : Math.min(...times);
-  }
-
   failed(slot: SlotName, attempted: string, error: unknown): void {
     const count = (this.#failures.get(slot)?.count ?? 0) + 1;
     const retryInMs = backoffMs(count, BACKOFF, this.#random);

@@ -1,6 +1,8 @@
 import {
+  databaseOf,
   emptyLine,
   HAND_OFF_DRAIN_MS,
+  isLogical,
   type LocalSlot,
   type NodeStatus,
   type PlanPolicy,
@@ -384,7 +386,8 @@ export class StandbySession {
       directory: this.#directory,
       writer,
       describe,
-      decodingReason: (slot) => this.#mover.decodingReason(slot),
+      decodingReason: (slot) =>
+        isLogical(slot) ? this.#mover.decodingReason(slot.name, databaseOf(slot)) : undefined,
     });
   }
 }

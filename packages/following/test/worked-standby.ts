@@ -261,6 +261,9 @@ function eventOf(slot: SlotName, restartLsn: Lsn): SlotEvent {
     state: {
       name: slot,
       type: 'logical',
+      plugin: 'test_decoding',
+      database: 'postgres',
+      databaseOid: 5,
       twoPhase: false,
       failover: false,
       synced: false,

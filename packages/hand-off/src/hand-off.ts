@@ -296,7 +296,6 @@ class HandOffRun {
       timeline: history.timeline,
       switchLsn,
       fencedLsn: fencedLsn(this.#passes),
-      complete: true,
       ahead: plan.ahead.map((entry) =>
         failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
       ),

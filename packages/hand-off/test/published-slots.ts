@@ -17,6 +17,7 @@ export function confirmedAt(name: string, confirmedFlushLsn: Lsn): SlotEvent {
       type: 'logical',
       plugin: 'pgoutput',
       database: 'postgres',
+      databaseOid: 16_384,
       twoPhase: false,
       failover: false,
       synced: false,

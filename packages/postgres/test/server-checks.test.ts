@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Check, lsn, parseSlotName, type SlotState } from '@slotcast/domain';
+import {
+  type Check,
+  type LogicalSlotState,
+  lsn,
+  type PhysicalSlotState,
+  parseSlotName,
+} from '@slotcast/domain';
 import {
   checkDatabases,
   checkServerExtras,
@@ -23,12 +29,13 @@ const server: ServerFacts = {
   outputPluginLibraries: undefined,
 };
 
-function slot(name: string, over: Partial<SlotState> = {}): SlotState {
+function slot(name: string, over: Partial<LogicalSlotState> = {}): LogicalSlotState {
   return {
     name: parseSlotName(name),
     type: 'logical',
     plugin: 'pgoutput',
     database: 'shop',
+    databaseOid: 16_384,
     twoPhase: false,
     failover: false,
     synced: false,
@@ -37,6 +44,8 @@ function slot(name: string, over: Partial<SlotState> = {}): SlotState {
     ...over,
   };
 }
+
+const physical: PhysicalSlotState = { name: parseSlotName('s1'), type: 'physical', active: true };
 
 function bad(checks: readonly Check[]): string[] {
   return checks.filter(({ outcome }) => outcome !== 'ok').map(({ outcome, check }) => `${outcome} ${check}`);
@@ -90,7 +99,7 @@ describe('what a server offers besides', { timeout: 5000 }, () => {
   });
 
   test('is a list of standbys that consumers of failover slots wait for', () => {
-    const slots = [slot('app', { failover: true }), slot('s1', { type: 'physical' })];
+    const slots = [slot('app', { failover: true }), physical];
     const [, check] = checkServerExtras(primary, server, slots);
     assert.equal(check?.outcome, 'info');
     assert.equal(

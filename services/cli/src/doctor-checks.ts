@@ -20,6 +20,7 @@ import {
   checkTimeline,
   checkVersions,
   checkWalSenders,
+  isLogical,
   matchesFilters,
   type SlotState,
   type TopicContents,
@@ -90,7 +91,8 @@ function wantedSlots(
 }
 
 function databasesOf(slots: readonly SlotState[]): readonly string[] {
-  return [...new Set(slots.flatMap(({ database }) => (database === undefined ? [] : [database])))].toSorted();
+  const names = slots.filter(isLogical).flatMap(({ database }) => (database === undefined ? [] : [database]));
+  return [...new Set(names)].toSorted();
 }
 
 function serverChecks(
@@ -171,7 +173,7 @@ function clusterChecks(
   const slotless = view.walSenders.flatMap(({ application, streaming, slot }) =>
     streaming && slot === undefined ? [application] : [],
   );
-  const physicalSlots = slots.filter(({ type }) => type === 'physical');
+  const physicalSlots = slots.filter((slot) => slot.type === 'physical');
   const primary = { node, physicalSlots, slotless };
   return [...timeline, ...consumers, ...checkStandbySlots(primary, contents)];
 }

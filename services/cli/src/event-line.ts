@@ -1,5 +1,6 @@
 import {
   formatLsn,
+  isLogical,
   type Lsn,
   type Manifest,
   type SlotEvent,
@@ -70,22 +71,22 @@ function slotState(event: SlotEvent): object | null {
   if (state === undefined) {
     return null;
   }
+  const logical = isLogical(state) ? state : undefined;
   return {
     name: state.name,
     type: state.type,
-    plugin: state.plugin ?? null,
-    database: state.database ?? null,
-    two_phase: state.twoPhase,
-    two_phase_at: lsnText(state.twoPhaseAt),
-    failover: state.failover,
-    synced: state.synced,
+    plugin: logical?.plugin ?? null,
+    database: logical?.database ?? null,
+    two_phase: logical?.twoPhase ?? false,
+    two_phase_at: lsnText(logical?.twoPhaseAt),
+    failover: logical?.failover ?? false,
+    synced: logical?.synced ?? false,
     ...positions(state),
-    xmin: state.xmin ?? null,
+    xmin: state.type === 'physical' ? (state.xmin ?? null) : null,
     catalog_xmin: state.catalogXmin ?? null,
     wal_status: state.walStatus ?? null,
     invalidation_reason: state.invalidationReason ?? null,
     active: state.active,
-    inactive_since: state.inactiveSince === undefined ? null : isoTime(state.inactiveSince),
     incarnation: { ...event.incarnation },
   };
 }

@@ -3,6 +3,7 @@ import {
   type ClusterView,
   type CopyView,
   formatLsn,
+  isLogical,
   isSatisfied,
   type Lsn,
   type NodeView,
@@ -85,7 +86,6 @@ function promotionObject(promotion: NonNullable<NodeView['status']>['promotion']
         timeline: promotion.timeline,
         switch_lsn: formatLsn(promotion.switchLsn),
         fenced_lsn: lsnText(promotion.fencedLsn),
-        complete: promotion.complete,
         ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
           slot,
           confirmed_flush_lsn: formatLsn(confirmedFlushLsn),
@@ -98,10 +98,11 @@ function promotionObject(promotion: NonNullable<NodeView['status']>['promotion']
 
 function slotObject({ name, known, copies }: SlotView, satisfied: boolean): object {
   const state = known?.record.state;
+  const logical = isLogical(state) ? state : undefined;
   return {
     slot: name,
-    plugin: state?.plugin ?? null,
-    database: state?.database ?? null,
+    plugin: logical?.plugin ?? null,
+    database: logical?.database ?? null,
     restart_lsn: lsnText(state?.restartLsn),
     confirmed_flush_lsn: lsnText(state?.confirmedFlushLsn),
     satisfied,

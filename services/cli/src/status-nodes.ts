@@ -87,10 +87,9 @@ function backlogText(name: string, { slots, bytes, since }: RestartBacklog, now:
 }
 
 function promotionText(name: string, promotion: Promotion, now: number): string {
-  const { timeline, switchLsn, fencedLsn, complete, ahead, lost } = promotion;
+  const { timeline, switchLsn, fencedLsn, ahead, lost } = promotion;
   const when = agoText(Math.max(0, now - promotion.time));
   const parts = [
-    complete ? '' : 'the hand-off is not complete',
     fencedLsn === undefined ? '' : `fence raised to ${formatLsn(fencedLsn)}`,
     ahead.length === 0 ? '' : `consumers that were ahead: ${namesText(ahead.map(aheadText))}`,
     lost.length === 0

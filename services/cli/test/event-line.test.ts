@@ -31,6 +31,7 @@ const event: SlotEvent = {
     type: 'logical',
     plugin: 'pgoutput',
     database: 'orders',
+    databaseOid: 16_384,
     twoPhase: false,
     failover: false,
     synced: false,
@@ -86,7 +87,6 @@ describe('an event as JSON', { timeout: 5000 }, () => {
         wal_status: 'reserved',
         invalidation_reason: null,
         active: true,
-        inactive_since: null,
         incarnation: { epoch: 6, seq: 1 },
       },
     });

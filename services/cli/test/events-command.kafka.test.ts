@@ -66,6 +66,7 @@ function slotEvent(slot: string, op: SlotOperation, seq: number): SlotEvent {
       type: 'logical',
       plugin: 'pgoutput',
       database: 'orders',
+      databaseOid: 16_384,
       twoPhase: false,
       failover: false,
       synced: false,

@@ -82,10 +82,9 @@ export class PromotionStage {
     return this.scene.standby(NODE);
   }
 
-  /** The hand-off of the standby's promotion, once it is recorded as complete. */
+  /** The hand-off of the standby's promotion, once it is on record. */
   get handOff() {
-    const promotion = this.scene.records.node(NODE)?.promotion;
-    return promotion?.complete === true ? promotion : undefined;
+    return this.scene.records.node(NODE)?.promotion;
   }
 
   /**

@@ -2,6 +2,7 @@ import type { ReplayPoint } from '../topics/event-backlog.ts';
 import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
+import { isLogical } from '../vocabulary/slot-state.ts';
 import { branchOf } from '../vocabulary/timeline-history.ts';
 
 /** A published state of the canary's slot that the slot on this standby has not reached. */
@@ -51,7 +52,10 @@ export function hearCanary(watch: CanaryWatch, records: readonly (SlotEvent | Ma
     if (event.kind !== 'slot' || event.slot !== CANARY_SLOT || event.op === 'drop') {
       continue;
     }
-    const { confirmedFlushLsn: position, canaryTime: writtenAt } = event.state ?? {};
+    if (!isLogical(event.state)) {
+      continue;
+    }
+    const { confirmedFlushLsn: position, canaryTime: writtenAt } = event.state;
     if (position === undefined || writtenAt === undefined || writtenAt === lastTime) {
       continue;
     }

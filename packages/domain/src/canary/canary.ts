@@ -2,7 +2,7 @@ import { CANARY_PLUGIN, CANARY_SLOT, isCanary } from '../vocabulary/canary-slot.
 import type { Lsn } from '../vocabulary/lsn.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import { matchesFilters, type SlotFilters } from '../vocabulary/slot-filter.ts';
-import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LogicalSlotState, type SlotState } from '../vocabulary/slot-state.ts';
 
 /** A change of the canary that has come through its slot on the primary. */
 export interface CanaryBeat {
@@ -33,21 +33,22 @@ export function judgeCanarySlot(slots: readonly SlotState[], database: SlotDatab
   if (slot === undefined) {
     return { kind: 'missing' };
   }
-  const differences = [
-    ...(slot.type === 'logical' ? [] : [`is a ${slot.type} slot`]),
-    ...(slot.type === 'physical' || slot.plugin === CANARY_PLUGIN
-      ? []
-      : [`has the plugin ${slot.plugin ?? 'none'} instead of ${CANARY_PLUGIN}`]),
-    ...(slot.type === 'physical' || sameDatabase(databaseOf(slot), database)
-      ? []
-      : [`belongs to database ${slot.database ?? 'none'}, not to ${database.name}`]),
-    ...(slot.twoPhase ? ['decodes prepared transactions'] : []),
-  ];
+  const differences = isLogical(slot) ? differencesOf(slot, database) : ['is a physical slot'];
   if (differences.length > 0) {
     const reason = `the slot ${CANARY_SLOT} ${differences.join(' and ')}, so it is not the canary's and is left alone`;
     return { kind: 'foreign', reason };
   }
   return { kind: isInvalidated(slot) ? 'lost' : 'usable' };
+}
+
+function differencesOf(slot: LogicalSlotState, database: SlotDatabase): readonly string[] {
+  return [
+    ...(slot.plugin === CANARY_PLUGIN ? [] : [`has the plugin ${slot.plugin} instead of ${CANARY_PLUGIN}`]),
+    ...(sameDatabase(databaseOf(slot), database)
+      ? []
+      : [`belongs to database ${slot.database}, not to ${database.name}`]),
+    ...(slot.twoPhase ? ['decodes prepared transactions'] : []),
+  ];
 }
 
 /** What a message of the canary carries. */

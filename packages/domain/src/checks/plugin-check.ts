@@ -1,5 +1,5 @@
 import { isAllowedPlugin, isLoadable } from '../following/slot-obstacle.ts';
-import type { SlotState } from '../vocabulary/slot-state.ts';
+import { isLogical, type SlotState } from '../vocabulary/slot-state.ts';
 import { literalList, setByReload } from '../vocabulary/statements.ts';
 import { type Check, failed, orOk } from './check.ts';
 
@@ -14,9 +14,10 @@ export function checkPlugins(
   },
 ): readonly Check[] {
   const { allowedPlugins, serverPlugins } = server;
-  const plugins = new Set(slots.flatMap(({ plugin }) => (plugin === undefined ? [] : [plugin])));
+  const logical = slots.filter(isLogical);
+  const plugins = new Set(logical.map(({ plugin }) => plugin));
   const found = [...plugins].flatMap((plugin) => {
-    const names = slots.filter((slot) => slot.plugin === plugin).map(({ name }) => name);
+    const names = logical.filter((slot) => slot.plugin === plugin).map(({ name }) => name);
     const whose = `${JSON.stringify(plugin)}, the plugin of ${names.join(', ')},`;
     const checks: Check[] = [];
     if (!isAllowedPlugin(plugin, allowedPlugins)) {

@@ -1,5 +1,5 @@
 import type { NodeStatus } from '../vocabulary/node-status.ts';
-import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
+import { isInvalidated, type PhysicalSlotState, type SlotState } from '../vocabulary/slot-state.ts';
 import {
   createPhysicalSlot,
   remakePhysicalSlot,
@@ -13,7 +13,7 @@ import type { TopicContents } from './topic-checks.ts';
 /** What a primary shows of the standbys that stream from it. */
 export interface StandbysOfPrimary {
   readonly node: string;
-  readonly physicalSlots: readonly SlotState[];
+  readonly physicalSlots: readonly PhysicalSlotState[];
   /** `application_name` of each walsender that streams WAL without a slot; absent when the role may not see them. */
   readonly slotless: readonly string[];
 }
@@ -92,7 +92,7 @@ function judgeLost({ name, invalidationReason, walStatus }: SlotState, whose: st
 }
 
 /** A standby with feedback reports xmin at all times, but catalog_xmin only while it has logical slots (`GetReplicationHorizons`). */
-function judgeSlot(slot: SlotState, node: string, hasCopies: boolean): Check {
+function judgeSlot(slot: PhysicalSlotState, node: string, hasCopies: boolean): Check {
   const { name, active, xmin, catalogXmin } = slot;
   if (isInvalidated(slot)) {
     return judgeLost(slot, ` of node ${node}`, '');
@@ -115,7 +115,7 @@ function judgeSlot(slot: SlotState, node: string, hasCopies: boolean): Check {
   return ok('standby_slots', `node ${node} streams from ${name}, ${holds}`);
 }
 
-function judgeUnknown(slot: SlotState): Check {
+function judgeUnknown(slot: PhysicalSlotState): Check {
   const { name, active, xmin, catalogXmin } = slot;
   if (isInvalidated(slot)) {
     return judgeLost(slot, '', '/* or drop it only, if its standby is gone for good */ ');

@@ -1,7 +1,7 @@
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { isSourceFor, isUsableSource } from './assert-making.ts';
 import {
   type Check,
@@ -36,7 +36,7 @@ export function checkDrop(slot: SlotFacts): readonly Check[] {
 
 /** Ownership is given up only of what is not here, and is not to be. */
 export function checkRelease(slot: SlotFacts): readonly Check[] {
-  const isSynced = slot.here?.synced === true;
+  const isSynced = isLogical(slot.here) && slot.here.synced;
   return [
     [slot.owned !== undefined, "it is not slotcast's"],
     [slot.here === undefined || isSynced, 'it is here'],
@@ -85,7 +85,7 @@ function isAtFault(slot: SlotFacts): boolean {
     return true;
   }
   if (!owned.proven) {
-    return here.twoPhase ? !hasPassed(slot, here) : isReplaceable(slot);
+    return isLogical(here) && here.twoPhase ? !hasPassed(slot, here) : isReplaceable(slot);
   }
   return owned.highestLsn !== undefined && !isUpTo(placeOf(here), furthest);
 }
@@ -100,7 +100,7 @@ function hasPassed(slot: SlotFacts, { confirmedFlushLsn: position }: LocalSlot):
 /** A sound one can be made at once. */
 function isReplaceable(slot: SlotFacts): boolean {
   const { state, input } = slot;
-  const probe = state && input.probes.get(databaseKey(databaseOf(state)));
+  const probe = isLogical(state) ? input.probes.get(databaseKey(databaseOf(state))) : undefined;
   return (
     probe?.consistentPoint !== undefined &&
     probe.pin === undefined &&

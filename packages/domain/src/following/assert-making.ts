@@ -1,6 +1,6 @@
 import { databaseKey, databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { isLeadingSlot } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import {
   type Check,
   isConfirmed,
@@ -23,7 +23,10 @@ export function checkMaking(action: Of<'copy' | 'create_two_phase'>, slot: SlotF
   return [
     ...checkPlace(action, slot),
     ...checkPlugin(action.plugin, slot),
-    [state?.twoPhase === twoPhase && owned?.proven === !twoPhase, 'two_phase is not as it is recorded'],
+    [
+      isLogical(state) && state.twoPhase === twoPhase && owned?.proven === !twoPhase,
+      'two_phase is not as it is recorded',
+    ],
     [start !== undefined && probe?.pin === undefined, 'nothing is there to make it from that is sound'],
     [
       start !== undefined && isConfirmed(start, slot),
@@ -58,7 +61,7 @@ export function checkTemporary(action: Of<'anchor' | 'probe'>, slot: SlotFacts):
         !input.probes.has(databaseKey(action.database));
   return [
     [isToBeHere(slot), 'the slot is not to be here'],
-    [state !== undefined && sameDatabase(databaseOf(state), action.database), 'it is in another database'],
+    [isLogical(state) && sameDatabase(databaseOf(state), action.database), 'it is in another database'],
     [isItsTurn, 'catalog rows are not known to be held back for it, or there is one already'],
     ...checkPlugin(action.plugin, slot),
   ];
@@ -71,9 +74,7 @@ function checkPlace(action: Of<'copy' | 'create_two_phase' | 'restore'>, slot: S
     [isToBeHere(slot), 'the slot is not to be here'],
     [isOfPresent(slot), 'its ownership is not on record'],
     [
-      state !== undefined &&
-        state.plugin === action.plugin &&
-        sameDatabase(databaseOf(state), action.database),
+      isLogical(state) && state.plugin === action.plugin && sameDatabase(databaseOf(state), action.database),
       'it has another plugin or database on the primary',
     ],
   ];
@@ -95,14 +96,14 @@ function checkPlugin(plugin: string, { input }: SlotFacts): readonly Check[] {
 }
 
 /** True for a leading slot that another slot can be a copy of. */
-export function isUsableSource(leader: LocalSlot): boolean {
-  const { name, type, temporary, twoPhase, restartLsn, confirmedFlushLsn } = leader;
+export function isUsableSource(leader: LocalSlot): leader is LocalLogicalSlot {
+  const { name, temporary, restartLsn, confirmedFlushLsn } = leader;
   const isComplete = restartLsn !== undefined && confirmedFlushLsn !== undefined;
   return (
     isLeadingSlot(name) &&
-    type === 'logical' &&
+    isLogical(leader) &&
     !temporary &&
-    !twoPhase &&
+    !leader.twoPhase &&
     !isInvalidated(leader) &&
     isComplete
   );
@@ -114,7 +115,8 @@ export function isSourceFor(leader: LocalSlot, { state, owned, furthest }: SlotF
     isUsableSource(leader) &&
     owned?.remaking === true &&
     owned.proven &&
-    state?.twoPhase === false &&
+    isLogical(state) &&
+    !state.twoPhase &&
     sameDatabase(databaseOf(leader), databaseOf(state)) &&
     isUpTo(placeOf(leader), furthest)
   );

@@ -3,6 +3,7 @@ import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import {
   isInvalidated,
+  isLogical,
   type LocalSlot,
   sameIdentity,
   xidPrecedesOrEquals,
@@ -98,7 +99,10 @@ function checkAny({ kind }: SlotAction, { name, here, input }: SlotFacts): reado
   return [
     [!isOwnWorkingSlot(name), "it is a working slot of slotcast's"],
     [here?.type !== 'physical', 'a physical slot is here'],
-    [here?.synced !== true || kind === 'release', "PostgreSQL's own slot synchronisation keeps it"],
+    [
+      !isLogical(here) || !here.synced || kind === 'release',
+      "PostgreSQL's own slot synchronisation keeps it",
+    ],
     [held === undefined || (!held.pausing && held.cause !== 'upkeep'), 'no step may be taken now'],
     [!(input.unreadable ?? []).some(({ slot }) => slot === name), 'its row here cannot be right'],
   ];
@@ -154,9 +158,10 @@ function checkKeep(action: Of<'keep'>, slot: SlotFacts): readonly Check[] {
 }
 
 function checkMoved(action: Of<'advance' | 'keep'>, { here }: SlotFacts): readonly Check[] {
-  const isItself = here?.plugin === action.plugin && sameDatabase(databaseOf(here), action.database);
+  const isItself =
+    isLogical(here) && here.plugin === action.plugin && sameDatabase(databaseOf(here), action.database);
   return [
-    [here !== undefined && isItself, 'no such slot is here'],
+    [isItself, 'no such slot is here'],
     [here !== undefined && !isInvalidated(here), 'it is invalidated here'],
     [here?.active !== true, 'another program uses it'],
   ];
@@ -180,7 +185,8 @@ function checkOwn({ ownership }: Of<'own'>, slot: SlotFacts): readonly Check[] {
       'its subscriber has not confirmed that',
     ],
     [
-      !proven || (isNew ? state?.twoPhase === false : owned?.proven === true || isProven(slot, here)),
+      !proven ||
+        (isNew ? isLogical(state) && !state.twoPhase : owned?.proven === true || isProven(slot, here)),
       'it is not known to be safe',
     ],
   ];
@@ -189,7 +195,7 @@ function checkOwn({ ownership }: Of<'own'>, slot: SlotFacts): readonly Check[] {
 /** Nothing is skipped, nor sent twice, of a slot that stands here and was not safe before. */
 function isProven(slot: SlotFacts, here: LocalSlot): boolean {
   const { name, event, input } = slot;
-  if (here.twoPhase) {
+  if (isLogical(here) && here.twoPhase) {
     const before = input.unproven.get(name)?.preparedBefore;
     const open = input.prepared?.transactions.some(({ xid }) => before?.has(xid) === true);
     const { confirmedFlushLsn: start } = here;

@@ -1,6 +1,7 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
+import { isLogical } from '../vocabulary/slot-state.ts';
 
 /** How often the subscriber of a slot confirms, as far as its events show. */
 export interface ConfirmationRhythm {
@@ -23,7 +24,7 @@ export function noteRhythms(
   const rhythms = new Map<SlotName, ConfirmationRhythm>();
   for (const [name, { state, time }] of newest) {
     const confirmedFlushLsn = state?.confirmedFlushLsn;
-    if (state?.twoPhase !== true || confirmedFlushLsn === undefined) {
+    if (!isLogical(state) || !state.twoPhase || confirmedFlushLsn === undefined) {
       continue;
     }
     const before = known.get(name);

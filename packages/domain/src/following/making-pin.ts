@@ -1,7 +1,7 @@
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
 import type { PinFacts, PinLink } from './pin-path.ts';
 import type { Probe } from './plan-input.ts';
@@ -194,7 +194,8 @@ export function standingSlots(
 ): readonly WorkingSlot[] {
   const standing: WorkingSlot[] = [];
   for (const slot of local) {
-    const isOwn = !slot.temporary && !slot.synced && ownership.get(slot.name)?.proven === true;
+    const isOwn =
+      isLogical(slot) && !slot.temporary && !slot.synced && ownership.get(slot.name)?.proven === true;
     if (isOwn && slot.catalogXmin !== undefined && !isInvalidated(slot)) {
       standing.push({ name: slot.name, isStanding: true });
     }

@@ -1,5 +1,5 @@
 import { databaseOf } from '../vocabulary/slot-database.ts';
-import { isInvalidated } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical } from '../vocabulary/slot-state.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import type { SlotVerdict } from './slot-verdict.ts';
 
@@ -13,7 +13,7 @@ const RENEWALS = 3;
 export function keptAlive(input: PlanInput, subject: Subject, planned: SlotVerdict): SlotVerdict {
   const { local, owned } = subject;
   const timeoutMs = input.limits.idleTimeoutMs;
-  if (planned.action !== undefined || local === undefined || owned === undefined || timeoutMs === undefined) {
+  if (planned.action !== undefined || !isLogical(local) || owned === undefined || timeoutMs === undefined) {
     return planned;
   }
   const { confirmedFlushLsn, inactiveSince, active, synced } = local;
@@ -29,7 +29,7 @@ export function keptAlive(input: PlanInput, subject: Subject, planned: SlotVerdi
       kind: 'keep',
       slot: subject.name,
       database: databaseOf(local),
-      plugin: local.plugin ?? '',
+      plugin: local.plugin,
       position: confirmedFlushLsn,
     },
   };

@@ -3,7 +3,7 @@ import { type Lsn, laterLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
 import type { PlanInput } from './plan-input.ts';
 
 /** What is checked before a step is taken: whether it holds, and what is wrong where it does not. */
@@ -80,7 +80,7 @@ export function isOfPresent({ event, owned, input }: SlotFacts): boolean {
 
 /** PostgreSQL's own slot synchronisation keeps it. */
 export function isNative({ state, input }: SlotFacts): boolean {
-  return input.syncReplicationSlots && state?.failover === true;
+  return input.syncReplicationSlots && isLogical(state) && state.failover;
 }
 
 /** The filter selects it; while the filter is in doubt, a copy that is here counts as selected. */

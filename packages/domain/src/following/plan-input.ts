@@ -5,7 +5,7 @@ import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { LocalSlot, SlotState } from '../vocabulary/slot-state.ts';
+import type { LocalSlot, LogicalSlotState, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
 import type { MakingPin } from './making-pin.ts';
 import type { PinFacts } from './pin-path.ts';
@@ -113,7 +113,7 @@ export interface Subject {
 /** A slot that lives on the primary at this server's point in WAL. */
 export interface LiveSubject extends Subject {
   readonly event: SlotEvent;
-  readonly state: SlotState;
+  readonly state: LogicalSlotState;
   /** What its subscriber has confirmed; absent when it says more than its server had. */
   readonly confirmed: Lsn | undefined;
 }

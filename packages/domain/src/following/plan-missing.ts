@@ -16,7 +16,7 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
       kind: 'restore',
       slot: name,
       database: databaseOf(state),
-      plugin: state.plugin ?? '',
+      plugin: state.plugin,
       leader: leader.name,
     });
   }

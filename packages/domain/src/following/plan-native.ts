@@ -1,3 +1,4 @@
+import { isLogical } from '../vocabulary/slot-state.ts';
 import type { Subject } from './plan-input.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
@@ -5,12 +6,14 @@ import { type SlotVerdict, verdict } from './slot-verdict.ts';
 export function planNative(subject: Subject): SlotVerdict {
   const reason =
     "PostgreSQL's own slot synchronisation keeps it (failover = true, sync_replication_slots = on)";
+  const { local } = subject;
+  const isSynced = isLogical(local) && local.synced;
   if (subject.owned === undefined) {
-    return subject.local === undefined || subject.local.synced
+    return local === undefined || isSynced
       ? verdict(subject, 'native', reason)
       : verdict(subject, 'conflict', `a slot of this name stands in the way here: drop it. ${reason}`);
   }
-  if (subject.local !== undefined && !subject.local.synced) {
+  if (local !== undefined && !isSynced) {
     return verdict(subject, 'native', reason, {
       kind: 'drop',
       slot: subject.name,

@@ -3,7 +3,7 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
 import { planAdopted } from './plan-adopted.ts';
 import { planConflict } from './plan-conflict.ts';
@@ -21,7 +21,7 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   if (owned === undefined) {
     return planConflict(input, subject, local);
   }
-  if (!sameIdentity(local, state)) {
+  if (!isLogical(local) || !sameIdentity(local, state)) {
     return verdict(subject, 'catching_up', 'is being remade: plugin, database or two_phase changed', {
       kind: 'drop',
       slot: name,
@@ -81,7 +81,7 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
   const { pin, heartbeatAgeMs, now, policy } = input;
   const waiting = input.waiting.get(name);
-  const pluginFault = findPluginFault(local.plugin ?? '', input);
+  const pluginFault = findPluginFault(local.plugin, input);
   const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits, pluginFault };
   const readiness = judgeReadiness(facts);
   const planned: SlotVerdict = { ...verdict(subject, readiness.state, readiness.reason, next), sound: true };
@@ -112,7 +112,7 @@ function nextAdvance(input: PlanInput, { confirmed }: LiveSubject, local: LocalS
     kind: 'advance',
     slot: local.name,
     database: databaseOf(local),
-    plugin: local.plugin ?? '',
+    plugin: local.plugin,
     target: minLsn(step, goal),
     goal,
   };

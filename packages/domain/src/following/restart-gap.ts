@@ -2,7 +2,7 @@ import { type Lsn, minLsn } from '../vocabulary/lsn.ts';
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import type { SlotLimits } from './slot-limits.ts';
 import type { SlotVerdict } from './slot-verdict.ts';
 
@@ -38,17 +38,24 @@ export function restartGaps(input: {
   return input.local.flatMap((local) => {
     const wanted = input.desired.get(local.name)?.state?.restartLsn;
     const { restartLsn, confirmedFlushLsn: position } = local;
-    return sound.has(local.name) && wanted !== undefined && restartLsn !== undefined && position !== undefined
+    return sound.has(local.name) &&
+      isLogical(local) &&
+      wanted !== undefined &&
+      restartLsn !== undefined &&
+      position !== undefined
       ? [gapOf(local, { wanted: minLsn(wanted, position), restartLsn, position })]
       : [];
   });
 }
 
-function gapOf(local: LocalSlot, at: Pick<RestartGap, 'wanted' | 'restartLsn' | 'position'>): RestartGap {
-  const { name, plugin = '' } = local;
+function gapOf(
+  local: LocalLogicalSlot,
+  at: Pick<RestartGap, 'wanted' | 'restartLsn' | 'position'>,
+): RestartGap {
+  const { name, plugin } = local;
   const bytes = at.wanted > at.restartLsn ? at.wanted - at.restartLsn : 0n;
   // A copy loses two_phase.
-  const remakeable = !local.twoPhase && plugin !== '';
+  const remakeable = !local.twoPhase;
   return { slot: name, database: databaseOf(local), plugin, ...at, bytes, remakeable };
 }
 

@@ -4,8 +4,10 @@ import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import {
   isInvalidated,
+  isLogical,
+  type LocalLogicalSlot,
   type LocalSlot,
-  type SlotState,
+  type LogicalSlotState,
   xidPrecedesOrEquals,
 } from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
@@ -14,10 +16,10 @@ import type { WaveSource } from './restart-work.ts';
 import type { SlotVerdict } from './slot-verdict.ts';
 
 /** True for a leading slot that another slot can be a copy of. */
-export function isUsableLeader(slot: LocalSlot): boolean {
+export function isUsableLeader(slot: LocalSlot): slot is LocalLogicalSlot {
   return (
     isLeadingSlot(slot.name) &&
-    slot.type === 'logical' &&
+    isLogical(slot) &&
     !slot.temporary &&
     !slot.twoPhase &&
     !isInvalidated(slot) &&
@@ -28,9 +30,9 @@ export function isUsableLeader(slot: LocalSlot): boolean {
 
 /** What slots can be made anew from, where it is a leading slot that they can be copies of. */
 export function waveSourceOf(slot: LocalSlot): WaveSource | undefined {
-  const { name, plugin = '', restartLsn, confirmedFlushLsn: position } = slot;
+  const { name, restartLsn, confirmedFlushLsn: position } = slot;
   return isUsableLeader(slot) && restartLsn !== undefined && position !== undefined
-    ? { slot: name, database: databaseOf(slot), plugin, restartLsn, position }
+    ? { slot: name, database: databaseOf(slot), plugin: slot.plugin, restartLsn, position }
     : undefined;
 }
 
@@ -65,21 +67,23 @@ export function isPinnedWithOthers(
  */
 export function leaderFor(
   local: readonly LocalSlot[],
-  missing: { readonly state: SlotState; readonly owned: Ownership; readonly furthest: Lsn | undefined },
-): LocalSlot | undefined {
+  missing: {
+    readonly state: LogicalSlotState;
+    readonly owned: Ownership;
+    readonly furthest: Lsn | undefined;
+  },
+): LocalLogicalSlot | undefined {
   const { state, owned, furthest } = missing;
   if (owned.remaking !== true || !owned.proven || state.twoPhase) {
     return undefined;
   }
   const known = { furthest, recorded: owned.highestLsn };
   return local
+    .filter(isUsableLeader)
     .filter(
-      (slot) =>
-        isUsableLeader(slot) &&
-        sameDatabase(databaseOf(slot), databaseOf(state)) &&
-        judgePlace(slot, known).kind === 'sound',
+      (slot) => sameDatabase(databaseOf(slot), databaseOf(state)) && judgePlace(slot, known).kind === 'sound',
     )
-    .reduce<LocalSlot | undefined>(
+    .reduce<LocalLogicalSlot | undefined>(
       (best, slot) =>
         (best?.confirmedFlushLsn ?? 0n) >= (slot.confirmedFlushLsn ?? 0n) ? (best ?? slot) : slot,
       undefined,
@@ -119,6 +123,6 @@ function mayServe(
   }
   const { state } = event;
   return (
-    state !== undefined && leaderFor([leader], { state, owned, furthest: furthest.get(name) }) !== undefined
+    isLogical(state) && leaderFor([leader], { state, owned, furthest: furthest.get(name) }) !== undefined
   );
 }

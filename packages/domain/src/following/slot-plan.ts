@@ -3,7 +3,7 @@ import { isMissing, listedSlots } from '../topics/published-line.ts';
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { confirmedWithin } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type FilterDoubt, findFilterDoubt } from './filter-doubt.ts';
 import { keptAlive } from './plan-alive.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
@@ -100,7 +100,7 @@ function doubted(entry: SlotVerdict, { reason, retained }: FilterDoubt): SlotVer
 
 function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   const { event, local } = subject;
-  if (local?.synced === true) {
+  if (isLogical(local) && local.synced) {
     return planNative(subject);
   }
   if (event === undefined) {
@@ -111,17 +111,18 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   if (event.op === 'drop' || event.state === undefined || isGone) {
     return planGone(input, subject, 'it was dropped on the primary');
   }
-  const live = { ...subject, event, state: event.state, confirmed: confirmedWithin(event) };
-  if (live.state.failover && input.syncReplicationSlots) {
-    return planNative(subject);
-  }
-  if (live.state.type === 'physical') {
+  const { state } = event;
+  if (!isLogical(state)) {
     return planGone(input, subject, 'it is a physical slot on the primary now');
   }
-  if (!input.policy.wanted(event.state)) {
+  const live = { ...subject, event, state, confirmed: confirmedWithin(event) };
+  if (state.failover && input.syncReplicationSlots) {
+    return planNative(subject);
+  }
+  if (!input.policy.wanted(state)) {
     return planGone(input, subject, 'SLOTCAST_SLOTS does not select it');
   }
-  if (isInvalidated(event.state)) {
+  if (isInvalidated(state)) {
     return planInvalidated(live);
   }
   return local === undefined ? planMissing(input, live) : planPresent(input, live, local);
@@ -146,7 +147,7 @@ function findIdle(
       )
       .flatMap(({ slot }) => {
         const state = input.desired.get(slot)?.state;
-        return state === undefined ? [] : [databaseKey(databaseOf(state))];
+        return isLogical(state) ? [databaseKey(databaseOf(state))] : [];
       }),
   );
   const probes = [...input.probes];

@@ -17,7 +17,7 @@ interface StartingPoint {
 export function findStart(input: PlanInput, subject: LiveSubject): StartingPoint | SlotVerdict {
   const { name, confirmed, state } = subject;
   const { allowedPlugins } = input.policy;
-  const plugin = state.plugin ?? '';
+  const { plugin } = state;
   const obstacle = findObstacle(plugin, { ...input, allowedPlugins });
   if (obstacle !== undefined) {
     return verdict(subject, 'blocked', obstacle);

@@ -4,7 +4,7 @@ import { laterLsn } from '../vocabulary/lsn.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import {
   type HandOffFacts,
   handOffFacts,
@@ -77,7 +77,10 @@ function checkAdvance({ database, plugin, target }: Advance, slot: Target): read
   const from = stands?.confirmedFlushLsn;
   return [
     ...checkUsed(database, slot),
-    [stands?.plugin === plugin || slot.here === undefined, 'it has another plugin here'],
+    [
+      (isLogical(stands) && stands.plugin === plugin) || slot.here === undefined,
+      'it has another plugin here',
+    ],
     [from !== undefined && from < target, 'it would not go forwards'],
     [target <= input.switchLsn, 'it would go past the WAL that this server shares with the one before'],
     [marks.some((mark) => target <= sharedOf(mark)), 'its subscriber has not confirmed that'],
@@ -88,15 +91,16 @@ function checkAdvance({ database, plugin, target }: Advance, slot: Target): read
 function checkUsed(database: SlotDatabase, { name, stands, here, isOurs, input }: Target): readonly Check[] {
   return [
     [isOurs, "it is not slotcast's, or of another incarnation"],
-    [stands?.type === 'logical' && !isInvalidated(stands), 'no such slot is here'],
-    [stands !== undefined && sameDatabase(databaseOf(stands), database), 'it is in another database'],
+    [isLogical(stands) && !isInvalidated(stands), 'no such slot is here'],
+    [isLogical(stands) && sameDatabase(databaseOf(stands), database), 'it is in another database'],
     [here === undefined || !wasLeft(name, input), 'it was lost or renamed before, and this is another one'],
     [isReadable(name, input), 'its row here cannot be right'],
   ];
 }
 
 function checkFailover(database: SlotDatabase, slot: Target): readonly Check[] {
-  return [...checkUsed(database, slot), [slot.event?.state?.failover === true, 'it never had that property']];
+  const state = slot.event?.state;
+  return [...checkUsed(database, slot), [isLogical(state) && state.failover, 'it never had that property']];
 }
 
 function checkRestore({ leader, database }: SlotRestore, slot: HandOffFacts): readonly Check[] {
@@ -109,8 +113,9 @@ function checkRestore({ leader, database }: SlotRestore, slot: HandOffFacts): re
     [isOurs && owned?.remaking === true, 'it was not to be made anew'],
     [source !== undefined && isUsableSource(source), 'there is no leading slot to make it from'],
     [
-      state?.twoPhase === false &&
-        source !== undefined &&
+      isLogical(state) &&
+        !state.twoPhase &&
+        isLogical(source) &&
         sameDatabase(databaseOf(source), databaseOf(state)) &&
         sameDatabase(databaseOf(source), database),
       'the leading slot is of another kind or database',
@@ -133,10 +138,10 @@ function checkQuarantine({ copy, database, seen }: Quarantine, slot: Target): re
     (input.onDivergence === 'quarantine' || ahead.some((mark) => !isFencedFor(mark, input)));
   return [
     [isOurs, "it is not slotcast's, or of another incarnation"],
-    [stands?.type === 'logical' && !isInvalidated(stands), 'no such slot is here'],
+    [isLogical(stands) && !isInvalidated(stands), 'no such slot is here'],
     [stands !== undefined && !isMadeAfter(stands, input), 'it was made after the promotion'],
     [stands !== undefined && standsAt(stands, seen), 'it stands elsewhere'],
-    [stands !== undefined && sameDatabase(databaseOf(stands), database), 'it is in another database'],
+    [isLogical(stands) && sameDatabase(databaseOf(stands), database), 'it is in another database'],
     [copy !== name, 'it would keep its name'],
     [isUnfenced || isStrayed(slot), 'nothing is wrong with it'],
     [isReadable(name, input), 'its row here cannot be right'],
@@ -152,7 +157,7 @@ function isStrayed({ name, owned, marks, input }: Target): boolean {
 function checkDrop(seen: SeenPlace, { name, here, owned, input }: HandOffFacts): readonly Check[] {
   return [
     [owned?.proven === false, 'it is not on record that it is unsafe'],
-    [here?.type === 'logical' && !here.synced, "no slot of slotcast's is here"],
+    [isLogical(here) && !here.synced, "no slot of slotcast's is here"],
     [here !== undefined && !isMadeAfter(here, input), 'it was made after the promotion'],
     [here !== undefined && standsAt(here, seen), 'it stands elsewhere'],
     [isReadable(name, input), 'its row here cannot be right'],

@@ -6,7 +6,14 @@ import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
 import { plausiblyConfirmed, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import {
+  isInvalidated,
+  isLogical,
+  type LocalLogicalSlot,
+  type LocalSlot,
+  type LogicalSlotState,
+  type SlotState,
+} from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { quarantineName } from './quarantine-name.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
@@ -99,7 +106,7 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   const unproven = [...local.values()].filter(
     (slot) =>
       // A physical slot is somebody's hold on WAL, and a synchronised one PostgreSQL's: neither is what was to be made under that name.
-      slot.type === 'logical' &&
+      isLogical(slot) &&
       !slot.synced &&
       input.ownership.get(slot.name)?.proven === false &&
       !isMadeSince(slot, input.switchLsn),
@@ -163,9 +170,9 @@ function withoutFailover(subjects: readonly Subject[]): HandOffPlan['failovers']
 interface Subject {
   readonly name: SlotName;
   readonly event: SlotEvent;
-  readonly state: SlotState;
+  readonly state: LogicalSlotState;
   /** The slot under its real name, unless it is of no use; as it will be, when it is copied from a leading one first. */
-  readonly here: LocalSlot | undefined;
+  readonly here: LocalLogicalSlot | undefined;
   readonly restore: SlotRestore | undefined;
   /** True when the slot here is slotcast's, and of the incarnation that the event is about. */
   readonly owned: boolean;
@@ -180,24 +187,26 @@ interface ConfirmedMark {
   readonly leftLsn: Lsn;
 }
 
+type LogicalEvent = SlotEvent & { readonly state: LogicalSlotState };
+
 /** Without the canary: nothing is read from it that could be missed, and its next publisher moves it to the present. */
-function logicalEvents(input: HandOffInput): (SlotEvent & { readonly state: SlotState })[] {
+function logicalEvents(input: HandOffInput): LogicalEvent[] {
   const events = new Map([...input.elsewhere, ...input.published]);
   return [...events.values()].flatMap((event) => {
     const { state } = event;
-    const lives = event.op !== 'drop' && state?.type === 'logical' && !isOwnWorkingSlot(event.slot);
-    return lives && !isCanary(state) ? [{ ...event, state }] : [];
+    const lives = event.op !== 'drop' && !isOwnWorkingSlot(event.slot);
+    return lives && isLogical(state) && !isCanary(state) ? [{ ...event, state }] : [];
   });
 }
 
 function subjectOf(
   input: HandOffInput,
-  event: SlotEvent & { readonly state: SlotState },
+  event: LogicalEvent,
   slots: Parameters<typeof findStray>[1],
   useless: ReadonlySet<SlotName>,
 ): Subject {
   const slot = slots.local.get(event.slot);
-  const usable = slot?.type === 'logical' && !isInvalidated(slot) && !useless.has(slot.name);
+  const usable = isLogical(slot) && !isInvalidated(slot) && !useless.has(slot.name);
   const ownership = input.ownership.get(event.slot);
   const owned =
     ownership?.proven === true &&
@@ -212,7 +221,7 @@ function subjectOf(
       ? findStray(event.slot, slots, { ...known, owned: ownership })
       : undefined;
   const leader = slot === undefined && owned ? findLeader(input, event, slots.local) : undefined;
-  const plugin = event.state.plugin ?? '';
+  const { plugin } = event.state;
   const restored = leader && { ...leader, name: event.slot, plugin };
   const restore = leader && { slot: event.slot, leader: leader.name, database: databaseOf(leader), plugin };
   const here = usable && stray === undefined ? slot : restored;
@@ -222,9 +231,9 @@ function subjectOf(
 /** The leading slot that an owned slot was being made anew from, when it got lost over that. One that was renamed before is not missing. */
 function findLeader(
   { leaders = [], ownership, furthest, switchLsn }: HandOffInput,
-  { slot, state }: SlotEvent & { readonly state: SlotState },
+  { slot, state }: LogicalEvent,
   local: ReadonlyMap<SlotName, LocalSlot>,
-): LocalSlot | undefined {
+): LocalLogicalSlot | undefined {
   const owned = ownership.get(slot);
   const ofThisLine = leaders.filter(({ confirmedFlushLsn }) => (confirmedFlushLsn ?? 0n) <= switchLsn);
   return owned === undefined || local.has(quarantineName(slot))
@@ -286,8 +295,8 @@ function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: 
   return owned ? 'quarantined' : 'unsafe';
 }
 
-function quarantineOf(slot: LocalSlot, reason: string): Quarantine {
-  const { name, plugin = '' } = slot;
+function quarantineOf(slot: LocalLogicalSlot, reason: string): Quarantine {
+  const { name, plugin } = slot;
   return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason, seen: slot };
 }
 
@@ -301,7 +310,7 @@ function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances
   if (target === here.confirmedFlushLsn) {
     return [];
   }
-  const { plugin = '', failover } = here;
+  const { plugin, failover } = here;
   return [{ slot: name, database: databaseOf(here), plugin, target, mayWait: failover }];
 }
 

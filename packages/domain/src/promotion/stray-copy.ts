@@ -2,7 +2,7 @@ import { describePlace, judgePlace } from '../following/copy-place.ts';
 import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { quarantineName } from './quarantine-name.ts';
 
 type Slots = ReadonlyMap<SlotName, LocalSlot>;
@@ -11,7 +11,7 @@ type Slots = ReadonlyMap<SlotName, LocalSlot>;
 export interface StrayCopy {
   readonly reason: string;
   /** The slot, where it is to be renamed. */
-  readonly quarantine: LocalSlot | undefined;
+  readonly quarantine: LocalLogicalSlot | undefined;
 }
 
 /**
@@ -37,7 +37,7 @@ export function findStray(
   const renamed = here === undefined ? slots.local.get(quarantineName(name)) : undefined;
   const found = here ?? renamed;
   const stood = slots.before === undefined ? found : slots.before.get(name);
-  if (found?.type !== 'logical' || isInvalidated(found) || stood === undefined) {
+  if (!isLogical(found) || isInvalidated(found) || stood === undefined) {
     return undefined;
   }
   const place = judgePlace(stood, { furthest, recorded: owned.highestLsn });
@@ -51,7 +51,7 @@ export function findStray(
   const isRenamed = renamed !== undefined || (isKnown && isUntouched);
   return {
     reason: `${describePlace(place)}. ${adviceFor(name, isRenamed)}`,
-    quarantine: isRenamed ? here : undefined,
+    quarantine: isRenamed && isLogical(here) ? here : undefined,
   };
 }
 

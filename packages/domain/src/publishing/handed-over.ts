@@ -23,9 +23,7 @@ export class HandedOver {
     timeline: Timeline,
   ): HandedOver | undefined {
     const promotion = own?.promotion;
-    return promotion?.complete === true && promotion.timeline === timeline
-      ? new HandedOver(timeline, promotion)
-      : undefined;
+    return promotion?.timeline === timeline ? new HandedOver(timeline, promotion) : undefined;
   }
 
   /** `undefined` when slots were published on an earlier timeline last: the server was promoted since then. */

@@ -2,7 +2,13 @@ import type { Lsn } from '../vocabulary/lsn.ts';
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { Incarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type SlotState, sameIdentity } from '../vocabulary/slot-state.ts';
+import {
+  isInvalidated,
+  type LogicalSlotState,
+  type PhysicalSlotState,
+  type SlotState,
+  sameIdentity,
+} from '../vocabulary/slot-state.ts';
 
 /** A slot as the topic has it now. */
 export interface PublishedSlot {
@@ -31,6 +37,8 @@ export type SlotChange =
 /** `silent` fields alone are no change, `position` ones may be held back by the throttle, `news` may not. */
 type FieldRole = 'identity' | 'news' | 'position' | 'silent';
 
+type SlotField = keyof LogicalSlotState | keyof PhysicalSlotState;
+
 const fieldRoles = {
   name: 'identity',
   type: 'identity',
@@ -48,13 +56,12 @@ const fieldRoles = {
   walStatus: 'position',
   invalidationReason: 'news',
   active: 'silent',
-  inactiveSince: 'silent',
   canaryTime: 'silent',
-} as const satisfies Record<keyof SlotState, FieldRole>;
+} as const satisfies Record<SlotField, FieldRole>;
 
 const slotFields = Object.keys(fieldRoles).filter(isSlotField);
 
-function isSlotField(text: string): text is keyof SlotState {
+function isSlotField(text: string): text is SlotField {
   return text in fieldRoles;
 }
 
@@ -115,18 +122,28 @@ export function changedSlot(change: SlotChange): SlotName {
   return change.kind === 'drop' ? change.previous.name : change.state.name;
 }
 
-/** True when both states say the same, apart from `active`, `inactive_since` and the canary's time, which are not worth an event. */
+/** True when both states say the same, apart from `active` and the canary's time, which are not worth an event. */
 export function sameState(a: SlotState, b: SlotState): boolean {
-  return slotFields.every((field) => fieldRoles[field] === 'silent' || a[field] === b[field]);
+  return slotFields.every(
+    (field) => fieldRoles[field] === 'silent' || valueOf(a, field) === valueOf(b, field),
+  );
 }
 
 /** True when more than positions changed: the slot became unusable, another side of PostgreSQL now looks after it, or a pin came or went. */
 export function isNews(before: SlotState, after: SlotState): boolean {
   return (
     isInvalidated(before) !== isInvalidated(after) ||
-    slotFields.some((field) => fieldRoles[field] === 'news' && before[field] !== after[field]) ||
+    slotFields.some(
+      (field) => fieldRoles[field] === 'news' && valueOf(before, field) !== valueOf(after, field),
+    ) ||
     (after.type === 'physical' && (before.catalogXmin === undefined) !== (after.catalogXmin === undefined))
   );
+}
+
+/** Absent where slots of that type have no such field. */
+function valueOf(state: SlotState, field: SlotField): unknown {
+  const fields: { readonly [Field in SlotField]?: unknown } = state;
+  return fields[field];
 }
 
 function cannotBecome(before: SlotState, after: SlotState): boolean {

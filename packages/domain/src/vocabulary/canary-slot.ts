@@ -6,6 +6,6 @@ export const CANARY_SLOT = parseSlotName('slotcast_canary');
 export const CANARY_PLUGIN = 'pgoutput';
 
 /** True for the slot that a canary makes; a slot of its name with another plugin is somebody else's. */
-export function isCanary(slot: Pick<SlotState, 'name' | 'type' | 'plugin'>): boolean {
+export function isCanary(slot: SlotState): boolean {
   return slot.name === CANARY_SLOT && slot.type === 'logical' && slot.plugin === CANARY_PLUGIN;
 }

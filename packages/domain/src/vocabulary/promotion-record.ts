@@ -31,8 +31,6 @@ export interface Promotion {
   readonly switchLsn: Lsn;
   /** Every commit of this timeline lies at or beyond this position. Absent when that is not so, or not known. */
   readonly fencedLsn?: Lsn | undefined;
-  /** False while the hand-off is under way. */
-  readonly complete: boolean;
   readonly ahead: readonly SlotAhead[];
   readonly lost: readonly SlotLost[];
   /** Milliseconds since 1970. */

@@ -1,19 +1,19 @@
 /** The database of a logical slot. */
 export interface SlotDatabase {
-  /** At the time of the row or record: a database can be renamed, and two can swap their names. Empty when the database is gone. */
-  readonly name: string;
-  /** The same for the whole life of a database, and on all servers of a cluster. Absent in records from before it was told. */
+  /** At the time of the row or record: a database can be renamed, and two can swap their names. Absent when the database is gone. */
+  readonly name: string | undefined;
+  /** The same for the whole life of a database, and on all servers of a cluster. Absent where the database is known by its name alone. */
   readonly oid: number | undefined;
 }
 
 /** What a slot's row says of its database. */
 interface InDatabase {
   readonly database?: string | undefined;
-  readonly databaseOid?: number | undefined;
+  readonly databaseOid: number;
 }
 
 export function databaseOf(slot: InDatabase): SlotDatabase {
-  return { name: slot.database ?? '', oid: slot.databaseOid };
+  return { name: slot.database, oid: slot.databaseOid };
 }
 
 /** True when both are one database: by the oid where both tell it, else by the name. */

@@ -1,20 +1,31 @@
 import type { Lsn } from './lsn.ts';
-import { databaseOf, sameDatabase } from './slot-database.ts';
 import type { SlotName } from './slot-name.ts';
 
 export const slotTypes = ['logical', 'physical'] as const;
 export type SlotType = (typeof slotTypes)[number];
 
-/** One row of `pg_replication_slots`, and `canaryTime`. Fields that the server's major does not have are `undefined` or `false`. */
-export interface SlotState {
+/** What a row of `pg_replication_slots` says of a slot of either type. */
+interface SlotRowState {
   readonly name: SlotName;
-  readonly type: SlotType;
-  /** Output plugin; logical slots only. */
-  readonly plugin?: string | undefined;
-  /** Database name; logical slots only. */
+  /** Oldest WAL that the slot may still need. Absent: never reserved, or invalidated. */
+  readonly restartLsn?: Lsn | undefined;
+  /** 32-bit transaction id, as the server prints it. */
+  readonly catalogXmin?: number | undefined;
+  /** `reserved`, `extended`, `unreserved` or `lost`. */
+  readonly walStatus?: string | undefined;
+  /** Why the slot is of no more use (17+; on 16 derived from `conflicting`, before from `wal_status`). */
+  readonly invalidationReason?: string | undefined;
+  readonly active: boolean;
+}
+
+/** A logical slot, and `canaryTime`. Fields that the server's major does not have are `undefined` or `false`. */
+export interface LogicalSlotState extends SlotRowState {
+  readonly type: 'logical';
+  readonly plugin: string;
+  /** Name of its database, which can be renamed; absent when the database is gone. */
   readonly database?: string | undefined;
-  /** Oid of that database, which stays when it is renamed; logical slots only. */
-  readonly databaseOid?: number | undefined;
+  /** Oid of that database: the same for its whole life, and on all servers of a cluster. */
+  readonly databaseOid: number;
   readonly twoPhase: boolean;
   /** Where decoding of prepared transactions began (column of 18). */
   readonly twoPhaseAt?: Lsn | undefined;
@@ -22,27 +33,39 @@ export interface SlotState {
   readonly failover: boolean;
   /** 17+: this copy is kept by PostgreSQL's own slot synchronisation. */
   readonly synced: boolean;
-  /** Oldest WAL that the slot may still need. Absent: never reserved, or invalidated. */
-  readonly restartLsn?: Lsn | undefined;
-  /** Up to here the consumer has confirmed. Absent: physical slot, or logical slot in the making. */
+  /** Up to here the subscriber has confirmed. Absent: the slot is in the making. */
   readonly confirmedFlushLsn?: Lsn | undefined;
-  /** 32-bit transaction ids, as the server prints them. */
-  readonly xmin?: number | undefined;
-  readonly catalogXmin?: number | undefined;
-  /** `reserved`, `extended`, `unreserved` or `lost`. */
-  readonly walStatus?: string | undefined;
-  /** Why the slot is of no more use (17+; on 16 derived from `conflicting`, before from `wal_status`). */
-  readonly invalidationReason?: string | undefined;
-  readonly active: boolean;
-  /** Milliseconds since 1970 (17+). */
-  readonly inactiveSince?: number | undefined;
   /** No column: when the canary's newest change that lies before `confirmedFlushLsn` was written, in milliseconds since 1970. */
   readonly canaryTime?: number | undefined;
 }
 
-/** A slot as a standby's own server shows it. */
-export interface LocalSlot extends SlotState {
+export interface PhysicalSlotState extends SlotRowState {
+  readonly type: 'physical';
+  /** Nobody confirms anything to a physical slot. */
+  readonly confirmedFlushLsn?: undefined;
+  /** 32-bit transaction id, as the server prints it. */
+  readonly xmin?: number | undefined;
+}
+
+/** One row of `pg_replication_slots`. */
+export type SlotState = LogicalSlotState | PhysicalSlotState;
+
+/** What only the server that has a slot can make use of. */
+interface LocalSlotState {
   readonly temporary: boolean;
+  /** Milliseconds since 1970 (17+). */
+  readonly inactiveSince?: number | undefined;
+}
+
+export type LocalLogicalSlot = LogicalSlotState & LocalSlotState;
+export type LocalPhysicalSlot = PhysicalSlotState & LocalSlotState;
+/** A slot as a standby's own server shows it. */
+export type LocalSlot = LocalLogicalSlot | LocalPhysicalSlot;
+
+export function isLogical<Slot extends SlotState>(
+  slot: Slot | undefined,
+): slot is Extract<Slot, { readonly type: 'logical' }> {
+  return slot?.type === 'logical';
 }
 
 /** True when the server can never serve this slot again. */
@@ -52,12 +75,10 @@ export function isInvalidated(slot: SlotState): boolean {
 
 /** True when both rows may be the same slot over time: what PostgreSQL cannot change on a slot is equal. */
 export function sameIdentity(a: SlotState, b: SlotState): boolean {
-  return (
-    a.type === b.type &&
-    a.plugin === b.plugin &&
-    a.twoPhase === b.twoPhase &&
-    sameDatabase(databaseOf(a), databaseOf(b))
-  );
+  if (a.type === 'physical' || b.type === 'physical') {
+    return a.type === b.type;
+  }
+  return a.plugin === b.plugin && a.twoPhase === b.twoPhase && a.databaseOid === b.databaseOid;
 }
 
 /** Ids below are no transactions: invalid, bootstrap, frozen; they are older than every other (`TransactionIdIsNormal`). */

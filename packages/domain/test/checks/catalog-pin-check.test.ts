@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkCatalogPin, type LocalSlot, type SlotEvent } from '@slotcast/domain';
+import { checkCatalogPin, type LocalLogicalSlot, type LocalSlot, type SlotEvent } from '@slotcast/domain';
 import { manifest, slotEvent } from '../event-examples.ts';
 import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 
@@ -25,7 +25,7 @@ function judge(event: SlotEvent | undefined, slots: LocalSlot[], self: Partial<t
   );
 }
 
-function local(name: string, over: Partial<LocalSlot> = {}): LocalSlot {
+function local(name: string, over: Partial<LocalLogicalSlot> = {}): LocalLogicalSlot {
   return { ...logicalSlot(name), temporary: false, ...over };
 }
 

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkStandbySlots, type NodeSlotStatus, type NodeStatus, type SlotState } from '@slotcast/domain';
+import {
+  checkStandbySlots,
+  type NodeSlotStatus,
+  type NodeStatus,
+  type PhysicalSlotState,
+} from '@slotcast/domain';
 import { nodeSlotStatus, nodeStatus } from '../status/node-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 
 const bravo = nodeStatus('bravo', { primarySlotName: 'to_bravo' });
 
 function judge(of: {
-  slots?: SlotState[];
+  slots?: PhysicalSlotState[];
   nodes?: NodeStatus[];
   copies?: NodeSlotStatus[];
   slotless?: string[];

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import {
   type AdoptionVerdict,
   judgeAdoption,
-  type LocalSlot,
+  type LocalLogicalSlot,
   type Lsn,
   parseSlotName,
 } from '@slotcast/domain';
@@ -13,7 +13,7 @@ import { live, local, owning } from './plan-situations.ts';
 /** A slot that slotcast did not make, at `position`, when the primary's stands at 0/2000. */
 function adopted(
   position: number,
-  over: { furthest?: Lsn; slot?: Partial<LocalSlot> } = {},
+  over: { furthest?: Lsn; slot?: Partial<LocalLogicalSlot> } = {},
 ): AdoptionVerdict {
   return judgeAdoption({
     slot: parseSlotName('a'),

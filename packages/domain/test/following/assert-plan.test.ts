@@ -78,7 +78,7 @@ const wrongMoves: readonly Wrong[] = [
   wrong(
     'from another database',
     advance(0x3000),
-    { ...behind, local: [local('a', { database: 'hr' })] },
+    { ...behind, local: [local('a', { database: 'hr', databaseOid: 16_385 })] },
     /no such slot/,
   ),
   wrong(

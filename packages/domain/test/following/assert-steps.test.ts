@@ -100,7 +100,7 @@ const wrongMakings: readonly Wrong[] = [
   wrong(
     'beyond its subscriber',
     copy,
-    { ...missing, probes: new Map([['name shop', { consistentPoint: at(0x2001) }]]) },
+    { ...missing, probes: new Map([['oid 16384', { consistentPoint: at(0x2001) }]]) },
     /not passed/,
   ),
   wrong('past replay', copy, { ...missing, replayLsn: at(0x1fff) }, /past replay/),
@@ -118,14 +118,14 @@ const wrongMakings: readonly Wrong[] = [
   wrong(
     'from one that has no point yet',
     copy,
-    { ...missing, probes: new Map([['name shop', {}]]) },
+    { ...missing, probes: new Map([['oid 16384', {}]]) },
     /sound/,
   ),
   ...(['lost', 'awaited'] as const).map((pin) =>
     wrong(
       `from one whose pin is ${pin}`,
       copy,
-      { ...missing, probes: new Map([['name shop', { consistentPoint: at(0x2000), pin }]]) },
+      { ...missing, probes: new Map([['oid 16384', { consistentPoint: at(0x2000), pin }]]) },
       /sound/,
     ),
   ),
@@ -167,7 +167,7 @@ const wrongMakings: readonly Wrong[] = [
     { ...missing, serverPlugins: [] },
     /not to be loaded/,
   ),
-  wrong('in another database', { ...copy, database: { name: 'hr', oid: undefined } }, missing, /database/),
+  wrong('in another database', { ...copy, database: { name: 'hr', oid: 16_385 } }, missing, /database/),
   wrong('where no slot is free', copy, { ...missing, maxReplicationSlots: 0 }, /free/),
   wrong('while one is being made', copy, { ...missing, holds: pausing }, /no step/),
   wrong('directly, although a copy does', direct, missing, /two_phase/),
@@ -175,7 +175,7 @@ const wrongMakings: readonly Wrong[] = [
   wrong(
     'directly, beyond its subscriber',
     direct,
-    { ...twoPhase, probes: new Map([['name shop', { consistentPoint: at(0x2001) }]]) },
+    { ...twoPhase, probes: new Map([['oid 16384', { consistentPoint: at(0x2001) }]]) },
     /not passed/,
   ),
   wrong('again, of what was not to be made anew', restore, { ...lost, owned: mine }, /skip/),
@@ -188,7 +188,7 @@ const wrongMakings: readonly Wrong[] = [
   wrong(
     'again, from another database',
     restore,
-    { ...lost, local: [{ ...leading, database: 'hr' }] },
+    { ...lost, local: [{ ...leading, database: 'hr', databaseOid: 16_385 }] },
     /skip/,
   ),
   wrong('again, from a lost slot', restore, { ...lost, local: [{ ...leading, walStatus: 'lost' }] }, /skip/),

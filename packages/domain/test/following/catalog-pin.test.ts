@@ -5,10 +5,10 @@ import {
   judgePin,
   type NodeStatus,
   type PhysicalSlotPin,
+  type PhysicalSlotState,
   type PinFacts,
   parseSlotName,
   type SlotEvent,
-  type SlotState,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { slotEvent } from '../event-examples.ts';
@@ -22,7 +22,7 @@ function holding(name: string, catalogXmin?: number, over: Partial<PhysicalSlotP
   return [{ name: parseSlotName(name), catalogXmin, ...over }];
 }
 
-function onPrimary(name: string, catalogXmin?: number, over: Partial<SlotState> = {}): SlotEvent {
+function onPrimary(name: string, catalogXmin?: number, over: Partial<PhysicalSlotState> = {}): SlotEvent {
   return slotEvent(name, { node: 'alpha' }, { state: physicalSlot(name, { catalogXmin, ...over }) });
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   judgeMaking,
+  type LocalLogicalSlot,
   type LocalSlot,
   type NotedSlots,
   noteWorkingSlots,
@@ -31,7 +32,7 @@ function pinOf(link: Partial<PinLink> = {}, over: Partial<PinFacts> = {}): PinFa
   };
 }
 
-function row({ name }: WorkingSlot, over: Partial<LocalSlot> = {}): LocalSlot {
+function row({ name }: WorkingSlot, over: Partial<LocalLogicalSlot> = {}): LocalLogicalSlot {
   return local(name, { temporary: true, catalogXmin: 700, ...over });
 }
 

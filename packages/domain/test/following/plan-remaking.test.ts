@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Hold, type LocalSlot, parseSlotName } from '@slotcast/domain';
+import { type Hold, type LocalLogicalSlot, parseSlotName } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, outline, owning, planned, type Situation, verdictOn } from './plan-situations.ts';
 
@@ -8,7 +8,7 @@ const LEADER = 'slotcast_leader_1';
 const remaking = { a: owning({ remaking: true }) };
 const inMaking = { slots: new Set([parseSlotName('a')]), leaders: new Set([parseSlotName(LEADER)]) };
 
-function leader(over: Partial<LocalSlot> = {}): LocalSlot {
+function leader(over: Partial<LocalLogicalSlot> = {}): LocalLogicalSlot {
   return local(LEADER, { confirmedFlushLsn: at(0x1800), ...over });
 }
 
@@ -26,7 +26,7 @@ describe('a slot that was to be made anew and is missing', { timeout: 10_000 }, 
     assert.deepEqual(action, {
       kind: 'restore',
       slot: 'a',
-      database: { name: 'shop', oid: undefined },
+      database: { name: 'shop', oid: 16_384 },
       plugin: 'pgoutput',
       leader: LEADER,
     });
@@ -43,7 +43,7 @@ describe('a slot that was to be made anew and is missing', { timeout: 10_000 }, 
     for (const over of [
       { confirmedFlushLsn: at(0x2001) },
       { restartLsn: at(0x2001) },
-      { database: 'hr' },
+      { database: 'hr', databaseOid: 16_385 },
       { invalidationReason: 'rows_removed' },
       { temporary: true },
       { twoPhase: true },
@@ -81,7 +81,7 @@ describe('a slot that was to be made anew and is missing', { timeout: 10_000 }, 
     const { verdicts } = planned({
       events: [live('a'), live('b')],
       owned: { a: owning(), b: owning({ remaking: true }) },
-      probes: new Map([['name shop', { consistentPoint: at(0x2000) }]]),
+      probes: new Map([['oid 16384', { consistentPoint: at(0x2000) }]]),
       local: [leader()],
       maxReplicationSlots: 2,
     });
@@ -95,8 +95,10 @@ describe('a slot that got lost with all that it could be made from', { timeout: 
 
   test('keeps no leading slot of later waves, however long its consumer is silent', () => {
     assert.deepEqual(idleLeaders({ ...lost, local: [beyond] }), [LEADER]);
-    assert.deepEqual(idleLeaders({ ...lost, local: [leader({ database: 'hr' })] }), [LEADER]);
-    const dropped = live('a', {}, { op: 'drop', state: undefined });
+    assert.deepEqual(idleLeaders({ ...lost, local: [leader({ database: 'hr', databaseOid: 16_385 })] }), [
+      LEADER,
+    ]);
+    const dropped = { ...live('a', {}, { op: 'drop' }), state: undefined };
     assert.deepEqual(idleLeaders({ ...lost, events: [dropped], local: [leader()] }), [LEADER]);
   });
 

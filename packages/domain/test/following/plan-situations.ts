@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import {
   assertPlan,
+  databaseKey,
   type Hold,
-  type LocalSlot,
+  type LocalLogicalSlot,
+  type LogicalSlotState,
   type Ownership,
   type Plan,
   type PlanInput,
@@ -10,11 +12,10 @@ import {
   parseSlotName,
   plan,
   type SlotEvent,
-  type SlotState,
   type SlotVerdict,
 } from '@slotcast/domain';
 import { at, manifest, slotEvent } from '../event-examples.ts';
-import { logicalSlot } from '../vocabulary-examples.ts';
+import { logicalSlot, shop } from '../vocabulary-examples.ts';
 
 export const policy: PlanPolicy = {
   wanted: () => true,
@@ -33,13 +34,17 @@ export const pin = {
 };
 
 /** The slots that exist here, by name, each at 0/2000 unless told; `a` on the primary stands at 0/2000 as well. */
-export function local(name: string, over: Partial<LocalSlot> = {}): LocalSlot {
+export function local(name: string, over: Partial<LocalLogicalSlot> = {}): LocalLogicalSlot {
   return { ...logicalSlot(name), temporary: false, active: false, ...over };
 }
 
 /** What the primary has published of a slot, when all WAL up to 0/9000 was there. */
-export function live(name: string, over: Partial<SlotState> = {}, event: Partial<SlotEvent> = {}): SlotEvent {
-  return slotEvent(name, { seq: 1, lsn: 0x9000 }, { state: logicalSlot(name, over), ...event });
+export function live(
+  name: string,
+  over: Partial<LogicalSlotState> = {},
+  event: Partial<Omit<SlotEvent, 'state'>> = {},
+): SlotEvent & { readonly state: LogicalSlotState } {
+  return { ...slotEvent(name, { seq: 1, lsn: 0x9000 }, event), state: logicalSlot(name, over) };
 }
 
 export function owning(over: Partial<Ownership> = {}): Ownership {
@@ -115,5 +120,5 @@ export function outline({ state, action }: SlotVerdict): string {
   return action === undefined ? state : `${state} ${action.kind}`;
 }
 
-export const probed = new Map([['name shop', { consistentPoint: at(0x2000) }]]);
+export const probed = new Map([[databaseKey(shop), { consistentPoint: at(0x2000) }]]);
 export const mine = { a: owning() };

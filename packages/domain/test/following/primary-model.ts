@@ -1,6 +1,7 @@
 import {
   type EventOrigin,
   type Incarnation,
+  type LogicalSlotState,
   type Lsn,
   lsn,
   type Manifest,
@@ -8,7 +9,6 @@ import {
   type SlotEvent,
   type SlotName,
   type SlotOperation,
-  type SlotState,
   timeline,
 } from '@slotcast/domain';
 import { firstTimeline, manifest } from '../event-examples.ts';
@@ -20,7 +20,7 @@ interface Stored {
   readonly record: SlotEvent | Manifest;
 }
 
-type SlotTraits = Partial<Pick<SlotState, 'twoPhase' | 'failover'>> & { readonly databaseOid: number };
+type SlotTraits = Partial<Pick<LogicalSlotState, 'twoPhase' | 'failover'>> & { readonly databaseOid: number };
 
 /** The oids of two databases. */
 export const SHOP = 16_384;
@@ -30,7 +30,7 @@ export const HR = 16_385;
 export class PrimaryModel {
   flushLsn: Lsn = lsn(0x10000n);
   topic: Stored[] = [];
-  readonly slots = new Map<SlotName, { state: SlotState; incarnation: Incarnation }>();
+  readonly slots = new Map<SlotName, { state: LogicalSlotState; incarnation: Incarnation }>();
   #databases = new Map([
     [SHOP, 'shop'],
     [HR, 'hr'],
@@ -98,7 +98,7 @@ export class PrimaryModel {
       [HR, shop],
     ]);
     for (const { state } of this.slots.values()) {
-      this.#publish('update', { ...state, database: this.#databases.get(state.databaseOid ?? SHOP) });
+      this.#publish('update', { ...state, database: this.#databases.get(state.databaseOid) });
     }
   }
 
@@ -149,7 +149,7 @@ export class PrimaryModel {
     this.#publishManifest();
   }
 
-  #publish(op: SlotOperation, state: SlotState): void {
+  #publish(op: SlotOperation, state: LogicalSlotState): void {
     const origin = this.#nextOrigin();
     const { epoch, seq } = origin;
     const known = this.slots.get(state.name)?.incarnation ?? { epoch, seq };

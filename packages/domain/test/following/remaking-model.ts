@@ -1,7 +1,7 @@
 import {
   type Hold,
   isLeadingSlot,
-  type LocalSlot,
+  type LocalLogicalSlot,
   maxLsn,
   type Ownership,
   type Plan,
@@ -11,7 +11,7 @@ import {
 } from '@slotcast/domain';
 
 interface Standby {
-  readonly slots: Map<SlotName, LocalSlot>;
+  readonly slots: Map<SlotName, LocalLogicalSlot>;
   readonly ownership: Map<SlotName, Ownership>;
   readonly plan: () => Plan | undefined;
   readonly fits: () => boolean;
@@ -26,7 +26,7 @@ export class RemakingModel {
   #steps: Generator<void> | undefined;
   #work: RemakingWork | undefined;
   /** A statement is under way: its slot is dropped, and not made again yet. */
-  #dropped: LocalSlot | undefined;
+  #dropped: LocalLogicalSlot | undefined;
 
   constructor(standby: Standby) {
     this.#standby = standby;
@@ -124,7 +124,7 @@ export class RemakingModel {
     yield;
   }
 
-  #sound(): Map<SlotName, LocalSlot> {
+  #sound(): Map<SlotName, LocalLogicalSlot> {
     const { plan, slots } = this.#standby;
     return new Map(
       (plan()?.verdicts ?? []).flatMap(({ slot, sound }) => {

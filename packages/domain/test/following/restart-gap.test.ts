@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  type LocalSlot,
+  type LocalLogicalSlot,
   largestGapBytes,
   parseSlotName,
   type RestartGap,
@@ -20,7 +20,7 @@ describe('the gap of restart_lsn', { timeout: 10_000 }, () => {
   const ready: SlotVerdict = { ...verdict({ name: name('a') }, 'ready', ''), sound: true };
 
   function gapsOf(over: {
-    here?: Partial<LocalSlot>;
+    here?: Partial<LocalLogicalSlot>;
     restart?: number;
     verdicts?: SlotVerdict[];
   }): RestartGap[] {

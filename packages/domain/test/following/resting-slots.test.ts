@@ -10,6 +10,9 @@ const event = live('a');
 const other = live('b');
 
 /** Two slots at rest. */
+const localA = local('a', { inactiveSince: 0 });
+const localB = local('b', { inactiveSince: 0 });
+
 const calm: PlanInput = {
   desired: new Map([
     [a, event],
@@ -24,7 +27,7 @@ const calm: PlanInput = {
   replayLsn: at(0x9000),
   endOfWal: at(0x9000),
   limits: { keepBytes: 0x9000n, idleTimeoutMs: 60_000, oldestWalLsn: at(1) },
-  local: [local('a', { inactiveSince: 0 }), local('b', { inactiveSince: 0 })],
+  local: [localA, localB],
   ownership: new Map([
     [a, owning({ highestLsn: undefined })],
     [b, owning()],
@@ -43,8 +46,6 @@ const calm: PlanInput = {
   now: 0,
   policy,
 };
-
-const [localA = local('a'), localB = local('b')] = calm.local;
 
 /** What may become of a standby whose slots were at rest. */
 const changes: Readonly<Record<string, Partial<PlanInput>>> = {

@@ -37,7 +37,11 @@ describe('capacity', { timeout: 20_000 }, () => {
       /2 free replication slots .* 1 of 3/,
     );
     assert.equal(outline(verdictOn({ ...situation, maxReplicationSlots: 4 })), 'catching_up probe');
-    const two = { events: [live('a'), live('b', { database: 'hr' })], local: taken, maxReplicationSlots: 5 };
+    const two = {
+      events: [live('a'), live('b', { database: 'hr', databaseOid: 16_385 })],
+      local: taken,
+      maxReplicationSlots: 5,
+    };
     assert.deepEqual(planned(two).verdicts.map(outline), ['catching_up probe', 'blocked']);
   });
 
@@ -74,7 +78,7 @@ describe('capacity', { timeout: 20_000 }, () => {
   });
 
   test('copies come before temporary slots of other databases', () => {
-    const events = [live('a', { database: 'hr' }), live('b')];
+    const events = [live('a', { database: 'hr', databaseOid: 16_385 }), live('b')];
     const full = { events, owned: { b: owning() }, probes: probed, local: taken, maxReplicationSlots: 4 };
     assert.deepEqual(planned(full).verdicts.map(outline), ['blocked', 'catching_up copy']);
   });
@@ -82,7 +86,7 @@ describe('capacity', { timeout: 20_000 }, () => {
   test('a temporary slot of which no copy fits any more is given up', () => {
     const full = { events: [live('a')], owned: mine, probes: probed, local: taken, maxReplicationSlots: 2 };
     assert.equal(outline(verdictOn(full)), 'blocked');
-    assert.deepEqual(planned(full).idleProbes, ['name shop']);
+    assert.deepEqual(planned(full).idleProbes, ['oid 16384']);
   });
 
   test('a temporary slot that counts twice in no way lets more be made than fit', () => {

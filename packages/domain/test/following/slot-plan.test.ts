@@ -53,12 +53,14 @@ describe('a slot here whose row cannot be right', { timeout: 20_000 }, () => {
 
 describe('making a slot', { timeout: 20_000 }, () => {
   test('a temporary slot comes first, one per database', () => {
-    const { verdicts } = planned({ events: [live('a'), live('b'), live('c', { database: 'hr' })] });
+    const { verdicts } = planned({
+      events: [live('a'), live('b'), live('c', { database: 'hr', databaseOid: 16_385 })],
+    });
     assert.deepEqual(verdicts.map(outline), ['catching_up probe', 'catching_up', 'catching_up probe']);
   });
 
   test('nothing more happens until the temporary slot is consistent', () => {
-    const waits = verdictOn({ events: [live('a')], probes: new Map([['name shop', {}]]) });
+    const waits = verdictOn({ events: [live('a')], probes: new Map([['oid 16384', {}]]) });
     assert.equal(outline(waits), 'catching_up');
     assert.match(waits.reason, /every transaction open on the primary/);
   });
@@ -89,7 +91,10 @@ describe('making a slot', { timeout: 20_000 }, () => {
   });
 
   test('slots of another database do not use this temporary slot', () => {
-    const elsewhere = verdictOn({ events: [live('a', { database: 'hr' })], probes: probed });
+    const elsewhere = verdictOn({
+      events: [live('a', { database: 'hr', databaseOid: 16_385 })],
+      probes: probed,
+    });
     assert.equal(outline(elsewhere), 'catching_up probe');
   });
 
@@ -104,9 +109,9 @@ describe('making a slot', { timeout: 20_000 }, () => {
 
   test('a temporary slot goes when no slot of its database is to be made any more', () => {
     const done = { events: [live('a')], probes: probed, local: [local('a')], owned: mine };
-    assert.deepEqual(planned(done).idleProbes, ['name shop']);
+    assert.deepEqual(planned(done).idleProbes, ['oid 16384']);
     assert.deepEqual(planned({ ...done, events: [live('a'), live('b')] }).idleProbes, []);
-    assert.deepEqual(planned({ probes: probed }).idleProbes, ['name shop']);
+    assert.deepEqual(planned({ probes: probed }).idleProbes, ['oid 16384']);
   });
 });
 
@@ -186,7 +191,7 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
       probes: probed,
       local: [local('a', { ...twoPhase, confirmedFlushLsn: at(0x2001) })],
     };
-    assert.deepEqual(planned(made).idleProbes, ['name shop']);
+    assert.deepEqual(planned(made).idleProbes, ['oid 16384']);
   });
 });
 
@@ -231,7 +236,11 @@ describe('a slot that exists here', { timeout: 20_000 }, () => {
   });
 
   test('with another plugin, database or two_phase than on the primary is dropped, to be remade', () => {
-    for (const over of [{ plugin: 'test_decoding' }, { database: 'hr' }, { twoPhase: true }]) {
+    for (const over of [
+      { plugin: 'test_decoding' },
+      { database: 'hr', databaseOid: 16_385 },
+      { twoPhase: true },
+    ]) {
       const other = verdictOn({ events: [live('a')], local: [local('a', over)], owned: mine });
       assert.equal(outline(other), 'catching_up drop');
     }
@@ -305,7 +314,7 @@ describe('a slot that is gone on the primary', { timeout: 20_000 }, () => {
   });
 
   test('is dropped by its tombstone alone', () => {
-    const tombstone = [live('a', {}, { op: 'drop', state: undefined })];
+    const tombstone = [{ ...live('a', {}, { op: 'drop' }), state: undefined }];
     assert.equal(outline(verdictOn({ ...dropped, events: tombstone, local: [local('a')] })), 'absent drop');
   });
 

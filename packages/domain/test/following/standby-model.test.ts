@@ -4,6 +4,8 @@ import {
   databaseOf,
   isInvalidated,
   isLeadingSlot,
+  isLogical,
+  type LogicalSlotState,
   parseSlotName,
   type SlotEvent,
   type SlotName,
@@ -163,19 +165,18 @@ function told(story: readonly Happening[], maxReplicationSlots = 100): World {
 }
 
 /** The slots that this standby ought to hold at its own point in WAL, if it can. */
-function expected({ standby }: World): SlotEvent[] {
+function expected({ standby }: World): (SlotEvent & { readonly state: LogicalSlotState })[] {
   const { desired, manifest } = standby.desired();
   const listed = new Set(manifest?.slots.map((slot) => slot.name));
-  return [...desired.values()].filter(
-    ({ slot, op, state }) =>
-      op !== 'drop' &&
-      state !== undefined &&
-      listed.has(slot) &&
-      !isInvalidated(state) &&
-      !(state.failover && standby.settings.syncReplicationSlots) &&
-      !standby.settings.unwanted.has(slot) &&
-      !standby.foreign.has(slot),
-  );
+  const { settings, foreign } = standby;
+  return [...desired.values()].flatMap((event) => {
+    const { slot, op, state } = event;
+    if (op === 'drop' || !isLogical(state) || isInvalidated(state)) {
+      return [];
+    }
+    const isWanted = listed.has(slot) && !settings.unwanted.has(slot) && !foreign.has(slot);
+    return isWanted && !(state.failover && settings.syncReplicationSlots) ? [{ ...event, state }] : [];
+  });
 }
 
 function own({ standby }: World): SlotName[] {
@@ -191,11 +192,11 @@ function assertFollows(world: World): void {
     assert.ok(wantedNames.has(name), `${name} should not be here`);
   }
   for (const { slot, state, incarnation } of wanted) {
-    const confirmed = state?.confirmedFlushLsn ?? 0n;
+    const confirmed = state.confirmedFlushLsn ?? 0n;
     const here = standby.slots.get(slot);
     if (here === undefined) {
-      const point = standby.probePoint(databaseOf(state ?? {}));
-      const waits = point === undefined || confirmed < point || state?.twoPhase === true;
+      const point = standby.probePoint(databaseOf(state));
+      const waits = point === undefined || confirmed < point || state.twoPhase;
       assert.ok(waits, `${slot} is not here: ${outlineOf(standby).join('; ')}`);
     } else {
       assert.ok((here.confirmedFlushLsn ?? 0n) >= confirmed, `${slot} is behind`);
@@ -249,8 +250,8 @@ describe('a standby that carries out its plans', { timeout: 120_000 }, () => {
         assert.deepEqual(own(world).toSorted(byText), wanted.map((event) => event.slot).toSorted(byText));
         assert.deepEqual([...standby.ownership.keys()].toSorted(byText), own(world).toSorted(byText));
         for (const { slot, state } of wanted) {
-          assert.equal(standby.slots.get(slot)?.confirmedFlushLsn, state?.confirmedFlushLsn);
-          assert.equal(standby.slots.get(slot)?.twoPhase, state?.twoPhase);
+          assert.equal(standby.slots.get(slot)?.confirmedFlushLsn, state.confirmedFlushLsn);
+          assert.equal(standby.slots.get(slot)?.twoPhase, state.twoPhase);
         }
         assertFollows(world);
         assert.equal(standby.hasProbes(), false);

@@ -3,7 +3,7 @@ import {
   emptyBacklog,
   ingest,
   isLeadingSlot,
-  type LocalSlot,
+  type LocalLogicalSlot,
   type Lsn,
   lsn,
   maxLsn,
@@ -48,7 +48,7 @@ import { TemporaryModel } from './temporary-model.ts';
  */
 export class StandbyModel {
   replayLsn: Lsn;
-  readonly slots = new Map<SlotName, LocalSlot>();
+  readonly slots = new Map<SlotName, LocalLogicalSlot>();
   readonly foreign = new Set<SlotName>();
   /** Copies that somebody moved or made by hand. */
   readonly strayed = new Set<SlotName>();
@@ -362,7 +362,7 @@ export class StandbyModel {
     return failed !== undefined && (this.#desired.get(name)?.state?.confirmedFlushLsn ?? 0n) < failed;
   }
 
-  #rows(): LocalSlot[] {
+  #rows(): LocalLogicalSlot[] {
     const creations = [...this.#creations].map(([name, creation]) => makingRow(name, creation));
     return [
       ...this.slots.values(),

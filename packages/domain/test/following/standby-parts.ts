@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {
   databaseOf,
   type Hold,
-  type LocalSlot,
+  type LocalLogicalSlot,
   type Lsn,
   minLsn,
   type Ownership,
@@ -42,16 +42,16 @@ export interface StandbySettings {
 /** What outlives a crash of the consumer. */
 interface Lasting {
   readonly replayLsn: Lsn;
-  readonly slots: ReadonlyMap<SlotName, LocalSlot>;
+  readonly slots: ReadonlyMap<SlotName, LocalLogicalSlot>;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
 }
 
-export function rowOf({ name, oid }: SlotDatabase): Pick<LocalSlot, 'database' | 'databaseOid'> {
-  return { database: name, databaseOid: oid };
+export function rowOf({ name, oid }: SlotDatabase): Pick<LocalLogicalSlot, 'database' | 'databaseOid'> {
+  return { database: name, databaseOid: oid ?? assert.fail('a database without an oid') };
 }
 
 /** A two_phase slot that still looks for its starting point. */
-export function makingRow(name: SlotName, { database, plugin }: Creation): LocalSlot {
+export function makingRow(name: SlotName, { database, plugin }: Creation): LocalLogicalSlot {
   const making = { ...rowOf(database), plugin, twoPhase: true, confirmedFlushLsn: undefined };
   return { ...logicalSlot(name, making), temporary: false };
 }
@@ -72,8 +72,8 @@ export function outlineOf(standby: { readonly plan: () => Plan | undefined }): s
 /** A slot that is made again from a leading one, which has to be there, and in the same database. */
 export function restoredSlot(
   { slot, leader, database, plugin }: Extract<SlotAction, { kind: 'restore' }>,
-  slots: ReadonlyMap<SlotName, LocalSlot>,
-): LocalSlot {
+  slots: ReadonlyMap<SlotName, LocalLogicalSlot>,
+): LocalLogicalSlot {
   const source = slots.get(leader);
   assert.ok(source !== undefined && !slots.has(slot), `made ${slot} from ${leader}`);
   assert.ok(sameDatabase(databaseOf(source), database), 'copied from another database');
@@ -123,9 +123,9 @@ export function policyOf(wanted: PlanPolicy['wanted']): PlanPolicy {
 /** The slot after an advance: at its goal without decoding, else one step on. */
 export function advanced(
   action: Extract<SlotAction, { kind: 'advance' }>,
-  slot: LocalSlot,
+  slot: LocalLogicalSlot,
   { settings, replayLsn }: { readonly settings: StandbySettings; readonly replayLsn: Lsn },
-): LocalSlot {
+): LocalLogicalSlot {
   const { target, goal, database } = action;
   const from = slot.confirmedFlushLsn ?? assert.fail('advanced a slot that is in the making');
   assert.deepEqual(databaseOf(slot), database, 'touched a slot from another database');
@@ -139,7 +139,7 @@ export function advanced(
 export class SavedPositions {
   readonly #saved = new Map<SlotName, Lsn>();
 
-  save(slots: ReadonlyMap<SlotName, LocalSlot>): void {
+  save(slots: ReadonlyMap<SlotName, LocalLogicalSlot>): void {
     for (const [name, { confirmedFlushLsn }] of slots) {
       if (confirmedFlushLsn !== undefined) {
         this.#saved.set(name, confirmedFlushLsn);
@@ -147,7 +147,7 @@ export class SavedPositions {
     }
   }
 
-  restore(slots: Map<SlotName, LocalSlot>): void {
+  restore(slots: Map<SlotName, LocalLogicalSlot>): void {
     for (const [name, slot] of slots) {
       const { confirmedFlushLsn: reached } = slot;
       const saved = this.#saved.get(name);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {
   databaseKey,
-  type LocalSlot,
+  type LocalLogicalSlot,
   type Lsn,
   type MakingPin,
   type Probe,
@@ -49,7 +49,7 @@ export class TemporaryModel {
       : { kind: 'awaited', reason: 'waits for the pin', wantsWal: false };
   }
 
-  get rows(): LocalSlot[] {
+  get rows(): LocalLogicalSlot[] {
     const all = [...(this.#anchor === undefined ? [] : [this.#anchor]), ...this.#probes.values()];
     return all.map((slot, index) => {
       const traits = { confirmedFlushLsn: this.#seen(slot).consistentPoint, ...rowOf(slot.database) };

@@ -28,7 +28,6 @@ const left = {
   ...handOffOf(behind),
   timeline: handOffInput({}).history.timeline,
   switchLsn: at(0x5000),
-  complete: true,
   lost: [{ slot: a, reason: 'lost' }],
   time: 0,
 };
@@ -78,7 +77,7 @@ const moves: readonly Wrong[] = [
   [
     'from another database',
     advance(0x3000),
-    { ...behind, local: [local('a', { database: 'hr' })] },
+    { ...behind, local: [local('a', { database: 'hr', databaseOid: 16_385 })] },
     /another database/,
   ],
   ['of one that was recorded as lost', advance(0x3000), { ...behind, earlier: left }, /another one/],
@@ -151,7 +150,7 @@ const others: readonly Wrong[] = [
   [
     'a slot is made in another database',
     restore,
-    { ...lost, leaders: [{ ...leading, database: 'hr' }] },
+    { ...lost, leaders: [{ ...leading, database: 'hr', databaseOid: 16_385 }] },
     /database/,
   ],
   ['a slot is made from none', restore, { ...lost, leaders: [] }, /no leading slot/],

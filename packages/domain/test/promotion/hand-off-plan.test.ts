@@ -9,7 +9,7 @@ import {
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
-import { shop } from '../vocabulary-examples.ts';
+import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import {
   confirmed,
   dropped,
@@ -78,7 +78,7 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
         owned: { a: owning({ ...remaking, highestLsn: at(0x9000) }) },
         leaders: [{ ...leader, confirmedFlushLsn: at(0x5001) }],
       },
-      { owned: { a: remaking }, leaders: [{ ...leader, database: 'hr' }] },
+      { owned: { a: remaking }, leaders: [{ ...leader, database: 'hr', databaseOid: 16_385 }] },
       { owned: { a: remaking }, leaders: [leader], local: [renamed] },
       { owned: { a: owning({ highestLsn: at(0x3000) }) }, leaders: [leader] },
       { owned: { a: owning({ ...remaking, lineage: 'another' }) }, leaders: [leader] },
@@ -286,7 +286,7 @@ describe('a slot that is not here after a promotion', { timeout: 20_000 }, () =>
     const useless = [
       local('a', { walStatus: 'lost' }),
       local('a', { temporary: true }),
-      local('a', { type: 'physical' }),
+      { ...physicalSlot('a'), temporary: false },
     ];
     for (const here of useless) {
       const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: [here], owned: mine });

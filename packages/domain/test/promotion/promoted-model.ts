@@ -1,5 +1,7 @@
 import {
   type HandOffPlan,
+  isLogical,
+  type LocalLogicalSlot,
   type LocalSlot,
   type Lsn,
   maxLsn,
@@ -43,7 +45,7 @@ export class PromotedModel {
     }
     const { ahead, lost } = plan;
     if (steps >= all.length) {
-      this.#recorded = { timeline: timeline(2), switchLsn: SWITCH, complete: true, ahead, lost, time: 0 };
+      this.#recorded = { timeline: timeline(2), switchLsn: SWITCH, ahead, lost, time: 0 };
     }
     return { ahead, lost };
   }
@@ -89,15 +91,15 @@ function statements(plan: HandOffPlan): Step[] {
   ];
 }
 
-function existing(slots: ReadonlyMap<SlotName, LocalSlot>, name: SlotName): LocalSlot {
+function existing(slots: ReadonlyMap<SlotName, LocalSlot>, name: SlotName): LocalLogicalSlot {
   const slot = slots.get(name);
-  if (slot === undefined) {
+  if (!isLogical(slot)) {
     throw new Error(`the plan has a step for slot ${name}, which is not here`);
   }
   return slot;
 }
 
-function forwards({ name, confirmedFlushLsn }: LocalSlot, target: Lsn): Lsn {
+function forwards({ name, confirmedFlushLsn }: LocalLogicalSlot, target: Lsn): Lsn {
   if (confirmedFlushLsn === undefined || maxLsn(confirmedFlushLsn, target) === confirmedFlushLsn) {
     throw new Error(`slot ${name} would go back to ${target}`);
   }

@@ -14,7 +14,7 @@ const [a, b, c, d] = (['a', 'b', 'c', 'd'] as const).map(parseSlotName);
 
 function promotion(over: Partial<Promotion> = {}): Promotion {
   const switchLsn = at(0x3000);
-  return { timeline: timeline(2), switchLsn, complete: true, ahead: [], lost: [], time: 5, ...over };
+  return { timeline: timeline(2), switchLsn, ahead: [], lost: [], time: 5, ...over };
 }
 
 describe('what is written after a promotion', { timeout: 20_000 }, () => {

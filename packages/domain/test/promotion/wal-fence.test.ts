@@ -62,7 +62,7 @@ const anyPasses: fc.Arbitrary<FencePass[]> = fc.array(
 
 describe('the fences of earlier promotions', { timeout: 20_000 }, () => {
   const history = parseTimelineHistory(timeline(3), '1 0/3000\n2 0/5000');
-  const told = { complete: true, ahead: [], lost: [], time: 0 };
+  const told = { ahead: [], lost: [], time: 0 };
 
   test('count for timelines of this line of descent, that began where it has them', () => {
     const fences = earlierFences(history, [

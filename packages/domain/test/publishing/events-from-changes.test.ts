@@ -38,7 +38,7 @@ describe('events from changes', { timeout: 20_000 }, () => {
       ],
     );
     assert.equal(created.nextSeq, 12);
-    const moved = publish(created.published, [logicalSlot('b', { xmin: 9 })], 5, 1);
+    const moved = publish(created.published, [logicalSlot('b', { catalogXmin: 9 })], 5, 1);
     assert.deepEqual(
       moved.events.map(({ op, slot, epoch, seq, incarnation }) => ({ op, slot, epoch, seq, incarnation })),
       [

@@ -5,6 +5,7 @@ import {
   diffSlots,
   eventsFromChanges,
   freshThrottle,
+  type LogicalSlotState,
   lsn,
   MOVE_GAP_MS,
   type PublishedSlots,
@@ -69,7 +70,7 @@ class Publisher {
   }
 }
 
-function at(name: string, position: number): SlotState {
+function at(name: string, position: number): LogicalSlotState {
   return logicalSlot(name, { confirmedFlushLsn: lsn(BigInt(position)) });
 }
 

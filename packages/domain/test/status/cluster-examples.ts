@@ -3,19 +3,19 @@ import {
   type ClusterView,
   clusterView,
   type KnownSlot,
+  type LogicalSlotState,
   type Manifest,
   type NodeSlotStatus,
   type NodeStatus,
   parseSlotName,
   parseSystemIdentifier,
   type SlotName,
-  type SlotState,
   SlotTrack,
   timeline,
   type Written,
 } from '@slotcast/domain';
 import { at, manifest, slotEvent } from '../event-examples.ts';
-import { logicalSlot } from '../vocabulary-examples.ts';
+import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 
 /** A moment long after 1970, so that ages do not meet zero. */
 export const NOW = 1_000_000_000;
@@ -26,7 +26,8 @@ interface SlotSketch {
   readonly lsn?: number;
   readonly timeline?: number;
   readonly ageMs?: number;
-  readonly state?: Partial<SlotState>;
+  readonly state?: Partial<LogicalSlotState>;
+  readonly physical?: true;
 }
 
 /** A standby that wrote its record `ageMs` ago, and what it wrote of its slots. */
@@ -80,7 +81,10 @@ function knownSlot(name: string, sketch: SlotSketch): KnownSlot {
   const writtenAt = NOW - ageMs;
   const track = new SlotTrack();
   track.add(at(confirmed), writtenAt);
-  const state = logicalSlot(name, { confirmedFlushLsn: at(confirmed), ...sketch.state });
+  const state =
+    sketch.physical === true
+      ? physicalSlot(name)
+      : logicalSlot(name, { confirmedFlushLsn: at(confirmed), ...sketch.state });
   return {
     record: slotEvent(name, { lsn: position, timeline: sketch.timeline ?? 1 }, { state }),
     writtenAt,

@@ -63,7 +63,7 @@ function onOldTimeline(position: number): ClusterSketch {
 describe('a cluster', options, () => {
   const slots = { app: {} };
   const second = { timeline: timeline(2) };
-  const promotion = { ...second, switchLsn: at(800), complete: true, ahead: [], lost: [], time: NOW };
+  const promotion = { ...second, switchLsn: at(800), ahead: [], lost: [], time: NOW };
   const withRival = (role: 'primary' | 'standby'): ClusterView =>
     viewOf(
       clusterFacts({
@@ -296,7 +296,7 @@ describe('the wanted slots', options, () => {
         b: {},
         a: {},
         unwanted: {},
-        standby1: { state: { type: 'physical', plugin: undefined, confirmedFlushLsn: undefined } },
+        standby1: { physical: true },
         slotcast_tmp_1: {},
         slotcast_keep: {},
         slotcast_canary: {},

@@ -70,7 +70,7 @@ describe('the alarm about the topic', TIMEOUT, () => {
   });
 
   test('is raised when two nodes were promoted to one timeline', () => {
-    const time = { time: 1, complete: true, ahead: [], lost: [] };
+    const time = { time: 1, ahead: [], lost: [] };
     const rival = nodeStatus('bravo', {
       role: 'primary',
       timeline: timeline(2),

@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   byDatabase,
   databaseKey,
-  databaseOf,
   formatLsn,
-  type LocalSlot,
   type Lsn,
   type Plan,
   type SlotDatabase,
@@ -92,8 +90,8 @@ export class Mover {
   }
 
   /** Why a slot here is advanced by decoding; `undefined` when it is not. */
-  decodingReason(slot: Pick<LocalSlot, 'name' | 'database' | 'databaseOid'>): string | undefined {
-    return this.#refusals.isEmpty ? undefined : this.#refusals.reasonOf(slot.name, databaseOf(slot));
+  decodingReason(slot: SlotName, database: SlotDatabase): string | undefined {
+    return this.#refusals.isEmpty ? undefined : this.#refusals.reasonOf(slot, database);
   }
 
   /** The slot is gone: another one of its name may be moved in another way. */

@@ -1,4 +1,11 @@
-import { databaseOf, isInvalidated, type LocalSlot, PROBE_PREFIX } from '@slotcast/domain';
+import {
+  databaseOf,
+  isInvalidated,
+  isLogical,
+  type LocalLogicalSlot,
+  type LocalSlot,
+  PROBE_PREFIX,
+} from '@slotcast/domain';
 import { type Clock, type Doorbell, errorFields, type Logger } from '@slotcast/kernel';
 import { type DatabaseSessions, findLoadFailure } from '@slotcast/postgres';
 
@@ -46,7 +53,7 @@ export class PluginWatch {
 
   /** Starts one check, when one is due. */
   look(slots: readonly LocalSlot[]): void {
-    const sources = new Map(slots.filter(canBeCopied).map((slot) => [slot.plugin ?? '', slot]));
+    const sources = new Map(slots.filter(canBeCopied).map((slot) => [slot.plugin, slot]));
     for (const plugin of [...this.#checkedAt.keys()].filter((plugin) => !sources.has(plugin))) {
       this.#checkedAt.delete(plugin);
       this.#keep(plugin, undefined);
@@ -69,7 +76,7 @@ export class PluginWatch {
   }
 
   /** Without an answer, as while no slot is free, what is known stays so. */
-  async #check(plugin: string, source: LocalSlot): Promise<void> {
+  async #check(plugin: string, source: LocalLogicalSlot): Promise<void> {
     try {
       const { connection } = await this.#sessions.openPrivate(databaseOf(source));
       try {
@@ -104,7 +111,7 @@ export class PluginWatch {
   }
 }
 
-function canBeCopied(slot: LocalSlot): boolean {
-  const isWhole = slot.type === 'logical' && slot.confirmedFlushLsn !== undefined && !isInvalidated(slot);
-  return isWhole && slot.plugin !== undefined && !slot.temporary && !slot.synced;
+function canBeCopied(slot: LocalSlot): slot is LocalLogicalSlot {
+  const isWhole = slot.confirmedFlushLsn !== undefined && !isInvalidated(slot);
+  return isLogical(slot) && isWhole && !slot.temporary && !slot.synced;
 }

@@ -1,6 +1,7 @@
 import {
   byDatabase,
   databaseOf,
+  isLogical,
   type LocalSlot,
   type NodeSlotStatus,
   type Plan,
@@ -150,7 +151,7 @@ export class ActionRunner {
   /** Without the steps that would have to wait for a session to their database, or that get none. */
   async #admitted(actions: readonly SlotAction[], view: StandbyView): Promise<readonly SlotAction[]> {
     const { failures } = this.#options;
-    const places = new Map(view.slots.map((slot) => [slot.name, databaseOf(slot)]));
+    const places = new Map(view.slots.filter(isLogical).map((slot) => [slot.name, databaseOf(slot)]));
     const inside = actions.flatMap((action) => {
       const database = this.#databaseFor(action, places);
       return database === undefined ? [] : [{ action, database }];

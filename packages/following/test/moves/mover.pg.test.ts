@@ -43,8 +43,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
 
     function reasonOf({ mover }: TestedMover, slot: string): string | undefined {
       const [action] = actions(lsn(1n)).filter((each) => each.slot === slot);
-      const { name, oid } = action?.database ?? assert.fail();
-      return mover.decodingReason({ name: parseSlotName(slot), database: name, databaseOid: oid });
+      return mover.decodingReason(parseSlotName(slot), action?.database ?? assert.fail());
     }
 
     /** Runs until all slots are at the goal, as the consumer's rounds do. */

@@ -52,6 +52,8 @@ function slotAt(restartLsn: Lsn, confirmedFlushLsn: Lsn): LocalSlot {
     type: 'logical',
     plugin: 'test_decoding',
     database: 'postgres',
+    // That of "postgres" since PostgreSQL 15.
+    databaseOid: 5,
     twoPhase: false,
     failover: false,
     synced: false,

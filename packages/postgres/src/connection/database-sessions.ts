@@ -120,7 +120,7 @@ export class DatabaseSessions {
       return main;
     }
     try {
-      return await this.get({ name: '', oid });
+      return await this.get({ name: undefined, oid });
     } catch (error) {
       if (error instanceof DatabaseGoneError) {
         // The replayed catalog has no such database any more, so its removal was replayed, too, and cannot meet this drop.
@@ -131,9 +131,12 @@ export class DatabaseSessions {
   }
 
   async #oidOf({ name, oid }: SlotDatabase): Promise<number> {
-    const known = oid ?? (await readDatabaseOid(await this.main(), name, this.#signal));
-    if (known === undefined) {
-      throw new DatabaseGoneError(`named ${JSON.stringify(name)}`);
+    if (oid !== undefined) {
+      return oid;
+    }
+    const known = name && (await readDatabaseOid(await this.main(), name, this.#signal));
+    if (!known) {
+      throw new DatabaseGoneError(name === undefined ? 'of no name' : `named ${JSON.stringify(name)}`);
     }
     return known;
   }

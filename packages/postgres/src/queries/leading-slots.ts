@@ -1,6 +1,6 @@
 import { isLeadingSlot, type LocalSlot } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
-import { type SlotRow, slotColumns, slotState } from './slot-row.ts';
+import { localSlot, type SlotRow, slotColumns } from './slot-row.ts';
 
 /** The leading slots of a server that is no standby, where nothing is made from them any more; none on a standby. */
 export async function readLeadingSlots(
@@ -12,7 +12,5 @@ export async function readLeadingSlots(
       from pg_replication_slots as s
      where s.slot_type = 'logical' and not s.temporary and not pg_is_in_recovery()`;
   const rows = await connection.run<SlotRow>({ text }, { signal });
-  return rows
-    .filter((row) => isLeadingSlot(row.slot_name))
-    .map((row) => ({ ...slotState(row), temporary: row.temporary }));
+  return rows.filter((row) => isLeadingSlot(row.slot_name)).map(localSlot);
 }

@@ -1,7 +1,7 @@
 import type { LocalSlot, Lsn } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 import { type RememberedSlotRow, SlotMemory, type SlotRows } from './slot-memory.ts';
-import { isNewToMemory, type SlotRow, slotColumns, slotState, slotsTable } from './slot-row.ts';
+import { isNewToMemory, localSlot, slotColumns, slotsTable } from './slot-row.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
 
 /** What a standby showed in one statement: all slots, temporary ones, and those still in the making, too. */
@@ -23,7 +23,7 @@ type ObserveStandbyRow = RememberedSlotRow & {
 
 /** Remembers the slots of a standby from one look to the next. */
 export function standbyMemory(): SlotMemory<LocalSlot> {
-  return new SlotMemory((row: SlotRow) => Object.assign(slotState(row), { temporary: row.temporary }));
+  return new SlotMemory(localSlot);
 }
 
 /** Reads all slots and the WAL positions of a standby in one statement. With a `memory` of the last time it takes much less. */

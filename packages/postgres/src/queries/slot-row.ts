@@ -1,4 +1,4 @@
-import { type Lsn, parseSlotName, type SlotState, slotTypes } from '@slotcast/domain';
+import { type LocalSlot, type Lsn, parseSlotName, type SlotState } from '@slotcast/domain';
 import { type ServerFeature, supports } from '../server-version.ts';
 import { optionalLsn } from './wal-position.ts';
 
@@ -96,28 +96,46 @@ function sinceOf(major: number) {
 
 /** The state of a slot from its row. Throws a RangeError on what slotcast cannot carry, which says why. */
 export function slotState(row: SlotRow): SlotState {
-  const type = slotTypes.find((known) => known === row.slot_type);
-  if (type === undefined) {
-    throw new RangeError(`it has the unknown type ${JSON.stringify(row.slot_type)}`);
-  }
-  return {
+  const shared = {
     name: parseSlotName(row.slot_name),
-    type,
-    plugin: row.plugin ?? undefined,
-    database: row.database ?? undefined,
-    databaseOid: row.datoid ?? undefined,
-    twoPhase: row.two_phase,
-    twoPhaseAt: position(row, 'two_phase_at'),
-    failover: row.failover,
-    synced: row.synced,
     restartLsn: position(row, 'restart_lsn'),
-    confirmedFlushLsn: position(row, 'confirmed_flush_lsn'),
-    xmin: transactionId(row.xmin),
     catalogXmin: transactionId(row.catalog_xmin),
     walStatus: row.wal_status ?? undefined,
     invalidationReason: row.invalidation_reason ?? undefined,
     active: row.active,
+  };
+  switch (row.slot_type) {
+    case 'physical':
+      return { type: 'physical', ...shared, xmin: transactionId(row.xmin) };
+    case 'logical':
+      return { type: 'logical', ...shared, ...logicalColumns(row) };
+    default:
+      throw new RangeError(`it has the unknown type ${JSON.stringify(row.slot_type)}`);
+  }
+}
+
+/** The same with what only the server that has the slot can make use of. Throws as `slotState` does. */
+export function localSlot(row: SlotRow): LocalSlot {
+  return Object.assign(slotState(row), {
+    temporary: row.temporary,
     inactiveSince: time(row.inactive_since),
+  });
+}
+
+function logicalColumns(row: SlotRow) {
+  const { plugin, datoid } = row;
+  if (plugin === null || datoid === null) {
+    throw new RangeError(`it has no ${plugin === null ? 'plugin' : 'database'}, as a logical slot must`);
+  }
+  return {
+    plugin,
+    database: row.database ?? undefined,
+    databaseOid: datoid,
+    twoPhase: row.two_phase,
+    twoPhaseAt: position(row, 'two_phase_at'),
+    failover: row.failover,
+    synced: row.synced,
+    confirmedFlushLsn: position(row, 'confirmed_flush_lsn'),
   };
 }
 

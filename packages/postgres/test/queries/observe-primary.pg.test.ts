@@ -67,10 +67,7 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
       assert.ok(raw);
       const seen = await observe(connection);
       const [orders, standby] = seen.slots.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const { inactiveSince, ...rest } = orders ?? {};
-      assert.equal(typeof inactiveSince, failover ? 'number' : 'undefined');
-      assert.ok(inactiveSince === undefined || Math.abs(inactiveSince - Date.now()) < 60_000);
-      assert.deepEqual(rest, {
+      assert.deepEqual(orders, {
         name: 'orders',
         type: 'logical',
         plugin: 'pgoutput',
@@ -82,7 +79,6 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
         synced: false,
         restartLsn: parseLsn(raw.restart),
         confirmedFlushLsn: parseLsn(raw.confirmed),
-        xmin: undefined,
         catalogXmin: Number(raw.catalog_xmin),
         walStatus: 'reserved',
         invalidationReason: undefined,
@@ -90,9 +86,6 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
       });
       assert.equal(standby?.name, 'standby');
       assert.equal(standby?.type, 'physical');
-      assert.equal(standby?.plugin, undefined);
-      assert.equal(standby?.database, undefined);
-      assert.equal(standby?.databaseOid, undefined);
       assert.equal(standby?.confirmedFlushLsn, undefined);
       assert.ok(standby?.restartLsn);
     });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { isInvalidated, type LocalSlot, type Lsn, lsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import { isInvalidated, isLogical, type Lsn, lsn, parseLsn, parseSlotName } from '@slotcast/domain';
 import {
   advanceSlot,
   advanceSlots,
@@ -38,8 +38,8 @@ async function observe(connection: PostgresConnection): Promise<ObservedStandby>
   return seen;
 }
 
-async function slotNamed(connection: PostgresConnection, name: string): Promise<LocalSlot | undefined> {
-  return (await observe(connection)).slots.find((slot) => slot.name === name);
+async function slotNamed(connection: PostgresConnection, name: string) {
+  return (await observe(connection)).slots.filter(isLogical).find((slot) => slot.name === name);
 }
 
 function isThere(slot: string): string {
