@@ -8,6 +8,7 @@ import { sharedCodec } from '../log/cached-codec.ts';
 import { SimBroker } from '../log/sim-broker.ts';
 import { SimLog } from '../log/sim-log.ts';
 import type { Note, ServiceName, SimServer } from '../types.ts';
+import { explainError } from './explain.ts';
 import { noteLogger } from './note-logger.ts';
 import type { Process } from './process.ts';
 import { processClock } from './process-clock.ts';
@@ -167,7 +168,7 @@ export class NodeServices {
       log,
       codec: sharedCodec,
       verifyTopics: () => verifyTopics(log, [slotsTopic, nodesTopic]),
-      explainError: (error: unknown) => error,
+      explainError,
       logger: noteLogger({ level, process: process.name, now: () => world.now, onNote }),
       clock: processClock(world, process),
     };

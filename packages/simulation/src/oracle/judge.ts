@@ -1,0 +1,105 @@
+import type { Note, SimServer, Violation } from '../types.ts';
+import { AheadWatch } from './ahead-watch.ts';
+import { DropWatch } from './drop-watch.ts';
+import type { Incarnation } from './incarnation.ts';
+import { findMishap } from './mishaps.ts';
+import { SkipWatch } from './skip-watch.ts';
+import { type PublishedRecord, TenureWatch } from './tenure-watch.ts';
+
+/** Whose slots are kept. */
+export interface JudgedSubscriber {
+  readonly slot: string;
+  readonly incarnation: Incarnation | undefined;
+  readonly asksFor: number | undefined;
+}
+
+export interface JudgeOptions {
+  /** All servers; there may be more later. */
+  readonly servers: () => readonly SimServer[];
+  /** The server that application and subscribers are led to. */
+  readonly target: () => SimServer;
+  readonly subscribers: () => Iterable<JudgedSubscriber>;
+  readonly now: () => number;
+  /** Does work when the present event is over. */
+  readonly soon: (work: () => void) => void;
+}
+
+/** Watches one history, and keeps what was broken in it. */
+export class Judge {
+  readonly violations: Violation[] = [];
+  readonly notes: Note[] = [];
+  readonly #options: JudgeOptions;
+  readonly #skips = new SkipWatch();
+  readonly #ahead = new AheadWatch();
+  readonly #tenures = new TenureWatch();
+  readonly #drops: DropWatch;
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+    this.#drops = new DropWatch(({ node }, slot) => [
+      `${slot}_diverged`,
+      ...options
+        .servers()
+        .filter((each) => each.node === node)
+        .flatMap(leadersOf),
+    ]);
+  }
+
+  note(note: Note): void {
+    this.notes.push(note);
+    const mishap = findMishap(note);
+    if (mishap !== undefined) {
+      this.violations.push(mishap);
+    }
+  }
+
+  /** A server has sent all that it will of what begins before `upTo`. */
+  sent(incarnation: Incarnation, server: SimServer, upTo: number): void {
+    const { node, line, recoveryEndedAt: since = 0 } = server;
+    this.#skips.sent({ incarnation, node, line, upTo, now: this.#options.now(), since });
+  }
+
+  /** A subscriber has connected, and asks for a position. */
+  connected(slot: string, server: SimServer, asksFor: number): void {
+    const { node, line, recoveryEndedAt: since = 0 } = server;
+    const at = this.#options.now();
+    this.#ahead.connected({ slot, node, at, since, asksFor, end: line.end, line: () => server.line });
+  }
+
+  /** A record was committed to the slots topic; `server` is the one beside its publisher. */
+  published(record: PublishedRecord, server: SimServer, isCopy: boolean): void {
+    const facts = { isCopy, timeline: server.line.timeline };
+    const violation = this.#tenures.take(record, facts, this.#options.now());
+    if (violation !== undefined) {
+      this.violations.push(violation);
+    }
+  }
+
+  /** A service is about to drop a slot. */
+  drops(server: SimServer, slot: string, by: string): void {
+    for (const { slot: name, incarnation, asksFor } of this.#options.subscribers()) {
+      if (name === slot && incarnation !== undefined) {
+        this.#drops.before(server, by, { incarnation, asksFor });
+        this.#options.soon(() => this.#judgeDrops());
+      }
+    }
+  }
+
+  /** Judges what was to be reported by now. */
+  look(): void {
+    const now = this.#options.now();
+    this.violations.push(...this.#skips.judge(now, this.notes), ...this.#ahead.judge(now, this.notes));
+  }
+
+  #judgeDrops(): void {
+    const { servers, target, now } = this.#options;
+    const inUse = target().line;
+    const onLine = servers().filter(({ line }) => inUse.partsAt(line) >= line.end);
+    this.violations.push(...this.#drops.judge(onLine, now()));
+  }
+}
+
+/** Leading slots: what is missing is made from them. */
+function leadersOf({ slots }: SimServer): string[] {
+  return slots.map(({ name }) => name).filter((name) => name.startsWith('slotcast_leader_'));
+}

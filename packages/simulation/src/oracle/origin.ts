@@ -1,0 +1,13 @@
+import { parseLsn } from '@slotcast/domain';
+import type { PublishedRecord } from './tenure-watch.ts';
+
+const utf8 = new TextDecoder();
+
+/** Where a record of the slots topic comes from, by its headers, which say it for every reader; `undefined` where they do not. */
+export function readOrigin(headers: ReadonlyMap<string, Uint8Array>): PublishedRecord | undefined {
+  const text = (name: string): string => utf8.decode(headers.get(name));
+  const [node, epoch, timeline, lsn] = [text('node'), text('epoch'), text('timeline'), text('lsn')];
+  return node === '' || lsn === ''
+    ? undefined
+    : { node, epoch: Number(epoch), timeline: Number(timeline), lsn: Number(parseLsn(lsn)) };
+}

@@ -1,0 +1,51 @@
+import { REPORT_PATIENCE_MS } from '../oracle/report.ts';
+import type { Act, Story } from '../story/act.ts';
+import { perform } from '../story/perform.ts';
+import { Scene } from '../story/scene.ts';
+import type { Note, Violation } from '../types.ts';
+import { SimWorld } from '../world/sim-world.ts';
+
+/** What came of a story. */
+export interface History {
+  readonly violations: readonly Violation[];
+  readonly notes: readonly Note[];
+  /** Acts that were done. */
+  readonly steps: number;
+  /** What the services have asked of servers and log. */
+  readonly calls: number;
+  readonly virtualMs: number;
+  /** The same for two runs that took the same course. */
+  readonly traceHash: string;
+}
+
+export interface RunOptions {
+  /** Ends with the first of these; absent: goes to the end. */
+  readonly until?: ((violation: Violation) => boolean) | undefined;
+  /** From which level on lines of the services are kept; `warn` when absent. */
+  readonly logLevel?: 'info' | 'warn';
+}
+
+/** Runs a story. */
+export async function runStory(story: Story, options: RunOptions = {}): Promise<History> {
+  const world = new SimWorld(story.seed);
+  const scene = new Scene(world, story.cast, options);
+  const { judge } = scene;
+  let steps = 0;
+  for (const act of [...story.acts, { kind: 'wait', ms: REPORT_PATIENCE_MS + 1000 } satisfies Act]) {
+    steps += 1;
+    perform(act, scene);
+    await world.run(act.kind === 'wait' ? act.ms : 0);
+    judge.look();
+    if (options.until !== undefined && judge.violations.some(options.until)) {
+      break;
+    }
+  }
+  return {
+    violations: judge.violations,
+    notes: judge.notes,
+    steps,
+    calls: world.callCount,
+    virtualMs: world.now,
+    traceHash: world.trail.hash,
+  };
+}

@@ -1,0 +1,69 @@
+import { SeededRandom } from '../time/chance.ts';
+import type { Random } from '../types.ts';
+import type { Cast, CastSlot, Story } from './act.ts';
+import { disturb, failOver, type Theme, themes } from './disturb.ts';
+import { Draft } from './draft.ts';
+import { peace, sound } from './sound.ts';
+
+export interface GenerateOptions {
+  readonly seed: number;
+  /** How many acts, roughly. */
+  readonly acts: number;
+  /** Absent: one of those that are about a fault is drawn. */
+  readonly theme?: Theme | SilentTheme | undefined;
+}
+
+/** Themes in which nothing may be found. `peace`: nothing fails; `sound`: what fails is what today's rules are made for. */
+export const silentThemes = ['peace', 'sound'] as const;
+export type SilentTheme = (typeof silentThemes)[number];
+
+/** A story from a seed. */
+export function generate(options: GenerateOptions): Story {
+  const { seed } = options;
+  const random = new SeededRandom(seed);
+  const theme = options.theme ?? random.pick(themes);
+  const draft = new Draft(castOf(random, theme), random);
+  warmUp(draft);
+  if (theme === 'peace') {
+    peace(draft, options.acts);
+  } else if (theme === 'sound') {
+    sound(draft, options.acts);
+  } else {
+    trouble(draft, theme, options.acts);
+  }
+  draft.add({ kind: 'traffic', rows: 1, everyMs: 200, ms: 1000 }, { kind: 'wait', ms: 1500 });
+  return { version: 1, title: theme, seed, cast: draft.cast, acts: draft.acts };
+}
+
+function castOf(random: Random, theme: Theme | SilentTheme): Cast {
+  const nodes = random.chance(theme === 'blocked' ? 10 : 60) ? ['a', 'b'] : ['a', 'b', 'c'];
+  const slots = ['app', 'web', 'log'].slice(0, 1 + random.below(3)).map((name) => castSlot(random, name));
+  const [first] = slots;
+  const wanted = theme === 'blocked' && first !== undefined ? { wanted: { b: [] } } : {};
+  const onDivergence = random.chance(70) || theme === 'sound' ? 'fence' : 'quarantine';
+  return { nodes, slots, onDivergence, ...wanted };
+}
+
+function castSlot(random: Random, name: string): CastSlot {
+  const memory = random.chance(65) ? 'own' : 'slot';
+  return { name, memory, ...(random.chance(15) ? { recreates: true } : {}) };
+}
+
+/** Until the standbys have their slots. */
+function warmUp(draft: Draft): void {
+  draft.add({ kind: 'traffic', rows: 1, everyMs: 300, ms: 2500 }, { kind: 'wait', ms: 3000 });
+}
+
+function trouble(draft: Draft, theme: Theme, acts: number): void {
+  const from = draft.acts.length;
+  let failovers = 0;
+  while (draft.acts.length - from < acts) {
+    const { primary } = draft;
+    disturb(draft, theme);
+    failovers += draft.primary === primary ? 0 : 1;
+    draft.wait();
+  }
+  if (failovers === 0) {
+    failOver(draft);
+  }
+}

@@ -1,0 +1,222 @@
+import { Judge } from '../oracle/judge.ts';
+import { readOrigin } from '../oracle/origin.ts';
+import { Application } from '../people/application.ts';
+import { Subscriber } from '../people/subscriber.ts';
+import type { DataDirectory } from '../postgres/data-directory.ts';
+import { Server } from '../postgres/server.ts';
+import type { LinkState, SimServer } from '../types.ts';
+import { NodeServices } from '../world/node-services.ts';
+import type { SimWorld } from '../world/sim-world.ts';
+import { type Cast, type CastSlot, type ServiceName, serviceNames } from './act.ts';
+import type { Stage } from './perform.ts';
+
+/** Object id of the database that all slots are in. */
+const DATABASE = 16_384;
+
+/** The world of one story: servers, the services beside them, the log, those who use them, and who judges. */
+export class Scene implements Stage {
+  readonly world: SimWorld;
+  readonly application: Application;
+  readonly subscribers = new Map<string, Subscriber>();
+  readonly judge: Judge;
+  readonly #servers = new Map<string, Server>();
+  readonly #services: NodeServices;
+  readonly #backups = new Map<string, DataDirectory>();
+  /** Servers that were copied from others, and that nobody was led to. */
+  readonly #copies = new Set<string>();
+  #nextOffset = 0n;
+  #target: Server;
+
+  constructor(
+    world: SimWorld,
+    cast: Cast,
+    { logLevel = 'warn' }: { readonly logLevel?: 'info' | 'warn' } = {},
+  ) {
+    this.world = world;
+    this.#target = this.#makeServers(cast);
+    const target = (): SimServer => this.#target;
+    this.application = new Application({ world, target });
+    this.judge = new Judge({
+      servers: () => [...this.#servers.values()],
+      target,
+      subscribers: () => this.subscribers.values(),
+      now: () => world.now,
+      soon: (work) => world.after(0, work),
+    });
+    for (const server of this.#servers.values()) {
+      this.#watchDrops(server);
+    }
+    this.#services = new NodeServices({
+      world,
+      servers: this.#servers,
+      settings: { onDivergence: cast.onDivergence, wanted: cast.wanted ?? {}, logLevel },
+      onNote: (note) => this.judge.note(note),
+    });
+    this.#services.broker.watch(() => this.#readTopic());
+    for (const slot of cast.slots) {
+      this.#makeSubscriber(slot);
+    }
+    for (const node of cast.nodes) {
+      this.#startServices(node);
+    }
+  }
+
+  has(node: string): boolean {
+    return this.#servers.has(node);
+  }
+
+  server(node: string): Server {
+    const server = this.#servers.get(node);
+    if (server === undefined) {
+      throw new RangeError(`no server ${node} in this story`);
+    }
+    return server;
+  }
+
+  touched(server: SimServer, slot: string): void {
+    this.subscribers.get(slot)?.touched(server);
+  }
+
+  kill(node: string, service: ServiceName, stays: boolean): void {
+    this.#services.kill(node, service, stays);
+  }
+
+  freeze(node: string, service: ServiceName): void {
+    this.#services.freeze(node, service);
+  }
+
+  wake(node: string, service: ServiceName): void {
+    this.#services.wake(node, service);
+  }
+
+  kafka(state: LinkState, process: string | undefined): void {
+    const all = [...this.#servers.keys()].flatMap((node) => serviceNames.map((name) => `${name}@${node}`));
+    for (const name of process === undefined ? all : [process]) {
+      this.world.link(`kafka:${name}`).set(state);
+    }
+  }
+
+  stream(node: string, state: LinkState): void {
+    this.world.link(`stream:${node}`).set(state);
+  }
+
+  rejoin(node: string, upstream: string): void {
+    const [server, other] = [this.server(node), this.server(upstream)];
+    if (server !== other && other.running && !other.inRecovery) {
+      this.application.lost(server);
+      server.rewind(other);
+    }
+  }
+
+  follow(node: string, upstream: string): void {
+    const [server, other] = [this.server(node), this.server(upstream)];
+    if (server !== other && server.inRecovery) {
+      server.follow(other);
+    }
+  }
+
+  backup(node: string): void {
+    this.#backups.set(node, this.server(node).copyDisk());
+  }
+
+  /** It stays down. */
+  restore(node: string): void {
+    const backup = this.#backups.get(node);
+    if (backup !== undefined) {
+      const server = this.server(node);
+      this.application.lost(server);
+      server.restore(backup);
+      // What a subscriber has beyond that is the business of who restored it.
+      for (const subscriber of this.subscribers.values()) {
+        subscriber.touched(server);
+      }
+    }
+  }
+
+  clone(node: string, name: string): void {
+    if (this.has(name)) {
+      return;
+    }
+    const copy = this.server(node).cloneAs(name);
+    this.#servers.set(name, copy);
+    this.#copies.add(name);
+    this.#watchDrops(copy);
+    copy.start();
+    this.#startServices(name);
+  }
+
+  point(node: string, afterMs: number): void {
+    this.#target = this.server(node);
+    this.#copies.delete(node);
+    for (const subscriber of this.subscribers.values()) {
+      subscriber.moveOver(afterMs);
+    }
+  }
+
+  #makeServers({ nodes, maxReplicationSlots = {} }: Cast): Server {
+    const [first, ...others] = nodes;
+    if (first === undefined) {
+      throw new RangeError('a story needs a node');
+    }
+    const limit = (node: string) => {
+      const slots = maxReplicationSlots[node];
+      return slots === undefined ? {} : { maxReplicationSlots: slots };
+    };
+    const primary = Server.createPrimary(this.world, first, limit(first));
+    this.#servers.set(first, primary);
+    for (const node of others) {
+      this.#servers.set(node, primary.addStandby(node, limit(node)));
+    }
+    return primary;
+  }
+
+  #startServices(node: string): void {
+    for (const service of serviceNames) {
+      this.#services.start(node, service);
+    }
+  }
+
+  #watchDrops(server: Server): void {
+    server.onDrop(({ slot, by }) => {
+      if (by !== undefined && !by.name.startsWith('subscriber')) {
+        this.judge.drops(server, slot.name, by.name);
+      }
+    });
+  }
+
+  /** Shows the judge what was committed to the slots topic since the last time. */
+  #readTopic(): void {
+    const records = this.#services.broker.topic(this.#services.topics.slots)?.committed ?? [];
+    for (const record of records) {
+      if (record.offset < this.#nextOffset) {
+        continue;
+      }
+      this.#nextOffset = record.offset + 1n;
+      const published = readOrigin(record.headers);
+      const server = this.#servers.get(published?.node ?? '');
+      if (published !== undefined && server !== undefined) {
+        this.judge.published(published, server, this.#copies.has(published.node));
+      }
+    }
+  }
+
+  #makeSubscriber(slot: CastSlot): void {
+    const { name, memory, recreates = false, late = false } = slot;
+    const subscriber = new Subscriber({
+      slot: name,
+      memory,
+      recreates,
+      world: this.world,
+      process: this.world.spawn(`subscriber:${name}`),
+      database: DATABASE,
+      target: () => this.#target,
+      onConnect: (server, asksFor) => this.judge.connected(name, server, asksFor),
+      onSent: (incarnation, server, upTo) => this.judge.sent(incarnation, server, upTo),
+    });
+    this.subscribers.set(name, subscriber);
+    if (!late) {
+      this.#target.createSlot(name);
+      subscriber.connect();
+    }
+  }
+}
