@@ -1,14 +1,14 @@
 import { services } from '@slotcast/config';
 import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import type { GlobalOptions, PrintOptions } from './command-scope.ts';
-import type { ConfigOptions } from './config-command.ts';
-import type { EventsOptions } from './events-command.ts';
-import { outputFormats } from './output.ts';
+import type { ConfigOptions } from './commands/config/command.ts';
+import type { EventsOptions } from './commands/events/command.ts';
+import type { PrepareOptions } from './commands/prepare-promotion/command.ts';
+import type { StatusOptions } from './commands/status/command.ts';
+import type { TopicCreateOptions } from './commands/topic/command.ts';
 import { isPatience, PATIENCE } from './patience.ts';
-import type { PrepareOptions } from './prepare-command.ts';
-import type { StatusOptions } from './status-command.ts';
-import type { TopicCreateOptions } from './topic-command.ts';
+import type { GlobalOptions, PrintOptions } from './shared/command-scope.ts';
+import { outputFormats } from './shared/output.ts';
 import { packageVersion } from './version.ts';
 
 /**
@@ -65,14 +65,14 @@ function addTopic(program: Command): void {
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runTopicCreate } = await import('./topic-command.ts');
+      const { runTopicCreate } = await import('./commands/topic/command.ts');
       await runTopicCreate(command.optsWithGlobals<TopicCreateOptions>());
     });
   subcommand(topic, 'check')
     .description('compare the topics with what slotcast needs; exit code 3 when one would lose data')
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runTopicCheck } = await import('./topic-command.ts');
+      const { runTopicCheck } = await import('./commands/topic/command.ts');
       await runTopicCheck(command.optsWithGlobals<PrintOptions>());
     });
 }
@@ -89,7 +89,7 @@ function addEvents(program: Command): void {
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runEvents } = await import('./events-command.ts');
+      const { runEvents } = await import('./commands/events/command.ts');
       await runEvents(command.optsWithGlobals<EventsOptions>());
     });
 }
@@ -101,7 +101,7 @@ function addDoctor(program: Command): void {
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runDoctor } = await import('./doctor-command.ts');
+      const { runDoctor } = await import('./commands/doctor/command.ts');
       await runDoctor(command.optsWithGlobals<PrintOptions>());
     });
 }
@@ -119,7 +119,7 @@ function addStatus(program: Command): void {
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runStatus } = await import('./status-command.ts');
+      const { runStatus } = await import('./commands/status/command.ts');
       await runStatus(command.optsWithGlobals<StatusOptions>());
     });
 }
@@ -137,7 +137,7 @@ function addPreparePromotion(program: Command): void {
     .option('--force', 'exit 0 although it is not safe', false)
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runPreparePromotion } = await import('./prepare-command.ts');
+      const { runPreparePromotion } = await import('./commands/prepare-promotion/command.ts');
       await runPreparePromotion(command.optsWithGlobals<PrepareOptions>());
     });
 }
@@ -148,7 +148,7 @@ function addAdopt(program: Command): void {
     .addArgument(new Argument('<slot>', 'name of the slot').argParser(slotName))
     .addOption(outputOption())
     .action(async (slot: SlotName, _options: unknown, command: Command) => {
-      const { runAdopt } = await import('./adopt-command.ts');
+      const { runAdopt } = await import('./commands/adopt/command.ts');
       await runAdopt(slot, command.optsWithGlobals<PrintOptions>());
     });
 }
@@ -161,7 +161,7 @@ function addConfig(program: Command): void {
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { runConfig } = await import('./config-command.ts');
+      const { runConfig } = await import('./commands/config/command.ts');
       await runConfig(command.optsWithGlobals<ConfigOptions>());
     });
 }

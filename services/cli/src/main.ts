@@ -1,8 +1,8 @@
 import { describeError, exitCodeOf, exitCodes, SlotcastError } from '@slotcast/kernel';
 import { CommanderError } from 'commander';
 import { createCommandLine } from './command-line.ts';
-import { Interrupted } from './command-scope.ts';
-import { endWithReader, exitWhenPrinted } from './output.ts';
+import { Interrupted } from './shared/command-scope.ts';
+import { endWithReader, exitWhenPrinted } from './shared/output.ts';
 
 // Nothing is established yet. Only a command that has printed its answer changes this; whatever ends the process before says "failed".
 process.exitCode = exitCodes.failed.code;

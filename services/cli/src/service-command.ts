@@ -13,10 +13,10 @@ import {
   startHttpServer,
 } from '@slotcast/observability';
 import { createPublisher } from '@slotcast/publishing';
-import type { GlobalOptions } from './command-scope.ts';
 import { consumerCommands } from './consumer-commands.ts';
 import { explainError } from './explain-error.ts';
-import { loadSettings } from './load-settings.ts';
+import type { GlobalOptions } from './shared/command-scope.ts';
+import { loadSettings } from './shared/load-settings.ts';
 import { findTopicDifferences, topicError } from './topic-findings.ts';
 import { packageVersion } from './version.ts';
 

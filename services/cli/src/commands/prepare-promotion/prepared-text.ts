@@ -2,7 +2,7 @@ import { LATE_MS, type PreparedPromotionJson, promotionRisks, readinessStates } 
 import { SlotcastError } from '@slotcast/kernel';
 import { counted, durationText, textTable } from '@slotcast/views';
 import { z } from 'zod';
-import { printable } from './output.ts';
+import { printable } from '../../shared/output.ts';
 
 /** What `slotcast prepare-promotion` prints as JSON; a consumer of another version may add fields. */
 const preparedSchema = z.object({

@@ -1,8 +1,8 @@
-import type { PrintOptions } from './command-scope.ts';
-import { printLine } from './output.ts';
+import type { PrintOptions } from '../../shared/command-scope.ts';
+import { printLine } from '../../shared/output.ts';
 import { paintFor } from './paint.ts';
 import { type StatusReport, statusObject } from './status-json.ts';
-import { statusText } from './status-text.ts';
+import { statusText } from './text.ts';
 
 const USUAL_COLUMNS = 100;
 const MIN_COLUMNS = 80;

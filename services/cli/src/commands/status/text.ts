@@ -1,9 +1,9 @@
+import { candidateLines, certainlyAhead } from './candidates.ts';
+import { nodeRemarks, nodeTable, publisherLine } from './nodes.ts';
 import type { Paint } from './paint.ts';
-import { candidateLines, certainlyAhead } from './status-candidates.ts';
+import { copyReasons, decodingReasons, isBehind, slotTables } from './slots.ts';
 import type { StatusReport } from './status-json.ts';
-import { nodeRemarks, nodeTable, publisherLine } from './status-nodes.ts';
-import { copyReasons, decodingReasons, isBehind, slotTables } from './status-slots.ts';
-import { verdictLines } from './status-verdict.ts';
+import { verdictLines } from './verdict.ts';
 import { wrapText } from './wrap-text.ts';
 
 /** How the report is drawn. */

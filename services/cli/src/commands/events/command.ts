@@ -3,12 +3,12 @@ import type { SlotName } from '@slotcast/domain';
 import { type EventLog, type LogRecord, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { exitCodes, SlotcastError } from '@slotcast/kernel';
-import { type PrintOptions, untilInterrupted } from './command-scope.ts';
+import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
+import { loadSettings } from '../../shared/load-settings.ts';
+import { printLine } from '../../shared/output.ts';
+import { withEventLog } from '../../shared/with-event-log.ts';
 import { eventLine, type LoggedEvent } from './event-line.ts';
 import { EventTable } from './event-table.ts';
-import { loadSettings } from './load-settings.ts';
-import { printLine } from './output.ts';
-import { withEventLog } from './with-event-log.ts';
 
 export interface EventsOptions extends PrintOptions {
   readonly follow: boolean;

@@ -1,6 +1,6 @@
 import { type Candidate, type ClusterView, formatLsn, namesText } from '@slotcast/domain';
 import { bytesText, counted } from '@slotcast/views';
-import { printable } from './output.ts';
+import { printable } from '../../shared/output.ts';
 import type { Paint } from './paint.ts';
 
 /** Which standby is best to promote, and what each would lose. */

@@ -1,5 +1,5 @@
 import { type Check, type CheckOutcome, checkAreas } from '@slotcast/domain';
-import { printable } from './output.ts';
+import { printable } from '../../shared/output.ts';
 
 /** SGR codes of ECMA-48. */
 const styles = { ok: '32', info: '36', warning: '33', failed: '31', heading: '1', remedy: '1' } as const;

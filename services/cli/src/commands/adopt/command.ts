@@ -1,11 +1,11 @@
 import { ADOPTION_MS, type SlotName } from '@slotcast/domain';
 import { adoptAlone } from '@slotcast/following';
 import { exitCodes } from '@slotcast/kernel';
-import { askConsumer } from './ask-consumer.ts';
-import type { PrintOptions } from './command-scope.ts';
-import { ADOPT_PATH } from './consumer-commands.ts';
-import { printLine } from './output.ts';
-import { onStandby } from './standby-command.ts';
+import { ADOPT_PATH } from '../../consumer-commands.ts';
+import { askConsumer } from '../../shared/ask-consumer.ts';
+import type { PrintOptions } from '../../shared/command-scope.ts';
+import { printLine } from '../../shared/output.ts';
+import { onStandby } from '../../shared/standby-command.ts';
 
 /** `slotcast adopt SLOT`: makes a slot on this standby that slotcast did not make its own, through the consumer if one runs. */
 export async function runAdopt(slot: SlotName, options: PrintOptions): Promise<void> {

@@ -32,7 +32,7 @@ import {
   tryDatabases,
   type WalSender,
 } from '@slotcast/postgres';
-import { explainError } from './explain-error.ts';
+import { explainError } from '../../explain-error.ts';
 
 /** A person waits for the answer. */
 const CONNECT_TIMEOUT_MS = 5000;

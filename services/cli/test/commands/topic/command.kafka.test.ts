@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { createKafkaLog, requiredTopicConfig } from '@slotcast/event-log';
 import { sharedKafka, uniqueTopicPrefix } from '@slotcast/testkit';
-import { runCli } from './run-cli.ts';
+import { runCli } from '../../run-cli.ts';
 
 describe('slotcast topic', { timeout: 120_000 }, () => {
   let brokers = '';

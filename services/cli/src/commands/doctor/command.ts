@@ -1,12 +1,12 @@
 import type { Config } from '@slotcast/config';
 import { type ExitCode, exitCodes } from '@slotcast/kernel';
+import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
+import { loadSettings } from '../../shared/load-settings.ts';
+import { printLine } from '../../shared/output.ts';
 import { checkReport } from './check-report.ts';
-import { type PrintOptions, untilInterrupted } from './command-scope.ts';
-import { diagnose, wantedDatabases } from './doctor-checks.ts';
+import { diagnose, wantedDatabases } from './diagnose.ts';
 import { examineKafka } from './examine-kafka.ts';
 import { examineDatabases, examineServer } from './examine-server.ts';
-import { loadSettings } from './load-settings.ts';
-import { printLine } from './output.ts';
 
 /**
  * `slotcast doctor`: every precondition of this node, its server, Kafka and the cluster; exit code 3 when one is not met. A server

@@ -1,8 +1,8 @@
 import { type Config, type ConfigLine, describeConfig, type Service } from '@slotcast/config';
 import { type ExitCode, exitCodes } from '@slotcast/kernel';
-import { type PrintOptions, untilInterrupted } from './command-scope.ts';
-import { loadSettings } from './load-settings.ts';
-import { printable, printLine } from './output.ts';
+import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
+import { loadSettings } from '../../shared/load-settings.ts';
+import { printable, printLine } from '../../shared/output.ts';
 
 export interface ConfigOptions extends PrintOptions {
   readonly service: Service;

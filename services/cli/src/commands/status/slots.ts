@@ -9,7 +9,7 @@ import {
   standbysOf,
 } from '@slotcast/domain';
 import { bytesText, durationText, shownLength, textTable } from '@slotcast/views';
-import { printable } from './output.ts';
+import { printable } from '../../shared/output.ts';
 import { type Paint, plain, type Style } from './paint.ts';
 
 const SEPARATOR = '  ';

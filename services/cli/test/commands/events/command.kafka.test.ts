@@ -13,7 +13,7 @@ import {
 import { createKafkaLog, type EventLog, type NewRecord, requiredTopic } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { sharedKafka, uniqueTopicPrefix } from '@slotcast/testkit';
-import { runCli } from './run-cli.ts';
+import { runCli } from '../../run-cli.ts';
 
 const codec = createCodec();
 
@@ -203,7 +203,7 @@ describe('slotcast events', { timeout: 180_000 }, () => {
   });
 
   test('ends quietly when its reader goes away', async () => {
-    const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+    const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
     const child = spawn(
       process.execPath,
       ['--conditions=source', '--import', 'tsx', main, 'events', '--follow'],

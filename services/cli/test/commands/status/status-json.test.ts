@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { statusObject } from 'slotcast';
 import { fullReport, NOW } from './status-examples.ts';
 
-const PAGE = new URL('../../../docs/reference/status.md', import.meta.url);
+const PAGE = new URL('../../../../../docs/reference/status.md', import.meta.url);
 
 /** Paths of all values in a JSON document, such as `nodes[].node`. */
 function pathsOf(value: unknown, path = ''): string[] {

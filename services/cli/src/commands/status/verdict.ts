@@ -1,6 +1,6 @@
 import { lostSlots, type NodeView, namesText, standbysOf, unmetSlots } from '@slotcast/domain';
 import { counted, durationText } from '@slotcast/views';
-import { printable } from './output.ts';
+import { printable } from '../../shared/output.ts';
 import type { Paint } from './paint.ts';
 import type { StatusReport } from './status-json.ts';
 

@@ -32,9 +32,9 @@ import {
   checkStreaming,
   type DatabaseAttempt,
 } from '@slotcast/postgres';
+import { packageVersion } from '../../version.ts';
 import type { KafkaExamination } from './examine-kafka.ts';
 import type { ServerExamination, ServerView } from './examine-server.ts';
-import { packageVersion } from './version.ts';
 
 /** Slotcast's own sessions; they are counted apart. */
 const OWN_APPLICATION = /^slotcast-/;

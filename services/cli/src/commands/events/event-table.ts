@@ -1,6 +1,6 @@
 import { formatLsn, type Manifest, type SlotEvent, type SlotState } from '@slotcast/domain';
+import { printable } from '../../shared/output.ts';
 import { eventLine, type LoggedEvent } from './event-line.ts';
-import { printable } from './output.ts';
 
 const HEAD = ['offset', 'time', 'op', 'slot', 'lsn', 'confirmed_flush', 'restart', 'tl', 'epoch.seq', 'node'];
 /** Widths to begin with: those of common values, so that columns seldom have to widen on the way. */

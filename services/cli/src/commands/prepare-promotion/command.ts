@@ -1,12 +1,12 @@
 import { preparedPromotionJson } from '@slotcast/domain';
 import { prepareAlone } from '@slotcast/following';
 import { exitCodes } from '@slotcast/kernel';
-import { askConsumer } from './ask-consumer.ts';
-import type { PrintOptions } from './command-scope.ts';
-import { PREPARE_PATH } from './consumer-commands.ts';
-import { printLine } from './output.ts';
+import { PREPARE_PATH } from '../../consumer-commands.ts';
+import { askConsumer } from '../../shared/ask-consumer.ts';
+import type { PrintOptions } from '../../shared/command-scope.ts';
+import { printLine } from '../../shared/output.ts';
+import { onStandby } from '../../shared/standby-command.ts';
 import { isUnsafe, preparedText, readPrepared } from './prepared-text.ts';
-import { onStandby } from './standby-command.ts';
 
 export interface PrepareOptions extends PrintOptions {
   readonly timeout: number;

@@ -3,11 +3,11 @@ import { createKafkaLog } from '@slotcast/event-log';
 import type { ConsumerOptions } from '@slotcast/following';
 import type { ExitCode } from '@slotcast/kernel';
 import { createConsumerMetrics, createLogger } from '@slotcast/observability';
+import { explainError } from '../explain-error.ts';
+import { commonOptions } from '../service-command.ts';
+import { packageVersion } from '../version.ts';
 import { type GlobalOptions, untilInterrupted } from './command-scope.ts';
-import { explainError } from './explain-error.ts';
 import { loadSettings } from './load-settings.ts';
-import { commonOptions } from './service-command.ts';
-import { packageVersion } from './version.ts';
 
 /** A person, or Patroni, waits for the answer. */
 const OPERATION_TIMEOUT_MS = 6_000;

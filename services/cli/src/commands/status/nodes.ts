@@ -9,7 +9,7 @@ import {
   type SlotAhead,
 } from '@slotcast/domain';
 import { agoText, bytesText, durationText, textTable } from '@slotcast/views';
-import { printable } from './output.ts';
+import { printable } from '../../shared/output.ts';
 import type { Paint } from './paint.ts';
 
 /** `server_version_num` counts minor releases in its last four digits. */
