@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { reasonText } from '@slotcast/domain';
 import { connectPostgres } from '@slotcast/postgres';
 import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
@@ -42,8 +43,11 @@ test('a database that lets no session in holds up the slots of no other', { time
       });
       await sleep(100);
     }
-    const { decodingReason } = scene.records.slot('s1', 'shop1') ?? {};
-    assert.match(decodingReason ?? '', /walsender session on database shop failed: .*timeout/);
+    const { decoding } = scene.records.slot('s1', 'shop1') ?? {};
+    assert.match(
+      decoding === undefined ? '' : reasonText([decoding]),
+      /walsender session on database shop failed: .*timeout/,
+    );
   } finally {
     await locking.close();
   }

@@ -9,6 +9,7 @@ import {
   parseLsn,
   parseSlotName,
   parseSystemIdentifier,
+  reason,
   type SlotEvent,
   type SlotOperation,
   type SlotState,
@@ -137,7 +138,7 @@ function nodeSlotStatus(state: NodeSlotStatus['state'], time: string, here?: str
       proven: true,
     },
     state,
-    reason: state === 'ready' ? '' : 'ownership is being recorded',
+    reasons: state === 'ready' ? [] : [reason('recording_ownership')],
     ...positions,
     time: Date.parse(time),
   };

@@ -6,6 +6,7 @@ import {
   parseSlotName,
   preparedPromotionJson,
   promotionRisks,
+  reason,
   timeline,
 } from '@slotcast/domain';
 import { read } from './support/deploy-files.ts';
@@ -22,15 +23,15 @@ const prepared: PreparedPromotion = {
   endOfWal: parseLsn('0/3000000'),
   publisherSilentMs: 12_000,
   drained: true,
-  unknown: 'the publisher is silent',
-  filter: 'it selects nothing',
-  alarm: 'split brain',
+  unknown: reason('not_drained'),
+  filter: reason('filter_drops', { filter: 'a', drops: 2, keeps: 1 }),
+  alarm: reason('topic_new'),
   slots: [
     {
       slot: parseSlotName('orders_cdc'),
       risk: 'diverged',
       state: 'ready',
-      reason: 'it is ahead',
+      reasons: [reason('ahead_of_wal', { bytes: 16n })],
       confirmedFlushLsn: parseLsn('0/2000000'),
       publishedLsn: parseLsn('0/3000100'),
       aheadBytes: 0x100n,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
+import { type NodeSlotStatus, reasonText } from '@slotcast/domain';
 import { connectPostgres } from '@slotcast/postgres';
 import { confirmFalsely, PluginFolder, type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
@@ -98,7 +99,7 @@ test('a copy whose plugin was removed from the standby is blocked, though it sti
   await scene.confirm('app1');
   await scene.untilEqual('app1');
   const decodes = /moving it without decoding failed: .*58P01/;
-  await waitUntil(() => decodes.test(scene.records.slot('s1', 'app1')?.decodingReason ?? ''), {
+  await waitUntil(() => decodes.test(decodingText(scene.records.slot('s1', 'app1'))), {
     describe: 'why the slot is advanced by decoding',
   });
 });
@@ -296,7 +297,7 @@ test('a slot whose client confirmed what is no position stops itself only, on th
   const told = await waitUntil(() => scene.records.node(scene.primary.name)?.unreadableSlots?.[0], {
     describe: 'the publisher to tell of the slot',
   });
-  assert.deepEqual([told.slot, /FFFFFFFF\/FFFFFFFF/.test(told.reason)], ['app1', true]);
+  assert.deepEqual([told.slot, /FFFFFFFF\/FFFFFFFF/.test(reasonText([told.reason]))], ['app1', true]);
   assert.equal(await position(scene.standby(), 'app1'), kept, 'the copy stays where it was');
 
   await confirmFalsely({ url: scene.standby().url(), ...faulty });
@@ -308,3 +309,7 @@ test('a slot whose client confirmed what is no position stops itself only, on th
     assert.ok(service?.process.isRunning);
   }
 });
+
+function decodingText(status: NodeSlotStatus | undefined): string {
+  return status?.decoding === undefined ? '' : reasonText([status.decoding]);
+}

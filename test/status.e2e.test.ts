@@ -179,7 +179,7 @@ test('status tells from the topics alone who could take over, while servers and 
     async () => {
       await publisher.kill();
       await scene.primary.kill();
-      await scene.records.waitForState('s1', 'orders', 'lagging', { reason: /publisher has said nothing/ });
+      await scene.records.waitForState('s1', 'orders', 'unheard', { reason: /publisher has said nothing/ });
       const answer = await ask(scene);
       assert.equal(answer.satisfied, false);
       assert.equal(answer.publisher.silent, true);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findPgRewind, waitUntil } from '@slotcast/testkit';
 import { assertNothingMissing, handedOver, protectSlot } from './support/failover.ts';
+import { whyOf } from './support/node-records.ts';
 import { position, Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
 
@@ -156,8 +157,7 @@ test('the old primary comes back with pg_rewind, with WAL of its own, and takes 
         return record?.role === 'standby' && record.state === 'ready' && record.time > since;
       },
       {
-        describe: () =>
-          `${slot} ready on the old primary (${scene.records.slot(primary.name, slot)?.reason})`,
+        describe: () => `${slot} ready on the old primary (${whyOf(scene.records.slot(primary.name, slot))})`,
       },
     );
   }

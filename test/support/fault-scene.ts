@@ -4,6 +4,7 @@ import { formatLsn, type Lsn, minLsn, type Promotion, parseLsn } from '@slotcast
 import { replayTopic } from '@slotcast/event-log';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { FaultGate, type FaultSide, type SeenStep } from './fault-gate.ts';
+import { whyOf } from './node-records.ts';
 import { position, ROLE, Scene, type SceneOptions } from './scene.ts';
 import type { ServiceName, ServiceProcess } from './service-process.ts';
 
@@ -196,7 +197,7 @@ export async function confirmUntilReady(
       names
         .map((name) => ({ name, record: scene.records.slot(node, name) }))
         .filter(({ record }) => record?.state !== 'ready' || record.time <= since)
-        .map(({ name, record }) => `${name} on ${node} (${record?.state} ${record?.reason})`),
+        .map(({ name, record }) => `${name} on ${node} (${record?.state} ${whyOf(record)})`),
     );
   await waitUntil(
     async () => {

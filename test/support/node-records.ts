@@ -1,4 +1,4 @@
-import type { NodeSlotStatus, NodeStatus, ReadinessState } from '@slotcast/domain';
+import { type NodeSlotStatus, type NodeStatus, type ReadinessState, reasonText } from '@slotcast/domain';
 import {
   type EventLog,
   type LogReader,
@@ -8,6 +8,11 @@ import {
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { waitUntil } from '@slotcast/testkit';
+
+/** Why a slot is not ready, as a sentence; empty when it is, or nothing was said. */
+export function whyOf(status: NodeSlotStatus | undefined): string {
+  return reasonText(status?.reasons ?? []);
+}
 
 /** Follows a nodes topic as an operator's tool would. */
 export class NodeRecords {
@@ -45,13 +50,13 @@ export class NodeRecords {
     await waitUntil(
       () => {
         const status = this.slot(node, slot);
-        return status?.state === state && (reason === undefined || reason.test(status?.reason ?? ''));
+        return status?.state === state && (reason === undefined || reason.test(whyOf(status)));
       },
       {
         timeoutMs,
         describe: () => {
           const seen = this.slot(node, slot);
-          return `${node}/${slot} ${state ?? 'gone'} ${reason ?? ''} (last seen: ${seen?.state ?? 'nothing'} ${seen?.reason ?? ''})`;
+          return `${node}/${slot} ${state ?? 'gone'} ${reason ?? ''} (last seen: ${seen?.state ?? 'nothing'} ${whyOf(seen)})`;
         },
       },
     );
@@ -72,9 +77,9 @@ export class NodeRecords {
             status.slot === slot &&
             status.state === state &&
             status.time >= since &&
-            reason.test(status.reason),
+            reason.test(whyOf(status)),
         ),
-      { describe: () => `${node}/${slot} ${state} ${reason} (last: ${this.slot(node, slot)?.reason})` },
+      { describe: () => `${node}/${slot} ${state} ${reason} (last: ${whyOf(this.slot(node, slot))})` },
     );
   }
 

@@ -12,7 +12,7 @@ import {
   uniqueName,
   waitUntil,
 } from '@slotcast/testkit';
-import { NodeRecords } from './node-records.ts';
+import { NodeRecords, whyOf } from './node-records.ts';
 import { type ServiceName, ServiceProcess } from './service-process.ts';
 
 export const ROLE = 'slotcast';
@@ -156,7 +156,7 @@ export class Scene {
       },
       {
         intervalMs: 100,
-        describe: () => `${name} ready on ${node} (${this.records.slot(node, name)?.reason})`,
+        describe: () => `${name} ready on ${node} (${whyOf(this.records.slot(node, name))})`,
       },
     );
   }

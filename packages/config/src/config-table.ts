@@ -259,7 +259,7 @@ export const configSchema = z.strictObject({
   lagMaxMs: setting(duration('s', { min: 1000, max: 86_400_000 }), {
     name: 'SLOTCAST_LAG_MAX_SECONDS',
     default: '60',
-    help: "A slot whose newest state, or whose publisher's heartbeat, is older than this is `lagging`; in seconds.",
+    help: "A slot whose newest state is older than this is `lagging`; when the publisher's heartbeat is, all are `unheard`; in seconds.",
   }),
   canary: setting(boolean, {
     name: 'SLOTCAST_CANARY',

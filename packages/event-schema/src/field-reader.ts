@@ -89,6 +89,22 @@ export class FieldReader {
     return (this.#fields[name] ?? undefined) === undefined ? undefined : this.record(name);
   }
 
+  /** A map of texts. */
+  texts(name: string): Readonly<Record<string, string>> {
+    const value = this.#fields[name];
+    if (typeof value !== 'object' || value === null) {
+      throw this.#bad(name, 'no map');
+    }
+    return Object.fromEntries(
+      Object.entries(value).map(([key, text]): [string, string] => {
+        if (typeof text !== 'string') {
+          throw this.#bad(`${name}.${key}`, 'no text');
+        }
+        return [key, text];
+      }),
+    );
+  }
+
   records(name: string): readonly FieldReader[] {
     const value = this.#fields[name];
     if (!Array.isArray(value)) {

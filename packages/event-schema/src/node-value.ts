@@ -12,6 +12,7 @@ import {
 import { orNull, toLong, toTimestamp } from './avro-number.ts';
 import type { FieldReader } from './field-reader.ts';
 import { promotionFields, readPromotion } from './promotion-value.ts';
+import { readOptionalReason, readReason, readReasons, reasonFields } from './reason-value.ts';
 import { incarnationFields, readIncarnation } from './slot-value.ts';
 
 /** A node's status as fields of `io.slotcast.NodeStatus`. Throws a RangeError on numbers that do not fit. */
@@ -41,8 +42,11 @@ export function nodeStatusFields(status: NodeStatus): object {
     wants_standby_snapshot: status.wantsStandbySnapshot,
     oldest_transaction: orNull(status.oldestTransaction, openTransactionFields),
     prepared_transactions: (status.preparedTransactions ?? []).map(openTransactionFields),
-    unreadable_slots: (status.unreadableSlots ?? []).map(({ slot, reason }) => ({ slot, reason })),
-    alarm: status.alarm ?? null,
+    unreadable_slots: (status.unreadableSlots ?? []).map(({ slot, reason }) => ({
+      slot,
+      reason: reasonFields(reason),
+    })),
+    alarm: orNull(status.alarm, reasonFields),
     lineage: status.lineage ?? null,
     promotion: orNull(status.promotion, promotionFields),
     canary: orNull(status.canary, ({ lagMs, time }) => ({
@@ -80,8 +84,8 @@ export function readNodeStatus(fields: FieldReader): NodeStatus {
   const preparedTransactions = fields.records('prepared_transactions').map(readOpenTransaction);
   const unreadableSlots = fields
     .records('unreadable_slots')
-    .map((entry) => ({ slot: entry.text('slot'), reason: entry.text('reason') }));
-  const alarm = fields.optionalText('alarm');
+    .map((entry) => ({ slot: entry.text('slot'), reason: readReason(entry.record('reason')) }));
+  const alarm = readOptionalReason(fields, 'alarm');
   const lineage = fields.optionalText('lineage');
   const promotion = readPromotion(fields.optionalRecord('promotion'));
   const canary = fields.optionalRecord('canary');
@@ -162,10 +166,10 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
       remaking: ownership.remaking ?? false,
     })),
     state: status.state,
-    reason: status.reason,
+    reasons: status.reasons.map(reasonFields),
     restart_lsn: status.restartLsn ?? null,
     confirmed_flush_lsn: status.confirmedFlushLsn ?? null,
-    decoding_reason: status.decodingReason ?? null,
+    decoding: orNull(status.decoding, reasonFields),
     orphaned: false,
     proof: null,
     time: toTimestamp('time', status.time),
@@ -177,7 +181,7 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
   const ownership = readOwnership(fields.optionalRecord('ownership'));
   const restartLsn = fields.optionalPosition('restart_lsn');
   const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
-  const decodingReason = fields.optionalText('decoding_reason');
+  const decoding = readOptionalReason(fields, 'decoding');
   return {
     kind: 'node_slot',
     node: fields.text('node'),
@@ -185,10 +189,10 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
     role: fields.symbol('role', nodeRoles),
     ...(ownership !== undefined && { ownership }),
     state: fields.symbol('state', readinessStates),
-    reason: fields.text('reason'),
+    reasons: readReasons(fields, 'reasons'),
     ...(restartLsn !== undefined && { restartLsn }),
     ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
-    ...(decodingReason !== undefined && { decodingReason }),
+    ...(decoding !== undefined && { decoding }),
     time: fields.integer('time'),
   };
 }

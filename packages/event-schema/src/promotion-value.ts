@@ -1,6 +1,7 @@
 import { aheadOutcomes, type Promotion, parseSlotName, timeline } from '@slotcast/domain';
 import { toLong, toTimestamp } from './avro-number.ts';
 import type { FieldReader } from './field-reader.ts';
+import { readReasons, reasonFields } from './reason-value.ts';
 
 /** A promotion as fields of `io.slotcast.Promotion`. Throws a RangeError on numbers that do not fit. */
 export function promotionFields(promotion: Promotion): object {
@@ -13,7 +14,7 @@ export function promotionFields(promotion: Promotion): object {
       confirmed_flush_lsn: confirmedFlushLsn,
       outcome,
     })),
-    lost: promotion.lost.map(({ slot, reason }) => ({ slot, reason })),
+    lost: promotion.lost.map(({ slot, reasons }) => ({ slot, reasons: reasons.map(reasonFields) })),
     time: toTimestamp('time', promotion.time),
   };
 }
@@ -35,7 +36,7 @@ export function readPromotion(fields: FieldReader | undefined): Promotion | unde
     })),
     lost: fields
       .records('lost')
-      .map((row) => ({ slot: parseSlotName(row.text('slot')), reason: row.text('reason') })),
+      .map((row) => ({ slot: parseSlotName(row.text('slot')), reasons: readReasons(row, 'reasons') })),
     time: fields.integer('time'),
   };
 }

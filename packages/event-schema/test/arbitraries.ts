@@ -13,6 +13,7 @@ import {
   type Promotion,
   parseSlotName,
   parseSystemIdentifier,
+  type Reason,
   readinessStates,
   type SlotEvent,
   type SlotName,
@@ -45,6 +46,15 @@ const anySystemIdentifier = fc
   .bigInt({ min: 1n, max: 2n ** 64n - 1n })
   .map((number) => parseSystemIdentifier(String(number)));
 const anyIncarnation: fc.Arbitrary<Incarnation> = fc.record({ epoch: anyNumber, seq: anyNumber }, plain);
+
+/** Of this version, or of another one. */
+const anyReason: fc.Arbitrary<Reason> = fc.record(
+  {
+    code: fc.oneof(fc.constantFrom('native', 'behind', 'failed'), anyText),
+    facts: fc.dictionary(anyText, anyText, { maxKeys: 4, noNullPrototype: true }),
+  },
+  plain,
+);
 
 const originFields = {
   lsn: anyLsn,
@@ -143,7 +153,9 @@ const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
       ),
       { maxLength: 3 },
     ),
-    lost: fc.array(fc.record({ slot: anySlotName, reason: anyText }, plain), { maxLength: 3 }),
+    lost: fc.array(fc.record({ slot: anySlotName, reasons: fc.array(anyReason, { maxLength: 3 }) }, plain), {
+      maxLength: 3,
+    }),
     time: anyTime,
   },
   { ...plain, requiredKeys: ['timeline', 'switchLsn', 'ahead', 'lost', 'time'] },
@@ -187,11 +199,11 @@ export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
     wantsStandbySnapshot: fc.boolean(),
     oldestTransaction: anyTransaction,
     preparedTransactions: fc.array(anyTransaction, { minLength: 1, maxLength: 3 }),
-    unreadableSlots: fc.array(fc.record({ slot: anyText, reason: anyText }, plain), {
+    unreadableSlots: fc.array(fc.record({ slot: anyText, reason: anyReason }, plain), {
       minLength: 1,
       maxLength: 3,
     }),
-    alarm: anyText,
+    alarm: anyReason,
     lineage: anyText,
     promotion: anyPromotion,
     canary: fc.record({ lagMs: anyNumber, time: anyTime }, plain),
@@ -218,11 +230,11 @@ export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
       { ...plain, requiredKeys: ['incarnation', 'lineage', 'proven'] },
     ),
     state: fc.constantFrom(...readinessStates),
-    reason: anyText,
+    reasons: fc.array(anyReason, { maxLength: 3 }),
     restartLsn: anyLsn,
     confirmedFlushLsn: anyLsn,
-    decodingReason: anyText,
+    decoding: anyReason,
     time: anyTime,
   },
-  { ...plain, requiredKeys: ['kind', 'node', 'slot', 'role', 'state', 'reason', 'time'] },
+  { ...plain, requiredKeys: ['kind', 'node', 'slot', 'role', 'state', 'reasons', 'time'] },
 );

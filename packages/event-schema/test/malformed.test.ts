@@ -22,7 +22,7 @@ const anyValue = fc.oneof(
   anyBytes,
   fc
     .tuple(
-      fc.constantFrom('c30168ff63f0e921a73b', 'c30191080fa8abf10331', 'c301dbe691d8536d43ce', '0000'),
+      fc.constantFrom('c30168ff63f0e921a73b', 'c30191080fa8abf10331', 'c30131c5ab2aa3c55bcd', '0000'),
       anyBytes,
     )
     .map(([start, rest]) => Buffer.concat([Buffer.from(start, 'hex'), rest])),

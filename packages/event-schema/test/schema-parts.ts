@@ -60,7 +60,10 @@ function describeType(type: unknown): string {
     return type.map(describeType).join(' or ');
   }
   assert.ok(typeof type === 'object' && type !== null);
-  const { type: kind, name, items }: Json = { ...type };
+  const { type: kind, name, items, values }: Json = { ...type };
+  if (kind === 'map') {
+    return `map of ${describeType(values)}`;
+  }
   return kind === 'array' ? `array of ${describeType(items)}` : textOf(name ?? kind);
 }
 

@@ -154,7 +154,7 @@ describe('with a schema registry', { timeout: 20_000 }, () => {
       state: 'absent',
     });
     const hibernating = Buffer.from(value);
-    const stateAt = hibernating.indexOf(Buffer.from([2, exampleNodeSlot.reason.length * 2]));
+    const stateAt = hibernating.indexOf(Buffer.from([2, exampleNodeSlot.reasons.length * 2]));
     assert.ok(stateAt > 0);
     hibernating[stateAt] = 0;
     headers.set('state', Buffer.from('hibernating'));

@@ -18,8 +18,8 @@ const SCHEMAS = new URL('../schemas/', import.meta.url);
 const PUBLISHED = [
   'SlotState 1 v1/SlotState.avsc 3ba721e9f063ff68',
   'Manifest 1 v1/Manifest.avsc 3103f1aba80f0891',
-  'NodeStatus 1 v1/NodeStatus.avsc ce436d53d891e6db',
-  'NodeSlotStatus 1 v1/NodeSlotStatus.avsc d2a245dfd1918767',
+  'NodeStatus 1 v1/NodeStatus.avsc cd5bc5a32aabc531',
+  'NodeSlotStatus 1 v1/NodeSlotStatus.avsc a61c7c6a9366fe45',
 ];
 
 describe('fingerprints', { timeout: 10_000 }, () => {

@@ -1,4 +1,12 @@
-import { type Plan, type SettledBacklog, type SlotName, type SlotVerdict, slotLag } from '@slotcast/domain';
+import {
+  type Plan,
+  type Reason,
+  reasonText,
+  type SettledBacklog,
+  type SlotName,
+  type SlotVerdict,
+  slotLag,
+} from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/kernel';
 import type { ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/observability';
@@ -18,9 +26,9 @@ export class ConsumerStatus implements HealthSource {
   #lastError: string | undefined;
   #heartbeatAgeMs = Number.POSITIVE_INFINITY;
   /** Why nothing may be concluded from the topic. */
-  #alarm: string | undefined;
+  #alarm: Reason | undefined;
   /** Why the slot filter has to be confirmed. */
-  #filterDoubt: string | undefined;
+  #filterDoubt: Reason | undefined;
   #aliveAt: number;
   readonly #looked = new Map<SlotName, SlotVerdict>();
   readonly #shownLag = new Map<SlotName, bigint>();
@@ -59,7 +67,7 @@ export class ConsumerStatus implements HealthSource {
     view: StandbyView;
     settled: SettledBacklog;
     feed: SlotsFeed;
-    alarm: string | undefined;
+    alarm: Reason | undefined;
     decodingSlots: number;
   }): void {
     const { plan, view, settled, feed, alarm } = round;
@@ -101,9 +109,8 @@ export class ConsumerStatus implements HealthSource {
     const checks = [{ name: 'consumer', ok: works, detail: this.#lastError ?? role }];
     if (this.#phase === 'following') {
       checks.push(this.#heartbeatCheck());
-      checks.push({ name: 'topic', ok: this.#alarm === undefined, detail: this.#alarm ?? 'one primary' });
-      const doubt = this.#filterDoubt;
-      checks.push({ name: 'filter', ok: doubt === undefined, detail: doubt ?? 'selects slots' });
+      checks.push(checkOf('topic', this.#alarm, 'one primary'));
+      checks.push(checkOf('filter', this.#filterDoubt, 'selects slots'));
     }
     return checks;
   }
@@ -156,4 +163,8 @@ export class ConsumerStatus implements HealthSource {
 
 function labelsOf(slot: SlotName): { slot_name: string; slot_type: string } {
   return { slot_name: slot, slot_type: 'logical' };
+}
+
+function checkOf(name: string, fault: Reason | undefined, otherwise: string): HealthCheck {
+  return { name, ok: fault === undefined, detail: fault === undefined ? otherwise : reasonText([fault]) };
 }

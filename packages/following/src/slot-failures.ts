@@ -1,4 +1,4 @@
-import type { Hold, SlotName } from '@slotcast/domain';
+import { type Hold, type Lsn, type Reason, reason, type SlotName } from '@slotcast/domain';
 import { backoffMs, type Clock, errorFields, errorText, type Logger, repeatLevel } from '@slotcast/kernel';
 import {
   classifyPostgresError,
@@ -12,7 +12,7 @@ const BACKOFF = { initialMs: 500, maxMs: 30_000 } as const;
 interface Failure {
   readonly count: number;
   readonly retryAt: number;
-  readonly reason: string;
+  readonly reasons: readonly Reason[];
   readonly cause: Hold['cause'];
 }
 
@@ -33,29 +33,44 @@ export class SlotFailures {
   held(): Map<SlotName, Hold> {
     const now = this.#clock.monotonicMs();
     return new Map(
-      [...this.#failures].map(([slot, { retryAt, reason, cause }]) => [
+      [...this.#failures].map(([slot, { retryAt, reasons, cause }]) => [
         slot,
-        { reason, pausing: retryAt > now, cause },
+        { reasons, pausing: retryAt > now, cause },
       ]),
     );
   }
 
-  failed(slot: SlotName, attempted: string, error: unknown): void {
+  /** `target`: where the step was to take the slot. */
+  failed(slot: SlotName, attempted: string, error: unknown, target?: Lsn): void {
     const count = (this.#failures.get(slot)?.count ?? 0) + 1;
     const retryInMs = backoffMs(count, BACKOFF, this.#random);
-    const said = isPostgresError(error)
-      ? `${describePostgresError(error)}; ${classifyPostgresError(error).remedy}`
-      : errorText(error);
-    const reason = `${attempted} failed: ${said}`;
+    const told = saidBy(error);
+    const why = reason('failed', { step: attempted, target, ...told });
     const retryAt = this.#clock.monotonicMs() + retryInMs;
-    this.#failures.set(slot, { count, retryAt, reason, cause: causeOf(error) });
-    const fields = { ...errorFields(error, this.#logger), error: said, failures: count, retryInMs };
+    this.#failures.set(slot, { count, retryAt, reasons: [why], cause: causeOf(error) });
+    const { said, remedy } = told;
+    const fields = { ...errorFields(error, this.#logger), error: said, remedy, failures: count, retryInMs };
     this.#logger[repeatLevel(count)]({ slot, attempted, ...fields }, 'a slot failed');
   }
 
   succeeded(slot: SlotName): void {
     this.#failures.delete(slot);
   }
+}
+
+/** What an error says, and by which code PostgreSQL knows it. */
+function saidBy(error: unknown): {
+  readonly said: string;
+  readonly sqlstate?: string | undefined;
+  readonly remedy?: string | undefined;
+} {
+  return isPostgresError(error)
+    ? {
+        said: describePostgresError(error),
+        sqlstate: error.code,
+        remedy: classifyPostgresError(error).remedy,
+      }
+    : { said: errorText(error) };
 }
 
 function causeOf(error: unknown): Hold['cause'] {

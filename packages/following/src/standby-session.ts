@@ -8,6 +8,7 @@ import {
   type PlanPolicy,
   type PublishedLine,
   physicalSlotPins,
+  reason,
   waitsForTransactions,
 } from '@slotcast/domain';
 import {
@@ -323,7 +324,7 @@ export class StandbySession {
     const held = this.#failures.held();
     this.#creations.direct.forEach((slot) =>
       held.set(slot, {
-        reason: `is being made, and ${waitsForTransactions(this.#planner.oldestTransaction)}`,
+        reasons: [reason('under_way'), waitsForTransactions(this.#planner.oldestTransaction)],
         pausing: true,
         cause: 'passing',
       }),

@@ -1,4 +1,5 @@
 import {
+  equalReasons,
   isInvalidated,
   type LocalSlot,
   NODE_RECORD_MS,
@@ -7,11 +8,14 @@ import {
   type Ownership,
   type Plan,
   POSITIONS_MS,
+  type Reason,
   rememberFurthest,
   type SettledBacklog,
   type SlotName,
   type SlotVerdict,
   sameIncarnation,
+  sameReason,
+  sameReasons,
   WISH_REPEAT_MS,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
@@ -29,11 +33,11 @@ export class StatusWriter {
   readonly #writer: LogWriter;
   readonly #clock: Clock;
   readonly #describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
-  readonly #decodingReason: (slot: LocalSlot) => string | undefined;
+  readonly #decodingReason: (slot: LocalSlot) => Reason | undefined;
   #nodeAt = Number.NEGATIVE_INFINITY;
   #positionsAt = Number.NEGATIVE_INFINITY;
   #wanted = false;
-  #alarm: string | undefined;
+  #alarm: Reason | undefined;
   #upstream: string | undefined;
   #decodingSlots = 0;
   /** What there was nothing left to write about. */
@@ -47,7 +51,7 @@ export class StatusWriter {
     clock: Clock;
     describe: (view: StandbyView) => Omit<NodeStatus, 'wantsStandbySnapshot' | 'time'>;
     /** Why a slot here is advanced by decoding. */
-    decodingReason: (slot: LocalSlot) => string | undefined;
+    decodingReason: (slot: LocalSlot) => Reason | undefined;
   }) {
     this.#directory = options.directory;
     this.#writer = options.writer;
@@ -70,7 +74,7 @@ export class StatusWriter {
     const described = this.#describe(view);
     const isNews =
       wanted !== this.#wanted ||
-      described.alarm !== this.#alarm ||
+      !sameReason(described.alarm, this.#alarm) ||
       described.upstream !== this.#upstream ||
       (described.restartBacklog === undefined) !== (this.#directory.own?.restartBacklog === undefined) ||
       described.timeline !== this.#directory.own?.timeline;
@@ -114,7 +118,7 @@ export class StatusWriter {
       return this.#slotStatus(entry, here, this.#ownership(entry.slot, here, view, settled), time);
     });
     if (together) {
-      this.#decodingSlots = slots.filter(({ decodingReason }) => decodingReason !== undefined).length;
+      this.#decodingSlots = slots.filter(({ decoding }) => decoding !== undefined).length;
     }
     if (
       plan !== undefined &&
@@ -191,19 +195,19 @@ export class StatusWriter {
       role: 'standby',
       ownership,
       state: entry.state,
-      reason: entry.reason,
+      reasons: entry.reasons,
       restartLsn: lasting?.restartLsn,
       confirmedFlushLsn: lasting?.confirmedFlushLsn,
-      decodingReason:
-        local === undefined || ownership === undefined ? undefined : this.#decodingReason(local),
+      decoding: local === undefined || ownership === undefined ? undefined : this.#decodingReason(local),
       time,
     };
   }
 
   /** More than positions may be new. */
-  #isUrgent({ slot, state, reason }: SlotVerdict): boolean {
+  #isUrgent({ slot, state, reasons }: SlotVerdict): boolean {
     const written = this.#directory.written.get(slot);
-    const isKnown = written?.role === 'standby' && written.state === state && written.reason === reason;
+    const isKnown =
+      written?.role === 'standby' && written.state === state && equalReasons(written.reasons, reasons);
     return !isKnown || (written.ownership !== undefined && written.ownership.highestLsn === undefined);
   }
 
@@ -211,11 +215,11 @@ export class StatusWriter {
   #isWritten(status: NodeSlotStatus): boolean {
     const written = this.#directory.written.get(status.slot);
     return (
-      status.decodingReason === undefined &&
-      written?.decodingReason === undefined &&
+      status.decoding === undefined &&
+      written?.decoding === undefined &&
       written?.role === status.role &&
       written.state === status.state &&
-      written.reason === status.reason &&
+      equalReasons(written.reasons, status.reasons) &&
       written.confirmedFlushLsn === status.confirmedFlushLsn &&
       written.restartLsn === status.restartLsn &&
       (written.ownership?.highestLsn === undefined) === (status.ownership?.highestLsn === undefined)
@@ -227,11 +231,8 @@ export class StatusWriter {
     if (written === undefined || written.role !== status.role || written.state !== status.state) {
       return true;
     }
-    if (written.decodingReason !== status.decodingReason) {
-      return true;
-    }
-    const reworded = written.reason !== status.reason;
-    if (reworded && withoutNumbers(written.reason) !== withoutNumbers(status.reason)) {
+    // What was measured goes on and is no news.
+    if (!sameReason(written.decoding, status.decoding) || !sameReasons(written.reasons, status.reasons)) {
       return true;
     }
     if (written.ownership?.highestLsn === undefined && status.ownership?.highestLsn !== undefined) {
@@ -239,7 +240,8 @@ export class StatusWriter {
     }
     const moved =
       written.confirmedFlushLsn !== status.confirmedFlushLsn || written.restartLsn !== status.restartLsn;
-    return (moved || reworded) && time - written.time >= POSITIONS_MS;
+    const measured = !equalReasons(written.reasons, status.reasons);
+    return (moved || measured) && time - written.time >= POSITIONS_MS;
   }
 }
 
@@ -247,9 +249,4 @@ export class StatusWriter {
 function lastingCopies(slots: readonly LocalSlot[]): ReadonlyMap<SlotName, LocalSlot> {
   const lasting = slots.filter((slot) => !slot.temporary && !isInvalidated(slot));
   return new Map(lasting.map((slot) => [slot.name, slot]));
-}
-
-/** Positions and ages inside a reason are no news. */
-function withoutNumbers(reason: string): string {
-  return reason.replaceAll(/[0-9A-F]*[0-9][0-9A-F]*/g, '#');
 }

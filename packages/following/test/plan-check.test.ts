@@ -65,7 +65,7 @@ const input: PlanInput = {
 };
 
 function planOf(action?: SlotAction): Plan {
-  const verdicts = [{ slot: APP, state: 'ready', reason: '', action } as const];
+  const verdicts = [{ slot: APP, state: 'ready', reasons: [], action } as const];
   return { verdicts, idleProbes: [], idleLeaders: [], idleAnchor: false };
 }
 

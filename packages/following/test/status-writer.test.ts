@@ -7,6 +7,8 @@ import {
   POSITIONS_MS,
   parseSystemIdentifier,
   type ReadinessState,
+  type Reason,
+  reason,
   type SlotVerdict,
   timeline,
 } from '@slotcast/domain';
@@ -46,12 +48,12 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
   let verdicts: readonly SlotVerdict[];
   let view: View;
   let settled: Parameters<StatusWriter['write']>[2];
-  let decodingReason: string | undefined;
+  let decoding: Reason | undefined;
 
   beforeEach(async () => {
     clock = new SteppedClock();
     directory = emptyDirectory();
-    decodingReason = undefined;
+    decoding = undefined;
     const log = new MemoryLog();
     await log.createTopic({ topic: NODES_TOPIC, partitions: 1, replicationFactor: 1, config: new Map() });
     const writer: LogWriter = await log.claim('writer');
@@ -65,7 +67,7 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
           role: 'standby',
           ownership: own,
           state: 'catching_up',
-          reason: '',
+          reasons: [],
           time: clock.now(),
         },
       ],
@@ -86,7 +88,7 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
         serverVersion: 180004,
         physicalSlots: [],
       }),
-      decodingReason: () => decodingReason,
+      decodingReason: () => decoding,
     });
     see(lsn(100n));
     judge('ready');
@@ -102,7 +104,7 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
   }
 
   function judge(state: ReadinessState): void {
-    verdicts = [{ slot: APP, state, reason: '', sound: true }];
+    verdicts = [{ slot: APP, state, reasons: [], sound: true }];
   }
 
   async function round(): Promise<void> {
@@ -144,14 +146,14 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
   });
 
   test('tell that the slot takes decoding, and that it does no more', async () => {
-    decodingReason = 'the server left it where it stood';
+    decoding = reason('move_refused', { said: 'the server left it where it stood' });
     see(lsn(200n));
     await rest();
-    assert.equal(directory.written.get(APP)?.decodingReason, decodingReason);
+    assert.equal(directory.written.get(APP)?.decoding, decoding);
     assert.equal(status.decodingSlots, 1);
-    decodingReason = undefined;
+    decoding = undefined;
     await rest();
-    assert.equal(directory.written.get(APP)?.decodingReason, undefined);
+    assert.equal(directory.written.get(APP)?.decoding, undefined);
     assert.equal(status.decodingSlots, 0);
   });
 

@@ -21,7 +21,7 @@ import { emptyDirectory, NODE, NODES_TOPIC, startWorker } from './restart/restar
 
 const INCARNATION = { epoch: 1, seq: 1 };
 const LOOK_MS = 20;
-const READY = { state: 'ready', reason: '', sound: true } as const;
+const READY = { state: 'ready', reasons: [], sound: true } as const;
 /** As the worker's own sessions are called on the server. */
 export const APPLICATION = 'slotcast-worker';
 
@@ -190,7 +190,7 @@ export class WorkedStandby {
       role: 'standby' as const,
       ownership,
       state: 'ready' as const,
-      reason: '',
+      reasons: [],
       time: 0,
     }));
     await this.#directory.write(this.#writer, { slots, time: 0 });

@@ -215,7 +215,7 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
       return directory.ownership;
     },
     get reasons() {
-      return new Map([...directory.written].map(([slot, { reason }]) => [slot, reason]));
+      return new Map([...directory.written].map(([slot, { reasons }]) => [slot, reasons]));
     },
     get promotions() {
       return [...directory.nodes.values()].flatMap(({ promotion }) => promotion ?? []);

@@ -19,6 +19,9 @@ import {
   type Promotion,
   type PublishedLine,
   planHandOff,
+  type Reason,
+  reason,
+  reasonText,
   type SlotLost,
   type SlotName,
   type SlotState,
@@ -44,16 +47,13 @@ import type { EndedRecovery } from './recovery-guard.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { raiseFence } from './wal-fence.ts';
 
-const NOT_DROPPED =
-  'it is not safe to use and could not be dropped: drop it, and let its consumer start over with a new slot';
-
 /** What the topics say that a hand-off needs. */
 interface HandOffKnowledge {
   readonly node: string;
   publishedOn(history: TimelineHistory): PublishedLine;
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   /** Why slots were not ready, as the consumer last wrote. */
-  readonly reasons: ReadonlyMap<SlotName, string>;
+  readonly reasons: ReadonlyMap<SlotName, readonly Reason[]>;
   /** The promotions that the nodes' records tell of. */
   readonly promotions: readonly Promotion[];
   /** The promotion that this node's record tells of. */
@@ -229,7 +229,7 @@ class HandOffRun {
   }
 
   #withFailure(entry: SlotLost): SlotLost {
-    return this.#failed.has(entry.slot) ? { ...entry, reason: NOT_DROPPED } : entry;
+    return this.#failed.has(entry.slot) ? { ...entry, reasons: [reason('not_dropped')] } : entry;
   }
 
   async #round(): Promise<Promotion | undefined> {
@@ -309,10 +309,7 @@ class HandOffRun {
 function notRestored({ restores }: HandOffPlan, failed: FailedSlots): SlotLost[] {
   return restores
     .filter(({ slot }) => failed.has(slot))
-    .map(({ slot, leader }) => ({
-      slot,
-      reason: `it was being made anew, and could not be copied from ${leader}: let its consumer start over with a new slot`,
-    }));
+    .map(({ slot, leader }) => ({ slot, reasons: [reason('not_restored', { leader })] }));
 }
 
 function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger): void {
@@ -325,7 +322,7 @@ function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger)
       'the consumer of a slot was ahead of this server: what it received from that WAL is not here',
     );
   }
-  for (const { slot, reason } of lost) {
-    logger.error({ slot, reason }, 'a slot was lost on the promotion: it was not ready');
+  for (const { slot, reasons } of lost) {
+    logger.error({ slot, reason: reasonText(reasons) }, 'a slot was lost on the promotion: it was not ready');
   }
 }

@@ -1,4 +1,4 @@
-import type { UnreadableSlot } from '@slotcast/domain';
+import { reasonText, type UnreadableSlot } from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
 
 /** Tells of slots whose rows cannot be right: once when one is found, and once when it is right again, however often it is looked at. */
@@ -14,7 +14,10 @@ export class UnreadableSlots {
   take(found: readonly UnreadableSlot[]): void {
     const now = new Set(found.map(({ slot }) => slot));
     for (const { slot, reason } of found.filter((entry) => !this.#told.has(entry.slot))) {
-      this.#logger.error({ slot, reason }, 'left a slot alone: its row cannot be right');
+      this.#logger.error(
+        { slot, reason: reasonText([reason]) },
+        'left a slot alone: its row cannot be right',
+      );
     }
     for (const slot of this.#told) {
       if (!now.has(slot)) {

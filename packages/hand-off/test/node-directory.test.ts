@@ -17,7 +17,7 @@ function statusOf(node: string): NodeSlotStatus {
     role: 'standby',
     ownership: { incarnation: { epoch: 1, seq: 1 }, lineage: 'lineage', proven: true },
     state: 'ready',
-    reason: '',
+    reasons: [],
     time: 1_700_000_000_000,
   };
 }

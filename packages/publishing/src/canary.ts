@@ -6,6 +6,7 @@ import {
   judgeCanarySlot,
   markCanary,
   readCanaryText,
+  reasonText,
   type SlotState,
 } from '@slotcast/domain';
 import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
@@ -121,7 +122,7 @@ export class Canary {
     }
     const unreadable = seen.unreadable.find(({ slot }) => slot === CANARY_SLOT);
     if (unreadable !== undefined) {
-      throw new Error(`slot ${CANARY_SLOT} is there, but ${unreadable.reason}`);
+      throw new Error(`slot ${CANARY_SLOT} is there, but ${reasonText([unreadable.reason])}`);
     }
     const verdict = judgeCanarySlot(seen.slots, await currentDatabase(connection, signal));
     switch (verdict.kind) {

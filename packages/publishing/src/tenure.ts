@@ -180,7 +180,7 @@ export class Tenure {
       role: 'primary',
       ownership: { incarnation: of.incarnation, lineage, proven: true },
       state: 'ready',
-      reason: '',
+      reasons: [],
       time: this.#clock.now(),
     };
     return { ...(await this.#codec.encodeNodeSlotStatus(nodesTopic, status)), topic: nodesTopic };

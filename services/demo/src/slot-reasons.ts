@@ -1,3 +1,4 @@
+import { reasonText } from '@slotcast/domain';
 import { createKafkaLog, replayTopic } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import type { Stage } from './stage.ts';
@@ -22,10 +23,10 @@ export async function readSlotReasons(stage: Pick<Stage, 'settings' | 'topics'>)
         for (const record of records) {
           const status = await codec.decodeNodesRecord(record);
           if (status.kind === 'node_slot') {
-            const { node, slot, state, reason } = status;
+            const { node, slot, state, reasons } = status;
             lines.set(
               `${node}/${slot}`,
-              `${node}: slot ${slot} is ${state}${reason === '' ? '' : `: ${reason}`}`,
+              `${node}: slot ${slot} is ${state}${reasons.length === 0 ? '' : `: ${reasonText(reasons)}`}`,
             );
           }
         }

@@ -1,5 +1,6 @@
 import { judgePin } from '../following/catalog-pin.ts';
 import { findPin } from '../following/pin-path.ts';
+import { reasonText } from '../reasons/reason.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type Check, failed, info, ok } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
@@ -34,7 +35,7 @@ export function checkCatalogPin(
   for (const catalogXmin of needed.length === 0 ? [undefined] : needed) {
     const verdict = judgePin(pin, catalogXmin);
     if (verdict.kind === 'blocked') {
-      return [failed('catalog_pin', verdict.fact, verdict.remedy)];
+      return [failed('catalog_pin', reasonText(verdict.reasons), verdict.remedy)];
     }
   }
   const way = pin.links.map(

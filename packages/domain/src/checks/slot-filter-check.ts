@@ -1,5 +1,6 @@
+import { reasonText } from '../reasons/reason.ts';
+import { doubtFilter, type FilterText } from '../reasons/slot-filter-doubt.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
-import { doubtFilter, type FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import { type Check, failed, ok } from './check.ts';
 
@@ -14,5 +15,5 @@ export function checkSlotFilter(
   const doubt = doubtFilter({ filter, live, wanted: selected, drops: 0, keeps: 0 });
   return doubt === undefined
     ? ok('slot_filter', `SLOTCAST_SLOTS selects ${selected} of ${carried.length} logical slots`)
-    : failed('slot_filter', doubt, `SLOTCAST_SLOTS=${live.join(',')}`);
+    : failed('slot_filter', reasonText([doubt]), `SLOTCAST_SLOTS=${live.join(',')}`);
 }

@@ -1,4 +1,6 @@
+import { reasonText, sameReason } from '../reasons/reason.ts';
 import { namesText } from '../vocabulary/names-text.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { type Check, orOk, warning } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
@@ -17,18 +19,21 @@ export function checkSlotMoves(
 ): readonly Check[] {
   const isAsked = (node: string): boolean =>
     self.inRecovery ? node === self.node : node !== self.node && node !== manifest?.node;
-  const groups = new Map<string, { node: string; reason: string; slots: SlotName[] }>();
-  for (const { node, slot, role, decodingReason: reason } of nodeSlots) {
-    if (reason !== undefined && role === 'standby' && isAsked(node)) {
-      const key = JSON.stringify([node, reason]);
-      const group = groups.get(key) ?? { node, reason, slots: [] };
-      group.slots.push(slot);
-      groups.set(key, group);
+  const groups: { node: string; why: Reason; slots: SlotName[] }[] = [];
+  for (const { node, slot, role, decoding } of nodeSlots) {
+    if (decoding === undefined || role !== 'standby' || !isAsked(node)) {
+      continue;
+    }
+    const known = groups.find((group) => group.node === node && sameReason(group.why, decoding));
+    if (known === undefined) {
+      groups.push({ node, why: decoding, slots: [slot] });
+    } else {
+      known.slots.push(slot);
     }
   }
-  const found = [...groups.values()].map(({ node, reason, slots }) => {
+  const found = groups.map(({ node, why, slots }) => {
     const what = `${slots.length === 1 ? 'slot' : 'slots'} ${namesText(slots, NAMES)} on node ${node}`;
-    return warning('slot_moves', `${what} can only be advanced by decoding: ${reason}`, REMEDY);
+    return warning('slot_moves', `${what} can only be advanced by decoding: ${reasonText([why])}`, REMEDY);
   });
   return orOk(found, 'slot_moves', 'no slot has to be advanced by decoding');
 }

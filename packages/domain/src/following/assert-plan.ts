@@ -1,3 +1,4 @@
+import { reason } from '../reasons/reason.ts';
 import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
@@ -83,14 +84,8 @@ export function withoutViolations(plan: Plan, violations: readonly Violation[]):
   };
 }
 
-function blocked({ slot }: SlotVerdict, { step, reason }: Violation): SlotVerdict {
-  const what = `slotcast was about to take a wrong step (${step}: ${reason}), and leaves the slot as it is`;
-  return {
-    slot,
-    state: 'blocked',
-    reason: `${what}: that is a fault of slotcast, report it with the log of the consumer`,
-    atRisk: true,
-  };
+function blocked({ slot }: SlotVerdict, { step, reason: fault }: Violation): SlotVerdict {
+  return { slot, state: 'blocked', reasons: [reason('invariant', { step, fault })], atRisk: true };
 }
 
 /** Whatever the step is. */

@@ -1,3 +1,5 @@
+import { reason } from '../reasons/reason.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { xidPrecedesOrEquals } from '../vocabulary/slot-state.ts';
 import {
   createPhysicalSlot,
@@ -12,9 +14,8 @@ export type PinVerdict =
   | { readonly kind: 'held' }
   | {
       readonly kind: 'blocked';
-      /** What is so, and what fixes it, in one line. */
-      readonly reason: string;
-      readonly fact: string;
+      /** What is so, and what fixes it. */
+      readonly reasons: readonly Reason[];
       /** The statements that fix it, with comments that say where. */
       readonly remedy: string;
     };
@@ -30,40 +31,25 @@ export function judgePin(pin: PinFacts, catalogXmin: number | undefined): PinVer
 /** What is wrong on this server itself. */
 function judgeSettings(pin: PinFacts): PinVerdict | undefined {
   if (!pin.hotStandbyFeedback) {
-    return blocked({
-      fact: 'hot_standby_feedback is off here, so vacuum on the primary may remove what this slot needs',
-      advice: 'set hot_standby_feedback = on and reload',
-      remedy: setByReload('hot_standby_feedback', 'on'),
-    });
+    return blocked(reason('feedback_off'), setByReload('hot_standby_feedback', 'on'));
   }
   if (pin.primarySlotName === undefined) {
-    return blocked({
-      fact: 'this standby streams without a physical slot',
-      advice:
-        'create one upstream (pg_create_physical_replication_slot), set primary_slot_name to it and reload',
-      remedy: usePhysicalSlot('<node>'),
-    });
+    return blocked(reason('no_primary_slot'), usePhysicalSlot('<node>'));
   }
   return undefined;
 }
 
 function judgeWay(pin: PinFacts, catalogXmin: number | undefined): PinVerdict {
   if (pin.missing !== undefined) {
-    return blocked({
-      fact: `the physical slot ${pin.missing} is not known upstream`,
-      advice: 'create it there, and run slotcast beside every server in between',
-      remedy: `/* upstream */ ${createPhysicalSlot(pin.missing)}`,
-    });
+    const remedy = `/* upstream */ ${createPhysicalSlot(pin.missing)}`;
+    return blocked(reason('pin_slot_unknown', { slot: pin.missing }), remedy);
   }
   if (pin.unslotted !== undefined) {
-    return blocked({
-      fact: `node ${pin.unslotted}, which this standby streams from, itself streams without a physical slot`,
-      advice: 'create one upstream, set primary_slot_name to it there and reload',
-      remedy: usePhysicalSlot(slotNameOf(pin.unslotted), {
-        upstream: `upstream of ${pin.unslotted}`,
-        standby: `on ${pin.unslotted}`,
-      }),
+    const remedy = usePhysicalSlot(slotNameOf(pin.unslotted), {
+      upstream: `upstream of ${pin.unslotted}`,
+      standby: `on ${pin.unslotted}`,
     });
+    return blocked(reason('pin_unslotted', { node: pin.unslotted }), remedy);
   }
   return judgeLinks(pin.links, catalogXmin);
 }
@@ -75,35 +61,26 @@ function withDoubt(verdict: PinVerdict, { doubtful }: PinFacts): PinVerdict {
   }
   const { slot, holders } = doubtful;
   const where = `${holders.slice(0, -1).join(', ')} and ${holders.at(-1) ?? ''}`;
-  const doubt = `${where} each have a physical slot ${slot}, and it cannot be told which of them is in use: drop it where it is not`;
-  return { ...verdict, fact: `${verdict.fact} (${doubt})`, reason: `${verdict.reason}; ${doubt}` };
+  const doubt = reason('pin_ambiguous', { slot, nodes: where });
+  return { ...verdict, reasons: [...verdict.reasons, doubt] };
 }
 
 function judgeLinks(links: readonly PinLink[], catalogXmin: number | undefined): PinVerdict {
   for (const link of links) {
+    const { slot, holder: node } = link;
     if (!link.feedback) {
-      return blocked({
-        fact: `hot_standby_feedback is off on node ${link.holder}, which this standby streams from`,
-        advice: 'set it on there',
-        remedy: `/* on ${link.holder} */ ${setByReload('hot_standby_feedback', 'on')}`,
-      });
+      const remedy = `/* on ${node} */ ${setByReload('hot_standby_feedback', 'on')}`;
+      return blocked(reason('feedback_off_between', { node }), remedy);
     }
     if (link.invalidated === true) {
-      return blocked({
-        fact: `the physical slot ${link.slot} on ${link.holder} was invalidated and holds nothing back`,
-        advice: 'drop it there and make it anew',
-        remedy: `/* on ${link.holder} */ ${remakePhysicalSlot(link.slot)}`,
-      });
+      const remedy = `/* on ${node} */ ${remakePhysicalSlot(slot)}`;
+      return blocked(reason('pin_slot_invalidated', { slot, node }), remedy);
     }
     if (catalogXmin !== undefined && !holdsBack(link, catalogXmin)) {
-      return blocked({
-        fact: `the physical slot ${link.slot} on ${link.holder} does not hold back catalog rows for it yet (catalog_xmin ${link.catalogXmin ?? 'not set'}, needed ${catalogXmin})`,
-        advice:
-          link.active === false
-            ? 'nobody streams through it; it follows once this standby does'
-            : 'it follows within wal_receiver_status_interval of this standby',
-        remedy: `/* feedback is sent this often; 0 is never */ ${setByReload('wal_receiver_status_interval', "'1s'")}`,
-      });
+      const code = link.active === false ? 'pin_not_streamed' : 'pin_not_held';
+      const facts = { slot, node, catalog_xmin: link.catalogXmin, needed: catalogXmin };
+      const remedy = `/* feedback is sent this often; 0 is never */ ${setByReload('wal_receiver_status_interval', "'1s'")}`;
+      return blocked(reason(code, facts), remedy);
     }
   }
   return { kind: 'held' };
@@ -113,11 +90,6 @@ function holdsBack(link: PinLink, catalogXmin: number): boolean {
   return link.catalogXmin !== undefined && xidPrecedesOrEquals(link.catalogXmin, catalogXmin);
 }
 
-function blocked(why: {
-  readonly fact: string;
-  readonly advice: string;
-  readonly remedy: string;
-}): PinVerdict {
-  const { fact, advice, remedy } = why;
-  return { kind: 'blocked', reason: `${fact}: ${advice}`, fact, remedy };
+function blocked(why: Reason, remedy: string): PinVerdict {
+  return { kind: 'blocked', reasons: [why], remedy };
 }

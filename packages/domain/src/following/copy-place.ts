@@ -1,6 +1,8 @@
+import { reason } from '../reasons/reason.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
-import { formatLsn, type Lsn, laterLsn, minLsn } from '../vocabulary/lsn.ts';
+import { type Lsn, laterLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
@@ -64,18 +66,13 @@ export function forgetBeyond(owned: Ownership, before: Timeline, history: Timeli
   return owned.highestLsn > left ? { ...owned, highestLsn: left } : owned;
 }
 
-/** Why such a copy is not to be used; empty for a sound one. */
-export function describePlace(place: CopyPlace): string {
+/** Why such a copy is not to be used; none for a sound one. */
+export function placeReasons(place: CopyPlace): readonly Reason[] {
   switch (place.kind) {
     case 'sound':
-      return '';
+      return [];
     case 'strayed':
-      return `it stands at ${formatLsn(place.position)} here, and its consumer on the primary was never seen to confirm more than ${seen(place.furthest)}: somebody moved it or made it anew on this server, and the changes between would be skipped`;
     case 'unexplained':
-      return `it stands at ${formatLsn(place.position)} here, and it is not on record that its consumer confirmed that (${seen(place.furthest)} was seen)`;
+      return [reason(place.kind, { position: place.position, furthest: place.furthest })];
   }
-}
-
-function seen(furthest: Lsn | undefined): string {
-  return furthest === undefined ? 'nothing' : formatLsn(furthest);
 }

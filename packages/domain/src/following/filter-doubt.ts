@@ -1,14 +1,15 @@
+import { doubtFilter } from '../reasons/slot-filter-doubt.ts';
 import { isMissing, listedSlots } from '../topics/published-line.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
-import { doubtFilter } from '../vocabulary/slot-filter-doubt.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import type { PlanInput } from './plan-input.ts';
 
 /** What a plan makes of a filter in doubt: the copies that it does not select are followed as before. */
 export interface FilterDoubt {
-  readonly reason: string;
+  readonly reason: Reason;
   readonly retained: ReadonlySet<SlotName>;
 }
 
@@ -26,14 +27,14 @@ export function findFilterDoubt(input: PlanInput): FilterDoubt | undefined {
   const here = new Set(input.local.filter(({ temporary }) => !temporary).map(({ name }) => name));
   const hasCopy = (name: SlotName): boolean => ownership.has(name) && here.has(name);
   const retained = unwanted.filter(hasCopy);
-  const reason = doubtFilter({
+  const doubt = doubtFilter({
     filter: policy.filter,
     live: [...wanted, ...unwanted].toSorted(),
     wanted: wanted.length,
     drops: policy.dropExtraSlots ? retained.length : 0,
     keeps: wanted.filter(hasCopy).length,
   });
-  return reason === undefined ? undefined : { reason, retained: new Set(retained) };
+  return doubt === undefined ? undefined : { reason: doubt, retained: new Set(retained) };
 }
 
 /** So it is for most filters, and in every plan: that makes no list of what may be hundreds of slots. */

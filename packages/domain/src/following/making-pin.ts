@@ -1,5 +1,7 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { reason } from '../reasons/reason.ts';
+import { type Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
@@ -38,7 +40,7 @@ export type MakingPin =
   | { readonly kind: 'none' }
   | {
       readonly kind: 'awaited';
-      readonly reason: string;
+      readonly reasons: readonly Reason[];
       /** WAL has to be written before it can be told. */
       readonly wantsWal: boolean;
     }
@@ -48,7 +50,7 @@ export type MakingPin =
 export type PinProof =
   /** From the primary's position `since` on nothing was removed that a slot like this needs. */
   | { readonly kind: 'seen'; readonly since: Lsn }
-  | { readonly kind: 'awaited'; readonly reason: string; readonly wantsWal: boolean };
+  | { readonly kind: 'awaited'; readonly reasons: readonly Reason[]; readonly wantsWal: boolean };
 
 /**
  * Whether the primary is known to hold back catalog rows for a slot here, and goes on with it while the slot lasts. A physical slot that shows a
@@ -61,18 +63,17 @@ export function provePin(pin: PinFacts, slot: Pick<NotedSlot, 'catalogXmin' | 'r
   const stale = pin.links.find((link) => !hasReported(link, slot.receivedLsn));
   const judged = judgePin(pin, slot.catalogXmin);
   if (judged.kind === 'blocked') {
-    return { kind: 'awaited', reason: judged.reason, wantsWal: stale !== undefined };
+    return { kind: 'awaited', reasons: judged.reasons, wantsWal: stale !== undefined };
   }
   if (stale !== undefined) {
-    const { slot: name, holder, restartLsn } = stale;
-    const now = restartLsn === undefined ? 'nothing' : formatLsn(restartLsn);
-    const beyond = formatLsn(boundOf(stale, slot.receivedLsn) ?? slot.receivedLsn);
-    const reason = `what the physical slot ${name} on ${holder} holds back may be for a slot that is gone: it tells once WAL beyond ${beyond} is received (now ${now})`;
-    return { kind: 'awaited', reason, wantsWal: true };
+    const { slot: name, holder, restartLsn: now } = stale;
+    const beyond = boundOf(stale, slot.receivedLsn) ?? slot.receivedLsn;
+    const why = reason('pin_stale', { slot: name, holder, beyond, now });
+    return { kind: 'awaited', reasons: [why], wantsWal: true };
   }
   const since = pin.links.reduce<Lsn | undefined>((latest, { seenLsn }) => later(latest, seenLsn), undefined);
   return since === undefined
-    ? { kind: 'awaited', reason: 'no physical slot on the primary is known', wantsWal: false }
+    ? { kind: 'awaited', reasons: [reason('pin_slot_not_seen')], wantsWal: false }
     : { kind: 'seen', since };
 }
 
@@ -158,8 +159,8 @@ export function judgeMaking(noted: NotedSlots, seen: Seen): MakingPin {
     if (since === undefined || since <= seen.replayLsn) {
       return { kind: 'held', under: holder.name };
     }
-    const reason = `waits for replay to reach ${formatLsn(since)}, where catalog rows were seen to be held back on the primary`;
-    return { kind: 'awaited', reason, wantsWal: false };
+    const why = reason('waits_replay_of_pin', { position: since });
+    return { kind: 'awaited', reasons: [why], wantsWal: false };
   }
   const anchor = sound.find(({ under, isStanding }) => under === undefined && isStanding !== true);
   if (anchor === undefined) {
@@ -168,13 +169,10 @@ export function judgeMaking(noted: NotedSlots, seen: Seen): MakingPin {
   const known = noted.get(anchor.name);
   const proof = known === undefined ? undefined : provePin(seen.pin, known);
   if (proof?.kind !== 'awaited') {
-    return { kind: 'awaited', reason: ANCHOR_IS_MADE, wantsWal: true };
+    return { kind: 'awaited', reasons: [reason('making_anchor')], wantsWal: true };
   }
-  return { kind: 'awaited', reason: `waits for the pin: ${proof.reason}`, wantsWal: proof.wantsWal };
+  return { kind: 'awaited', reasons: [reason('waits_pin'), ...proof.reasons], wantsWal: proof.wantsWal };
 }
-
-/** Also why an anchor is made. */
-export const ANCHOR_IS_MADE = 'a temporary slot is being made that has catalog rows held back on the primary';
 
 /** How far the probe of a database is to be relied on; absent when it is. */
 export function probePin(noted: NotedSlot | undefined): Probe['pin'] {

@@ -1,3 +1,4 @@
+import { reason, reasonText } from '../reasons/reason.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { type LocalSlot, type SlotState, xidPrecedesOrEquals } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
@@ -5,8 +6,7 @@ import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { findStart } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
-const WHY =
-  'it was made before the primary was seen to hold back catalog rows for it, so it is made again when its consumer has passed another one';
+const WHY = reason('adopted_unproven');
 
 /**
  * A slot that somebody else made and slotcast adopted. Nobody saw the pin before it was begun, so rows that it needs may be gone, unless the
@@ -21,7 +21,7 @@ export function planAdopted(
   const newest = input.waiting.get(name)?.newest ?? subject.event;
   const isPinned = judgePin(input.pin, made.local.catalogXmin).kind === 'held';
   if (isPinned && needsNoMore(made.local, newest.state)) {
-    return verdict(subject, 'catching_up', 'catalog rows have been held back for it all the time', {
+    return verdict(subject, 'catching_up', [reason('pin_proven')], {
       kind: 'own',
       slot: name,
       ownership: { ...made.owned, proven: true },
@@ -29,10 +29,14 @@ export function planAdopted(
   }
   const start = findStart(input, subject);
   if ('state' in start) {
-    return { ...start, reason: `${WHY}: ${start.reason}`, atRisk: true };
+    return { ...start, reasons: [WHY, ...start.reasons], atRisk: true };
   }
-  const drop = { kind: 'drop', slot: name, reason: WHY, isReplaced: true } as const;
-  return { ...verdict(subject, 'catching_up', 'is being made again', drop), needsProbe: true, atRisk: true };
+  const drop = { kind: 'drop', slot: name, reason: reasonText([WHY]), isReplaced: true } as const;
+  return {
+    ...verdict(subject, 'catching_up', [reason('making_again')], drop),
+    needsProbe: true,
+    atRisk: true,
+  };
 }
 
 /** True when the slot here needs no catalog row and no WAL that the primary's own slot does not need, which never needs more than it did. */

@@ -1,4 +1,7 @@
+import { reason, reasonText } from '../reasons/reason.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
 import type { LiveSubject, PlanInput, Subject } from './plan-input.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
@@ -15,35 +18,42 @@ export function planUnknown(input: PlanInput, subject: Subject): SlotVerdict {
     owned?.lineage === manifest.lineage &&
     sameIncarnation(ahead.incarnation, owned.incarnation);
   if (!comes && !subject.listed) {
-    return planGone(input, subject, 'the primary has no such slot any more');
+    return planGone(input, subject, reason('not_on_primary'));
   }
-  return verdict(subject, 'catching_up', 'waits for replay to reach its first event');
+  return verdict(subject, 'catching_up', [reason('waits_first_event')]);
 }
 
-export function planGone(input: PlanInput, subject: Subject, why: string): SlotVerdict {
+export function planGone(input: PlanInput, subject: Subject, why: Reason): SlotVerdict {
   const { name, local, owned } = subject;
   if (owned === undefined) {
-    return verdict(subject, 'absent', why);
+    return verdict(subject, 'absent', [why]);
   }
   if (local === undefined) {
-    return verdict(subject, 'absent', why, { kind: 'release', slot: name });
+    return verdict(subject, 'absent', [why], { kind: 'release', slot: name });
   }
   if (!input.policy.dropExtraSlots) {
-    return verdict(subject, 'absent', `${why}; SLOTCAST_DROP_EXTRA_SLOTS=false keeps the copy here`);
+    return verdict(subject, 'absent', [why, reason('kept_here')]);
   }
-  return verdict(subject, 'absent', why, { kind: 'drop', slot: name, reason: why });
+  return verdict(subject, 'absent', [why], { kind: 'drop', slot: name, reason: reasonText([why]) });
+}
+
+/** Of a slot that the primary can never serve again. */
+function lostOnPrimary({ invalidationReason }: SlotState): Reason {
+  return reason('lost_on_primary', { cause: invalidationReason ?? 'wal_removed' });
 }
 
 export function planInvalidated(subject: LiveSubject): SlotVerdict {
   const { name, local, owned, state } = subject;
-  const reason = `lost on the primary (${state.invalidationReason ?? 'wal_removed'}): drop it there and let its consumer start over`;
+  const reasons = [lostOnPrimary(state)];
   if (owned === undefined) {
-    return verdict(subject, 'invalidated', reason);
+    return verdict(subject, 'invalidated', reasons);
   }
   return verdict(
     subject,
     'invalidated',
-    reason,
-    local === undefined ? { kind: 'release', slot: name } : { kind: 'drop', slot: name, reason: reason },
+    reasons,
+    local === undefined
+      ? { kind: 'release', slot: name }
+      : { kind: 'drop', slot: name, reason: reasonText(reasons) },
   );
 }

@@ -1,9 +1,10 @@
+import type { FilterText } from '../reasons/slot-filter-doubt.ts';
 import type { WaitingEvents } from '../topics/event-backlog.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
-import type { FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot, LogicalSlotState, SlotState } from '../vocabulary/slot-state.ts';
 import type { ConfirmationRhythm } from './confirmation-rhythm.ts';
@@ -36,7 +37,7 @@ export interface PlanPolicy {
 
 /** Why the next step of a slot is not taken now, or failed when it was taken last. */
 export interface Hold {
-  readonly reason: string;
+  readonly reasons: readonly Reason[];
   /** No step may be taken: one is under way, or the pause after an error is not over. */
   readonly pausing: boolean;
   /**

@@ -1,3 +1,4 @@
+import { reason } from '../reasons/reason.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
@@ -12,7 +13,7 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
   const { name, event, owned, state } = subject;
   const leader = findLeader(input, subject);
   if (leader !== undefined) {
-    return verdict(subject, 'catching_up', `is being made again from ${leader.name}`, {
+    return verdict(subject, 'catching_up', [reason('restoring', { leader: leader.name })], {
       kind: 'restore',
       slot: name,
       database: databaseOf(state),
@@ -33,14 +34,14 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
     highestLsn: start.consistentPoint,
   };
   if (owned === undefined || !sameOwnership(owned, claimed)) {
-    return verdict(subject, 'catching_up', 'ownership is being recorded', {
+    return verdict(subject, 'catching_up', [reason('recording_ownership')], {
       kind: 'own',
       slot: name,
       ownership: claimed,
     });
   }
   const kind = state.twoPhase ? 'create_two_phase' : 'copy';
-  return verdict(subject, 'catching_up', 'is being made', { kind, slot: name, database, plugin });
+  return verdict(subject, 'catching_up', [reason('being_made')], { kind, slot: name, database, plugin });
 }
 
 /** The leading slot that a slot was being made anew from, when it got lost over that. */

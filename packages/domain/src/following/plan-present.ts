@@ -1,5 +1,7 @@
+import { reason, reasonText } from '../reasons/reason.ts';
 import { lsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -22,7 +24,7 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
     return planConflict(input, subject, local);
   }
   if (!isLogical(local) || !sameIdentity(local, state)) {
-    return verdict(subject, 'catching_up', 'is being remade: plugin, database or two_phase changed', {
+    return verdict(subject, 'catching_up', [remaking, reason('other_identity')], {
       kind: 'drop',
       slot: name,
       reason: 'remade with other properties on the primary',
@@ -30,37 +32,28 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   }
   if (owned.lineage !== input.manifest.lineage) {
     const adopted = { ...owned, incarnation: event.incarnation, lineage: input.manifest.lineage };
-    return verdict(subject, 'catching_up', 'ownership is being recorded anew for a recreated topic', {
+    return verdict(subject, 'catching_up', [reason('recording_in_new_topic')], {
       kind: 'own',
       slot: name,
       ownership: adopted,
     });
   }
   if (!sameIncarnation(owned.incarnation, event.incarnation)) {
-    return verdict(subject, 'catching_up', 'is being remade: dropped and created again on the primary', {
+    return verdict(subject, 'catching_up', [remaking, reason('other_incarnation')], {
       kind: 'drop',
       slot: name,
       reason: 'dropped and created again on the primary',
     });
   }
   if (isInvalidated(local)) {
-    const why = `invalidated on this server only (${local.invalidationReason ?? 'wal_removed'})`;
-    return verdict(subject, 'catching_up', `is being remade: ${why}`, {
-      kind: 'drop',
-      slot: name,
-      reason: why,
-    });
+    const why = reason('invalidated_here', { cause: local.invalidationReason ?? 'wal_removed' });
+    return remade(subject, why);
   }
   if (input.held.get(name)?.cause === 'missing_wal' || lacksWal(local, input.limits)) {
-    const why = 'WAL that it needs is missing from pg_wal of this server';
-    return verdict(subject, 'catching_up', `is being remade: ${why}`, {
-      kind: 'drop',
-      slot: name,
-      reason: why,
-    });
+    return remade(subject, reason('missing_wal'));
   }
   if (local.confirmedFlushLsn === undefined) {
-    return verdict(subject, 'catching_up', 'is in the making by another session');
+    return verdict(subject, 'catching_up', [reason('made_elsewhere')]);
   }
   if (!owned.proven) {
     return local.twoPhase
@@ -76,7 +69,7 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   const next = forgetRemaking(input, owned, name) ?? nextAdvance(input, subject, local);
   const limit = findLimit(local, input.limits, input.endOfWal);
   if (limit !== undefined) {
-    return { ...verdict(subject, 'blocked', limit, next), atRisk: true, sound: true };
+    return { ...verdict(subject, 'blocked', [limit], next), atRisk: true, sound: true };
   }
   // Field by field: a copy of the whole input for each slot would be most of what a plan costs.
   const { pin, heartbeatAgeMs, now, policy } = input;
@@ -84,8 +77,16 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   const pluginFault = findPluginFault(local.plugin, input);
   const facts = { event, waiting, local, pin, heartbeatAgeMs, now, limits: policy.limits, pluginFault };
   const readiness = judgeReadiness(facts);
-  const planned: SlotVerdict = { ...verdict(subject, readiness.state, readiness.reason, next), sound: true };
+  const planned: SlotVerdict = { ...verdict(subject, readiness.state, readiness.reasons, next), sound: true };
   return readiness.unpinned === true ? { ...planned, unpinned: true } : planned;
+}
+
+const remaking = reason('remaking');
+
+/** It is of no use as it is here. */
+function remade(subject: LiveSubject, why: Reason): SlotVerdict {
+  const drop = { kind: 'drop', slot: subject.name, reason: reasonText([why]) } as const;
+  return verdict(subject, 'catching_up', [remaking, why], drop);
 }
 
 /** A slot that was to be made anew is there, and nobody is at it any more. */

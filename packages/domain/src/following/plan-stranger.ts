@@ -1,7 +1,8 @@
+import { reason, reasonText } from '../reasons/reason.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
-import { type CopyPlace, describePlace } from './copy-place.ts';
+import { type CopyPlace, placeReasons } from './copy-place.ts';
 import type { LiveSubject } from './plan-input.ts';
-import { waitsForConsumer } from './slot-start.ts';
+import { waitsForSubscriber } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /**
@@ -17,21 +18,20 @@ export function planStranger(
   const { name } = subject;
   if (local.active && !isUpkeep) {
     // All other steps of slotcast's are over when the slots are looked at. Nobody's session is ended, so dropping it would only fail.
-    const found = place.kind === 'sound' ? '' : `; ${describePlace(place)}`;
-    const reason = `another program uses it on this server: end that (pg_replication_slots has its active_pid)${found}`;
-    return { ...verdict(subject, 'conflict', reason), atRisk: true };
+    const reasons = [reason('used_here'), ...placeReasons(place)];
+    return { ...verdict(subject, 'conflict', reasons), atRisk: true };
   }
   switch (place.kind) {
     case 'sound':
       return undefined;
     case 'unexplained': {
-      const reason = `${describePlace(place)}: ${waitsForConsumer(subject, place.position)}`;
-      return { ...verdict(subject, 'catching_up', reason), atRisk: true };
+      const reasons = [...placeReasons(place), waitsForSubscriber(subject, place.position)];
+      return { ...verdict(subject, 'catching_up', reasons), atRisk: true };
     }
     case 'strayed': {
-      const why = describePlace(place);
-      const drop = { kind: 'drop', slot: name, reason: why } as const;
-      return { ...verdict(subject, 'catching_up', `is being remade: ${why}`, drop), atRisk: true };
+      const why = placeReasons(place);
+      const drop = { kind: 'drop', slot: name, reason: reasonText(why) } as const;
+      return { ...verdict(subject, 'catching_up', [reason('remaking'), ...why], drop), atRisk: true };
     }
   }
 }

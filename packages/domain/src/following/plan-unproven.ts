@@ -1,8 +1,9 @@
+import { reason, reasonText } from '../reasons/reason.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { unprovenWaitMs } from './confirmation-rhythm.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
-import { waitsForConsumer } from './slot-start.ts';
+import { waitsForSubscriber } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 import { waitsForPrepared } from './two-phase-proof.ts';
 
@@ -19,9 +20,9 @@ export function planUnproven(
   if (confirmed !== undefined && confirmed >= made.position) {
     const open = waitsForPrepared(input.unproven.get(name), input.prepared);
     if (open !== undefined) {
-      return verdict(subject, 'catching_up', open);
+      return verdict(subject, 'catching_up', [open]);
     }
-    return verdict(subject, 'catching_up', 'has been passed by its consumer', {
+    return verdict(subject, 'catching_up', [reason('passed')], {
       kind: 'own',
       slot: name,
       ownership: { ...made.owned, proven: true },
@@ -31,12 +32,12 @@ export function planUnproven(
   const waitMs = unprovenWaitMs(input.rhythms.get(name));
   if (input.now - since >= waitMs) {
     const seconds = Math.round(waitMs / 1000);
-    const late = `its consumer did not move past it in time, within ${seconds} s`;
+    const late = [reason('subscriber_too_slow', { seconds })];
     return verdict(subject, 'catching_up', late, {
       kind: 'drop',
       slot: name,
-      reason: late,
+      reason: reasonText(late),
     });
   }
-  return verdict(subject, 'catching_up', waitsForConsumer(subject, made.position));
+  return verdict(subject, 'catching_up', [waitsForSubscriber(subject, made.position)]);
 }

@@ -1,5 +1,5 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
-import type { Ownership } from '../vocabulary/node-status.ts';
+import { isUsableFromBehind, type Ownership } from '../vocabulary/node-status.ts';
 import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import {
@@ -46,7 +46,7 @@ export function isPinnedWithOthers(
 ): boolean {
   const pinned = new Set(
     others.verdicts
-      .filter(({ sound, state }) => sound === true && (state === 'ready' || state === 'lagging'))
+      .filter(({ sound, state }) => sound === true && (state === 'ready' || isUsableFromBehind(state)))
       .map(({ slot }) => slot),
   );
   const { catalogXmin: needed } = leader;

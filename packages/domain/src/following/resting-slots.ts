@@ -87,7 +87,7 @@ export function asResting(input: PlanInput, subject: Subject, verdict: SlotVerdi
   const here = local?.confirmedFlushLsn;
   const rests =
     verdict.state === 'ready' &&
-    verdict.reason === '' &&
+    verdict.reasons.length === 0 &&
     verdict.action === undefined &&
     listed &&
     owned?.proven === true &&

@@ -1,3 +1,4 @@
+import { reason } from '../reasons/reason.ts';
 import { databaseKey } from '../vocabulary/slot-database.ts';
 import type { SlotAction, SlotVerdict } from './slot-verdict.ts';
 
@@ -19,8 +20,9 @@ export function withinCapacity(capacity: SlotCapacity, verdicts: readonly SlotVe
   let free = capacity.max - capacity.used;
   const allot = (entry: SlotVerdict, needed: number, passing = 0): SlotVerdict => {
     if (free + passing < needed) {
-      const reason = `it takes ${needed} free replication slots to make it, and ${Math.max(0, free + passing)} of ${capacity.max} are free here: raise max_replication_slots and restart the server`;
-      return { ...entry, state: 'blocked', reason, action: undefined, lacksPlace: true };
+      const facts = { needed, free: Math.max(0, free + passing), max: capacity.max };
+      const reasons = [reason('no_free_slots', facts)];
+      return { ...entry, state: 'blocked', reasons, action: undefined, lacksPlace: true };
     }
     free -= needed;
     return entry;

@@ -1,4 +1,4 @@
-import type { ReadinessState } from '../vocabulary/node-status.ts';
+import { isUsableFromBehind, type ReadinessState } from '../vocabulary/node-status.ts';
 import type { Hold, Subject } from './plan-input.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
@@ -13,10 +13,10 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
   if (held === undefined || planned.action === undefined || (!held.pausing && held.cause !== 'person')) {
     return planned;
   }
-  const reason = planned.reason === '' ? held.reason : `${planned.reason}; ${held.reason}`;
+  const reasons = [...planned.reasons, ...held.reasons];
   const next = held.pausing ? undefined : planned.action;
   return {
-    ...verdict(subject, heldState(held, subject, planned.state), reason, next),
+    ...verdict(subject, heldState(held, subject, planned.state), reasons, next),
     atRisk: planned.atRisk,
     needsProbe: planned.needsProbe,
   };
@@ -24,8 +24,8 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
 
 /** A slot that stands here and is not safe to use keeps the state that says so. */
 function heldState(held: Hold, subject: Subject, planned: ReadinessState): ReadinessState {
-  if (planned === 'ready' || planned === 'lagging') {
-    return held.cause === 'person' ? 'blocked' : 'lagging';
+  if (planned === 'ready' || isUsableFromBehind(planned)) {
+    return held.cause === 'person' ? 'blocked' : 'retrying';
   }
   const isToBeMade = planned === 'catching_up' && subject.local === undefined;
   return isToBeMade && held.cause === 'person' ? 'blocked' : planned;

@@ -1,4 +1,6 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { reason } from '../reasons/reason.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 
 /** What can take a slot of a standby, or the WAL that it needs. */
@@ -19,11 +21,15 @@ export function findLimit(
   { restartLsn }: LocalSlot,
   { keepBytes }: SlotLimits,
   endOfWal: Lsn,
-): string | undefined {
+): Reason | undefined {
   if (restartLsn === undefined || keepBytes === undefined || endOfWal - restartLsn <= keepBytes) {
     return undefined;
   }
-  return `it needs WAL from ${formatLsn(restartLsn)} on, ${endOfWal - restartLsn} bytes, and max_slot_wal_keep_size keeps ${keepBytes} here, so the next checkpoint takes it: raise max_slot_wal_keep_size on this server and reload`;
+  return reason('over_wal_limit', {
+    restart_lsn: restartLsn,
+    needed: endOfWal - restartLsn,
+    kept: keepBytes,
+  });
 }
 
 /** True when the first WAL file that the slot needs is not there. */

@@ -1,3 +1,5 @@
+import { reason } from '../reasons/reason.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { judgePin } from './catalog-pin.ts';
 import type { PinFacts } from './pin-path.ts';
 
@@ -13,16 +15,16 @@ export function findObstacle(
     /** Plugins that the server was seen not to load, with what it said. */
     readonly unloadable: ReadonlyMap<string, string>;
   },
-): string | undefined {
+): readonly Reason[] | undefined {
   if (!isAllowedPlugin(plugin, server.allowedPlugins)) {
-    return `its plugin ${JSON.stringify(plugin)} is not allowed here: add it to SLOTCAST_PLUGINS if this server may load it`;
+    return [reason('plugin_not_allowed', { plugin })];
   }
   const fault = findPluginFault(plugin, server);
   if (fault !== undefined) {
-    return fault;
+    return [fault];
   }
   const pin = judgePin(server.pin, undefined);
-  return pin.kind === 'blocked' ? pin.reason : undefined;
+  return pin.kind === 'blocked' ? pin.reasons : undefined;
 }
 
 /** Why the server cannot decode with this plugin, with the remedy. */
@@ -32,14 +34,12 @@ export function findPluginFault(
     readonly serverPlugins?: readonly string[] | undefined;
     readonly unloadable: ReadonlyMap<string, string>;
   },
-): string | undefined {
+): Reason | undefined {
   if (!isLoadable(plugin, server.serverPlugins)) {
-    return `its plugin ${JSON.stringify(plugin)} is not in output_plugin_libraries of this server: add it there`;
+    return reason('plugin_not_listed', { plugin });
   }
   const said = server.unloadable.get(plugin);
-  return said === undefined
-    ? undefined
-    : `its plugin ${JSON.stringify(plugin)} cannot be loaded by this server any more (${said}): install it here again`;
+  return said === undefined ? undefined : reason('plugin_unloadable', { plugin, said });
 }
 
 /** A plugin's name is a library that the server loads: no paths, and only names that were allowed. */

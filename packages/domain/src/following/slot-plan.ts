@@ -1,5 +1,7 @@
+import { reason } from '../reasons/reason.ts';
 import { MapDraft } from '../topics/map-draft.ts';
 import { isMissing, listedSlots } from '../topics/published-line.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { databaseKey, databaseOf } from '../vocabulary/slot-database.ts';
 import { confirmedWithin } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
@@ -26,7 +28,7 @@ export interface Plan {
   /** The anchor has done its work, or is of no use any more. */
   readonly idleAnchor: boolean;
   /** Why the filter is not believed before it is confirmed. */
-  readonly filterDoubt?: string | undefined;
+  readonly filterDoubt?: Reason | undefined;
   /** For the next plan. */
   readonly resting?: RestingSlots | undefined;
 }
@@ -41,7 +43,7 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
   const listed = listedSlots(input.manifest);
-  const unreadable = new Map((input.unreadable ?? []).map(({ slot, reason }) => [slot, reason]));
+  const unreadable = new Map((input.unreadable ?? []).map((each) => [each.slot, each.reason]));
   const sorted = inOrder(names, before);
   const resting = new MapDraft(mayStillRest(before, input));
   const verdicts: SlotVerdict[] = [];
@@ -59,7 +61,7 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
         continue;
       }
       // It is here, whatever it is: neither absent nor anything to be judged, so that it stays as it is.
-      const planned = why === undefined ? planSlot(input, subject) : verdict(subject, 'blocked', why);
+      const planned = why === undefined ? planSlot(input, subject) : verdict(subject, 'blocked', [why]);
       const judged = withHold(input.held.get(name), subject, keptAlive(input, subject, planned));
       verdicts.push(judged);
       resting.set(name, why === undefined ? asResting(input, subject, judged) : undefined);
@@ -91,11 +93,11 @@ function retaining(input: PlanInput, { retained }: FilterDoubt): PlanInput {
   };
 }
 
-function doubted(entry: SlotVerdict, { reason, retained }: FilterDoubt): SlotVerdict {
+function doubted(entry: SlotVerdict, { reason: doubt, retained }: FilterDoubt): SlotVerdict {
   if (!retained.has(entry.slot)) {
     return entry;
   }
-  return { ...entry, reason: entry.reason === '' ? reason : `${entry.reason}; ${reason}` };
+  return { ...entry, reasons: [...entry.reasons, doubt] };
 }
 
 function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
@@ -109,18 +111,18 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
   const { listed } = subject;
   const isGone = isMissing({ manifest: input.manifest, listed }, event);
   if (event.op === 'drop' || event.state === undefined || isGone) {
-    return planGone(input, subject, 'it was dropped on the primary');
+    return planGone(input, subject, reason('dropped_on_primary'));
   }
   const { state } = event;
   if (!isLogical(state)) {
-    return planGone(input, subject, 'it is a physical slot on the primary now');
+    return planGone(input, subject, reason('physical_on_primary'));
   }
   const live = { ...subject, event, state, confirmed: confirmedWithin(event) };
   if (state.failover && input.syncReplicationSlots) {
     return planNative(subject);
   }
   if (!input.policy.wanted(state)) {
-    return planGone(input, subject, 'SLOTCAST_SLOTS does not select it');
+    return planGone(input, subject, reason('not_selected'));
   }
   if (isInvalidated(state)) {
     return planInvalidated(live);

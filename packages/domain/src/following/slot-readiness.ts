@@ -1,6 +1,8 @@
+import { reason } from '../reasons/reason.ts';
 import type { WaitingEvents } from '../topics/event-backlog.ts';
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { confirmedWithin, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
@@ -20,43 +22,37 @@ export interface ReadinessInput {
   readonly local: LocalSlot;
   readonly pin: PinFacts;
   /** Why the server cannot decode with the slot's plugin. An advance does without it, a subscriber does not. */
-  readonly pluginFault?: string | undefined;
+  readonly pluginFault?: Reason | undefined;
   readonly heartbeatAgeMs: number;
   readonly limits: ReadinessLimits;
   readonly now: number;
 }
 
-/** The state of an owned, safe slot: `ready`, `lagging` or `blocked`, with the reason. */
+/** The state of an owned, safe slot: `ready`, `lagging`, `unheard` or `blocked`, with the reasons. */
 export function judgeReadiness(input: ReadinessInput): {
   readonly state: ReadinessState;
-  readonly reason: string;
+  readonly reasons: readonly Reason[];
   /** Nothing but the pin is wrong. */
   readonly unpinned?: true;
 } {
   if (input.pluginFault !== undefined) {
-    return { state: 'blocked', reason: input.pluginFault };
+    return { state: 'blocked', reasons: [input.pluginFault] };
   }
   const pin = judgePin(input.pin, input.local.catalogXmin);
   if (pin.kind === 'blocked') {
-    return { state: 'blocked', reason: pin.reason, unpinned: true };
+    return { state: 'blocked', reasons: pin.reasons, unpinned: true };
   }
   if (input.heartbeatAgeMs > input.limits.heartbeatStaleMs) {
     const seconds = Math.round(input.heartbeatAgeMs / 1000);
-    return {
-      state: 'lagging',
-      reason: `the publisher has said nothing for ${seconds} s: is it running beside the primary?`,
-    };
+    return { state: 'unheard', reasons: [reason('publisher_silent', { seconds })] };
   }
   const lag = slotLag(input);
   if (lag.bytes > input.limits.maxLagBytes || lag.ms > input.limits.maxLagMs) {
     const goal = goalOf(input.waiting?.newest) ?? goalOf(input.event);
-    const towards = goal === undefined ? '' : ` (goal ${formatLsn(goal)})`;
-    return {
-      state: 'lagging',
-      reason: `is ${lag.bytes} bytes and ${Math.round(lag.ms / 1000)} s behind the primary${towards}`,
-    };
+    const seconds = Math.round(lag.ms / 1000);
+    return { state: 'lagging', reasons: [reason('behind', { bytes: lag.bytes, seconds, goal })] };
   }
-  return { state: 'ready', reason: '' };
+  return { state: 'ready', reasons: [] };
 }
 
 const noLag = { bytes: 0n, ms: 0 } as const;

@@ -1,7 +1,8 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
-import { waitsForTransactions } from '../vocabulary/open-transaction.ts';
+import { reason } from '../reasons/reason.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
+import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { databaseKey, databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
-import { ANCHOR_IS_MADE } from './making-pin.ts';
 import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { findObstacle } from './slot-obstacle.ts';
 import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
@@ -22,8 +23,8 @@ export function findStart(input: PlanInput, subject: LiveSubject): StartingPoint
   if (obstacle !== undefined) {
     return verdict(subject, 'blocked', obstacle);
   }
-  const waits = (reason: string, next?: SlotAction): SlotVerdict => ({
-    ...verdict(subject, 'catching_up', reason, next),
+  const waits = (reasons: readonly Reason[], next?: SlotAction): SlotVerdict => ({
+    ...verdict(subject, 'catching_up', reasons, next),
     needsProbe: true,
   });
   const database = databaseOf(state);
@@ -32,21 +33,19 @@ export function findStart(input: PlanInput, subject: LiveSubject): StartingPoint
     return waits(...beginProbe(input, { slot: name, database, plugin }));
   }
   if (probe.pin === 'lost') {
-    return waits('begins again, as catalog rows that it needs may not have been held back on the primary');
+    return waits([reason('probe_lost')]);
   }
   if (probe.pin === 'awaited') {
-    return waits(PROBE_IS_MADE);
+    return waits([reason('making_probe')]);
   }
   if (probe.consistentPoint === undefined) {
-    return waits(waitsForTransactions(input.oldestTransaction));
+    return waits([waitsForTransactions(input.oldestTransaction)]);
   }
   if (confirmed === undefined || confirmed < probe.consistentPoint) {
-    return waits(waitsForConsumer(subject, probe.consistentPoint));
+    return waits([waitsForSubscriber(subject, probe.consistentPoint)]);
   }
   return { database, plugin, consistentPoint: probe.consistentPoint };
 }
-
-const PROBE_IS_MADE = 'a temporary slot is being made to find where decoding may start';
 
 /**
  * A slot that is begun before the primary holds back catalog rows for it may lack some of them: it is invalidated, or looks healthy and fails
@@ -55,19 +54,23 @@ const PROBE_IS_MADE = 'a temporary slot is being made to find where decoding may
 function beginProbe(
   { making }: PlanInput,
   slot: Pick<Extract<SlotAction, { kind: 'anchor' }>, 'slot' | 'database' | 'plugin'>,
-): [reason: string, next?: SlotAction] {
+): [reasons: readonly Reason[], next?: SlotAction] {
   switch (making.kind) {
     case 'none':
-      return [ANCHOR_IS_MADE, { kind: 'anchor', ...slot }];
+      return [[reason('making_anchor')], { kind: 'anchor', ...slot }];
     case 'awaited':
-      return [making.reason];
+      return [making.reasons];
     case 'held':
-      return [PROBE_IS_MADE, { kind: 'probe', ...slot, under: making.under }];
+      return [[reason('making_probe')], { kind: 'probe', ...slot, under: making.under }];
   }
 }
 
 /** What a slot that was made here at `position` waits for. */
-export function waitsForConsumer({ name, confirmed }: LiveSubject, position: Lsn): string {
-  const now = confirmed === undefined ? 'nothing' : formatLsn(confirmed);
-  return `waits for the consumer of slot ${name} on the primary to confirm ${formatLsn(position)} (now ${now})`;
+export function waitsForSubscriber({ name, confirmed }: LiveSubject, position: Lsn): Reason {
+  return reason('waits_subscriber', { slot: name, position, now: confirmed });
+}
+
+/** What the making of a slot on a standby waits for, as long as the server looks for a point where decoding may start. */
+export function waitsForTransactions(oldest: OpenTransaction | undefined): Reason {
+  return reason('waits_transactions', { ...oldest });
 }

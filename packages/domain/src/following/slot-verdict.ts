@@ -1,5 +1,6 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership, ReadinessState } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 
@@ -77,8 +78,8 @@ export type SlotActionKind = SlotAction['kind'];
 export interface SlotVerdict {
   readonly slot: SlotName;
   readonly state: ReadinessState;
-  /** What is waited for and what would fix it; empty when ready. */
-  readonly reason: string;
+  /** What is waited for and what would fix it; none when ready. */
+  readonly reasons: readonly Reason[];
   readonly action?: SlotAction | undefined;
   /** What stands here would not take over after a promotion, or not without a gap, whatever the state says. */
   readonly atRisk?: boolean | undefined;
@@ -98,8 +99,8 @@ export interface SlotVerdict {
 export function verdict(
   subject: { readonly name: SlotName },
   state: ReadinessState,
-  reason: string,
+  reasons: readonly Reason[],
   next?: SlotAction,
 ): SlotVerdict {
-  return { slot: subject.name, state, reason, action: next };
+  return { slot: subject.name, state, reasons, action: next };
 }

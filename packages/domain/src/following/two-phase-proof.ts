@@ -1,10 +1,8 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { reason } from '../reasons/reason.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus, Ownership } from '../vocabulary/node-status.ts';
-import {
-  describeOpenTransaction,
-  MOST_PREPARED_LISTED,
-  type OpenTransaction,
-} from '../vocabulary/open-transaction.ts';
+import { MOST_PREPARED_LISTED, type OpenTransaction } from '../vocabulary/open-transaction.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
@@ -78,20 +76,16 @@ function notePrepared(slot: UnprovenSlot, prepared: PreparedOnPrimary | undefine
 export function waitsForPrepared(
   slot: UnprovenSlot | undefined,
   prepared: PreparedOnPrimary | undefined,
-): string | undefined {
+): Reason | undefined {
   if (slot?.preparedBefore === undefined || prepared === undefined) {
     return prepared !== undefined && isCutOff(prepared)
-      ? `waits until fewer than ${MOST_PREPARED_LISTED} transactions are prepared on the primary, to know which were before this slot starts`
-      : `waits for the publisher to tell what is prepared on the primary at ${slot === undefined ? 'its start' : formatLsn(slot.position)} or later`;
+      ? reason('too_many_prepared', { limit: MOST_PREPARED_LISTED })
+      : reason('prepared_unknown', { position: slot?.position });
   }
   const { preparedBefore } = slot;
   const open = prepared.transactions.filter(({ xid }) => preparedBefore.has(xid));
   const [oldest] = open;
-  if (oldest === undefined) {
-    return undefined;
-  }
-  const which = open.length === 1 ? '' : `all ${open.length} of them, first `;
-  return `waits for what may have been prepared on the primary before this slot starts: commit or roll back ${which}${describeOpenTransaction(oldest)}`;
+  return oldest === undefined ? undefined : reason('waits_prepared', { count: open.length, ...oldest });
 }
 
 function isCutOff({ transactions }: PreparedOnPrimary): boolean {

@@ -1,5 +1,6 @@
 import { isUsableSource } from '../following/assert-making.ts';
 import { type Check, isUpTo, placeOf, violationOf } from '../following/plan-facts.ts';
+import { reason } from '../reasons/reason.ts';
 import { laterLsn } from '../vocabulary/lsn.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
@@ -248,9 +249,9 @@ export function withoutWrongSteps(plan: HandOffPlan, violations: readonly HandOf
       ...kept(plan.lost),
       ...[...wrong.values()]
         .filter(({ slot }) => !told.has(slot))
-        .map(({ slot, step, reason }) => ({
+        .map(({ slot, step, reason: fault }) => ({
           slot,
-          reason: `slotcast was about to take a wrong step at the promotion (${step}: ${reason}), and left it as it is: see whether its consumer misses changes, and report it, that is a fault of slotcast`,
+          reasons: [reason('invariant_on_promotion', { step, fault })],
         })),
     ],
   };

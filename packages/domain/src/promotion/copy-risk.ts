@@ -13,7 +13,7 @@ export function mayReplayMore(standby: Pick<NodeStatus, 'receiveLsn' | 'replayLs
 
 /**
  * The one judgement of a copy at a promotion: could it take over, from wherever it stands? `isSound`: it exists under its real name, is valid,
- * and has a position. Any state but `ready`, `lagging` and `native` says that something is wrong with it. One fault alone may not matter any more:
+ * and has a position. Any state but `ready`, `native` and those of `isUsableFromBehind` says that something is wrong with it. One fault alone may not matter any more:
  * where nothing holds back catalog rows for the copy, WAL that removes them takes it when that is replayed. Has all been replayed, it has survived.
  */
 export function couldTakeOver(copy: {
@@ -26,6 +26,8 @@ export function couldTakeOver(copy: {
   switch (copy.state) {
     case 'ready':
     case 'lagging':
+    case 'unheard':
+    case 'retrying':
     case 'native':
       return copy.isSound;
     case 'blocked':

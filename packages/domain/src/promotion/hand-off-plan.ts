@@ -1,8 +1,10 @@
 import { leaderFor } from '../following/restart-leader.ts';
+import { reason, reasonText } from '../reasons/reason.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
-import { formatLsn, type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
+import { type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
 import { plausiblyConfirmed, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
@@ -47,7 +49,7 @@ export interface HandOffInput {
   readonly earlierFences: EarlierFences;
   readonly onDivergence: DivergencePolicy;
   /** Why a slot was not ready before the promotion, as the consumer last wrote. */
-  readonly reasons: ReadonlyMap<SlotName, string>;
+  readonly reasons: ReadonlyMap<SlotName, readonly Reason[]>;
   /** What an earlier hand-off of this promotion has done. */
   readonly earlier?: Promotion | undefined;
 }
@@ -113,7 +115,7 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
   );
   const useless = new Set([...unproven.map((slot) => slot.name), ...namesLeftBefore(input.earlier)]);
   const events = logicalEvents(input);
-  const unreadable = new Map((input.unreadable ?? []).map(({ slot, reason }) => [slot, reason]));
+  const unreadable = new Map((input.unreadable ?? []).map((each) => [each.slot, each.reason]));
   const subjects = events
     .filter(({ slot }) => !unreadable.has(slot))
     .map((event) => subjectOf(input, event, { local, before }, useless));
@@ -129,7 +131,7 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
     restores: subjects.flatMap(({ restore }) => (restore === undefined ? [] : [restore])),
     quarantines: subjects.flatMap(({ name, here, stray }) =>
       stray?.quarantine !== undefined
-        ? [quarantineOf(stray.quarantine, stray.reason)]
+        ? [quarantineOf(stray.quarantine, reasonText(stray.reasons))]
         : quarantined.has(name) && here !== undefined
           ? [quarantineOf(here, AHEAD)]
           : [],
@@ -146,8 +148,8 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
       ...kept.flatMap((subject) => judgeLost(input, subject)),
       // Nothing can be said of what stands here: it is left as it is, and whoever uses it has to know.
       ...events.flatMap(({ slot }) => {
-        const reason = unreadable.get(slot);
-        return reason === undefined ? [] : [{ slot, reason }];
+        const why = unreadable.get(slot);
+        return why === undefined ? [] : [{ slot, reasons: [why] }];
       }),
     ],
   };
@@ -318,8 +320,9 @@ function judgeLost(input: HandOffInput, { name, state, here, stray, event }: Sub
   if (stray === undefined && (here !== undefined || isInvalidated(state) || !input.wanted(state))) {
     return [];
   }
-  const told =
-    input.earlier?.lost.find(({ slot }) => slot === name)?.reason ?? stray?.reason ?? input.reasons.get(name);
-  const unknown = `no slot of that name was here; it was published last at ${formatLsn(event.lsn)}`;
-  return [{ slot: name, reason: told === undefined || told === '' ? unknown : told }];
+  const earlier = input.earlier?.lost.find(({ slot }) => slot === name)?.reasons;
+  const told = earlier ?? stray?.reasons ?? input.reasons.get(name) ?? [];
+  return [
+    { slot: name, reasons: told.length === 0 ? [reason('no_slot_here', { published: event.lsn })] : told },
+  ];
 }

@@ -1,5 +1,7 @@
+import { reasonText } from '../reasons/reason.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { isSafePromotion, type SlotPromotionVerdict } from './promotion-verdict.ts';
 
 /** What is known of a standby after the last drain before a promotion. */
@@ -14,11 +16,11 @@ export interface PreparedPromotion {
   /** False when the time was over before all that the topic has was read: then it cannot be told what a promotion would mean. */
   readonly drained: boolean;
   /** Why it cannot be told what a promotion would mean, beyond the slots that are at risk for sure; `undefined` when it can. */
-  readonly unknown: string | undefined;
+  readonly unknown: Reason | undefined;
   /** Why SLOTCAST_SLOTS alone makes a promotion unsafe. */
-  readonly filter: string | undefined;
+  readonly filter: Reason | undefined;
   /** Why nothing can be concluded from the topic, and what to do; then no slot is judged. */
-  readonly alarm: string | undefined;
+  readonly alarm: Reason | undefined;
   readonly slots: readonly SlotPromotionVerdict[];
 }
 
@@ -40,19 +42,24 @@ export function preparedPromotionJson(prepared: PreparedPromotion) {
     end_of_wal: formatLsn(prepared.endOfWal),
     publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
     drained: prepared.drained,
-    cannot_tell: prepared.unknown ?? null,
-    filter: prepared.filter ?? null,
-    alarm: prepared.alarm ?? null,
+    cannot_tell: textOrNull(prepared.unknown),
+    filter: textOrNull(prepared.filter),
+    alarm: textOrNull(prepared.alarm),
     slots: prepared.slots.map((slot) => ({
       slot: slot.slot,
       risk: slot.risk,
       state: slot.state,
-      reason: slot.reason,
+      reason: reasonText(slot.reasons),
+      reasons: slot.reasons.map(({ code, facts }) => ({ code, facts })),
       confirmed_flush_lsn: slot.confirmedFlushLsn === undefined ? null : formatLsn(slot.confirmedFlushLsn),
       published_lsn: slot.publishedLsn === undefined ? null : formatLsn(slot.publishedLsn),
       ahead_bytes: Number(slot.aheadBytes),
     })),
   };
+}
+
+function textOrNull(why: Reason | undefined): string | null {
+  return why === undefined ? null : reasonText([why]);
 }
 
 export type PreparedPromotionJson = ReturnType<typeof preparedPromotionJson>;

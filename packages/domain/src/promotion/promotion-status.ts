@@ -1,6 +1,7 @@
-import { formatLsn } from '../vocabulary/lsn.ts';
+import { reason } from '../reasons/reason.ts';
 import type { NodeSlotStatus, NodeStatus } from '../vocabulary/node-status.ts';
 import type { Promotion, SlotAhead } from '../vocabulary/promotion-record.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { quarantineName } from './quarantine-name.ts';
 
 /** What a node's record says besides its slots. */
@@ -53,30 +54,22 @@ export function promotionSlotStatuses(node: string, promotion: Promotion, time: 
   const diverged = promotion.ahead
     .filter(({ outcome }) => outcome !== 'fenced')
     .map((entry): NodeSlotStatus => {
-      const reason = divergedReason(entry, promotion);
-      return { ...about, slot: entry.slot, state: 'diverged', reason };
+      return { ...about, slot: entry.slot, state: 'diverged', reasons: [divergedReason(entry, promotion)] };
     });
   const known = new Set(diverged.map(({ slot }) => slot));
   const lost = promotion.lost
     .filter(({ slot }) => !known.has(slot))
-    .map(({ slot, reason }): NodeSlotStatus => {
-      return {
-        ...about,
-        slot,
-        state: 'absent',
-        reason: `lost on the promotion, when it was not ready: ${reason}`,
-      };
+    .map(({ slot, reasons }): NodeSlotStatus => {
+      return { ...about, slot, state: 'absent', reasons: [reason('lost_on_promotion'), ...reasons] };
     });
   return [...diverged, ...lost];
 }
 
-function divergedReason({ slot, confirmedFlushLsn, outcome }: SlotAhead, { switchLsn }: Promotion): string {
-  const left =
-    confirmedFlushLsn > switchLsn
-      ? `at ${formatLsn(switchLsn)}`
-      : 'at an earlier promotion, of which no fence is on record';
-  const range = `its consumer had confirmed ${formatLsn(confirmedFlushLsn)}, and this server left that WAL ${left}`;
+function divergedReason({ slot, confirmedFlushLsn, outcome }: SlotAhead, { switchLsn }: Promotion): Reason {
+  // Otherwise it was ahead of an earlier promotion already.
+  const left = confirmedFlushLsn > switchLsn ? switchLsn : undefined;
+  const range = { confirmed: confirmedFlushLsn, left };
   return outcome === 'quarantined'
-    ? `${range}: the slot is kept as ${quarantineName(slot)}. Let the consumer start over with a new slot, then drop that one`
-    : `${range}: changes up to there would be skipped for it without an error. Stop it and let it start over with a new slot`;
+    ? reason('diverged_quarantined', { ...range, copy: quarantineName(slot) })
+    : reason('diverged_unsafe', range);
 }

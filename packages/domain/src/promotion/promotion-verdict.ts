@@ -1,7 +1,9 @@
 import type { SlotVerdict } from '../following/slot-verdict.ts';
+import { reason } from '../reasons/reason.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
@@ -20,8 +22,8 @@ export interface SlotPromotionVerdict {
   readonly slot: SlotName;
   readonly risk: PromotionRisk;
   readonly state: ReadinessState;
-  /** Why not, or what else there is to know; empty when there is nothing to say. */
-  readonly reason: string;
+  /** Why not, or what else there is to know; none when there is nothing to say. */
+  readonly reasons: readonly Reason[];
   /** Where the slot stands here. */
   readonly confirmedFlushLsn: Lsn | undefined;
   /** What its consumer had confirmed on the primary, by the newest event. */
@@ -55,7 +57,7 @@ export function judgePromotion(input: {
   return [...input.verdicts, ...notReached(input)]
     .filter(({ slot, state }) => !noMatter.includes(state) && !isOfCanary(input.published.get(slot)))
     .map((entry) => {
-      const { slot, state, reason } = entry;
+      const { slot, state } = entry;
       const here = local.get(slot);
       const event = input.published.get(slot);
       const publishedLsn = event === undefined ? undefined : plausiblyConfirmed(event);
@@ -64,12 +66,12 @@ export function judgePromotion(input: {
       const survives =
         entry.atRisk !== true && couldTakeOver({ ...copy, mayReplayMore: input.mayReplayMore });
       const risk = !survives ? 'not_ready' : aheadBytes > 0n ? 'diverged' : 'none';
-      const why = risk === 'diverged' ? divergedReason(aheadBytes) : reason;
+      const why = risk === 'diverged' ? [reason('ahead_of_wal', { bytes: aheadBytes })] : entry.reasons;
       return {
         slot,
         risk,
         state,
-        reason: risk === 'not_ready' && why === '' ? 'there is no usable slot of that name here' : why,
+        reasons: risk === 'not_ready' && why.length === 0 ? [reason('no_usable_slot')] : why,
         confirmedFlushLsn: here?.confirmedFlushLsn,
         publishedLsn,
         aheadBytes,
@@ -111,14 +113,10 @@ function notReached(input: Parameters<typeof judgePromotion>[0]): SlotVerdict[] 
     .map(({ slot, lsn }) => ({
       slot,
       state: 'catching_up',
-      reason: `it was made on the primary at ${formatLsn(lsn)} or before, which this server has not replayed`,
+      reasons: [reason('made_beyond_replay', { position: lsn })],
     }));
 }
 
 function isSound(here: LocalSlot | undefined): boolean {
   return here?.type === 'logical' && here.confirmedFlushLsn !== undefined && !isInvalidated(here);
-}
-
-function divergedReason(aheadBytes: bigint): string {
-  return `its consumer has confirmed ${aheadBytes} bytes of WAL that this server does not have: rows that it received from there would be on no server`;
 }

@@ -1,5 +1,7 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { reason } from '../reasons/reason.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import { LATE_MS } from '../vocabulary/protocol-timings.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 
 /** What a standby knows of the primary by its publisher, and what it has of the primary's WAL. */
 export interface PublisherWord {
@@ -28,18 +30,14 @@ export function awaitsWord({ silentMs, wordLsn, askedEnd }: PublisherWord): bool
  * Why what happened on the primary is not known; `undefined` when it is. A publisher that lives tells of all that it sees within a second, so
  * the WAL that was here when it was asked is enough; from one that is silent nothing more comes.
  */
-export function findSilence(word: PublisherWord): string | undefined {
+export function findSilence(word: PublisherWord): Reason | undefined {
   const { publisher, silentMs, staleMs, wordLsn, askedEnd, endOfWal } = word;
-  const heard = Number.isFinite(silentMs) ? `for ${Math.round(silentMs / 1000)} s` : 'yet';
+  const seconds = Number.isFinite(silentMs) ? Math.round(silentMs / 1000) : undefined;
   if (silentMs > staleMs) {
-    return (
-      `the publisher beside ${publisher} has said nothing ${heard}, and it is not known which slots were made, and what their consumers have ` +
-      'confirmed, since'
-    );
+    return reason('publisher_unheard', { publisher, seconds });
   }
   const end = silentMs <= LATE_MS ? askedEnd : endOfWal;
   return wordLsn >= end
     ? undefined
-    : `${end - wordLsn} bytes of WAL were received after the last word of the publisher beside ${publisher} (${formatLsn(wordLsn)}), which has ` +
-        `said nothing ${heard}: slots that were made meanwhile are not known`;
+    : reason('wal_after_last_word', { bytes: end - wordLsn, publisher, word: wordLsn, seconds });
 }

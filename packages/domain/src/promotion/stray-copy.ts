@@ -1,6 +1,8 @@
-import { describePlace, judgePlace } from '../following/copy-place.ts';
+import { judgePlace, placeReasons } from '../following/copy-place.ts';
+import { reason } from '../reasons/reason.ts';
 import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { quarantineName } from './quarantine-name.ts';
@@ -9,7 +11,7 @@ type Slots = ReadonlyMap<SlotName, LocalSlot>;
 
 /** A slot of slotcast's that somebody moved or made anew while its server was a standby. */
 export interface StrayCopy {
-  readonly reason: string;
+  readonly reasons: readonly Reason[];
   /** The slot, where it is to be renamed. */
   readonly quarantine: LocalLogicalSlot | undefined;
 }
@@ -50,13 +52,11 @@ export function findStray(
   const isKnown = slots.before !== undefined && place.kind === 'strayed';
   const isRenamed = renamed !== undefined || (isKnown && isUntouched);
   return {
-    reason: `${describePlace(place)}. ${adviceFor(name, isRenamed)}`,
+    reasons: [...placeReasons(place), adviceFor(name, isRenamed)],
     quarantine: isRenamed && isLogical(here) ? here : undefined,
   };
 }
 
-function adviceFor(name: SlotName, isRenamed: boolean): string {
-  return isRenamed
-    ? `It is kept as ${quarantineName(name)}: let its consumer start over with a new slot`
-    : 'It was left as it is, because its consumer may have confirmed that itself: see whether it misses changes';
+function adviceFor(name: SlotName, isRenamed: boolean): Reason {
+  return isRenamed ? reason('strayed_kept', { copy: quarantineName(name) }) : reason('strayed_left');
 }

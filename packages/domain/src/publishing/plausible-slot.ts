@@ -1,5 +1,7 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import { reason } from '../reasons/reason.ts';
+import { type Lsn } from '../vocabulary/lsn.ts';
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { ROUNDING_BYTES } from '../vocabulary/slot-event.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 
@@ -12,23 +14,26 @@ export function sortOutImplausible(
   insertLsn: Lsn,
 ): { readonly plausible: readonly SlotState[]; readonly implausible: readonly UnreadableSlot[] } {
   const limit = insertLsn + ROUNDING_BYTES;
-  const beyond = slots.filter(
-    ({ confirmedFlushLsn = 0n, restartLsn = 0n }) => confirmedFlushLsn > limit || restartLsn > limit,
+  const reasons = new Map(
+    slots.flatMap((slot) => {
+      const why = findImplausible(slot, limit);
+      return why === undefined ? [] : [[slot, why] as const];
+    }),
   );
-  if (beyond.length === 0) {
+  if (reasons.size === 0) {
     return { plausible: slots, implausible: [] };
   }
-  const implausible = new Set(beyond);
   return {
-    plausible: slots.filter((slot) => !implausible.has(slot)),
-    implausible: beyond.map((slot) => ({ slot: slot.name, reason: describeImplausible(slot, limit) })),
+    plausible: slots.filter((slot) => !reasons.has(slot)),
+    implausible: [...reasons].map(([slot, why]) => ({ slot: slot.name, reason: why })),
   };
 }
 
-function describeImplausible(slot: SlotState, limit: bigint): string {
-  const { confirmedFlushLsn, restartLsn } = slot;
-  const position = [confirmedFlushLsn, restartLsn].find((each) => each !== undefined && each > limit);
-  const column = position === confirmedFlushLsn ? 'confirmed_flush_lsn' : 'restart_lsn';
-  const where = position === undefined ? '' : ` ${formatLsn(position)}`;
-  return `its ${column}${where} is far beyond the end of WAL: a client has confirmed what this server never had. Drop the slot, and let its consumer start over`;
+function findImplausible({ confirmedFlushLsn, restartLsn }: SlotState, limit: bigint): Reason | undefined {
+  if (confirmedFlushLsn !== undefined && confirmedFlushLsn > limit) {
+    return reason('beyond_wal', { column: 'confirmed_flush_lsn', position: confirmedFlushLsn });
+  }
+  return restartLsn !== undefined && restartLsn > limit
+    ? reason('beyond_wal', { column: 'restart_lsn', position: restartLsn })
+    : undefined;
 }

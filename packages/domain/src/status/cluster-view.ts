@@ -1,3 +1,4 @@
+import { doubtFilter, type FilterText } from '../reasons/slot-filter-doubt.ts';
 import type { ClusterFacts } from '../topics/cluster-facts.ts';
 import { splitBrain } from '../topics/topic-alarm.ts';
 import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
@@ -5,8 +6,8 @@ import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import { LATE_MS } from '../vocabulary/protocol-timings.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { FilterableSlot } from '../vocabulary/slot-filter.ts';
-import { doubtFilter, type FilterText } from '../vocabulary/slot-filter-doubt.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { type NodeView, nodeViews } from './node-view.ts';
 import { type Candidate, rankCandidates } from './promotion-candidate.ts';
@@ -30,9 +31,9 @@ export interface ClusterView {
   readonly time: number;
   readonly publisher: PublisherView;
   /** Two servers are the primary of one timeline, and what to do. */
-  readonly splitBrain?: string | undefined;
+  readonly splitBrain?: Reason | undefined;
   /** Why what is wanted may not be what was meant. */
-  readonly filterDoubt?: string | undefined;
+  readonly filterDoubt?: Reason | undefined;
   readonly nodes: readonly NodeView[];
   /** The wanted slots, by name. */
   readonly slots: readonly SlotView[];

@@ -1,7 +1,9 @@
+import { reason } from '../reasons/reason.ts';
 import type { ClusterFacts, Written } from '../topics/cluster-facts.ts';
-import { formatLsn, type Lsn, maxLsn } from '../vocabulary/lsn.ts';
+import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import { NODE_STALE_MS } from '../vocabulary/protocol-timings.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
 import { branchOf, describeHistory } from '../vocabulary/timeline-history.ts';
 
@@ -22,7 +24,7 @@ export interface NodeView {
   /** Its own record; a primary may have none, or one from when it was a standby. */
   readonly status?: NodeStatus | undefined;
   /** Why a standby could not carry on for the publisher's server, whatever its slots. */
-  readonly unfit?: string | undefined;
+  readonly unfit?: readonly Reason[] | undefined;
 }
 
 /**
@@ -78,26 +80,23 @@ function heardAt(facts: ClusterFacts, name: string, own: Written<NodeStatus> | u
   return own?.writtenAt ?? slots.reduce((newest, { writtenAt }) => Math.max(newest, writtenAt), 0);
 }
 
-function findUnfitness(status: NodeStatus, manifest: Manifest): string | undefined {
+function findUnfitness(status: NodeStatus, manifest: Manifest): readonly Reason[] | undefined {
   if (status.alarm !== undefined) {
-    return `has a consumer that does nothing to its slots, and does not stand by what is recorded of them: ${status.alarm}`;
+    return [reason('unfit_alarm'), status.alarm];
   }
   if (status.systemIdentifier !== manifest.systemIdentifier) {
-    return (
-      `has system identifier ${status.systemIdentifier}, the primary ${manifest.systemIdentifier}: ` +
-      'it is no standby of this cluster'
-    );
+    const facts = { here: status.systemIdentifier, primary: manifest.systemIdentifier };
+    return [reason('unfit_system', facts)];
   }
   if (status.timeline < manifest.timeline) {
-    return `follows timeline ${status.timeline}, and the primary is on timeline ${manifest.timeline}: it lacks what was committed since`;
+    const facts = { here: String(status.timeline), primary: String(manifest.timeline) };
+    return [reason('unfit_timeline', facts)];
   }
   const end = endOfWal(status);
   const point = end === undefined ? undefined : { timeline: status.timeline, lsn: end };
   if (point !== undefined && branchOf(manifest.history, point) === 'other_branch') {
-    return (
-      `has WAL of timeline ${status.timeline} up to ${formatLsn(point.lsn)}, which is not in the history of the primary ` +
-      `(${describeHistory(manifest.history)}): rejoin it with pg_rewind or a new base backup`
-    );
+    const facts = { timeline: String(status.timeline), primary: describeHistory(manifest.history) };
+    return [reason('unfit_branch', { ...facts, position: point.lsn })];
   }
   return undefined;
 }

@@ -2,6 +2,7 @@ import type { ClusterFacts } from '../topics/cluster-facts.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { endOfWal, type NodeView } from './node-view.ts';
 import { areComparable, type CopyView, confirmedWal, type SlotView } from './slot-view.ts';
@@ -10,7 +11,7 @@ import { areComparable, type CopyView, confirmedWal, type SlotView } from './slo
 export interface CandidateLoss {
   readonly slot: SlotName;
   readonly state: ReadinessState | undefined;
-  readonly reason: string;
+  readonly reasons: readonly Reason[];
 }
 
 /** A slot whose consumer has confirmed WAL that this standby has not received. */
@@ -87,7 +88,7 @@ function lossOf(slot: SlotView, node: NodeView): CandidateLoss[] {
   const copy: CopyView | undefined = slot.copies.find((each) => each.node === node.name);
   return copy === undefined || copy.usable
     ? []
-    : [{ slot: slot.name, state: copy.state, reason: copy.reason }];
+    : [{ slot: slot.name, state: copy.state, reasons: copy.reasons }];
 }
 
 /**

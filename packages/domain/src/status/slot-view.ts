@@ -1,8 +1,10 @@
 import { couldTakeOver, mayReplayMore } from '../promotion/copy-risk.ts';
+import { reason } from '../reasons/reason.ts';
 import type { ClusterFacts, KnownSlot, Written } from '../topics/cluster-facts.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
-import type { NodeSlotStatus, ReadinessState } from '../vocabulary/node-status.ts';
+import { isUsableFromBehind, type NodeSlotStatus, type ReadinessState } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { type Manifest, type ManifestSlot, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
@@ -21,8 +23,8 @@ export interface CopyView {
   readonly node: string;
   /** `undefined` while the node has said nothing of the slot. */
   readonly state: ReadinessState | undefined;
-  /** Why it is not ready; empty when it is. */
-  readonly reason: string;
+  /** Why it is not ready; none when it is. */
+  readonly reasons: readonly Reason[];
   /** By the last record of a node that is fit, the slot could take over, though perhaps from behind. */
   readonly usable: boolean;
   /** It can take over now: not lagging, by a record that is not stale, on a standby that is fit. */
@@ -32,7 +34,7 @@ export interface CopyView {
   /** At most this far, as positions are written every ten seconds only. Absent when either position is unknown, or they are of different branches. */
   readonly lag?: CopyLag | undefined;
   /** Why the standby moves it by decoding; absent when it does not. */
-  readonly decodingReason?: string | undefined;
+  readonly decoding?: Reason | undefined;
 }
 
 /** One wanted slot, and its copies on the standbys. */
@@ -72,18 +74,18 @@ interface Copy {
 function copyView(copy: Copy): CopyView {
   const { node, written } = copy;
   const record = standsBy(node, written?.record);
-  const { state, reason } = record === undefined ? sayNothing(node) : judgeRecord(copy, record);
+  const { state, reasons } = record === undefined ? sayNothing(node) : judgeRecord(copy, record);
   const usable = node.unfit === undefined && isUsable(node, state, record);
   return {
     node: node.name,
     state,
-    reason,
+    reasons,
     usable,
-    ready: usable && state !== 'lagging' && !node.stale,
+    ready: usable && !(state !== undefined && isUsableFromBehind(state)) && !node.stale,
     restartLsn: record?.restartLsn,
     confirmedFlushLsn: record?.confirmedFlushLsn,
     lag: measureLag(copy, record?.confirmedFlushLsn),
-    decodingReason: record?.decodingReason,
+    decoding: record?.decoding,
   };
 }
 
@@ -92,38 +94,40 @@ function standsBy(node: NodeView, record: NodeSlotStatus | undefined): NodeSlotS
   return record?.role === 'standby' && node.status?.alarm === undefined ? record : undefined;
 }
 
-function sayNothing({ name, status }: NodeView): { readonly state: undefined; readonly reason: string } {
-  const reason =
-    status?.alarm === undefined
-      ? `${name} has not said anything of it as a standby`
-      : `${name} does not stand by what is recorded of it: ${status.alarm}`;
-  return { state: undefined, reason };
+function sayNothing({ name: node, status }: NodeView): {
+  readonly state: undefined;
+  readonly reasons: readonly Reason[];
+} {
+  const alarm = status?.alarm;
+  const reasons =
+    alarm === undefined ? [reason('not_said', { node })] : [reason('not_stood_by', { node }), alarm];
+  return { state: undefined, reasons };
 }
 
 /** A copy of another slot is no copy of this one, even if the node has not noticed yet. */
 function judgeRecord(
   { manifest, listed, known }: Copy,
   record: NodeSlotStatus,
-): { readonly state: ReadinessState; readonly reason: string } {
-  const { state, reason, ownership } = record;
+): { readonly state: ReadinessState; readonly reasons: readonly Reason[] } {
+  const { state, reasons, ownership } = record;
   const published = known?.record.state;
   if (published !== undefined && isInvalidated(published) && state !== 'conflict') {
     return {
       state: 'invalidated',
-      reason: `lost on the primary (${published.invalidationReason ?? 'wal_removed'})`,
+      reasons: [reason('lost_on_primary', { cause: published.invalidationReason ?? 'wal_removed' })],
     };
   }
-  const isOffered = state === 'ready' || state === 'lagging' || state === 'blocked';
+  const isOffered = state === 'ready' || state === 'blocked' || isUsableFromBehind(state);
   if (!isOffered || record.confirmedFlushLsn === undefined) {
-    return { state, reason };
+    return { state, reasons };
   }
   if (ownership === undefined || !sameIncarnation(ownership.incarnation, listed.incarnation)) {
-    return { state: 'catching_up', reason: 'its copy is of an earlier slot of this name' };
+    return { state: 'catching_up', reasons: [reason('earlier_slot')] };
   }
   if (ownership.lineage !== manifest.lineage) {
-    return { state: 'catching_up', reason: 'its copy is from before the topic was made anew' };
+    return { state: 'catching_up', reasons: [reason('earlier_topic')] };
   }
-  return { state, reason };
+  return { state, reasons };
 }
 
 /** Only a copy that outlives a promotion has positions on record; with `blocked` that is one that lacks its pin, and nothing else. */

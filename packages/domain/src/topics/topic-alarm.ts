@@ -1,4 +1,6 @@
+import { reason } from '../reasons/reason.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
 import { descendsFrom, describeHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
@@ -10,14 +12,10 @@ export function topicAlarm(
   manifest: Manifest | undefined,
   history: TimelineHistory,
   nodes: ReadonlyMap<string, NodeStatus>,
-): string | undefined {
+): Reason | undefined {
   if (manifest === undefined) {
     const knew = followers(nodes);
-    const what =
-      knew.length === 0
-        ? 'no manifest yet: it is new'
-        : `no manifest, although ${knew.join(', ')} followed one: it was recreated or emptied`;
-    return `the slots topic has ${what}. Start slotcast publisher beside the primary`;
+    return knew.length === 0 ? reason('topic_new') : reason('topic_emptied', { nodes: knew });
   }
   const twoPrimaries = splitBrain(manifest, nodes.values());
   if (twoPrimaries !== undefined) {
@@ -25,10 +23,8 @@ export function topicAlarm(
   }
   // Late on one side or the other is no alarm: the topic moves on with the next publisher, replay with the next timeline.
   if (!descendsFrom(manifest.history, history) && !descendsFrom(history, manifest.history)) {
-    return (
-      `the topic is on the branch ${describeHistory(manifest.history)} of node ${manifest.node}, and this standby follows ` +
-      `${describeHistory(history)}: it streams from another primary. Decide which one is right, and let this standby follow it`
-    );
+    const branches = { topic: describeHistory(manifest.history), here: describeHistory(history) };
+    return reason('other_branch', { ...branches, node: manifest.node });
   }
   return undefined;
 }
@@ -47,18 +43,21 @@ function followers(nodes: ReadonlyMap<string, NodeStatus>): readonly string[] {
  * Why a standby with this history has not all that was published: the topic is on a later timeline. Whether it is only late, or stayed
  * with another server, cannot be told from here; promoted now it would lack what was committed there.
  */
-export function laterTimeline(manifest: Manifest | undefined, history: TimelineHistory): string | undefined {
+export function laterTimeline(manifest: Manifest | undefined, history: TimelineHistory): Reason | undefined {
   return manifest === undefined || manifest.timeline <= history.timeline
     ? undefined
-    : `the topic is on timeline ${manifest.timeline} of node ${manifest.node}, and this standby follows timeline ${history.timeline}: it lacks what ` +
-        'was committed since. Let it follow that server, or promote another standby';
+    : reason('later_timeline', {
+        topic: String(manifest.timeline),
+        node: manifest.node,
+        here: String(history.timeline),
+      });
 }
 
 /**
  * Says so when servers were promoted to the timeline of the newest manifest besides the one that the timeline was born on: standbys were
  * promoted independently. With the same switch point their histories are equal, and no position tells whose WAL a standby replays.
  */
-export function splitBrain(manifest: Manifest, nodes: Iterable<NodeStatus>): string | undefined {
+export function splitBrain(manifest: Manifest, nodes: Iterable<NodeStatus>): Reason | undefined {
   const rivals = [...nodes].filter(
     (node) =>
       node.role === 'primary' &&
@@ -70,8 +69,6 @@ export function splitBrain(manifest: Manifest, nodes: Iterable<NodeStatus>): str
     return undefined;
   }
   const names = rivals.map(({ node }) => node).join(', node ');
-  return (
-    `split brain: timeline ${manifest.timeline} was born on node ${manifest.timelineNode}, and node ${names} was promoted ` +
-    'to it as well. Decide which of them is the primary, and let the others rejoin it as standbys'
-  );
+  const { timeline, timelineNode: node } = manifest;
+  return reason('split_brain', { timeline: String(timeline), node, rivals: names });
 }

@@ -2,6 +2,7 @@ import type { SystemIdentifier, Timeline } from './identity.ts';
 import type { Lsn } from './lsn.ts';
 import type { OpenTransaction } from './open-transaction.ts';
 import type { Promotion } from './promotion-record.ts';
+import type { Reason } from './reason.ts';
 import type { Incarnation } from './slot-event.ts';
 import type { SlotName } from './slot-name.ts';
 
@@ -13,6 +14,8 @@ export const readinessStates = [
   'catching_up',
   'ready',
   'lagging',
+  'unheard',
+  'retrying',
   'blocked',
   'conflict',
   'native',
@@ -20,6 +23,11 @@ export const readinessStates = [
   'diverged',
 ] as const;
 export type ReadinessState = (typeof readinessStates)[number];
+
+/** True for a copy that could take over, though from behind, or perhaps so. */
+export function isUsableFromBehind(state: ReadinessState): boolean {
+  return state === 'lagging' || state === 'unheard' || state === 'retrying';
+}
 
 /** A physical slot on a node: where its own standbys hold back vacuum. */
 export interface PhysicalSlotPin {
@@ -37,7 +45,7 @@ export interface PhysicalSlotPin {
 export interface UnreadableSlot {
   /** As the server shows it; it need not be a name that PostgreSQL accepts. */
   readonly slot: string;
-  readonly reason: string;
+  readonly reason: Reason;
 }
 
 /** The last end-to-end measurement on a standby. */
@@ -93,7 +101,7 @@ export interface NodeStatus {
   /** Slots of the server whose rows cannot be right, which are left alone. */
   readonly unreadableSlots?: readonly UnreadableSlot[] | undefined;
   /** Why a standby does nothing to its slots, and does not stand by what it wrote of them before. */
-  readonly alarm?: string | undefined;
+  readonly alarm?: Reason | undefined;
   /** Lineage of the slots topic that this node last applied. */
   readonly lineage?: string | undefined;
   /** The last promotion of the server, by which it became a primary. */
@@ -113,12 +121,12 @@ export interface NodeSlotStatus {
   /** Present when the slot on this node is slotcast's to move, replace and drop. */
   readonly ownership?: Ownership | undefined;
   readonly state: ReadinessState;
-  /** What is waited for and what would fix it; empty when ready. */
-  readonly reason: string;
+  /** What is waited for and what would fix it; none when ready. */
+  readonly reasons: readonly Reason[];
   readonly restartLsn?: Lsn | undefined;
   readonly confirmedFlushLsn?: Lsn | undefined;
   /** Why the slot here is moved by decoding; absent when it is not. */
-  readonly decodingReason?: string | undefined;
+  readonly decoding?: Reason | undefined;
   /** Milliseconds since 1970. */
   readonly time: number;
 }

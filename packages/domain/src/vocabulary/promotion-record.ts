@@ -1,5 +1,6 @@
 import type { Timeline } from './identity.ts';
 import type { Lsn } from './lsn.ts';
+import type { Reason } from './reason.ts';
 import type { SlotName } from './slot-name.ts';
 
 export const aheadOutcomes = ['fenced', 'quarantined', 'unsafe'] as const;
@@ -20,7 +21,7 @@ export interface SlotAhead {
 /** A slot of the primary before that the promoted server could not take over. */
 export interface SlotLost {
   readonly slot: SlotName;
-  readonly reason: string;
+  readonly reasons: readonly Reason[];
 }
 
 /** What became of the slots of a standby when it was promoted; a part of the record `<node>` of the nodes topic. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertPlan, parseSlotName, type SlotAction, withoutViolations } from '@slotcast/domain';
 import { at, slotEvent } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 import { live, local, owning, planInput, planned, type Situation } from './plan-situations.ts';
 import {
@@ -117,7 +118,7 @@ const wrongMoves: readonly Wrong[] = [
   wrong(
     'of a slot whose row cannot be right',
     advance(0x3000),
-    { ...behind, unreadable: [{ slot: 'a', reason: 'odd' }] },
+    { ...behind, unreadable: [{ slot: 'a', reason: saying('odd') }] },
     /cannot be right/,
   ),
   wrong(
@@ -223,7 +224,7 @@ describe('a plan with a wrong step', { timeout: 20_000 }, () => {
     assert.equal(first?.action, undefined);
     assert.equal(first?.state, 'blocked');
     assert.equal(first?.atRisk, true);
-    assert.match(first?.reason ?? '', /wrong step \(drop: it is a sound copy.*report it/);
+    assert.match(whyOf(first), /wrong step \(drop: it is a sound copy.*report it/);
     assert.equal(
       second,
       right.verdicts.find(({ slot }) => slot === b),
@@ -241,7 +242,7 @@ describe('a plan with a wrong step', { timeout: 20_000 }, () => {
 
   test('never touches a working slot', () => {
     const name = parseSlotName('slotcast_keep');
-    const plan = planOf([{ slot: name, state: 'absent', reason: '', action: { ...drop, slot: name } }]);
+    const plan = planOf([{ slot: name, state: 'absent', reasons: [], action: { ...drop, slot: name } }]);
     const situation = { local: [local('slotcast_keep')], owned: { slotcast_keep: owning() } };
     assert.match(assertPlan(plan, planInput(situation))[0]?.reason ?? '', /working slot/);
   });
@@ -255,7 +256,7 @@ describe('a plan with a wrong step', { timeout: 20_000 }, () => {
 
 test('while the filter is in doubt, no copy is dropped that it does not select', { timeout: 20_000 }, () => {
   const input = planInput({ ...behind, policy: { wanted: () => false } });
-  const plan = planOf([stepping(drop)], { filterDoubt: 'selects none' });
+  const plan = planOf([stepping(drop)], { filterDoubt: saying('selects none') });
   assert.match(assertPlan(plan, input)[0]?.reason ?? '', /sound copy/);
   assert.deepEqual(assertPlan(planOf([stepping(drop)]), input), []);
 });

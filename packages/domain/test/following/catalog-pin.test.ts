@@ -12,6 +12,7 @@ import {
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { slotEvent } from '../event-examples.ts';
+import { whyOf } from '../reason-examples.ts';
 import { nodeStatus as standby } from '../status/node-examples.ts';
 import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 
@@ -42,7 +43,7 @@ function pinOf(
 
 function blockedBy(pin: PinFacts, catalogXmin?: number): string {
   const judged = judgePin(pin, catalogXmin);
-  return judged.kind === 'blocked' ? judged.reason : '';
+  return judged.kind === 'blocked' ? whyOf(judged) : '';
 }
 
 describe('pin of a standby that streams from the primary', { timeout: 20_000 }, () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  describePlace,
   forgetBeyond,
   judgePlace,
   parseTimelineHistory,
+  placeReasons,
+  reasonText,
   rememberFurthest,
   timeline,
 } from '@slotcast/domain';
@@ -30,14 +31,17 @@ describe('where a copy stands', { timeout: 20_000 }, () => {
   test('beyond both was done by somebody else, and the reason has both positions', () => {
     const place = placed(0x3001, 0x2000, 0x3000);
     assert.equal(place.kind, 'strayed');
-    assert.match(describePlace(place), /stands at 0\/3001 here.* more than 0\/3000: somebody moved it/);
+    assert.match(
+      reasonText(placeReasons(place)),
+      /stands at 0\/3001 here.* more than 0\/3000: somebody moved it/,
+    );
   });
 
   test('cannot be explained when nothing was recorded before', () => {
     const place = placed(0x3001, 0x3000, undefined);
     assert.equal(place.kind, 'unexplained');
-    assert.match(describePlace(place), /0\/3001 here, and it is not on record/);
-    assert.match(describePlace(placed(0x3001, undefined, undefined)), /\(nothing was seen\)/);
+    assert.match(reasonText(placeReasons(place)), /0\/3001 here, and it is not on record/);
+    assert.match(reasonText(placeReasons(placed(0x3001, undefined, undefined))), /\(nothing was seen\)/);
   });
 
   test('counts its restart_lsn, too, and a slot in the making stands nowhere yet', () => {

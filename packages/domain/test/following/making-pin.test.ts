@@ -15,6 +15,7 @@ import {
   withoutPositions,
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { whyOf } from '../reason-examples.ts';
 import { local, owning } from './plan-situations.ts';
 
 const ANCHOR = { name: 'slotcast_tmp_1' };
@@ -61,7 +62,7 @@ function seenIn({ working = [ANCHOR], endOfWal = 0x3000, replayLsn = 0x9000, pin
 }
 
 function reasonOf({ making }: ReturnType<typeof after>): string {
-  return making.kind === 'awaited' ? making.reason : making.kind;
+  return making.kind === 'awaited' ? whyOf(making) : making.kind;
 }
 
 const unpinned = pinOf({ catalogXmin: undefined });
@@ -78,7 +79,7 @@ describe('the pin for slots that are to be made', { timeout: 20_000 }, () => {
       const proof = provePin(pinOf({ restartLsn }), slot);
       assert.equal(proof.kind, 'awaited');
       assert.ok(proof.kind === 'awaited' && proof.wantsWal);
-      assert.match(proof.kind === 'awaited' ? proof.reason : '', /to_bravo on alpha .* WAL beyond 0\/3000/);
+      assert.match(proof.kind === 'awaited' ? whyOf(proof) : '', /to_bravo on alpha .* WAL beyond 0\/3000/);
     }
   });
 
@@ -86,7 +87,7 @@ describe('the pin for slots that are to be made', { timeout: 20_000 }, () => {
     for (const catalogXmin of [701, undefined]) {
       const proof = provePin(pinOf({ catalogXmin }), slot);
       assert.ok(proof.kind === 'awaited' && !proof.wantsWal);
-      assert.match(proof.reason, /does not hold back catalog rows for it yet/);
+      assert.match(whyOf(proof), /does not hold back catalog rows for it yet/);
     }
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { at } from '../event-examples.ts';
+import { saying } from '../reason-examples.ts';
 import { live, mine, outline, planned, verdictOn } from './plan-situations.ts';
 
 describe('the pin of a slot that is to be made', { timeout: 20_000 }, () => {
@@ -12,10 +13,10 @@ describe('the pin of a slot that is to be made', { timeout: 20_000 }, () => {
   });
 
   test('nothing is begun while the pin is waited for, and the reason says what for', () => {
-    const making = { kind: 'awaited', reason: 'waits for the pin: …', wantsWal: false } as const;
+    const making = { kind: 'awaited', reasons: [saying('waits for the pin: …')], wantsWal: false } as const;
     const waits = verdictOn({ events: [live('a')], making, anchored: true });
     assert.equal(outline(waits), 'catching_up');
-    assert.equal(waits.reason, making.reason);
+    assert.deepEqual(waits.reasons, making.reasons);
   });
 
   test('the anchor goes when the temporary slot of each database has been seen under it, and not before', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Hold, lsn, ROUNDING_BYTES, type SlotLimits } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { shop } from '../vocabulary-examples.ts';
 import { live, local, mine, outline, owning, probed, type Situation, verdictOn } from './plan-situations.ts';
 
@@ -20,7 +21,7 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     const moved = verdictOn(standing(0x2001));
     assert.equal(outline(moved), 'catching_up drop');
     assert.equal(moved.atRisk, true);
-    assert.match(moved.reason, /is being remade.*at 0\/2001 here.* 0\/2000/);
+    assert.match(whyOf(moved), /is being remade.*at 0\/2001 here.* 0\/2000/);
   });
 
   test('is as good as any other when it stands within that', () => {
@@ -33,8 +34,8 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
       const verdict = verdictOn(standing(position, { local: used }));
       assert.equal(outline(verdict), 'conflict');
       assert.equal(verdict.atRisk, true);
-      assert.match(verdict.reason, /another program uses it/);
-      assert.equal(/never seen to confirm/.test(verdict.reason), position > 0x2000);
+      assert.match(whyOf(verdict), /another program uses it/);
+      assert.equal(/never seen to confirm/.test(whyOf(verdict)), position > 0x2000);
     }
   });
 
@@ -43,7 +44,7 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     const waits = verdictOn(standing(0x2800, { owned }));
     assert.equal(outline(waits), 'catching_up');
     assert.equal(waits.atRisk, true);
-    assert.match(waits.reason, /not on record.*waits for the consumer of slot a .* 0\/2800 \(now 0\/2000\)/);
+    assert.match(whyOf(waits), /not on record.*waits for the consumer of slot a .* 0\/2800 \(now 0\/2000\)/);
     assert.equal(outline(verdictOn(standing(0x2000, { owned }))), 'ready');
   });
 
@@ -74,7 +75,7 @@ describe('limits of the server', { timeout: 20_000 }, () => {
     const beyond = limited({ keepBytes: 0x7fffn }, { events });
     assert.equal(outline(beyond), 'blocked advance');
     assert.equal(beyond.atRisk, true);
-    assert.match(beyond.reason, /32768 bytes.* keeps 32767 here.* raise max_slot_wal_keep_size/);
+    assert.match(whyOf(beyond), /32768 bytes.* keeps 32767 here.* raise max_slot_wal_keep_size/);
   });
 
   test('count all WAL that was received, as the checkpoint after a promotion does', () => {
@@ -84,7 +85,7 @@ describe('limits of the server', { timeout: 20_000 }, () => {
   test('have a copy made again whose first WAL file is gone, or of which an advance found that', () => {
     assert.equal(outline(limited({ oldestWalLsn: at(0x1000) })), 'ready');
     assert.equal(outline(limited({ oldestWalLsn: at(0x1001) })), 'catching_up drop');
-    const a: Hold = { reason: 'advance failed', pausing: false, cause: 'missing_wal' };
+    const a: Hold = { reasons: [saying('advance failed')], pausing: false, cause: 'missing_wal' };
     assert.equal(outline(limited({}, { holds: { a } })), 'catching_up drop');
     assert.equal(outline(limited({}, { holds: { a: { ...a, pausing: true } } })), 'catching_up');
   });
@@ -106,7 +107,7 @@ describe('limits of the server', { timeout: 20_000 }, () => {
     ];
     for (const over of states) {
       const kept = limited({ idleTimeoutMs: 60_000 }, { ...at20s, ...over });
-      assert.match(outline(kept), /keep|drop|own$/, kept.reason);
+      assert.match(outline(kept), /keep|drop|own$/, whyOf(kept));
     }
   });
 
@@ -122,14 +123,18 @@ describe('limits of the server', { timeout: 20_000 }, () => {
 });
 
 describe('a step that failed', { timeout: 20_000 }, () => {
-  const person: Hold = { reason: 'making the slot failed: no such plugin', pausing: true, cause: 'person' };
+  const person: Hold = {
+    reasons: [saying('making the slot failed: no such plugin')],
+    pausing: true,
+    cause: 'person',
+  };
   const passing: Hold = { ...person, cause: 'passing' };
 
   test('blocks a slot that is still to be made when a person has to fix it, in the pauses and between them', () => {
     const missing = { events: [live('a')] };
     const blocked = verdictOn({ ...missing, holds: { a: person } });
     assert.equal(outline(blocked), 'blocked');
-    assert.match(blocked.reason, /no such plugin/);
+    assert.match(whyOf(blocked), /no such plugin/);
     assert.equal(
       outline(verdictOn({ ...missing, holds: { a: { ...person, pausing: false } } })),
       'blocked probe',
@@ -140,15 +145,15 @@ describe('a step that failed', { timeout: 20_000 }, () => {
     const missing = { events: [live('a')] };
     assert.equal(outline(verdictOn({ ...missing, holds: { a: passing } })), 'catching_up');
     const again = { a: { ...passing, pausing: false } };
-    assert.equal(verdictOn({ ...missing, holds: again }).reason.includes('no such plugin'), false);
+    assert.equal(whyOf(verdictOn({ ...missing, holds: again })).includes('no such plugin'), false);
   });
 
-  test('makes a copy that can take over blocked or lagging, and never hides that it could', () => {
+  test('makes a copy that can take over blocked or retrying, and never hides that it could', () => {
     const behind = standing(0x2000, { events: [live('a', { confirmedFlushLsn: at(0x2100) })] });
     assert.equal(outline(verdictOn({ ...behind, holds: { a: person } })), 'blocked');
-    const lagging = verdictOn({ ...behind, holds: { a: passing } });
-    assert.equal(outline(lagging), 'lagging');
-    assert.equal(lagging.atRisk, undefined);
+    const retrying = verdictOn({ ...behind, holds: { a: passing } });
+    assert.equal(outline(retrying), 'retrying');
+    assert.equal(retrying.atRisk, undefined);
   });
 
   test('leaves a slot that stands here unsafe in the state that says so', () => {

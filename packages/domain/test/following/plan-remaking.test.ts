@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Hold, type LocalLogicalSlot, parseSlotName } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { saying } from '../reason-examples.ts';
 import { live, local, outline, owning, planned, type Situation, verdictOn } from './plan-situations.ts';
 
 const LEADER = 'slotcast_leader_1';
@@ -121,7 +122,7 @@ describe('a slot that was to be made anew and is here', { timeout: 10_000 }, () 
   });
 
   test('leaves a leading slot alone for a while that could not be dropped, as a session that was killed may still use it', () => {
-    const hold: Hold = { reason: 'is in use', pausing: true, cause: 'passing' };
+    const hold: Hold = { reasons: [saying('is in use')], pausing: true, cause: 'passing' };
     const tried = { local: [leader()], holds: { [LEADER]: hold } };
     assert.deepEqual(idleLeaders(tried), []);
     assert.deepEqual(idleLeaders({ ...tried, holds: { [LEADER]: { ...hold, pausing: false } } }), [LEADER]);
@@ -134,7 +135,7 @@ describe('a slot that was to be made anew and is here', { timeout: 10_000 }, () 
   });
 
   test('is left alone in its turn, and stays what it is', () => {
-    const upkeep: Hold = { reason: 'is being made anew', pausing: true, cause: 'upkeep' };
+    const upkeep: Hold = { reasons: [saying('is being made anew')], pausing: true, cause: 'upkeep' };
     const behind = { ...here, local: [local('a', { confirmedFlushLsn: at(0x1900) }), leader()] };
     const verdict = verdictOn({ ...behind, remaking: inMaking, holds: { a: upkeep } });
     assert.equal(outline(verdict), 'ready');

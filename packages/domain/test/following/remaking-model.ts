@@ -9,6 +9,7 @@ import {
   type RemakingWork,
   type SlotName,
 } from '@slotcast/domain';
+import { saying } from '../reason-examples.ts';
 
 interface Standby {
   readonly slots: Map<SlotName, LocalLogicalSlot>;
@@ -18,7 +19,7 @@ interface Standby {
 }
 
 const LEADER = parseSlotName('slotcast_leader_1');
-const UPKEEP: Hold = { reason: 'is being made anew', pausing: true, cause: 'upkeep' };
+const UPKEEP: Hold = { reasons: [saying('is being made anew')], pausing: true, cause: 'upkeep' };
 
 /** The part of a consumer that makes slots anew from a leading one, in single steps. */
 export class RemakingModel {

@@ -17,7 +17,7 @@ const name = parseSlotName;
 
 describe('the gap of restart_lsn', { timeout: 10_000 }, () => {
   const here = local('a', { restartLsn: mib(100), confirmedFlushLsn: mib(300) });
-  const ready: SlotVerdict = { ...verdict({ name: name('a') }, 'ready', ''), sound: true };
+  const ready: SlotVerdict = { ...verdict({ name: name('a') }, 'ready', []), sound: true };
 
   function gapsOf(over: {
     here?: Partial<LocalLogicalSlot>;

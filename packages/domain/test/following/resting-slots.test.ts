@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Plan, type PlanInput, parseSlotName, plan } from '@slotcast/domain';
 import { at, manifest } from '../event-examples.ts';
+import { saying } from '../reason-examples.ts';
 import { live, local, owning, pin, policy } from './plan-situations.ts';
 
 const a = parseSlotName('a');
@@ -72,7 +73,7 @@ const changes: Readonly<Record<string, Partial<PlanInput>>> = {
   'the copy was moved by hand': { local: [{ ...localA, confirmedFlushLsn: at(0x3000) }, localB] },
   'the copy is read': { local: [{ ...localA, active: true }, localB] },
   'the copy is invalidated': { local: [{ ...localA, walStatus: 'lost' }, localB] },
-  'its row cannot be read': { local: [localB], unreadable: [{ slot: 'a', reason: 'odd' }] },
+  'its row cannot be read': { local: [localB], unreadable: [{ slot: 'a', reason: saying('odd') }] },
   'ownership is lost': { ownership: new Map([[b, owning()]]) },
   'the record says that less was confirmed': {
     furthest: new Map([[b, at(0x2000)]]),
@@ -88,7 +89,7 @@ const changes: Readonly<Record<string, Partial<PlanInput>>> = {
     ]),
   },
   'the slot is held': {
-    held: new Map([[a, { reason: 'it failed', pausing: false, cause: 'missing_wal' as const }]]),
+    held: new Map([[a, { reasons: [saying('it failed')], pausing: false, cause: 'missing_wal' as const }]]),
   },
   'the publisher falls silent': { heartbeatAgeMs: 99_000 },
   'WAL grows beyond what is kept': { endOfWal: at(0x90000) },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { countMade, type SlotName } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { whyOf } from '../reason-examples.ts';
 import {
   live,
   local,
@@ -27,13 +28,13 @@ describe('capacity', { timeout: 20_000 }, () => {
     const owned = { a: owning(), b: owning(), x: owning() };
     const { verdicts } = planned({ events, owned, probes: probed, local: taken, maxReplicationSlots: 3 });
     assert.deepEqual(verdicts.map(outline), ['catching_up copy', 'blocked', 'ready advance']);
-    assert.match(verdicts[1]?.reason ?? '', /0 of 3 are free here: raise max_replication_slots/);
+    assert.match(whyOf(verdicts[1]), /0 of 3 are free here: raise max_replication_slots/);
   });
 
   test('a temporary slot is made only where a copy of it fits, too', () => {
     const situation = { events: [live('a')], local: taken };
     assert.match(
-      verdictOn({ ...situation, maxReplicationSlots: 3 }).reason,
+      whyOf(verdictOn({ ...situation, maxReplicationSlots: 3 })),
       /2 free replication slots .* 1 of 3/,
     );
     assert.equal(outline(verdictOn({ ...situation, maxReplicationSlots: 4 })), 'catching_up probe');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Hold } from '@slotcast/domain';
 import { at, slotEvent } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 import {
   live,
@@ -17,13 +18,13 @@ import {
 } from './plan-situations.ts';
 
 function paused(reason: string, cause: Hold['cause'] = 'passing'): Hold {
-  return { reason, pausing: true, cause };
+  return { reasons: [saying(reason)], pausing: true, cause };
 }
 
 function obstacle(over: Situation): string {
   const blocked = verdictOn({ events: [live('a')], ...over });
   assert.equal(outline(blocked), 'blocked');
-  return blocked.reason;
+  return whyOf(blocked);
 }
 
 describe('a slot that slotcast did not make', { timeout: 20_000 }, () => {
@@ -32,7 +33,7 @@ describe('a slot that slotcast did not make', { timeout: 20_000 }, () => {
   test('is reported with the remedy and never touched', () => {
     const reported = verdictOn(foreign);
     assert.equal(outline(reported), 'conflict');
-    assert.match(reported.reason, /SLOTCAST_ON_CONFLICT=replace/);
+    assert.match(whyOf(reported), /SLOTCAST_ON_CONFLICT=replace/);
     for (const over of [{ twoPhase: true }, { walStatus: 'lost' }, { plugin: 'test_decoding' }]) {
       assert.equal(outline(verdictOn({ ...foreign, local: [local('a', over)] })), 'conflict');
     }
@@ -47,7 +48,7 @@ describe('a slot that slotcast did not make', { timeout: 20_000 }, () => {
     const situation: Situation = { local: [physical], owned: mine, policy: { onConflict: 'replace' } };
     const reported = verdictOn({ ...situation, events: [live('a')] });
     assert.equal(outline(reported), 'conflict');
-    assert.match(reported.reason, /physical slot of this name/);
+    assert.match(whyOf(reported), /physical slot of this name/);
     for (const over of [{ op: 'drop' }, { state: physicalSlot('a') }] as const) {
       const { verdicts } = planned({ ...situation, events: [live('a', {}, over)] });
       assert.ok(verdicts.every((entry) => entry.action === undefined));
@@ -149,7 +150,7 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
     const ahead = live('a', { confirmedFlushLsn: at(0x2100) });
     const dropped = live('a', {}, { op: 'drop' });
     const situations: [string, Situation][] = [
-      ['lagging', { events: [ahead], owned: mine, local: [local('a')] }],
+      ['retrying', { events: [ahead], owned: mine, local: [local('a')] }],
       ['catching_up', { events: [ahead], owned: mine, probes: probed }],
       ['absent', { events: [dropped], owned: mine, local: [local('a')] }],
       ['absent', { events: [dropped], owned: mine }],
@@ -160,7 +161,7 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
     for (const [expected, situation] of situations) {
       const held = verdictOn({ ...situation, holds });
       assert.equal(outline(held), expected);
-      assert.match(held.reason, /creation is under way/);
+      assert.match(whyOf(held), /creation is under way/);
       const other = slotEvent('b', { seq: 2, lsn: 0x9000 });
       const both = planned({ ...situation, holds, events: [...(situation.events ?? []), other] });
       assert.notEqual(both.verdicts.at(-1)?.action, undefined, expected);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Lsn, parseSlotName, type SlotAction, timeline } from '@slotcast/domain';
 import { at, manifest, slotEvent } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import {
   live,
@@ -31,20 +32,20 @@ function advanceOf(situation: Situation): Extract<SlotAction, { kind: 'advance' 
 }
 
 describe('a slot here whose row cannot be right', { timeout: 20_000 }, () => {
-  const unreadable = [{ slot: 'a', reason: 'its confirmed_flush_lsn is no position' }];
+  const unreadable = [{ slot: 'a', reason: saying('no position') }];
 
   test('is blocked and left as it is, whatever is published of it', () => {
-    const gone = { op: 'drop' as const };
-    for (const events of [[], [live('a')], [live('a', {}, gone)], [live('a', { failover: true })]]) {
+    const gone = live('a', {}, { op: 'drop' });
+    for (const events of [[], [live('a')], [gone], [live('a', { failover: true })]]) {
       const verdict = verdictOn({ events, unreadable, owned: mine, syncReplicationSlots: true });
-      assert.deepEqual([outline(verdict), verdict.reason], ['blocked', unreadable[0]?.reason]);
+      assert.deepEqual([outline(verdict), verdict.reasons], ['blocked', [unreadable[0]?.reason]]);
     }
   });
 
   test('stops none of the others, and takes up room', () => {
     const events = [live('a'), live('b'), live('c')];
-    const rest = { local: [local('b')], owned: { ...mine, b: owning() }, probes: probed };
-    const { verdicts } = planned({ events, unreadable, ...rest });
+    const rest = { unreadable, local: [local('b')], owned: { ...mine, b: owning() }, probes: probed };
+    const { verdicts } = planned({ events, ...rest });
     assert.deepEqual(verdicts.map(outline), ['blocked', 'ready', 'catching_up own']);
     const full = planned({ events: [live('c')], unreadable, maxReplicationSlots: 2 });
     assert.deepEqual(full.verdicts.map(outline), ['blocked']);
@@ -53,16 +54,15 @@ describe('a slot here whose row cannot be right', { timeout: 20_000 }, () => {
 
 describe('making a slot', { timeout: 20_000 }, () => {
   test('a temporary slot comes first, one per database', () => {
-    const { verdicts } = planned({
-      events: [live('a'), live('b'), live('c', { database: 'hr', databaseOid: 16_385 })],
-    });
+    const inOther = live('c', { database: 'hr', databaseOid: 16_385 });
+    const { verdicts } = planned({ events: [live('a'), live('b'), inOther] });
     assert.deepEqual(verdicts.map(outline), ['catching_up probe', 'catching_up', 'catching_up probe']);
   });
 
   test('nothing more happens until the temporary slot is consistent', () => {
     const waits = verdictOn({ events: [live('a')], probes: new Map([['oid 16384', {}]]) });
     assert.equal(outline(waits), 'catching_up');
-    assert.match(waits.reason, /every transaction open on the primary/);
+    assert.match(whyOf(waits), /every transaction open on the primary/);
   });
 
   test("an unsafe slot never gets its real name: the primary's consumer has to confirm the consistent point first", () => {
@@ -70,7 +70,7 @@ describe('making a slot', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn(before)), 'catching_up');
     assert.equal(outline(verdictOn({ ...before, owned: mine })), 'catching_up');
     assert.match(
-      verdictOn(before).reason,
+      whyOf(verdictOn(before)),
       /consumer of slot a on the primary to confirm 0\/2000 \(now 0\/1FFF\)/,
     );
     assert.equal(outline(verdictOn({ events: [live('a')], probes: probed })), 'catching_up own');
@@ -179,10 +179,10 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
     };
     const waits = verdictOn({ ...stood, prepared: { flushLsn: at(0x3000), transactions: [held] } });
     assert.equal(outline(waits), 'catching_up');
-    assert.match(waits.reason, /roll back 7, prepared as 'held'/);
+    assert.match(whyOf(waits), /roll back 7, prepared as 'held'/);
     const ended = verdictOn({ ...stood, prepared: { flushLsn: at(0x3000), transactions: [] } });
     assert.deepEqual(ended.action, { kind: 'own', slot: 'a', ownership: owning() });
-    assert.match(verdictOn(stood).reason, /waits for the publisher to tell/);
+    assert.match(whyOf(verdictOn(stood)), /waits for the publisher to tell/);
   });
 
   test('releases the temporary slot while it stands, so that a next attempt waits for a new one to be passed', () => {
@@ -285,7 +285,7 @@ describe('a slot that exists here', { timeout: 20_000 }, () => {
     ]) {
       const lost = verdictOn({ events: [live('a')], local: [local('a', over)], owned: mine });
       assert.equal(outline(lost), 'catching_up drop');
-      assert.match(lost.reason, /on this server only/);
+      assert.match(whyOf(lost), /on this server only/);
     }
   });
 
@@ -321,7 +321,7 @@ describe('a slot that is gone on the primary', { timeout: 20_000 }, () => {
   test('stays with SLOTCAST_DROP_EXTRA_SLOTS=false', () => {
     const kept = verdictOn({ ...dropped, local: [local('a')], policy: { dropExtraSlots: false } });
     assert.equal(outline(kept), 'absent');
-    assert.match(kept.reason, /SLOTCAST_DROP_EXTRA_SLOTS=false/);
+    assert.match(whyOf(kept), /SLOTCAST_DROP_EXTRA_SLOTS=false/);
   });
 
   test('is dropped although compaction removed its tombstone: the manifest does not name it', () => {
@@ -370,12 +370,12 @@ describe('a slot that is gone on the primary', { timeout: 20_000 }, () => {
     };
     assert.equal(outline(verdictOn(unwanted)), 'absent');
     assert.equal(outline(verdictOn({ ...unwanted, owned: mine, local: [local('a')] })), 'absent drop');
-    assert.match(verdictOn(unwanted).reason, /SLOTCAST_SLOTS/);
+    assert.match(whyOf(verdictOn(unwanted)), /SLOTCAST_SLOTS/);
   });
 
   test('or invalidated there is reported, and a copy of it is dropped, then released', () => {
     const lost = { events: [live('a', { walStatus: 'lost', invalidationReason: 'idle_timeout' })] };
-    assert.match(verdictOn(lost).reason, /lost on the primary \(idle_timeout\)/);
+    assert.match(whyOf(verdictOn(lost)), /lost on the primary \(idle_timeout\)/);
     assert.equal(outline(verdictOn({ ...lost, owned: mine, local: [local('a')] })), 'invalidated drop');
     assert.equal(outline(verdictOn({ ...lost, owned: mine })), 'invalidated release');
     assert.equal(outline(verdictOn({ ...lost, probes: probed })), 'invalidated');

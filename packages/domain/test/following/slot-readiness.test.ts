@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { judgeReadiness, type PinFacts, type ReadinessInput, slotLag } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { at, slotEvent } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
 
 const held: PinFacts = {
@@ -40,7 +41,7 @@ function judged(over: Partial<ReadinessInput>) {
 
 describe('readiness of a safe slot', { timeout: 20_000 }, () => {
   test('a slot where the primary has it is ready, with nothing to say', () => {
-    assert.deepEqual(judged({}), { state: 'ready', reason: '' });
+    assert.deepEqual(judged({}), { state: 'ready', reasons: [] });
   });
 
   test('a slot ahead of the event is ready: its own consumer confirmed that', () => {
@@ -50,22 +51,23 @@ describe('readiness of a safe slot', { timeout: 20_000 }, () => {
   test('without a pin it is blocked, whatever else', () => {
     const blocked = judged({ pin: { ...held, hotStandbyFeedback: false }, heartbeatAgeMs: 99_000 });
     assert.equal(blocked.state, 'blocked');
-    assert.match(blocked.reason, /hot_standby_feedback/);
+    assert.match(whyOf(blocked), /hot_standby_feedback/);
     const late = judged({ local: { ...here(1000), catalogXmin: 699 } });
     assert.equal(late.state, 'blocked');
-    assert.match(late.reason, /needed 699/);
+    assert.match(whyOf(late), /needed 699/);
   });
 
   test('without a plugin that can be loaded it is blocked', () => {
-    const blocked = judged({ pluginFault: 'its plugin "x" cannot be loaded', heartbeatAgeMs: 99_000 });
-    assert.deepEqual(blocked, { state: 'blocked', reason: 'its plugin "x" cannot be loaded' });
+    const pluginFault = saying('its plugin "x" cannot be loaded');
+    const blocked = judged({ pluginFault, heartbeatAgeMs: 99_000 });
+    assert.deepEqual(blocked, { state: 'blocked', reasons: [pluginFault] });
   });
 
   test('a publisher that fell silent makes it lagging: nobody knows where the primary is', () => {
     assert.equal(judged({ heartbeatAgeMs: 30_000 }).state, 'ready');
     const silent = judged({ heartbeatAgeMs: 30_001 });
-    assert.equal(silent.state, 'lagging');
-    assert.match(silent.reason, /nothing for 30 s/);
+    assert.equal(silent.state, 'unheard');
+    assert.match(whyOf(silent), /nothing for 30 s/);
   });
 
   test('it lags by bytes only beyond the limit', () => {
@@ -73,7 +75,7 @@ describe('readiness of a safe slot', { timeout: 20_000 }, () => {
     assert.equal(judged({ now, local: here(500) }).state, 'ready');
     const behind = judged({ now, local: here(499) });
     assert.equal(behind.state, 'lagging');
-    assert.match(behind.reason, /501 bytes .*goal 0\/3E8/);
+    assert.match(whyOf(behind), /501 bytes .*goal 0\/3E8/);
   });
 
   test('it is not behind what a client that rounds up has confirmed beyond the end of WAL', () => {
@@ -87,14 +89,14 @@ describe('readiness of a safe slot', { timeout: 20_000 }, () => {
     assert.equal(judged({ waiting }).state, 'ready');
     const behind = judged({ waiting, now: 100_001 });
     assert.equal(behind.state, 'lagging');
-    assert.match(behind.reason, /10 s behind/);
+    assert.match(whyOf(behind), /10 s behind/);
   });
 
   test('a paused standby lags by what waits for its replay', () => {
     const waiting = { oldest: published(1100, 99_000), newest: published(1501, 99_900) };
     const behind = judged({ waiting });
     assert.equal(behind.state, 'lagging');
-    assert.match(behind.reason, /501 bytes .*goal 0\/5DD/);
+    assert.match(whyOf(behind), /501 bytes .*goal 0\/5DD/);
   });
 
   test('an idle slot never grows old', () => {

@@ -16,6 +16,7 @@ import {
   sameDatabase,
   sameIncarnation,
 } from '@slotcast/domain';
+import { saying, whyOf } from '../reason-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
 import { policy } from './plan-situations.ts';
 import type { PrimaryModel } from './primary-model.ts';
@@ -58,14 +59,14 @@ export function makingRow(name: SlotName, { database, plugin }: Creation): Local
 
 /** Slots that no step may be taken with. */
 export function heldBy(remaking: RemakingModel, made: Iterable<SlotName>): Map<SlotName, Hold> {
-  const making: Hold = { reason: 'is being made', pausing: true, cause: 'passing' };
+  const making: Hold = { reasons: [saying('is being made')], pausing: true, cause: 'passing' };
   return new Map([...remaking.held, ...[...made].map((name) => [name, making] as const)]);
 }
 
 /** Each slot with its state and next step, for messages. */
 export function outlineOf(standby: { readonly plan: () => Plan | undefined }): string[] {
   return (standby.plan()?.verdicts ?? []).map(
-    ({ slot, state, reason, action }) => `${slot}: ${state} ${action?.kind ?? ''} ${reason}`,
+    (entry) => `${entry.slot}: ${entry.state} ${entry.action?.kind ?? ''} ${whyOf(entry)}`,
   );
 }
 

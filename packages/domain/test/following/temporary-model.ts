@@ -8,6 +8,7 @@ import {
   type SlotAction,
   type SlotDatabase,
 } from '@slotcast/domain';
+import { saying } from '../reason-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
 import { type Creation, rowOf } from './standby-parts.ts';
 
@@ -46,7 +47,7 @@ export class TemporaryModel {
     }
     return this.#anchor === undefined
       ? { kind: 'none' }
-      : { kind: 'awaited', reason: 'waits for the pin', wantsWal: false };
+      : { kind: 'awaited', reasons: [saying('waits for the pin')], wantsWal: false };
   }
 
   get rows(): LocalLogicalSlot[] {

@@ -14,6 +14,7 @@ import {
   waitsForPrepared,
 } from '@slotcast/domain';
 import { at, firstTimeline, manifest } from '../event-examples.ts';
+import { textOf } from '../reason-examples.ts';
 import { nodeStatus } from '../status/node-examples.ts';
 import { local, owning } from './plan-situations.ts';
 
@@ -49,11 +50,11 @@ describe('a two_phase slot that its subscriber has passed', { timeout: 20_000 },
 
   test('waits for a transaction that was prepared before it starts, and names it', () => {
     const [first, still, ended] = [prepared(0x2000, 7), prepared(0x3000, 7), prepared(0x4000)];
-    assert.match(waitsForPrepared(after(first), first) ?? '', /commit or roll back 7, prepared as 't7'/);
-    assert.match(waitsForPrepared(after(first, still), still) ?? '', /prepared as 't7'/);
+    assert.match(textOf(waitsForPrepared(after(first), first)), /commit or roll back 7, prepared as 't7'/);
+    assert.match(textOf(waitsForPrepared(after(first, still), still)), /prepared as 't7'/);
     assert.equal(waitsForPrepared(after(first, still, ended), ended), undefined);
     const two = prepared(0x2000, 7, 8);
-    assert.match(waitsForPrepared(after(two), two) ?? '', /roll back all 2 of them, first 7,/);
+    assert.match(textOf(waitsForPrepared(after(two), two)), /roll back all 2 of them, first 7,/);
   });
 
   test('does not wait for what was prepared after it starts, however many follow each other', () => {
@@ -63,25 +64,25 @@ describe('a two_phase slot that its subscriber has passed', { timeout: 20_000 },
 
   test('waits for a look at the primary at its own start or later', () => {
     assert.match(
-      waitsForPrepared(after(undefined), undefined) ?? '',
+      textOf(waitsForPrepared(after(undefined), undefined)),
       /publisher to tell .* at 0\/2000 or later/,
     );
     const early = prepared(0x1fff);
-    assert.match(waitsForPrepared(after(early), early) ?? '', /publisher to tell/);
+    assert.match(textOf(waitsForPrepared(after(early), early)), /publisher to tell/);
   });
 
   test('waits while the list may be cut off, as what is not in it may be older', () => {
     const xids = Array.from({ length: MOST_PREPARED_LISTED }, (_, index) => index + 10);
     const many = prepared(0x2000, ...xids);
-    assert.match(waitsForPrepared(after(many), many) ?? '', /fewer than 100 transactions are prepared/);
+    assert.match(textOf(waitsForPrepared(after(many), many)), /fewer than 100 transactions are prepared/);
     const fewer = prepared(0x3000, 10, 11);
-    assert.match(waitsForPrepared(after(many, fewer), fewer) ?? '', /roll back all 2/);
+    assert.match(textOf(waitsForPrepared(after(many, fewer), fewer)), /roll back all 2/);
   });
 
   test('that was forgotten, as by a restart, waits for all that is prepared then', () => {
     const now = prepared(0x3000, 8);
-    assert.match(waitsForPrepared(undefined, now) ?? '', /publisher to tell/);
-    assert.match(waitsForPrepared(after(now), now) ?? '', /prepared as 't8'/);
+    assert.match(textOf(waitsForPrepared(undefined, now)), /publisher to tell/);
+    assert.match(textOf(waitsForPrepared(after(now), now)), /prepared as 't8'/);
   });
 });
 

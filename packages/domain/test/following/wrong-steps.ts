@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assertPlan, type Plan, parseSlotName, type SlotAction, type SlotVerdict } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { saying } from '../reason-examples.ts';
 import { shop } from '../vocabulary-examples.ts';
 import { live, local, mine, owning, planInput, probed, type Situation } from './plan-situations.ts';
 
@@ -23,7 +24,7 @@ export function planOf(verdicts: readonly SlotVerdict[], over: Partial<Plan> = {
 }
 
 export function stepping(action: SlotAction): SlotVerdict {
-  return { slot: a, state: 'catching_up', reason: '', action };
+  return { slot: a, state: 'catching_up', reasons: [], action };
 }
 
 /** What is wrong with a step, in a situation that would not have it made. */
@@ -56,8 +57,10 @@ export const twoPhase: Situation = {
 };
 export const otherIncarnation = { a: owning({ incarnation: { epoch: 9, seq: 9 } }) };
 export const otherLineage = { a: owning({ lineage: 'other' }) };
-export const pausing = { a: { reason: 'is being made', pausing: true, cause: 'passing' } } as const;
-export const upkeep = { a: { reason: 'is made anew', pausing: false, cause: 'upkeep' } } as const;
+export const pausing = {
+  a: { reasons: [saying('is being made')], pausing: true, cause: 'passing' },
+} as const;
+export const upkeep = { a: { reasons: [saying('is made anew')], pausing: false, cause: 'upkeep' } } as const;
 
 export interface Wrong {
   readonly what: string;

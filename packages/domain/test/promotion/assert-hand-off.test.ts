@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { assertHandOff, type HandOffPlan, parseSlotName, withoutWrongSteps } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import { confirmed, type HandOffSituation, handOffInput, handOffOf } from './hand-off-situations.ts';
 
@@ -28,7 +29,7 @@ const left = {
   ...handOffOf(behind),
   timeline: handOffInput({}).history.timeline,
   switchLsn: at(0x5000),
-  lost: [{ slot: a, reason: 'lost' }],
+  lost: [{ slot: a, reasons: [saying('lost')] }],
   time: 0,
 };
 
@@ -85,7 +86,7 @@ const moves: readonly Wrong[] = [
   [
     'of a slot whose row cannot be right',
     advance(0x3000),
-    { ...behind, unreadable: [{ slot: 'a', reason: 'odd' }] },
+    { ...behind, unreadable: [{ slot: 'a', reason: saying('odd') }] },
     /cannot be right/,
   ],
 ];
@@ -237,7 +238,7 @@ describe('a hand-off with a wrong step', options, () => {
     const wrong = { ...handOffOf(behind), ...drop, advances: [] };
     const kept = withoutWrongSteps(wrong, assertHandOff(wrong, handOffInput(behind)));
     assert.deepEqual(kept.drops, []);
-    assert.match(kept.lost[0]?.reason ?? '', /wrong step.*drop: it is not on record/);
+    assert.match(whyOf(kept.lost[0]), /wrong step.*drop: it is not on record/);
   });
 
   test('is left as it is when nothing is wrong', () => {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { couldTakeOver, mayReplayMore, readinessStates } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, mine, pin, verdictOn } from '../following/plan-situations.ts';
+import { saying } from '../reason-examples.ts';
 
 const options = { timeout: 10_000 };
 
@@ -27,7 +28,7 @@ describe('a copy at a promotion', options, () => {
       const able = readinessStates.filter((state) =>
         couldTakeOver({ state, isSound, unpinned: false, mayReplayMore: false }),
       );
-      assert.deepEqual(able, isSound ? ['ready', 'lagging', 'native'] : []);
+      assert.deepEqual(able, isSound ? ['ready', 'lagging', 'unheard', 'retrying', 'native'] : []);
     }
   });
 
@@ -49,7 +50,7 @@ describe('a copy at a promotion', options, () => {
     const behind = { ...unpinned, events: [live('a', { confirmedFlushLsn: at(0x3000) })] };
     const held = verdictOn({
       ...behind,
-      holds: { a: { reason: 'moving the slot failed', pausing: true, cause: 'person' } },
+      holds: { a: { reasons: [saying('moving the slot failed')], pausing: true, cause: 'person' } },
     });
     assert.deepEqual([held.state, held.unpinned], ['blocked', undefined]);
     const unloadable = new Map([['pgoutput', 'could not access file']]);

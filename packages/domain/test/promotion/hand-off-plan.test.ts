@@ -9,6 +9,7 @@ import {
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live, local, mine, owning } from '../following/plan-situations.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import {
   confirmed,
@@ -30,11 +31,12 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
   });
 
   test('leaves it alone and tells of it when its row cannot be right', () => {
-    const unreadable = [{ slot: 'a', reason: 'its confirmed_flush_lsn is no position' }];
+    const why = saying('its confirmed_flush_lsn is no position');
+    const unreadable = [{ slot: 'a', reason: why }];
     const events = [confirmed('a', 0x3000), confirmed('b', 0x5800)];
     const owned = { a: owning(), b: owning() };
     const plan = handOffOf({ events, local: [local('b')], unreadable, owned });
-    assert.deepEqual([plan.lost, stepsOf(plan)], [unreadable, ['advance b']]);
+    assert.deepEqual([plan.lost, stepsOf(plan)], [[{ slot: 'a', reasons: [why] }], ['advance b']]);
   });
 
   test('advances one with failover by itself, as the server may hold it up', () => {
@@ -166,7 +168,7 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
       told: { a: 'waits for its consumer' },
     });
     assert.deepEqual(stepsOf(plan), ['drop a']);
-    assert.deepEqual(plan.lost, [{ slot: 'a', reason: 'waits for its consumer' }]);
+    assert.deepEqual(plan.lost, [{ slot: 'a', reasons: [saying('waits for its consumer')] }]);
   });
 
   test('leaves physical slots, temporary ones and those of slotcast itself alone', () => {
@@ -278,8 +280,8 @@ describe('a slot that is not here after a promotion', { timeout: 20_000 }, () =>
   test('is reported as lost, with the reason that the consumer gave last', () => {
     const events = [confirmed('a', 0x3000), confirmed('b', 0x3000)];
     const { lost } = handOffOf({ events, told: { a: 'blocked by a setting', b: '' } });
-    assert.deepEqual(lost[0], { slot: 'a', reason: 'blocked by a setting' });
-    assert.match(lost[1]?.reason ?? '', /no slot of that name was here.*0\/90000/);
+    assert.deepEqual(lost[0], { slot: 'a', reasons: [saying('blocked by a setting')] });
+    assert.match(whyOf(lost[1]), /no slot of that name was here.*0\/90000/);
   });
 
   test('is lost as well when what stands under its name is of no use', () => {
@@ -308,7 +310,7 @@ describe('a slot that did not stand where slotcast put it before the promotion',
   test('is renamed, and reported as lost with its position and the published one', () => {
     const plan = handOffOf({ events, local: [stray], owned });
     assert.deepEqual([stepsOf(plan), plan.ahead], [['quarantine a'], []]);
-    assert.match(plan.lost[0]?.reason ?? '', /at 0\/3000 here.* 0\/2800: somebody.* kept as a_diverged/);
+    assert.match(whyOf(plan.lost[0]), /at 0\/3000 here.* 0\/2800: somebody.* kept as a_diverged/);
   });
 
   test('is reported in the same words when it was renamed already', () => {
@@ -342,7 +344,7 @@ describe('a slot that did not stand where slotcast put it before the promotion',
     ]) {
       const plan = handOffOf(situation);
       assert.deepEqual(stepsOf(plan), []);
-      assert.match(plan.lost[0]?.reason ?? '', /left as it is/);
+      assert.match(whyOf(plan.lost[0]), /left as it is/);
     }
     assert.deepEqual(handOffOf({ events, local: [used], before: undefined, owned }).lost, []);
   });

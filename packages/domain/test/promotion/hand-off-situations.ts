@@ -11,6 +11,7 @@ import {
 } from '@slotcast/domain';
 import { at, slotEvent } from '../event-examples.ts';
 import { live } from '../following/plan-situations.ts';
+import { saying } from '../reason-examples.ts';
 import { logicalSlot } from '../vocabulary-examples.ts';
 
 /** Where the examples leave the timeline. */
@@ -42,7 +43,9 @@ export function handOffInput(situation: HandOffSituation): HandOffInput {
     switchLsn: SWITCH,
     passes: [{ reachedLsn: at(0x6000), clean: true }],
     onDivergence: 'fence',
-    reasons: new Map(Object.entries(told).map(([name, value]) => [parseSlotName(name), value])),
+    reasons: new Map(
+      Object.entries(told).map(([name, value]) => [parseSlotName(name), value === '' ? [] : [saying(value)]]),
+    ),
     ...over,
   };
 }

@@ -9,6 +9,7 @@ import {
   timeline,
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 
 const [a, b, c, d] = (['a', 'b', 'c', 'd'] as const).map(parseSlotName);
 
@@ -31,7 +32,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
       physicalSlots: [],
       oldestTransaction: { xid: 4711, pid: 12 },
       preparedTransactions: [{ xid: 4712, gid: 'order 66' }],
-      unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],
+      unreadableSlots: [{ slot: 'broken', reason: saying('its restart_lsn is no position') }],
       lineage: 'first',
     };
     const status = primaryStatus(facts, promotion(), 7);
@@ -56,8 +57,8 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
           { slot: c, confirmedFlushLsn: at(0x3030), outcome: 'unsafe' },
         ],
         lost: [
-          { slot: d, reason: 'it was catching up' },
-          { slot: b, reason: 'no slot of that name was here' },
+          { slot: d, reasons: [saying('it was catching up')] },
+          { slot: b, reasons: [saying('no slot of that name was here')] },
         ],
       }),
       7,
@@ -71,7 +72,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
       ],
     );
     assert.ok(statuses.every((status) => status.role === 'primary' && status.ownership === undefined));
-    const [quarantined, unsafe, lost] = statuses.map(({ reason }) => reason);
+    const [quarantined, unsafe, lost] = statuses.map(whyOf);
     assert.match(quarantined ?? '', /0\/3020.*0\/3000.*b_diverged/);
     assert.match(unsafe ?? '', /0\/3030.*0\/3000.*skipped/);
     assert.match(lost ?? '', /it was catching up/);

@@ -15,6 +15,7 @@ import {
 } from '@slotcast/domain';
 import { at, firstTimeline, slotEvent } from '../event-examples.ts';
 import { live, local } from '../following/plan-situations.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 
 const END = at(0x5000);
@@ -34,7 +35,7 @@ function judged(
 ): readonly SlotPromotionVerdict[] {
   const { here = local('a'), event = published(0x3000), reason = '', atRisk, unpinned } = over;
   return judgePromotion({
-    verdicts: [{ slot: a, state, reason, atRisk, unpinned }],
+    verdicts: [{ slot: a, state, reasons: reason === '' ? [] : [saying(reason)], atRisk, unpinned }],
     local: here === null ? [] : [here],
     published: new Map(event === null ? [] : [[event.slot, event]]),
     elsewhere: new Map(),
@@ -79,7 +80,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     const judge = (confirmed: number): readonly SlotPromotionVerdict[] => {
       const event = published(confirmed);
       return judgePromotion({
-        verdicts: [{ slot: a, state: 'ready', reason: '' }],
+        verdicts: [{ slot: a, state: 'ready', reasons: [] }],
         local: [local('a')],
         published: new Map(),
         elsewhere: new Map([[a, event]]),
@@ -101,7 +102,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
   test('is nothing for the canary, which is always a little ahead', () => {
     const event = live(CANARY_SLOT, { confirmedFlushLsn: at(0x6000) }, { lsn: at(0x9000) });
     const slots = judgePromotion({
-      verdicts: [{ slot: CANARY_SLOT, state: 'catching_up', reason: '' }],
+      verdicts: [{ slot: CANARY_SLOT, state: 'catching_up', reasons: [] }],
       local: [],
       published: new Map([[event.slot, event]]),
       elsewhere: new Map(),
@@ -119,6 +120,8 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
       catching_up: 'not_ready',
       ready: 'none',
       lagging: 'none',
+      unheard: 'none',
+      retrying: 'none',
       blocked: 'not_ready',
       conflict: 'not_ready',
       native: 'none',
@@ -138,7 +141,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     const unpinned = { unpinned: true, reason: 'hot_standby_feedback is off' };
     assert.equal(riskOf('blocked', { ...unpinned, mayReplayMore: false }), 'none');
     const [atRisk] = judged('blocked', { ...unpinned, mayReplayMore: true });
-    assert.deepEqual([atRisk?.risk, atRisk?.reason], ['not_ready', unpinned.reason]);
+    assert.deepEqual([atRisk?.risk, whyOf(atRisk)], ['not_ready', unpinned.reason]);
     assert.equal(
       riskOf('blocked', { mayReplayMore: false }),
       'not_ready',
@@ -164,16 +167,16 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
 
   test('gives the reason that the consumer gave, or says that there is no usable slot', () => {
     const reason = 'waiting for the consumer to confirm';
-    assert.equal(judged('catching_up', { reason })[0]?.reason, reason);
-    assert.match(judged('ready', { here: null })[0]?.reason ?? '', /no usable slot/);
-    assert.equal(judged('ready')[0]?.reason, '');
+    assert.equal(whyOf(judged('catching_up', { reason })[0]), reason);
+    assert.match(whyOf(judged('ready', { here: null })[0]), /no usable slot/);
+    assert.equal(whyOf(judged('ready')[0]), '');
   });
 
   test('is divergence when its consumer has confirmed WAL that is not here', () => {
     const [verdict] = judged('ready', { event: published(0x5010) });
     assert.equal(verdict?.risk, 'diverged');
     assert.equal(verdict?.aheadBytes, 0x10n);
-    assert.match(verdict?.reason ?? '', /16 bytes/);
+    assert.match(whyOf(verdict), /16 bytes/);
     assert.equal(verdict?.confirmedFlushLsn, at(0x2000));
     assert.equal(verdict?.publishedLsn, at(0x5010));
     assert.equal(riskOf('ready', { event: published(0x5000) }), 'none');
@@ -181,7 +184,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
 
   test('tells how far its consumer is ahead, also when it could not take over', () => {
     const [verdict] = judged('catching_up', { event: published(0x5010), reason: 'waits' });
-    assert.deepEqual([verdict?.risk, verdict?.aheadBytes, verdict?.reason], ['not_ready', 0x10n, 'waits']);
+    assert.deepEqual([verdict?.risk, verdict?.aheadBytes, whyOf(verdict)], ['not_ready', 0x10n, 'waits']);
   });
 
   test('is not judged by a position that its server never had, nor by a drop', () => {

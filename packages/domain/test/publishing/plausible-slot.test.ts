@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { lsn, ROUNDING_BYTES, sortOutImplausible } from '@slotcast/domain';
+import { textOf } from '../reason-examples.ts';
 import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 
 const end = lsn(0x1000_0000n);
@@ -26,7 +27,7 @@ describe('a position beyond the end of WAL', { timeout: 20_000 }, () => {
       implausible.map(({ slot }) => slot),
       ['a', 'b'],
     );
-    assert.match(implausible[0]?.reason ?? '', /^its confirmed_flush_lsn 0\/11000001 /);
-    assert.match(implausible[1]?.reason ?? '', /^its restart_lsn 7FFFFFFF\/FFFFFFFF /);
+    assert.match(textOf(implausible[0]?.reason), /^its confirmed_flush_lsn 0\/11000001 /);
+    assert.match(textOf(implausible[1]?.reason), /^its restart_lsn 7FFFFFFF\/FFFFFFFF /);
   });
 });

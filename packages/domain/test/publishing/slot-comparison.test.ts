@@ -9,6 +9,7 @@ import {
   type SlotState,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
+import { saying } from '../reason-examples.ts';
 import { anySlots, logicalSlot } from '../vocabulary-examples.ts';
 
 function publish(states: readonly SlotState[]): PublishedSlots {
@@ -60,7 +61,7 @@ describe('comparing look after look with the topic', { timeout: 20_000 }, () => 
   test('a slot that can no longer be read is seen as that, whatever else is as before', () => {
     const slots = [logicalSlot('a')];
     const now = { published: publish([logicalSlot('a'), logicalSlot('b')]), slots, unreadable: [] };
-    const hidden = [{ slot: 'b', reason: 'its restart_lsn cannot be read' }];
+    const hidden = [{ slot: 'b', reason: saying('its restart_lsn cannot be read') }];
     const first = compareSlots(undefined, { ...now, unreadable: hidden });
     assert.deepEqual(first.changes, []);
     assert.deepEqual(

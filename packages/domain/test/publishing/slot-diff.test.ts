@@ -12,6 +12,7 @@ import {
   sameState,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
+import { saying } from '../reason-examples.ts';
 import { anySlots, logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 
 const incarnation = { epoch: 3, seq: 7 };
@@ -59,7 +60,7 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
   });
 
   test('a slot that is there and cannot be read is not gone, and stays as it is published', () => {
-    const unreadable = [{ slot: 'a', reason: 'its confirmed_flush_lsn is no position' }];
+    const unreadable = [{ slot: 'a', reason: saying('its confirmed_flush_lsn is no position') }];
     const gone = { kind: 'drop', previous: logicalSlot('gone'), incarnation };
     const published = publish([slot, logicalSlot('gone')]);
     assert.deepEqual(diffSlots({ published, observed: [], sameTenure: true, unreadable }), [gone]);

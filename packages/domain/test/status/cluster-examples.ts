@@ -128,7 +128,7 @@ function writtenCopies(
           role: 'standby',
           ownership: { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true },
           state: 'ready',
-          reason: '',
+          reasons: [],
           restartLsn: at(400),
           confirmedFlushLsn: at(500),
           time: NOW - ageMs,

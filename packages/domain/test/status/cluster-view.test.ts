@@ -10,10 +10,12 @@ import {
   type NodeStatus,
   parseSlotName,
   parseSystemIdentifier,
+  reasonText,
   timeline,
   unmetSlots,
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
+import { saying, textOf, whyOf } from '../reason-examples.ts';
 import { type ClusterSketch, clusterFacts, NOW, viewOf } from './cluster-examples.ts';
 
 const options = { timeout: 10_000 };
@@ -32,7 +34,7 @@ function copy(sketch: ClusterSketch, node = 's1'): CopyView {
 }
 
 function blockedCopy(status: Partial<NodeStatus>, over: Partial<NodeSlotStatus> = {}) {
-  const app = { state: 'blocked', reason: 'hot_standby_feedback is off', ...over } as const;
+  const app = { state: 'blocked', reasons: [saying('hot_standby_feedback is off')], ...over } as const;
   const { ready, usable } = copy({ slots: { app: {} }, standbys: { s1: { status, slots: { app } } } });
   return { ready, usable };
 }
@@ -76,7 +78,7 @@ describe('a cluster', options, () => {
   test('is never satisfied with two primaries of one timeline, though its slots are ready', () => {
     const view = withRival('primary');
     assert.deepEqual(unmetNames(view, 1), []);
-    assert.match(view.splitBrain ?? '', /timeline 2 .* node alpha, and node s2 /);
+    assert.match(textOf(view.splitBrain), /timeline 2 .* node alpha, and node s2 /);
     assert.equal(isSatisfied(view, 1), false);
   });
 
@@ -95,7 +97,7 @@ describe('a cluster whose filter selects none of its slots', options, () => {
   test('is not satisfied before that is confirmed, and names the filter', () => {
     const filter = { text: 'ordres', confirmed: false };
     const view = viewOf(facts, { ...none, filter });
-    assert.match(view.filterDoubt ?? '', /^SLOTCAST_SLOTS=ordres selects none .*2: app, web/);
+    assert.match(textOf(view.filterDoubt), /^SLOTCAST_SLOTS=ordres selects none .*2: app, web/);
     assert.equal(isSatisfied(view, 1), false);
     assert.equal(isSatisfied(viewOf(facts, { ...none, filter: { ...filter, confirmed: true } }), 1), true);
   });
@@ -120,7 +122,7 @@ describe('a publisher', options, () => {
 });
 
 describe('a standby whose consumer is in alarm', options, () => {
-  const alarm = 'it streams from another primary';
+  const alarm = saying('it streams from another primary');
   const view = viewOf(
     clusterFacts({
       slots: { app: {} },
@@ -133,7 +135,7 @@ describe('a standby whose consumer is in alarm', options, () => {
 
   test('is unfit, and no candidate, however much WAL it has', () => {
     const [, s1] = view.nodes;
-    assert.match(s1?.unfit ?? '', /does not stand by .*another primary/);
+    assert.match(reasonText(s1?.unfit ?? []), /does not stand by .*another primary/);
     assert.deepEqual(
       view.candidates.map(({ node }) => node),
       ['s2'],
@@ -143,7 +145,7 @@ describe('a standby whose consumer is in alarm', options, () => {
   test('has no copy that counts, whatever is recorded of its slots', () => {
     const [found] = view.slots[0]?.copies ?? [];
     assert.deepEqual([found?.state, found?.usable, found?.ready], [undefined, false, false]);
-    assert.match(found?.reason ?? '', /does not stand by .*another primary/);
+    assert.match(whyOf(found), /does not stand by .*another primary/);
     assert.deepEqual(unmetNames(view, 1), []);
     assert.deepEqual(unmetNames(view, 2), ['app']);
   });
@@ -166,9 +168,9 @@ describe('a copy', options, () => {
   test('that lags is usable, but not ready', () => {
     const lagging = copy({
       slots: { app: {} },
-      standbys: { s1: { slots: { app: { state: 'lagging', reason: 'behind' } } } },
+      standbys: { s1: { slots: { app: { state: 'lagging', reasons: [saying('behind')] } } } },
     });
-    assert.deepEqual([lagging.ready, lagging.usable, lagging.reason], [false, true, 'behind']);
+    assert.deepEqual([lagging.ready, lagging.usable, whyOf(lagging)], [false, true, 'behind']);
   });
 
   for (const state of ['absent', 'catching_up', 'blocked', 'conflict', 'invalidated', 'diverged'] as const) {
@@ -196,7 +198,7 @@ describe('a copy', options, () => {
   test('of which a standby wrote when it was the primary is not known to be there', () => {
     const found = copy({ slots: { app: {} }, standbys: { s1: { slots: { app: { role: 'primary' } } } } });
     assert.deepEqual([found.state, found.ready], [undefined, false]);
-    assert.match(found.reason, /s1 has not said anything/);
+    assert.match(whyOf(found), /s1 has not said anything/);
   });
 
   test('of an earlier slot of that name, or of an earlier topic, is none of this slot', () => {
@@ -217,7 +219,7 @@ describe('a copy', options, () => {
       standbys: { s1: { slots: { app: {} } } },
     });
     assert.deepEqual([found.state, found.ready], ['invalidated', false]);
-    assert.match(found.reason, /idle_timeout/);
+    assert.match(whyOf(found), /idle_timeout/);
   });
 
   test('is behind by what its consumer has confirmed beyond it, since when it did', () => {

@@ -38,7 +38,7 @@ export function nodeSlotStatus(
     slot: parseSlotName(slot),
     role: 'standby',
     state: 'ready',
-    reason: '',
+    reasons: [],
     confirmedFlushLsn: at(5),
     time: 0,
     ...over,

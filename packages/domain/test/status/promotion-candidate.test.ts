@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { type Candidate, type ClusterFacts, compareCandidates, timeline, unmetSlots } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { at } from '../event-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import { type ClusterSketch, clusterFacts, NOW, viewOf } from './cluster-examples.ts';
 
 const options = { timeout: 20_000 };
@@ -82,8 +83,8 @@ describe('what a promotion would cost', options, () => {
       standbys: {
         s1: {
           slots: {
-            a: { state: 'lagging', reason: 'behind' },
-            b: { state: 'blocked', reason: 'no plugin' },
+            a: { state: 'lagging', reasons: [saying('behind')] },
+            b: { state: 'blocked', reasons: [saying('no plugin')] },
           },
         },
       },
@@ -95,7 +96,7 @@ describe('what a promotion would cost', options, () => {
         ['c', undefined],
       ],
     );
-    assert.equal(found?.lost[0]?.reason, 'no plugin');
+    assert.equal(whyOf(found?.lost[0]), 'no plugin');
   });
 
   test('is every consumer that confirmed more than the standby has, which is certain once its record is newer', () => {

@@ -1,11 +1,4 @@
-import {
-  byDatabase,
-  formatLsn,
-  type Lsn,
-  type SlotAction,
-  type SlotDatabase,
-  type SlotName,
-} from '@slotcast/domain';
+import { byDatabase, type Lsn, type SlotAction, type SlotDatabase, type SlotName } from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import {
@@ -190,6 +183,6 @@ export class DecodingAdvances {
   #failed({ kind, slot, target }: MoveAction, error: unknown): void {
     const stale = isPostgresError(error) && classifyPostgresError(error).class === 'stale';
     this.#metrics.actionsTotal.inc({ kind, outcome: stale ? 'stale' : 'failed' });
-    this.#failures.failed(slot, `advance to ${formatLsn(target)}`, error);
+    this.#failures.failed(slot, 'advance', error, target);
   }
 }

@@ -1,4 +1,4 @@
-import { databaseKey, type SlotDatabase, type SlotName } from '@slotcast/domain';
+import { databaseKey, type Reason, type SlotDatabase, type SlotName, sameReason } from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
 
 /** How long a slot that cannot be moved without decoding is left to decoding, before it is tried again. */
@@ -7,7 +7,7 @@ const SLOT_PAUSE_MS = 600_000;
 const DATABASE_PAUSE_MS = 30_000;
 
 interface Refusal {
-  readonly reason: string;
+  readonly reason: Reason;
   /** Monotonic milliseconds. */
   readonly retryAt: number;
 }
@@ -36,23 +36,23 @@ export class MoveRefusals {
   }
 
   /** Why the slot takes decoding, as far as the last attempt told. */
-  reasonOf(slot: SlotName, database: SlotDatabase): string | undefined {
+  reasonOf(slot: SlotName, database: SlotDatabase): Reason | undefined {
     return (this.#slots.get(slot) ?? this.#databases.get(databaseKey(database)))?.reason;
   }
 
   /** True when it is news. */
-  refuseSlot(slot: SlotName, reason: string): boolean {
+  refuseSlot(slot: SlotName, reason: Reason): boolean {
     const known = this.#slots.get(slot)?.reason;
     this.#slots.set(slot, { reason, retryAt: this.#clock.monotonicMs() + SLOT_PAUSE_MS });
-    return known !== reason;
+    return !sameReason(known, reason);
   }
 
   /** True when it is news. */
-  refuseDatabase(database: SlotDatabase, reason: string): boolean {
+  refuseDatabase(database: SlotDatabase, reason: Reason): boolean {
     const key = databaseKey(database);
     const known = this.#databases.get(key)?.reason;
     this.#databases.set(key, { reason, retryAt: this.#clock.monotonicMs() + DATABASE_PAUSE_MS });
-    return known !== reason;
+    return !sameReason(known, reason);
   }
 
   /** The slot was moved without decoding, or is another one now. */

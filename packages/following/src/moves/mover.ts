@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   byDatabase,
   databaseKey,
-  formatLsn,
   type Lsn,
   type Plan,
+  type Reason,
+  reason,
+  reasonText,
   type SlotDatabase,
   type SlotName,
 } from '@slotcast/domain';
@@ -90,7 +92,7 @@ export class Mover {
   }
 
   /** Why a slot here is advanced by decoding; `undefined` when it is not. */
-  decodingReason(slot: SlotName, database: SlotDatabase): string | undefined {
+  decodingReason(slot: SlotName, database: SlotDatabase): Reason | undefined {
     return this.#refusals.isEmpty ? undefined : this.#refusals.reasonOf(slot, database);
   }
 
@@ -242,7 +244,8 @@ export class Mover {
       if (!isPostgresError(error)) {
         throw error;
       }
-      this.#refuseDatabase(database, `${attempted} on database ${database.name} failed: ${explain(error)}`);
+      const of = { step: attempted, database: database.name ?? 'unknown' };
+      this.#refuseDatabase(database, reason('no_walsender', { ...of, ...sayOf(error) }));
       return undefined;
     }
   }
@@ -260,26 +263,28 @@ export class Mover {
       metrics.actionsTotal.inc({ kind, outcome: 'ok' });
       round.reached.push({ action, position: outcome.position });
     } else if (outcome.kind === 'stayed' || takesDecoding(outcome)) {
-      const said = outcome.kind === 'stayed' ? 'the server left it where it stood' : explain(outcome.error);
+      const said =
+        outcome.kind === 'stayed' ? { said: 'the server left it where it stood' } : sayOf(outcome.error);
       metrics.actionsTotal.inc({ kind, outcome: 'refused' });
-      this.#refuseSlot(action.slot, `moving it without decoding failed: ${said}`);
+      this.#refuseSlot(action.slot, reason('move_refused', said));
       round.refused.push(action);
     } else {
       const stale = classifyPostgresError(outcome.error).class === 'stale';
       metrics.actionsTotal.inc({ kind, outcome: stale ? 'stale' : 'failed' });
-      failures.failed(action.slot, `move to ${formatLsn(action.goal)}`, outcome.error);
+      failures.failed(action.slot, 'move', outcome.error, action.goal);
     }
   }
 
-  #refuseSlot(slot: SlotName, reason: string): void {
-    const isNews = this.#refusals.refuseSlot(slot, reason);
-    this.#options.logger[isNews ? 'warn' : 'debug']({ slot, reason }, 'a slot is advanced by decoding');
+  #refuseSlot(slot: SlotName, why: Reason): void {
+    const isNews = this.#refusals.refuseSlot(slot, why);
+    const fields = { slot, reason: reasonText([why]) };
+    this.#options.logger[isNews ? 'warn' : 'debug'](fields, 'a slot is advanced by decoding');
   }
 
-  #refuseDatabase(database: SlotDatabase, reason: string): void {
-    const isNews = this.#refusals.refuseDatabase(database, reason);
+  #refuseDatabase(database: SlotDatabase, why: Reason): void {
+    const isNews = this.#refusals.refuseDatabase(database, why);
     this.#options.logger[isNews ? 'warn' : 'debug'](
-      { database: database.name, reason },
+      { database: database.name, reason: reasonText([why]) },
       'the slots of a database are advanced by decoding',
     );
   }
@@ -326,8 +331,12 @@ interface DatabaseMoves {
   readonly ended: Promise<void>;
 }
 
-function explain(error: unknown): string {
+/** What the server said, with the remedy, and by which code it is known. */
+function sayOf(error: unknown): { readonly said: string; readonly sqlstate?: string | undefined } {
   return isPostgresError(error)
-    ? `${describePostgresError(error)}; ${classifyPostgresError(error).remedy}`
-    : errorText(error);
+    ? {
+        said: `${describePostgresError(error)}; ${classifyPostgresError(error).remedy}`,
+        sqlstate: error.code,
+      }
+    : { said: errorText(error) };
 }

@@ -1,4 +1,11 @@
-import { databaseOf, judgeAdoption, type LocalSlot, type SlotName } from '@slotcast/domain';
+import {
+  databaseOf,
+  judgeAdoption,
+  type LocalSlot,
+  reason,
+  reasonText,
+  type SlotName,
+} from '@slotcast/domain';
 import type { NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/kernel';
 import {
@@ -75,7 +82,7 @@ export class Adoption implements SessionRequest {
       );
     }
     if (alarm !== undefined) {
-      throw new SlotcastError('SC_ADOPT_REFUSED', alarm);
+      throw new SlotcastError('SC_ADOPT_REFUSED', reasonText([alarm]));
     }
     const local = view.slots.find((candidate) => candidate.name === slot && !candidate.temporary);
     const owned = this.#directory.ownership.get(slot);
@@ -98,7 +105,7 @@ export class Adoption implements SessionRequest {
           role: 'standby',
           ownership: verdict.ownership,
           state: 'catching_up',
-          reason: 'was adopted',
+          reasons: [reason('adopted')],
           restartLsn: local?.restartLsn,
           confirmedFlushLsn: local?.confirmedFlushLsn,
           time,

@@ -10,6 +10,7 @@ import {
   type PreparedPromotion,
   type PublishedLine,
   type PublisherWord,
+  reason,
   type SlotAction,
 } from '@slotcast/domain';
 import type { SlotsFeed } from '@slotcast/hand-off';
@@ -138,7 +139,6 @@ export class Preparation implements SessionRequest {
     const facts = { verdicts: plan.verdicts, local, published, elsewhere, history, endOfWal: word.endOfWal };
     const more = mayReplayMore({ ...view, upstream: view.settings.upstream });
     const drained = this.#isRead();
-    const late = 'the time was over before all that the topic has was read';
     this.#resolve({
       node,
       timeline: history.timeline,
@@ -146,7 +146,7 @@ export class Preparation implements SessionRequest {
       endOfWal: word.endOfWal,
       publisherSilentMs: word.silentMs,
       drained,
-      unknown: drained ? findSilence(word) : late,
+      unknown: drained ? findSilence(word) : reason('not_drained'),
       filter: plan.filterDoubt,
       alarm,
       slots:

@@ -1,4 +1,4 @@
-import type { Plan, SettledBacklog } from '@slotcast/domain';
+import { type Plan, type Reason, type SettledBacklog } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { StandbyView } from '../standby-server.ts';
 import type { RunOutcome } from '../steps/action-runner.ts';
@@ -8,7 +8,7 @@ export interface SessionRound {
   readonly view: StandbyView;
   readonly settled: SettledBacklog;
   /** Why nothing may be done to the slots now. */
-  readonly alarm: string | undefined;
+  readonly alarm: Reason | undefined;
   readonly plan: Plan;
   readonly outcome: RunOutcome;
   readonly writer: LogWriter;

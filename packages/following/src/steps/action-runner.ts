@@ -224,7 +224,7 @@ export class ActionRunner {
       role: 'standby',
       ownership: action.ownership,
       state: entry.state,
-      reason: entry.reason,
+      reasons: entry.reasons,
       time,
     };
   }

@@ -1,7 +1,8 @@
 import type { Hold, SlotName } from '@slotcast/domain';
 import { Deadline, type Doorbell } from '@slotcast/kernel';
 
-const UPKEEP: Hold = { reason: 'it is being decoded or made anew', pausing: true, cause: 'upkeep' };
+/** A slot that is held by this keeps the reasons that it has. */
+const UPKEEP: Hold = { reasons: [], pausing: true, cause: 'upkeep' };
 /** A round comes at least this often; when none does, the session has other worries. */
 const GRANT_MS = 10_000;
 

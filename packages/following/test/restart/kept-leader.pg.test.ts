@@ -70,7 +70,7 @@ test('the leading slot that has stayed gives its place to a slot that is to be m
   await using standby = await afterWave();
   await sleep(STAYS_MS);
   assert.ok((await standby.names()).some(isLeadingSlot), 'it did not stay');
-  standby.plans({ slot: NEW, state: 'blocked', reason: '', lacksPlace: true });
+  standby.plans({ slot: NEW, state: 'blocked', reasons: [], lacksPlace: true });
   await untilNoLeader(standby);
 });
 
@@ -95,7 +95,7 @@ test('no leading slot is made in the place of a slot that is to be made', { time
     plugin: '',
     under: '',
   } as const;
-  standby.plans({ slot: NEW, state: 'catching_up', reason: '', action });
+  standby.plans({ slot: NEW, state: 'catching_up', reasons: [], action });
   const position = await standby.write(WAL_MIB);
   await standby.move(MOVED, position);
   standby.want(MOVED, position);

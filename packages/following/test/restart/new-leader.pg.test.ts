@@ -77,7 +77,7 @@ test('a new leading slot is not used, and goes, where no slot shows that the pri
 }, async () => {
   let isMade = false;
   await using standby = await start({
-    verdict: { state: 'blocked', reason: '', sound: true, unpinned: true },
+    verdict: { state: 'blocked', reasons: [], sound: true, unpinned: true },
     onLook: (names) => {
       isMade ||= names.some(isLeadingSlot);
     },

@@ -89,7 +89,7 @@ export function factsOf(from: Lsn, at: Lsn, urgent = false): Facts {
       settings: { slotLimits: {}, maxReplicationSlots: 10 },
     },
     plan: {
-      verdicts: [{ slot: APP, state: 'ready', reason: '', sound: true }],
+      verdicts: [{ slot: APP, state: 'ready', reasons: [], sound: true }],
       idleProbes: [],
       idleLeaders: [],
       idleAnchor: false,

@@ -1,5 +1,5 @@
-import type { UnreadableSlot } from '@slotcast/domain';
-import { isSlotRow, type OptionalSlotRow, type SlotRow } from './slot-row.ts';
+import { type UnreadableSlot } from '@slotcast/domain';
+import { isSlotRow, type OptionalSlotRow, type SlotRow, UnreadableRow } from './slot-row.ts';
 
 const HASH_BYTES = 8;
 /**
@@ -39,7 +39,7 @@ export class SlotMemory<Slot> {
   #hashes: Buffer = Buffer.alloc(0);
   #reads = 0;
 
-  /** `read` makes a slot of its row, or nothing of one to be left out; it throws a RangeError on a row that cannot be right. */
+  /** `read` makes a slot of its row, or nothing of one to be left out; it throws an UnreadableRow on a row that cannot be right. */
   constructor(read: (row: SlotRow) => Slot | undefined) {
     this.#read = read;
   }
@@ -96,10 +96,10 @@ export class SlotMemory<Slot> {
       const slot = this.#read(row);
       return slot === undefined ? { kind: 'left_out', hash } : { kind: 'slot', hash, slot };
     } catch (error) {
-      if (!(error instanceof RangeError)) {
+      if (!(error instanceof UnreadableRow)) {
         throw error;
       }
-      return { kind: 'unreadable', hash, unreadable: { slot: row.slot_name, reason: error.message } };
+      return { kind: 'unreadable', hash, unreadable: { slot: row.slot_name, reason: error.reason } };
     }
   }
 

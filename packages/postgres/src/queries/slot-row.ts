@@ -1,4 +1,13 @@
-import { type LocalSlot, type Lsn, parseSlotName, type SlotState } from '@slotcast/domain';
+import {
+  type LocalSlot,
+  type Lsn,
+  parseSlotName,
+  type Reason,
+  reason,
+  reasonText,
+  type SlotName,
+  type SlotState,
+} from '@slotcast/domain';
 import { type ServerFeature, supports } from '../server-version.ts';
 import { optionalLsn } from './wal-position.ts';
 
@@ -94,10 +103,21 @@ function sinceOf(major: number) {
     supports(major, feature) ? expression : otherwise;
 }
 
-/** The state of a slot from its row. Throws a RangeError on what slotcast cannot carry, which says why. */
+/** A row that slotcast cannot carry, with what is wrong with it. */
+export class UnreadableRow extends Error {
+  override readonly name = 'UnreadableRow';
+  readonly reason: Reason;
+
+  constructor(why: Reason, cause?: unknown) {
+    super(reasonText([why]), { cause });
+    this.reason = why;
+  }
+}
+
+/** The state of a slot from its row. Throws an UnreadableRow on what slotcast cannot carry. */
 export function slotState(row: SlotRow): SlotState {
   const shared = {
-    name: parseSlotName(row.slot_name),
+    name: nameOf(row),
     restartLsn: position(row, 'restart_lsn'),
     catalogXmin: transactionId(row.catalog_xmin),
     walStatus: row.wal_status ?? undefined,
@@ -110,7 +130,7 @@ export function slotState(row: SlotRow): SlotState {
     case 'logical':
       return { type: 'logical', ...shared, ...logicalColumns(row) };
     default:
-      throw new RangeError(`it has the unknown type ${JSON.stringify(row.slot_type)}`);
+      throw new UnreadableRow(reason('unreadable_type', { type: row.slot_type }));
   }
 }
 
@@ -125,7 +145,7 @@ export function localSlot(row: SlotRow): LocalSlot {
 function logicalColumns(row: SlotRow) {
   const { plugin, datoid } = row;
   if (plugin === null || datoid === null) {
-    throw new RangeError(`it has no ${plugin === null ? 'plugin' : 'database'}, as a logical slot must`);
+    throw new UnreadableRow(reason('unreadable_logical', { lacks: plugin === null ? 'plugin' : 'database' }));
   }
   return {
     plugin,
@@ -139,6 +159,17 @@ function logicalColumns(row: SlotRow) {
   };
 }
 
+function nameOf(row: SlotRow): SlotName {
+  try {
+    return parseSlotName(row.slot_name);
+  } catch (cause) {
+    throw new UnreadableRow(
+      reason('unreadable_name', { said: cause instanceof Error ? cause.message : String(cause) }),
+      cause,
+    );
+  }
+}
+
 /** The server takes any position that a client confirms, up to FFFFFFFF/FFFFFFFF. */
 function position(
   row: SlotRow,
@@ -147,8 +178,7 @@ function position(
   try {
     return optionalLsn(row[column]);
   } catch (cause) {
-    const reason = `its ${column} ${row[column]} is no position in WAL: a client has confirmed what it never received. Drop the slot, and let its consumer start over`;
-    throw new RangeError(reason, { cause });
+    throw new UnreadableRow(reason('unreadable_position', { column, value: String(row[column]) }), cause);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { formatLsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import { formatLsn, parseLsn, parseSlotName, reason } from '@slotcast/domain';
 import {
   advanceSlots,
   connectPostgres,
@@ -155,7 +155,10 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
         unreadable.map((entry) => entry.slot),
         [slot],
       );
-      assert.match(unreadable[0]?.reason ?? '', /confirmed_flush_lsn FFFFFFFF\/FFFFFFFF/);
+      assert.deepEqual(
+        unreadable[0]?.reason,
+        reason('unreadable_position', { column: 'confirmed_flush_lsn', value: 'FFFFFFFF/FFFFFFFF' }),
+      );
       await server.query(`select pg_drop_replication_slot('${slot}')`);
       assert.deepEqual((await observe(connection)).unreadable, []);
     });

@@ -7,6 +7,7 @@ import {
   type NotedSlots,
   noteWorkingSlots,
   type PinFacts,
+  reasonText,
   type SlotEvent,
   type SlotState,
   timeline,
@@ -135,7 +136,7 @@ async function untilPinned(
       };
       noted = noteWorkingSlots(noted, seen);
       const making = judgeMaking(noted, seen);
-      seenKind = making.kind === 'awaited' ? making.reason : making.kind;
+      seenKind = making.kind === 'awaited' ? reasonText(making.reasons) : making.kind;
       await primary.query("select pg_logical_emit_message(true, 'test', 'something to report')");
       return making.kind === 'held';
     },

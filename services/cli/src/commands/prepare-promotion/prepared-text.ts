@@ -1,4 +1,4 @@
-import { LATE_MS, type PreparedPromotionJson, promotionRisks, readinessStates } from '@slotcast/domain';
+import { LATE_MS, type PreparedPromotionJson, promotionRisks } from '@slotcast/domain';
 import { SlotcastError } from '@slotcast/kernel';
 import { counted, durationText, textTable } from '@slotcast/views';
 import { z } from 'zod';
@@ -20,7 +20,8 @@ const preparedSchema = z.object({
     z.object({
       slot: z.string(),
       risk: z.enum(promotionRisks),
-      state: z.enum(readinessStates),
+      // A consumer of a later version may have more of them.
+      state: z.string(),
       reason: z.string(),
       confirmed_flush_lsn: z.string().nullable(),
       published_lsn: z.string().nullable(),
@@ -105,7 +106,7 @@ function slotLines({ slots }: PreparedAnswer): string[] {
   const rows = slots.map((slot) => [
     slot.risk === 'none' ? 'ok' : slot.risk === 'diverged' ? 'DIVERGED' : 'NOT READY',
     printable(slot.slot),
-    slot.state,
+    printable(slot.state),
     slot.confirmed_flush_lsn ?? '-',
     slot.published_lsn ?? '-',
     printable(slot.reason),

@@ -6,6 +6,7 @@ import {
   namesText,
   type Promotion,
   type RestartBacklog,
+  reasonText,
   type SlotAhead,
 } from '@slotcast/domain';
 import { agoText, bytesText, durationText, textTable } from '@slotcast/views';
@@ -71,10 +72,10 @@ function versionText(serverVersion: number): string {
 /** What each node's last promotion did to its slots, which slots it leaves alone, and why a standby is unfit; nothing for a node that has none of it. */
 export function nodeRemarks({ nodes, time }: ClusterView): string[] {
   return nodes.flatMap(({ name, unfit, status }) => [
-    ...(unfit === undefined ? [] : [`${printable(name)} is unfit: it ${printable(unfit)}`]),
+    ...(unfit === undefined ? [] : [`${printable(name)} is unfit: it ${printable(reasonText(unfit))}`]),
     ...(status?.unreadableSlots ?? []).map(
       ({ slot, reason }) =>
-        `slot ${printable(slot)} on ${printable(name)} is left alone: ${printable(reason)}`,
+        `slot ${printable(slot)} on ${printable(name)} is left alone: ${printable(reasonText([reason]))}`,
     ),
     ...(status?.restartBacklog === undefined ? [] : [backlogText(name, status.restartBacklog, time)]),
     ...(status?.promotion === undefined ? [] : [promotionText(name, status.promotion, time)]),
@@ -94,7 +95,7 @@ function promotionText(name: string, promotion: Promotion, now: number): string 
     ahead.length === 0 ? '' : `consumers that were ahead: ${namesText(ahead.map(aheadText))}`,
     lost.length === 0
       ? ''
-      : `slots lost: ${namesText(lost.map(({ slot, reason }) => `${slot} (${printable(reason)})`))}`,
+      : `slots lost: ${namesText(lost.map(({ slot, reasons }) => `${slot} (${printable(reasonText(reasons))})`))}`,
   ].filter((part) => part !== '');
   const outcome = parts.length === 0 ? 'no slot was lost and no consumer was ahead' : parts.join('; ');
   return `${printable(name)} was promoted to timeline ${timeline} at ${formatLsn(switchLsn)}, ${when}: ${outcome}`;

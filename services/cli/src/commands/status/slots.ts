@@ -5,7 +5,11 @@ import {
   type NodeView,
   namesText,
   POSITIONS_LATE_MS,
+  type Reason,
+  reasonText,
   type SlotView,
+  sameReasons,
+  spanOf,
   standbysOf,
 } from '@slotcast/domain';
 import { bytesText, durationText, shownLength, textTable } from '@slotcast/views';
@@ -81,6 +85,8 @@ function styleOf(node: NodeView, copy: CopyView | undefined): Style {
     case 'native':
       return copy.ready ? 'good' : 'warning';
     case 'lagging':
+    case 'unheard':
+    case 'retrying':
     case 'catching_up':
     case 'absent':
     case undefined:
@@ -110,8 +116,8 @@ export function copyReasons(view: ClusterView): string[] {
 }
 
 function reasonsOn(node: NodeView, slots: readonly SlotView[]): string[] {
-  return reasonLines(node, slots, (copy) =>
-    copy.ready || copy.reason === '' ? undefined : `${copy.state ?? 'unknown'}: ${printable(copy.reason)}`,
+  return reasonLines(node, slots, ({ ready, state = 'unknown', reasons }) =>
+    ready || reasons.length === 0 ? undefined : { what: state, reasons },
   );
 }
 
@@ -120,27 +126,43 @@ export function decodingReasons(view: ClusterView): string[] {
   return standbysOf(view.nodes)
     .filter(({ stale }) => !stale)
     .flatMap((node) =>
-      reasonLines(node, view.slots, ({ decodingReason }) =>
-        decodingReason === undefined ? undefined : `advanced by decoding: ${printable(decodingReason)}`,
+      reasonLines(node, view.slots, ({ decoding }) =>
+        decoding === undefined ? undefined : { what: 'advanced by decoding', reasons: [decoding] },
       ),
     );
+}
+
+/** What a copy is, and why. */
+interface Told {
+  readonly what: string;
+  readonly reasons: readonly Reason[];
 }
 
 function reasonLines(
   node: NodeView,
   slots: readonly SlotView[],
-  reasonOf: (copy: CopyView) => string | undefined,
+  toldOf: (copy: CopyView) => Told | undefined,
 ): string[] {
-  const slotsByReason = new Map<string, string[]>();
+  const groups: { readonly what: string; readonly lists: (readonly Reason[])[]; readonly names: string[] }[] =
+    [];
   for (const slot of slots) {
     const copy = copyOn(slot, node);
-    const why = copy === undefined ? undefined : reasonOf(copy);
-    if (why !== undefined) {
-      slotsByReason.set(why, [...(slotsByReason.get(why) ?? []), slot.name]);
+    const told = copy === undefined ? undefined : toldOf(copy);
+    if (told === undefined) {
+      continue;
+    }
+    const known = groups.find(
+      ({ what, lists: [first = []] }) => what === told.what && sameReasons(first, told.reasons),
+    );
+    if (known === undefined) {
+      groups.push({ what: told.what, lists: [told.reasons], names: [slot.name] });
+    } else {
+      known.lists.push(told.reasons);
+      known.names.push(slot.name);
     }
   }
-  return [...slotsByReason].map(
-    ([why, names]) =>
-      `${printable(node.name)}: ${namesText(names)} ${names.length === 1 ? 'is' : 'are'} ${why}`,
-  );
+  return groups.map(({ what, lists, names }) => {
+    const why = printable(reasonText(spanOf(lists)));
+    return `${printable(node.name)}: ${namesText(names)} ${names.length === 1 ? 'is' : 'are'} ${what}: ${why}`;
+  });
 }

@@ -7,7 +7,9 @@ import {
   isSatisfied,
   type Lsn,
   type NodeView,
+  type Reason,
   type Requirement,
+  reasonText,
   type SlotView,
   unmetSlots,
 } from '@slotcast/domain';
@@ -30,8 +32,8 @@ export function statusObject({ cluster, view, requirement, malformed }: StatusRe
     time: isoTime(view.time),
     require: String(requirement),
     satisfied: isSatisfied(view, requirement),
-    split_brain: view.splitBrain ?? null,
-    filter: view.filterDoubt ?? null,
+    split_brain: textOrNull(view.splitBrain),
+    filter: textOrNull(view.filterDoubt),
     publisher: {
       node: publisher.node,
       epoch: publisher.epoch,
@@ -55,7 +57,7 @@ function nodeObject({ name, role, ageMs, stale, unfit, status }: NodeView, now: 
     role,
     age_ms: ageMs,
     stale,
-    unfit: unfit ?? null,
+    unfit: unfit === undefined ? null : reasonText(unfit),
     slotcast_version: status?.version ?? null,
     server_version: status?.serverVersion ?? null,
     timeline: isStandby ? (status?.timeline ?? null) : null,
@@ -74,7 +76,10 @@ function nodeObject({ name, role, ageMs, stale, unfit, status }: NodeView, now: 
             bytes: status.restartBacklog.bytes,
             age_ms: Math.max(0, now - status.restartBacklog.since),
           },
-    unreadable_slots: (status?.unreadableSlots ?? []).map(({ slot, reason }) => ({ slot, reason })),
+    unreadable_slots: (status?.unreadableSlots ?? []).map(({ slot, reason }) => ({
+      slot,
+      ...reasonsObject([reason]),
+    })),
     promotion: promotionObject(status?.promotion),
   };
 }
@@ -91,7 +96,7 @@ function promotionObject(promotion: NonNullable<NodeView['status']>['promotion']
           confirmed_flush_lsn: formatLsn(confirmedFlushLsn),
           outcome,
         })),
-        lost: promotion.lost.map(({ slot, reason }) => ({ slot, reason })),
+        lost: promotion.lost.map(({ slot, reasons }) => ({ slot, ...reasonsObject(reasons) })),
         time: isoTime(promotion.time),
       };
 }
@@ -114,14 +119,14 @@ function copyObject(copy: CopyView): object {
   return {
     node: copy.node,
     state: copy.state ?? null,
-    reason: copy.reason,
+    ...reasonsObject(copy.reasons),
     ready: copy.ready,
     usable: copy.usable,
     restart_lsn: lsnText(copy.restartLsn),
     confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
     lag_bytes: copy.lag === undefined ? null : Number(copy.lag.bytes),
     lag_ms: copy.lag?.ms ?? null,
-    decoding_reason: copy.decodingReason ?? null,
+    decoding_reason: textOrNull(copy.decoding),
   };
 }
 
@@ -131,7 +136,11 @@ function candidateObject(candidate: Candidate): object {
     stale: candidate.stale,
     timeline: candidate.timeline ?? null,
     wal_lsn: lsnText(candidate.walLsn),
-    lost: candidate.lost.map(({ slot, state, reason }) => ({ slot, state: state ?? null, reason })),
+    lost: candidate.lost.map(({ slot, state, reasons }) => ({
+      slot,
+      state: state ?? null,
+      ...reasonsObject(reasons),
+    })),
     ahead: candidate.ahead.map(({ slot, confirmedFlushLsn, bytes, certain }) => ({
       slot,
       confirmed_flush_lsn: formatLsn(confirmedFlushLsn),
@@ -140,6 +149,18 @@ function candidateObject(candidate: Candidate): object {
     })),
     ahead_bytes: candidate.aheadBytes === undefined ? null : Number(candidate.aheadBytes),
   };
+}
+
+/** As a sentence for people, and with codes for programs. */
+function reasonsObject(reasons: readonly Reason[]): object {
+  return {
+    reason: reasonText(reasons),
+    reasons: reasons.map(({ code, facts }) => ({ code, facts })),
+  };
+}
+
+function textOrNull(why: Reason | undefined): string | null {
+  return why === undefined ? null : reasonText([why]);
 }
 
 function lsnText(position: Lsn | undefined): string | null {

@@ -1,4 +1,4 @@
-import { lostSlots, type NodeView, namesText, standbysOf, unmetSlots } from '@slotcast/domain';
+import { lostSlots, type NodeView, namesText, reasonText, standbysOf, unmetSlots } from '@slotcast/domain';
 import { counted, durationText } from '@slotcast/views';
 import { printable } from '../../shared/output.ts';
 import type { Paint } from './paint.ts';
@@ -10,7 +10,7 @@ export function verdictLines(report: StatusReport, paint: Paint): string[] {
   const unmet = unmetSlots(view, requirement).map(({ name }) => name);
   const alarms = [view.splitBrain, view.filterDoubt]
     .filter((text) => text !== undefined)
-    .map((text) => paint('bad', `${sentence(text)}.`));
+    .map((text) => paint('bad', `${sentence(reasonText([text]))}.`));
   return [
     ...alarms,
     ...verdictLine(report, unmet, paint),

@@ -49,7 +49,7 @@ export function copy(node: string, slot: 'orders_cdc' | 'audit_cdc', over: Parti
     role: 'standby',
     ownership: { incarnation, lineage: 'l', proven: true },
     state: 'ready',
-    reason: '',
+    reasons: [],
     restartLsn: lsn(0x200_0000n),
     confirmedFlushLsn: lsn(0x2ff_0000n),
     time: NOW - 2000,
@@ -134,7 +134,7 @@ export function fullReport(): StatusReport {
     switchLsn: lsn(0x100_0000n),
     fencedLsn: lsn(0x110_0000n),
     ahead: [{ slot: orders, confirmedFlushLsn: lsn(0x108_0000n), outcome: 'fenced' }],
-    lost: [{ slot: audit, reason: 'no plugin' }],
+    lost: [{ slot: audit, reasons: [{ code: 'no plugin', facts: {} }] }],
     time: NOW - 7_200_000,
   } as const;
   const facts = factsOf(
@@ -146,12 +146,12 @@ export function fullReport(): StatusReport {
       }),
       standby('db3', 95_000, {
         systemIdentifier: parseSystemIdentifier('42'),
-        unreadableSlots: [{ slot: 'broken', reason: 'its restart_lsn is no position' }],
+        unreadableSlots: [{ slot: 'broken', reason: { code: 'its restart_lsn is no position', facts: {} } }],
       }),
     ],
     [
-      copy('db2', 'orders_cdc', { decodingReason: 'no walsender' }),
-      copy('db2', 'audit_cdc', { state: 'blocked', reason: 'no plugin' }),
+      copy('db2', 'orders_cdc', { decoding: { code: 'no walsender', facts: {} } }),
+      copy('db2', 'audit_cdc', { state: 'blocked', reasons: [{ code: 'no plugin', facts: {} }] }),
     ],
   );
   return reportOf(facts);

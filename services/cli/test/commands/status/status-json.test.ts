@@ -11,7 +11,8 @@ function pathsOf(value: unknown, path = ''): string[] {
   if (Array.isArray(value)) {
     return value.flatMap((item) => pathsOf(item, `${path}[]`));
   }
-  if (typeof value === 'object' && value !== null) {
+  // The facts of a reason are as many as it has.
+  if (typeof value === 'object' && value !== null && !path.endsWith('.facts')) {
     return Object.entries(value).flatMap(([key, item]) =>
       pathsOf(item, path === '' ? key : `${path}.${key}`),
     );
@@ -65,6 +66,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           node: 'db2',
           state: 'ready',
           reason: '',
+          reasons: [],
           ready: true,
           usable: true,
           restart_lsn: '0/2000000',
@@ -77,6 +79,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           node: 'db3',
           state: null,
           reason: 'db3 has not said anything of it as a standby',
+          reasons: [{ code: 'not_said', facts: { node: 'db3' } }],
           ready: false,
           usable: false,
           restart_lsn: null,
@@ -93,7 +96,14 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
         stale: false,
         timeline: 1,
         wal_lsn: '0/3000000',
-        lost: [{ slot: 'audit_cdc', state: 'blocked', reason: 'no plugin' }],
+        lost: [
+          {
+            slot: 'audit_cdc',
+            state: 'blocked',
+            reason: 'no plugin',
+            reasons: [{ code: 'no plugin', facts: {} }],
+          },
+        ],
         ahead: [{ slot: 'orders_cdc', confirmed_flush_lsn: '0/3008000', bytes: 0x8000, certain: true }],
         ahead_bytes: 0x8000,
       },

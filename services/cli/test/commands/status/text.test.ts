@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { lsn } from '@slotcast/domain';
+import { lsn, reason } from '@slotcast/domain';
 import { paintFor, plain, type StatusReport, statusText, wrapText } from 'slotcast';
 import { copy, factsOf, fullReport, reportOf, standby } from './status-examples.ts';
 
@@ -56,7 +56,11 @@ describe('the first line', options, () => {
 
   test('says what can be taken over as far as is known when the publisher has been silent for too long', () => {
     const lagging = both.map(({ record, writtenAt }) => ({
-      record: { ...record, state: 'lagging', reason: 'the publisher has said nothing for 64 s' } as const,
+      record: {
+        ...record,
+        state: 'unheard',
+        reasons: [reason('publisher_silent', { seconds: 64 })],
+      } as const,
       writtenAt,
     }));
     const silent = factsOf([standby('db2', 0)], lagging, { manifestAgeMs: 64_000 });
@@ -71,7 +75,7 @@ describe('the first line', options, () => {
   });
 
   test('names a filter that selects none of the slots', () => {
-    const filterDoubt = 'SLOTCAST_SLOTS=ordres selects none';
+    const filterDoubt = { code: 'SLOTCAST_SLOTS=ordres selects none', facts: {} };
     const { view } = reportOf(well);
     const doubted = reportOf(well, { view: { ...view, slots: [], filterDoubt } });
     assert.equal(firstLine(doubted), 'SLOTCAST_SLOTS=ordres selects none.');
@@ -92,8 +96,8 @@ describe('the report', options, () => {
   });
 
   test('says which slots are advanced by decoding, and why, though they are ready', () => {
-    const decodingReason = 'a walsender session on database shop failed: [53300]';
-    const copies = [copy('db2', 'orders_cdc', { decodingReason }), copy('db2', 'audit_cdc')];
+    const decoding = { code: 'a walsender session on database shop failed: [53300]', facts: {} };
+    const copies = [copy('db2', 'orders_cdc', { decoding }), copy('db2', 'audit_cdc')];
     const shown = text(reportOf(factsOf([standby('db2', 0)], copies)), 200);
     assert.match(shown, /^db2: orders_cdc is advanced by decoding: a walsender session .* \[53300\]$/m);
     assert.doesNotMatch(shown, /not ready/);
@@ -123,7 +127,10 @@ describe('the report', options, () => {
   });
 
   test('gives each reason once, with all slots that it holds for', () => {
-    const blocked = { state: 'blocked', reason: 'hot_standby_feedback is off' } as const;
+    const blocked = {
+      state: 'blocked',
+      reasons: [{ code: 'hot_standby_feedback is off', facts: {} }],
+    } as const;
     const facts = factsOf(
       [standby('db2', 0)],
       [copy('db2', 'orders_cdc', blocked), copy('db2', 'audit_cdc', blocked)],
@@ -176,7 +183,10 @@ describe('the report', options, () => {
   });
 
   test('shows no control characters that a record brought along', () => {
-    const evil = copy('db2', 'audit_cdc', { state: 'blocked', reason: 'a\u001b[2Jb' });
+    const evil = copy('db2', 'audit_cdc', {
+      state: 'blocked',
+      reasons: [{ code: 'a\u001b[2Jb', facts: {} }],
+    });
     assert.ok(!text(reportOf(factsOf([standby('db2', 0)], [evil]))).includes('\u001b'));
   });
 });

@@ -1,3 +1,6 @@
+import type { Reason } from '../vocabulary/reason.ts';
+import { reason } from './reason.ts';
+
 /** `SLOTCAST_SLOTS` as it was written, and whether `SLOTCAST_SLOTS_CONFIRM` repeats it. */
 export interface FilterText {
   readonly text: string;
@@ -20,18 +23,14 @@ export function doubtFilter(input: {
   /** Copies here of live slots that it does not select, and that it does. */
   readonly drops: number;
   readonly keeps: number;
-}): string | undefined {
+}): Reason | undefined {
   const { filter, live, wanted, drops, keeps } = input;
   if (filter.confirmed || (drops <= keeps && (wanted > 0 || live.length === 0))) {
     return undefined;
   }
-  const names = live.slice(0, SHOWN).join(', ') + (live.length > SHOWN ? ', …' : '');
-  const fact =
-    wanted === 0
-      ? `selects none of the logical slots of the primary (${live.length}: ${names})`
-      : `would have ${drops} copies dropped, and ${keeps} kept`;
-  return (
-    `SLOTCAST_SLOTS=${filter.text} ${fact}: correct it, or set SLOTCAST_SLOTS_CONFIRM to the same text if that is meant. ` +
-    'Until then no copy is dropped because of it'
-  );
+  if (wanted > 0) {
+    return reason('filter_drops', { filter: filter.text, drops, keeps });
+  }
+  const names = [...live.slice(0, SHOWN), ...(live.length > SHOWN ? ['…'] : [])];
+  return reason('filter_selects_none', { filter: filter.text, count: live.length, names });
 }

@@ -1,0 +1,130 @@
+import { entry, fixed } from './reason-entry.ts';
+
+/** What became of slots at a promotion, or would become of them. */
+export const promotionReasons = {
+  diverged_quarantined: entry(
+    { confirmed: 'lsn', left: 'lsn?', copy: 'name' },
+    ({ confirmed, left, copy }) =>
+      `${divergedRange(confirmed, left)}: the slot is kept as ${copy}. Let the consumer start over with a new slot, then drop that one`,
+  ),
+  diverged_unsafe: entry(
+    { confirmed: 'lsn', left: 'lsn?' },
+    ({ confirmed, left }) =>
+      `${divergedRange(confirmed, left)}: changes up to there would be skipped for it without an error. Stop it and let it start over with a new slot`,
+  ),
+  lost_on_promotion: fixed('lost on the promotion, when it was not ready', ': '),
+  not_dropped: fixed(
+    'it is not safe to use and could not be dropped: drop it, and let its consumer start over with a new slot',
+  ),
+  not_restored: entry(
+    { leader: 'name' },
+    ({ leader }) =>
+      `it was being made anew, and could not be copied from ${leader}: let its consumer start over with a new slot`,
+  ),
+  no_slot_here: entry(
+    { published: 'lsn' },
+    ({ published }) => `no slot of that name was here; it was published last at ${published}`,
+  ),
+  strayed_kept: entry(
+    { copy: 'name' },
+    ({ copy }) => `It is kept as ${copy}: let its consumer start over with a new slot`,
+  ),
+  strayed_left: fixed(
+    'It was left as it is, because its consumer may have confirmed that itself: see whether it misses changes',
+  ),
+  invariant_on_promotion: entry(
+    { step: 'name', fault: 'said' },
+    ({ step, fault }) =>
+      `slotcast was about to take a wrong step at the promotion (${step}: ${fault}), and left it as it is: see whether its consumer misses changes, and report it, that is a fault of slotcast`,
+  ),
+  ahead_of_wal: entry(
+    { bytes: 'bytes' },
+    ({ bytes }) =>
+      `its consumer has confirmed ${bytes} bytes of WAL that this server does not have: rows that it received from there would be on no server`,
+  ),
+  no_usable_slot: fixed('there is no usable slot of that name here'),
+  made_beyond_replay: entry(
+    { position: 'lsn' },
+    ({ position }) =>
+      `it was made on the primary at ${position} or before, which this server has not replayed`,
+  ),
+  publisher_unheard: entry(
+    { publisher: 'name', seconds: 'seconds?' },
+    ({ publisher, seconds }) =>
+      `the publisher beside ${publisher} has said nothing ${heardText(seconds)}, and it is not known which slots were made, and what their consumers have confirmed, since`,
+  ),
+  wal_after_last_word: entry(
+    { bytes: 'bytes', publisher: 'name', word: 'lsn', seconds: 'seconds?' },
+    ({ bytes, publisher, word, seconds }) =>
+      `${bytes} bytes of WAL were received after the last word of the publisher beside ${publisher} (${word}), which has said nothing ${heardText(seconds)}: slots that were made meanwhile are not known`,
+  ),
+  not_drained: fixed('the time was over before all that the topic has was read'),
+} as const;
+
+/** Why nothing is concluded from the topic, or from what a node wrote to it. */
+export const topicReasons = {
+  topic_new: fixed(
+    'the slots topic has no manifest yet: it is new. Start slotcast publisher beside the primary',
+  ),
+  topic_emptied: entry(
+    { nodes: 'names' },
+    ({ nodes }) =>
+      `the slots topic has no manifest, although ${nodes} followed one: it was recreated or emptied. Start slotcast publisher beside the primary`,
+  ),
+  other_branch: entry(
+    { topic: 'name', node: 'name', here: 'name' },
+    ({ topic, node, here }) =>
+      `the topic is on the branch ${topic} of node ${node}, and this standby follows ${here}: it streams from another primary. Decide which one is right, and let this standby follow it`,
+  ),
+  split_brain: entry(
+    { timeline: 'name', node: 'name', rivals: 'name' },
+    ({ timeline, node, rivals }) =>
+      `split brain: timeline ${timeline} was born on node ${node}, and node ${rivals} was promoted to it as well. Decide which of them is the primary, and let the others rejoin it as standbys`,
+  ),
+  later_timeline: entry(
+    { topic: 'name', node: 'name', here: 'name' },
+    ({ topic, node, here }) =>
+      `the topic is on timeline ${topic} of node ${node}, and this standby follows timeline ${here}: it lacks what was committed since. Let it follow that server, or promote another standby`,
+  ),
+  manifest_not_reached: entry(
+    { position: 'lsn?', timeline: 'name?' },
+    ({ position, timeline }) =>
+      `replay has not reached the publisher's list of slots yet${position === undefined ? '' : ` (${position} on timeline ${timeline})`}, so nothing is known of them here`,
+  ),
+  unfit_alarm: fixed(
+    'has a consumer that does nothing to its slots, and does not stand by what is recorded of them',
+    ': ',
+  ),
+  unfit_system: entry(
+    { here: 'name', primary: 'name' },
+    ({ here, primary }) =>
+      `has system identifier ${here}, the primary ${primary}: it is no standby of this cluster`,
+  ),
+  unfit_timeline: entry(
+    { here: 'name', primary: 'name' },
+    ({ here, primary }) =>
+      `follows timeline ${here}, and the primary is on timeline ${primary}: it lacks what was committed since`,
+  ),
+  unfit_branch: entry(
+    { timeline: 'name', position: 'lsn', primary: 'name' },
+    ({ timeline, position, primary }) =>
+      `has WAL of timeline ${timeline} up to ${position}, which is not in the history of the primary (${primary}): rejoin it with pg_rewind or a new base backup`,
+  ),
+  not_said: entry({ node: 'name' }, ({ node }) => `${node} has not said anything of it as a standby`),
+  not_stood_by: entry(
+    { node: 'name' },
+    ({ node }) => `${node} does not stand by what is recorded of it`,
+    ': ',
+  ),
+  earlier_slot: fixed('its copy is of an earlier slot of this name'),
+  earlier_topic: fixed('its copy is from before the topic was made anew'),
+} as const;
+
+function divergedRange(confirmed: string, left: string | undefined): string {
+  const where = left === undefined ? 'at an earlier promotion, of which no fence is on record' : `at ${left}`;
+  return `its consumer had confirmed ${confirmed}, and this server left that WAL ${where}`;
+}
+
+function heardText(seconds: string | undefined): string {
+  return seconds === undefined ? 'yet' : `for ${seconds} s`;
+}
