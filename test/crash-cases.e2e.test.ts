@@ -193,7 +193,7 @@ test('a consumer that was dead during the failover is stood in for by the publis
   assert.equal(
     await position(standby, 'app1'),
     confirmed,
-    'the slot stands where its consumer had confirmed',
+    'the slot stands where its subscriber had confirmed',
   );
   await publisher.ready();
   const late = await scene.service('consumer', standby);

@@ -147,7 +147,7 @@ describe('npm run demo', { timeout: TIMEOUT_MS }, () => {
     assert.ok(Number(latencyMs.p99) >= Number(latencyMs.p50));
   });
 
-  test('shows that rows vanish for a consumer that was ahead, and that none does with slotcast', async () => {
+  test('shows that rows vanish for a subscriber that was ahead, and that none does with slotcast', async () => {
     await using run = new DemoRun(['--scenario', 'ahead', '--output', 'json']);
     assert.equal(await run.exitCode(), 0, run.stderr);
     await expectNothingLeft(run);

@@ -12,7 +12,7 @@ for (const major of [16, 17, 18] as const) {
       await scene.startServices();
       await scene.createSlot('app1');
       await scene.records.waitForState('s1', 'app1', 'catching_up', {
-        reason: /waits for the consumer of slot app1/,
+        reason: /waits for the subscriber of slot app1/,
       });
       assert.equal(await position(scene.standby(), 'app1'), undefined, 'an unsafe slot has no real name');
 

@@ -17,7 +17,7 @@ const GUARD_LOOKS = /with recursive look/;
 
 interface Ahead {
   readonly scene: Scene;
-  /** What the consumer had confirmed when the primary died. */
+  /** What the subscriber had confirmed when the primary died. */
   readonly confirmed: string;
   readonly services: { readonly publisher: ServiceProcess; readonly consumer: ServiceProcess };
 }
@@ -54,7 +54,7 @@ async function consumerAhead(
   const written = await scene.primary.currentLsn();
   await waitUntil(
     async () => parseLsn((await position(scene.primary, 'app1')) ?? '0/1') >= parseLsn(written),
-    { describe: 'the consumer to confirm all' },
+    { describe: 'the subscriber to confirm all' },
   );
   await reader.stop();
   const confirmed = await scene.untilPositionPublished('app1');
@@ -71,7 +71,7 @@ async function outcomeOn(scene: Scene, slot: string, node = 's1'): Promise<strin
 }
 
 for (const major of [16, 18] as const) {
-  describe(`a consumer that was ahead of the promoted standby, on PostgreSQL ${major}`, () => {
+  describe(`a subscriber that was ahead of the promoted standby, on PostgreSQL ${major}`, () => {
     test('gets every row of the new timeline, though it insists on its own position', {
       timeout,
     }, async () => {
@@ -105,7 +105,7 @@ test('without the fence the same consumer misses rows in silence', { timeout }, 
   await reader.stop();
 });
 
-test('a write that comes before the fence has the slot quarantined, so that its consumer fails', {
+test('a write that comes before the fence has the slot quarantined, so that its subscriber fails', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
@@ -156,7 +156,7 @@ test('a publisher that hands over alone knows what its guard saw, however long t
   assert.equal(await outcomeOn(scene, 'app1'), 'fenced');
 });
 
-test('a consumer that was ahead of a promotion that nobody fenced is found out at the next one', {
+test('a subscriber that was ahead of a promotion that nobody fenced is found out at the next one', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18, standbys: ['s1', 's2'] });

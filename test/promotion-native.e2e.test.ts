@@ -10,7 +10,7 @@ const timeout = 180_000;
 const CREATE_FAILOVER_SLOT =
   "select pg_create_logical_replication_slot($1, 'pgoutput', temporary => false, twophase => false, failover => true)";
 
-/** Waits until PostgreSQL's own slot synchronisation has a lasting copy of the slot, while its consumer moves on `primary`. */
+/** Waits until PostgreSQL's own slot synchronisation has a lasting copy of the slot, while its subscriber moves on `primary`. */
 async function untilSynced(
   scene: Scene,
   slot: string,

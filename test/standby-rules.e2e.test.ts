@@ -60,7 +60,7 @@ test('an open transaction on the primary holds up a new slot, says so, and nothi
   await scene.untilReady('app2');
 });
 
-test('a two_phase slot is made with two_phase, and is ready only after its consumer has passed it', {
+test('a two_phase slot is made with two_phase, and is ready only after its subscriber has passed it', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18, settings: { max_prepared_transactions: '5' } });

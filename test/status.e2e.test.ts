@@ -93,12 +93,12 @@ test('status tells from the topics alone who could take over, while servers and 
 
   await t.test('a slot without a consumer is ready nowhere, and the answer is no', async () => {
     await scene.createSlot('idle');
-    await scene.records.waitForState('s1', 'idle', 'catching_up', { reason: /waits for the consumer/ });
-    await scene.records.waitForState('s2', 'idle', 'catching_up', { reason: /waits for the consumer/ });
+    await scene.records.waitForState('s1', 'idle', 'catching_up', { reason: /waits for the subscriber/ });
+    await scene.records.waitForState('s2', 'idle', 'catching_up', { reason: /waits for the subscriber/ });
     const { code, stdout } = await status(scene);
     assert.equal(code, 3);
     assert.match(stdout, /^1 of 3 wanted slots is not ready on any standby: idle\.\n/);
-    assert.match(stdout, /s1: idle is catching_up: waits for the consumer of slot idle/);
+    assert.match(stdout, /s1: idle is catching_up: waits for the subscriber of slot idle/);
     assert.equal((await status(scene, '--slot', 'orders')).code, 0);
     assert.equal((await status(scene, '--slot', 'idle')).code, 3);
     await scene.primary.query("select pg_drop_replication_slot('idle')");
@@ -192,7 +192,7 @@ test('status tells from the topics alone who could take over, while servers and 
       );
       const { stdout } = await status(scene);
       assert.match(stdout, /has been silent for/);
-      assert.match(stdout, /1\. s1: loses no slot; no consumer is ahead of its WAL/);
+      assert.match(stdout, /1\. s1: loses no slot; no subscriber is ahead of its WAL/);
     },
   );
 

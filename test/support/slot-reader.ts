@@ -23,7 +23,7 @@ export async function insertRows(
   }
 }
 
-/** A logical consumer of one slot that notes which rows arrive, and confirms them at once. */
+/** A subscriber of one slot that notes which rows arrive, and confirms them at once. */
 export class SlotReader {
   readonly received = new Set<number>();
   readonly #stop = new AbortController();

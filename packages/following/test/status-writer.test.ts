@@ -41,6 +41,10 @@ const SETTINGS = {
   outputPluginLibraries: undefined,
 };
 
+function behind(seconds: number): Reason {
+  return reason('behind', { bytes: 500n, seconds });
+}
+
 describe('the records of slots at rest', { timeout: 10_000 }, () => {
   let clock: SteppedClock;
   let directory: NodeDirectory;
@@ -103,8 +107,8 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
     settled = { backlog: emptyBacklog, desired, furthest: new Map(), waiting: new Map() };
   }
 
-  function judge(state: ReadinessState): void {
-    verdicts = [{ slot: APP, state, reasons: [], sound: true }];
+  function judge(state: ReadinessState, ...reasons: readonly Reason[]): void {
+    verdicts = [{ slot: APP, state, reasons, sound: true }];
   }
 
   async function round(): Promise<void> {
@@ -143,6 +147,19 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
     judge('blocked');
     await round();
     assert.equal(directory.written.get(APP)?.state, 'blocked');
+  });
+
+  test('tell another reason at once, and what was measured anew after a while', async () => {
+    judge('lagging', behind(70));
+    await round();
+    judge('lagging', behind(71));
+    await round();
+    assert.deepEqual(directory.written.get(APP)?.reasons, [behind(70)]);
+    await rest();
+    assert.deepEqual(directory.written.get(APP)?.reasons, [behind(71)]);
+    judge('lagging', behind(71), reason('kept_here'));
+    await round();
+    assert.equal(directory.written.get(APP)?.reasons.length, 2);
   });
 
   test('tell that the slot takes decoding, and that it does no more', async () => {

@@ -87,7 +87,7 @@ export interface HandOffOutcome {
 }
 
 /**
- * The hand-off of a promoted server's slots, whoever promoted it: raises the WAL fence, moves the slots to where their consumers had
+ * The hand-off of a promoted server's slots, whoever promoted it: raises the WAL fence, moves the slots to where their subscribers had
  * confirmed, quarantines those that nothing can make safe, drains the topic, and does the same once more with what came. Can be
  * repeated at any point, and ends with an error before its next step when another process has taken over. `undefined` when the server is in recovery, or was never promoted.
  */
@@ -319,7 +319,7 @@ function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger)
     const bytes = confirmedFlushLsn > switchLsn ? String(confirmedFlushLsn - switchLsn) : undefined;
     logger[outcome === 'fenced' ? 'warn' : 'error'](
       { slot, from: formatLsn(switchLsn), to: formatLsn(confirmedFlushLsn), bytes, outcome },
-      'the consumer of a slot was ahead of this server: what it received from that WAL is not here',
+      'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
     );
   }
   for (const { slot, reasons } of lost) {

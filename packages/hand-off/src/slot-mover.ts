@@ -71,7 +71,7 @@ export class SlotMover {
   }
 
   /**
-   * Carries out a plan. First what makes slots safe, then what spares their consumers repeated changes. What may have to wait is only begun: it goes on until
+   * Carries out a plan. First what makes slots safe, then what spares their subscribers repeated changes. What may have to wait is only begun: it goes on until
    * `finish`, or until another plan has something to do with a slot. No slot is moved beyond `upTo`. Rejects, with all further steps undone, when another process
    * has taken over.
    */
@@ -144,7 +144,7 @@ export class SlotMover {
     return left.filter(({ mayWait }) => mayWait);
   }
 
-  /** The steps that wait for others. Nothing is lost without them: a consumer gets some changes twice, or has no failover property for now. */
+  /** The steps that wait for others. Nothing is lost without them: a subscriber gets some changes twice, or has no failover property for now. */
   async #finishPatiently(failovers: HandOffPlan['failovers'], advances: readonly Advance[]): Promise<void> {
     const patience = this.#patience;
     const attempt: Attempt = async (slot, step, work) => {
@@ -195,7 +195,7 @@ export class SlotMover {
   /**
    * A copy that an earlier attempt made is kept: it holds the older positions. One that was made in vain, because the slot is in use or was moved, is
    * taken back: nobody would know of it, and it would hold back WAL. Where there is no room for a copy the slot goes without: its
-   * consumer has to fail.
+   * subscriber has to fail.
    */
   async #quarantine({ slot, copy, database, plugin, reason, seen }: Quarantine): Promise<void> {
     const connection = await this.#sessions.get(database);
@@ -240,7 +240,7 @@ export class SlotMover {
     }
   }
 
-  /** How it failed, if it did. A slot that its consumer uses already, or that is further on, is none of a hand-off's business. */
+  /** How it failed, if it did. A slot that its subscriber uses already, or that is further on, is none of a hand-off's business. */
   async #try(
     slot: SlotName,
     step: string,

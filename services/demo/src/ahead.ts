@@ -19,7 +19,7 @@ const ROWS_AHEAD = 20;
 const ROWS_AFTER = 10;
 /** WAL that the old primary writes besides, so that the first rows of the new one surely lie before what is confirmed. */
 const AHEAD_BYTES = 500_000;
-/** WAL that takes the last row past everything that the consumer had confirmed, so that it arrives in any case. */
+/** WAL that takes the last row past everything that the subscriber had confirmed, so that it arrives in any case. */
 const FILLER_BYTES = 2_000_000;
 const [SLOT] = SLOTS;
 
@@ -27,7 +27,7 @@ const [SLOT] = SLOTS;
 interface AheadAct {
   readonly rowsWritten: number;
   readonly rowsReceived: number;
-  /** What the consumer had confirmed on the old primary, and asks for on the new one. */
+  /** What the subscriber had confirmed on the old primary, and asks for on the new one. */
   readonly confirmedLsn: string;
   /** Where the new primary left the old one's timeline. */
   readonly switchLsn: string;
@@ -41,7 +41,7 @@ export interface AheadOutcome {
   readonly missing: number;
 }
 
-/** Plays the failover of a standby that is behind a consumer twice, without and with slotcast. Throws a DemoFailure when it does not get to its end. */
+/** Plays the failover of a standby that is behind a subscriber twice, without and with slotcast. Throws a DemoFailure when it does not get to its end. */
 export async function playAhead(talk: Talk): Promise<AheadOutcome> {
   await using belongings = new Belongings();
   const { bootstrapServers } = await talk.step({
@@ -102,7 +102,7 @@ async function playAct({ talk, bootstrapServers, cluster, isThere }: Act): Promi
   return { rowsWritten: ROWS_AFTER, rowsReceived, confirmedLsn, switchLsn };
 }
 
-/** Lets the consumer confirm rows that the standby does not receive; returns what it has confirmed, once the topic has it, too. */
+/** Lets the subscriber confirm rows that the standby does not receive; returns what it has confirmed, once the topic has it, too. */
 async function getAhead(talk: Talk, stage: Stage, belongings: Belongings): Promise<string> {
   const [standby] = stage.standbys;
   const { server } = stage.primary;
@@ -122,7 +122,7 @@ async function getAhead(talk: Talk, stage: Stage, belongings: Belongings): Promi
   await insertOrders(server, 2, ROWS_AHEAD + 1);
   const { lsn } = await readWalPlace(server);
   const confirmed = await waitPatiently({
-    what: 'the consumer to confirm the last rows',
+    what: 'the subscriber to confirm the last rows',
     timeoutMs: TIMEOUT_MS,
     look: async () => {
       const place = (await readSlots(server)).get(SLOT)?.confirmedFlushLsn;
@@ -132,14 +132,14 @@ async function getAhead(talk: Talk, stage: Stage, belongings: Belongings): Promi
   });
   await Promise.all(subscribers.map(({ application }) => application.stop()));
   await waitPatiently({
-    what: 'the topic to have what the consumer has confirmed',
+    what: 'the topic to have what the subscriber has confirmed',
     timeoutMs: TIMEOUT_MS,
     look: async () =>
       /^slotcast_consumer_waiting_events [1-9]/m.test((await standby?.consumer.page('/metrics')) ?? ''),
     explain: () => Promise.resolve([]),
   });
   talk.say(
-    `the standby is cut off; the consumer of slot ${SLOT} has ${ROWS_AHEAD} rows more, and has confirmed ${confirmed}`,
+    `the standby is cut off; the subscriber of slot ${SLOT} has ${ROWS_AHEAD} rows more, and has confirmed ${confirmed}`,
   );
   return confirmed;
 }
@@ -183,13 +183,13 @@ async function consumeFrom(
 export function aheadTable(outcome: AheadOutcome): string {
   return [
     ...textTable([
-      ['', 'standby had WAL up to', 'consumer asks for', 'rows written', 'received', 'vanished'],
+      ['', 'standby had WAL up to', 'subscriber asks for', 'rows written', 'received', 'vanished'],
       actRow('without slotcast', outcome.without),
       actRow('with slotcast', outcome.with),
     ]),
     '',
     outcome.missing === 0
-      ? 'With the WAL fence no row of the new primary is skipped. Rows that the consumer had received from the lost WAL are on no server.'
+      ? 'With the WAL fence no row of the new primary is skipped. Rows that the subscriber had received from the lost WAL are on no server.'
       : `${outcome.missing} rows are missing although slotcast was there: this must not happen; please report it.`,
     '',
   ].join('\n');

@@ -35,7 +35,7 @@ export async function playDemo(talk: Talk): Promise<Outcome> {
   const kafkaStart = startKafka();
   // It is awaited when the servers are up; until then a failure must not count as one that nobody looks at.
   kafkaStart.catch(() => undefined);
-  talk.title('A PostgreSQL cluster with logical consumers');
+  talk.title('A PostgreSQL cluster with subscribers');
   const servers = await startServers(talk, belongings);
   const applications = await openShop({ talk, primary: servers.primary, belongings });
   talk.title('slotcast beside every server');

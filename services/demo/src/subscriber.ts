@@ -3,7 +3,7 @@ import { Application } from './application.ts';
 import { ReceivedRows } from './received-rows.ts';
 import { PUBLICATION } from './shop.ts';
 
-/** A logical consumer by pg-logical-replication that notes what it receives, and starts where its slot stands. */
+/** A subscriber by pg-logical-replication that notes what it receives, and starts where its slot stands. */
 export class Subscriber {
   readonly slot: string;
   readonly rows = new ReceivedRows();

@@ -85,7 +85,7 @@ export const checkTable = {
   },
   max_wal_senders: {
     area: 'server',
-    asks: '`max_wal_senders` has room for standbys, logical consumers, and slotcast: 2 and one per database with slots.',
+    asks: '`max_wal_senders` has room for standbys, subscribers, and slotcast: 2 and one per database with slots.',
     outcomes: 'warning, failed',
   },
   plugins: {

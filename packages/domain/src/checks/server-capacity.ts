@@ -39,7 +39,7 @@ export function checkWalSenders(
   const { max, busy } = server;
   const own = OWN_WAL_SENDERS + size.databases;
   const needed = Math.max(size.logicalSlots + size.standbys, busy) + own;
-  const fact = `max_wal_senders is ${max}, in use by others ${busy}, needed ${needed} (${plural(size.standbys, 'standby')}, ${plural(size.logicalSlots, 'logical consumer')}, ${own} for slotcast: ${OWN_WAL_SENDERS} and one per database with slots)`;
+  const fact = `max_wal_senders is ${max}, in use by others ${busy}, needed ${needed} (${plural(size.standbys, 'standby')}, ${plural(size.logicalSlots, 'subscriber')}, ${own} for slotcast: ${OWN_WAL_SENDERS} and one per database with slots)`;
   if (max >= needed) {
     return ok('max_wal_senders', fact);
   }

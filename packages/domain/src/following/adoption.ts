@@ -14,7 +14,7 @@ export type AdoptionVerdict =
 
 /**
  * Judges the adoption of a slot on a standby. It has to be the same kind of slot as the primary's, and must not stand past what the
- * primary's consumer has confirmed: it would skip the changes between. `event` is the newest one that replay has reached.
+ * primary's subscriber has confirmed: it would skip the changes between. `event` is the newest one that replay has reached.
  */
 export function judgeAdoption(input: {
   readonly slot: SlotName;
@@ -57,7 +57,7 @@ export function judgeAdoption(input: {
   if (judgePlace(local, { furthest, recorded: undefined }).kind !== 'sound') {
     const there = furthest === undefined ? 'nothing' : formatLsn(furthest);
     return refuse(
-      `${slot} stands at ${formatLsn(confirmedFlushLsn)} here, and its consumer on the primary has confirmed ${there}: changes between would be skipped. Adopt it when the consumer has passed that position, or drop it`,
+      `${slot} stands at ${formatLsn(confirmedFlushLsn)} here, and its subscriber on the primary has confirmed ${there}: changes between would be skipped. Adopt it when the subscriber has passed that position, or drop it`,
     );
   }
   if (local.active) {

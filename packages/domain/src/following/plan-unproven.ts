@@ -8,7 +8,7 @@ import { type SlotVerdict, verdict } from './slot-verdict.ts';
 import { waitsForPrepared } from './two-phase-proof.ts';
 
 /**
- * A copy loses two_phase, so such a slot is made under its real name. It is safe when the primary's consumer has passed the point where it
+ * A copy loses two_phase, so such a slot is made under its real name. It is safe when the primary's subscriber has passed the point where it
  * starts, and nothing is open that may have been prepared before.
  */
 export function planUnproven(

@@ -132,7 +132,7 @@ function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
 
 /**
  * A probe holds back WAL and vacuum, so it goes as soon as no slot of its database is still to be made, and the anchor as soon as each of these
- * databases has its probe. A slot that stands unproven is made: were it to fail, its next attempt should wait for the consumer to pass a new
+ * databases has its probe. A slot that stands unproven is made: were it to fail, its next attempt should wait for the subscriber to pass a new
  * probe, not the old one again. One that has no catalog_xmin yet is not: it gets that of the probe.
  */
 function findIdle(

@@ -21,7 +21,7 @@ import { quarantineName } from './quarantine-name.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
 import { type DivergencePolicy, type EarlierFences, type FencePass, isFencedSince } from './wal-fence.ts';
 
-const AHEAD = 'its consumer has confirmed WAL that this server never had';
+const AHEAD = 'its subscriber has confirmed WAL that this server never had';
 
 /** Everything that the hand-off of a promoted server's slots depends on. */
 export interface HandOffInput {
@@ -183,7 +183,7 @@ interface Subject {
   readonly marks: readonly ConfirmedMark[];
 }
 
-/** What the consumer of a slot had confirmed, and where this server left that WAL. */
+/** What the subscriber of a slot had confirmed, and where this server left that WAL. */
 interface ConfirmedMark {
   readonly confirmed: Lsn;
   readonly leftLsn: Lsn;
@@ -302,7 +302,7 @@ function quarantineOf(slot: LocalLogicalSlot, reason: string): Quarantine {
   return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason, seen: slot };
 }
 
-/** Up to what its consumer had confirmed, as far as this server has that WAL; never backwards. */
+/** Up to what its subscriber had confirmed, as far as this server has that WAL; never backwards. */
 function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances'] {
   if (here?.confirmedFlushLsn === undefined || !owned) {
     return [];

@@ -24,7 +24,7 @@ export interface PreparedPromotion {
   readonly slots: readonly SlotPromotionVerdict[];
 }
 
-/** True when a promotion now loses no slot and leaves no consumer behind, by all that the topic has. */
+/** True when a promotion now loses no slot and leaves no subscriber behind, by all that the topic has. */
 export function isPrepared(prepared: PreparedPromotion): boolean {
   const { alarm, filter, unknown, drained, slots } = prepared;
   const isKnown = alarm === undefined && unknown === undefined && drained;

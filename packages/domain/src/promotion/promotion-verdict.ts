@@ -12,7 +12,7 @@ import { couldTakeOver } from './copy-risk.ts';
 
 export const promotionRisks = ['none', 'not_ready', 'diverged'] as const;
 /**
- * What a promotion now would mean for a slot. `not_ready`: it could not take over. `diverged`: its consumer has confirmed WAL that
+ * What a promotion now would mean for a slot. `not_ready`: it could not take over. `diverged`: its subscriber has confirmed WAL that
  * this server does not have.
  */
 export type PromotionRisk = (typeof promotionRisks)[number];
@@ -26,9 +26,9 @@ export interface SlotPromotionVerdict {
   readonly reasons: readonly Reason[];
   /** Where the slot stands here. */
   readonly confirmedFlushLsn: Lsn | undefined;
-  /** What its consumer had confirmed on the primary, by the newest event. */
+  /** What its subscriber had confirmed on the primary, by the newest event. */
   readonly publishedLsn: Lsn | undefined;
-  /** WAL that the consumer has confirmed and this server does not have. */
+  /** WAL that the subscriber has confirmed and this server does not have. */
   readonly aheadBytes: bigint;
 }
 
@@ -37,7 +37,7 @@ const noMatter: readonly ReadinessState[] = ['absent', 'invalidated'];
 
 /**
  * Judges what a promotion of this standby would lose. `endOfWal`: all WAL that the server really has, received or replayed; it will be
- * replayed before recovery ends. That a slot lags costs repeated changes only. The canary has no consumer that could miss anything, and would always be a little ahead: it is
+ * replayed before recovery ends. That a slot lags costs repeated changes only. The canary has no subscriber that could miss anything, and would always be a little ahead: it is
  * left out.
  */
 export function judgePromotion(input: {
@@ -79,7 +79,7 @@ export function judgePromotion(input: {
     });
 }
 
-/** What a consumer has confirmed on a branch that this server does not come from, beyond the point where it was left. */
+/** What a subscriber has confirmed on a branch that this server does not come from, beyond the point where it was left. */
 function strayedBytes({ elsewhere, history }: Parameters<typeof judgePromotion>[0], slot: SlotName): bigint {
   const event = elsewhere.get(slot);
   return event === undefined ? 0n : bytesBeyond(plausiblyConfirmed(event), leftAt(history, event.timeline));
@@ -93,7 +93,7 @@ function maxBytes(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
 
-/** True when no slot would be lost and no consumer is ahead. */
+/** True when no slot would be lost and no subscriber is ahead. */
 export function isSafePromotion(slots: readonly SlotPromotionVerdict[]): boolean {
   return slots.every(({ risk }) => risk === 'none');
 }

@@ -4,7 +4,7 @@ import { parseSlotName, type SlotName } from '../vocabulary/slot-name.ts';
 const MAX_LENGTH = 63;
 
 /**
- * The name under which a slot is kept that its consumer must not use. It never ends like the slot's own name, so the two differ. One that would be
+ * The name under which a slot is kept that its subscriber must not use. It never ends like the slot's own name, so the two differ. One that would be
  * too long is cut, and then tells itself from others of the same beginning by a hash of the whole name.
  */
 export function quarantineName(slot: SlotName): SlotName {

@@ -7,18 +7,18 @@ import type { TimelineHistory, TimelineSwitch } from '../vocabulary/timeline-his
 
 /**
  * A logical client that asks for a position beyond its slot's is given only what was committed after that position, without an
- * error (`SnapBuildXactNeedsSkip`). A consumer that had confirmed WAL which the promoted server never got would so miss all that is
+ * error (`SnapBuildXactNeedsSkip`). A subscriber that had confirmed WAL which the promoted server never got would so miss all that is
  * committed up to there. The fence pushes the WAL of the new timeline past every such position before anything is committed.
  */
 
 export const divergencePolicies = ['fence', 'quarantine'] as const;
 export type DivergencePolicy = (typeof divergencePolicies)[number];
 
-/** Further than this the fence is not pushed: slots whose consumers are even more ahead are quarantined. */
+/** Further than this the fence is not pushed: slots whose subscribers are even more ahead are quarantined. */
 export const MAX_FENCE_BYTES = 1024n * 1024n * 1024n;
 
 /**
- * What a consumer may have confirmed after its slot was published for the last time. The publisher looks every few
+ * What a subscriber may have confirmed after its slot was published for the last time. The publisher looks every few
  * milliseconds, but it dies together with its server.
  */
 export const FENCE_MARGIN_BYTES = 16n * 1024n * 1024n;
@@ -32,10 +32,10 @@ export interface FencePass {
 }
 
 /**
- * How far the fence is to be raised on a server that left its timeline at `switchLsn`, in ascending order: first past what consumers
+ * How far the fence is to be raised on a server that left its timeline at `switchLsn`, in ascending order: first past what subscribers
  * are known to have confirmed, then past what they may have. `published`: the newest event of each slot on the line of descent until
- * there; `elsewhere`: those on other branches, because a consumer asks by the number of its position; `lastOrigin`: the newest record of
- * any kind, which tells how much WAL the former primary had at least. The margin is counted from there, because consumers went on from there
+ * there; `elsewhere`: those on other branches, because a subscriber asks by the number of its position; `lastOrigin`: the newest record of
+ * any kind, which tells how much WAL the former primary had at least. The margin is counted from there, because subscribers went on from there
  * while this server may have been far behind.
  */
 export function fenceTargets(input: {

@@ -9,7 +9,7 @@ export const blockingReasons = {
   kept_here: fixed('SLOTCAST_DROP_EXTRA_SLOTS=false keeps the copy here'),
   lost_on_primary: entry(
     { cause: 'name' },
-    ({ cause }) => `lost on the primary (${cause}): drop it there and let its consumer start over`,
+    ({ cause }) => `lost on the primary (${cause}): drop it there and let its subscriber start over`,
   ),
   native: fixed(
     "PostgreSQL's own slot synchronisation keeps it (failover = true, sync_replication_slots = on)",
@@ -120,12 +120,12 @@ export const blockingReasons = {
   unreadable_position: entry(
     { column: 'name', value: 'said' },
     ({ column, value }) =>
-      `its ${column} ${value} is no position in WAL: a client has confirmed what it never received. Drop the slot, and let its consumer start over`,
+      `its ${column} ${value} is no position in WAL: a client has confirmed what it never received. Drop the slot, and let its subscriber start over`,
   ),
   beyond_wal: entry(
     { column: 'name', position: 'lsn' },
     ({ column, position }) =>
-      `its ${column} ${position} is far beyond the end of WAL: a client has confirmed what this server never had. Drop the slot, and let its consumer start over`,
+      `its ${column} ${position} is far beyond the end of WAL: a client has confirmed what this server never had. Drop the slot, and let its subscriber start over`,
   ),
   filter_selects_none: entry(
     { filter: 'name', count: 'count', names: 'names' },

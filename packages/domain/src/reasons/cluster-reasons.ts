@@ -5,7 +5,7 @@ export const promotionReasons = {
   diverged_quarantined: entry(
     { confirmed: 'lsn', left: 'lsn?', copy: 'name' },
     ({ confirmed, left, copy }) =>
-      `${divergedRange(confirmed, left)}: the slot is kept as ${copy}. Let the consumer start over with a new slot, then drop that one`,
+      `${divergedRange(confirmed, left)}: the slot is kept as ${copy}. Let the subscriber start over with a new slot, then drop that one`,
   ),
   diverged_unsafe: entry(
     { confirmed: 'lsn', left: 'lsn?' },
@@ -14,12 +14,12 @@ export const promotionReasons = {
   ),
   lost_on_promotion: fixed('lost on the promotion, when it was not ready', ': '),
   not_dropped: fixed(
-    'it is not safe to use and could not be dropped: drop it, and let its consumer start over with a new slot',
+    'it is not safe to use and could not be dropped: drop it, and let its subscriber start over with a new slot',
   ),
   not_restored: entry(
     { leader: 'name' },
     ({ leader }) =>
-      `it was being made anew, and could not be copied from ${leader}: let its consumer start over with a new slot`,
+      `it was being made anew, and could not be copied from ${leader}: let its subscriber start over with a new slot`,
   ),
   no_slot_here: entry(
     { published: 'lsn' },
@@ -27,20 +27,20 @@ export const promotionReasons = {
   ),
   strayed_kept: entry(
     { copy: 'name' },
-    ({ copy }) => `It is kept as ${copy}: let its consumer start over with a new slot`,
+    ({ copy }) => `It is kept as ${copy}: let its subscriber start over with a new slot`,
   ),
   strayed_left: fixed(
-    'It was left as it is, because its consumer may have confirmed that itself: see whether it misses changes',
+    'It was left as it is, because its subscriber may have confirmed that itself: see whether it misses changes',
   ),
   invariant_on_promotion: entry(
     { step: 'name', fault: 'said' },
     ({ step, fault }) =>
-      `slotcast was about to take a wrong step at the promotion (${step}: ${fault}), and left it as it is: see whether its consumer misses changes, and report it, that is a fault of slotcast`,
+      `slotcast was about to take a wrong step at the promotion (${step}: ${fault}), and left it as it is: see whether its subscriber misses changes, and report it, that is a fault of slotcast`,
   ),
   ahead_of_wal: entry(
     { bytes: 'bytes' },
     ({ bytes }) =>
-      `its consumer has confirmed ${bytes} bytes of WAL that this server does not have: rows that it received from there would be on no server`,
+      `its subscriber has confirmed ${bytes} bytes of WAL that this server does not have: rows that it received from there would be on no server`,
   ),
   no_usable_slot: fixed('there is no usable slot of that name here'),
   made_beyond_replay: entry(
@@ -51,7 +51,7 @@ export const promotionReasons = {
   publisher_unheard: entry(
     { publisher: 'name', seconds: 'seconds?' },
     ({ publisher, seconds }) =>
-      `the publisher beside ${publisher} has said nothing ${heardText(seconds)}, and it is not known which slots were made, and what their consumers have confirmed, since`,
+      `the publisher beside ${publisher} has said nothing ${heardText(seconds)}, and it is not known which slots were made, and what their subscribers have confirmed, since`,
   ),
   wal_after_last_word: entry(
     { bytes: 'bytes', publisher: 'name', word: 'lsn', seconds: 'seconds?' },
@@ -122,7 +122,7 @@ export const topicReasons = {
 
 function divergedRange(confirmed: string, left: string | undefined): string {
   const where = left === undefined ? 'at an earlier promotion, of which no fence is on record' : `at ${left}`;
-  return `its consumer had confirmed ${confirmed}, and this server left that WAL ${where}`;
+  return `its subscriber had confirmed ${confirmed}, and this server left that WAL ${where}`;
 }
 
 function heardText(seconds: string | undefined): string {

@@ -11,17 +11,17 @@ export const makingReasons = {
   strayed: entry(
     { position: 'lsn', furthest: 'lsn?' },
     ({ position, furthest }) =>
-      `it stands at ${position} here, and its consumer on the primary was never seen to confirm more than ${furthest ?? 'nothing'}: somebody moved it or made it anew on this server, and the changes between would be skipped`,
+      `it stands at ${position} here, and its subscriber on the primary was never seen to confirm more than ${furthest ?? 'nothing'}: somebody moved it or made it anew on this server, and the changes between would be skipped`,
   ),
   unexplained: entry(
     { position: 'lsn', furthest: 'lsn?' },
     ({ position, furthest }) =>
-      `it stands at ${position} here, and it is not on record that its consumer confirmed that (${furthest ?? 'nothing'} was seen)`,
+      `it stands at ${position} here, and it is not on record that its subscriber confirmed that (${furthest ?? 'nothing'} was seen)`,
     ': ',
   ),
   recording_ownership: fixed('ownership is being recorded'),
   recording_in_new_topic: fixed('ownership is being recorded anew for a recreated topic'),
-  passed: fixed('has been passed by its consumer'),
+  passed: fixed('has been passed by its subscriber'),
   pin_proven: fixed('catalog rows have been held back for it all the time'),
   adopted: fixed('was adopted'),
   being_made: fixed('is being made'),
@@ -41,11 +41,11 @@ export const makingReasons = {
   waits_subscriber: entry(
     { slot: 'name', position: 'lsn', now: 'lsn?' },
     ({ slot, position, now }) =>
-      `waits for the consumer of slot ${slot} on the primary to confirm ${position} (now ${now ?? 'nothing'})`,
+      `waits for the subscriber of slot ${slot} on the primary to confirm ${position} (now ${now ?? 'nothing'})`,
   ),
   subscriber_too_slow: entry(
     { seconds: 'seconds' },
-    ({ seconds }) => `its consumer did not move past it in time, within ${seconds} s`,
+    ({ seconds }) => `its subscriber did not move past it in time, within ${seconds} s`,
   ),
   waits_prepared: entry(
     { count: 'count', xid: 'xid', pid: 'count?', gid: 'said?', since: 'time?' },
@@ -63,7 +63,7 @@ export const makingReasons = {
       `waits until fewer than ${limit} transactions are prepared on the primary, to know which were before this slot starts`,
   ),
   adopted_unproven: fixed(
-    'it was made before the primary was seen to hold back catalog rows for it, so it is made again when its consumer has passed another one',
+    'it was made before the primary was seen to hold back catalog rows for it, so it is made again when its subscriber has passed another one',
     ': ',
   ),
   waits_replay_of_pin: entry(

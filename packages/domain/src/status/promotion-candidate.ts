@@ -14,7 +14,7 @@ export interface CandidateLoss {
   readonly reasons: readonly Reason[];
 }
 
-/** A slot whose consumer has confirmed WAL that this standby has not received. */
+/** A slot whose subscriber has confirmed WAL that this standby has not received. */
 export interface CandidateAhead {
   readonly slot: SlotName;
   readonly confirmedFlushLsn: Lsn;
@@ -32,7 +32,7 @@ export interface Candidate {
   readonly walLsn: Lsn | undefined;
   readonly lost: readonly CandidateLoss[];
   readonly ahead: readonly CandidateAhead[];
-  /** The most that any consumer is ahead; absent when it cannot be told. */
+  /** The most that any subscriber is ahead; absent when it cannot be told. */
   readonly aheadBytes: bigint | undefined;
 }
 

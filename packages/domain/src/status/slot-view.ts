@@ -11,10 +11,10 @@ import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
 import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import type { NodeView } from './node-view.ts';
 
-/** How far a copy is behind what the consumer of its slot has confirmed. */
+/** How far a copy is behind what the subscriber of its slot has confirmed. */
 export interface CopyLag {
   readonly bytes: bigint;
-  /** Since when the consumer is past the copy's position; 0 when it is not. */
+  /** Since when the subscriber is past the copy's position; 0 when it is not. */
   readonly ms: number;
 }
 
@@ -175,7 +175,7 @@ export function areComparable(history: TimelineHistory, a: WalPoint, b: WalPoint
   return branchOf(history, a) === 'on_history' && branchOf(history, b) === 'on_history';
 }
 
-/** What the consumer of a slot has confirmed, but no more than the WAL that its server had: beyond that only a faulty client can be. */
+/** What the subscriber of a slot has confirmed, but no more than the WAL that its server had: beyond that only a faulty client can be. */
 export function confirmedWal(known: KnownSlot | undefined): WalPoint | undefined {
   const state: SlotState | undefined = known?.record.state;
   if (known === undefined || state?.confirmedFlushLsn === undefined) {

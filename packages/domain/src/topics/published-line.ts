@@ -15,7 +15,7 @@ export interface PublishedLine {
   /** The newest record of any kind. */
   readonly lastOrigin: EventOrigin | undefined;
   /**
-   * The newest event of each live slot whose newest event lies on another branch: its consumer was served by a server that this line does not
+   * The newest event of each live slot whose newest event lies on another branch: its subscriber was served by a server that this line does not
    * come from, and asks for a position by its number alone.
    */
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;

@@ -9,7 +9,7 @@ interface TrackPoint {
 /** Points kept of one slot; beyond it every second one goes, but not the newest. */
 export const MAX_TRACK_POINTS = 512;
 
-/** When the primary's consumer of one slot had confirmed what: the measure of a copy's lag in time. Of one timeline and one incarnation. */
+/** When the primary's subscriber of one slot had confirmed what: the measure of a copy's lag in time. Of one timeline and one incarnation. */
 export class SlotTrack {
   #points: TrackPoint[] = [];
 
@@ -26,7 +26,7 @@ export class SlotTrack {
   }
 
   /**
-   * When the consumer moved past this position and did not come back; `undefined` when it has not. A crash restart of the
+   * When the subscriber moved past this position and did not come back; `undefined` when it has not. A crash restart of the
    * primary takes positions back, so the last crossing counts.
    */
   passedAt(position: Lsn): number | undefined {

@@ -136,7 +136,7 @@ export interface Ownership {
   readonly incarnation: Incarnation;
   readonly lineage: string;
   /**
-   * False for a slot that is not safe to use yet: one with two_phase whose own consistent point the primary's consumer has not passed, or an
+   * False for a slot that is not safe to use yet: one with two_phase whose own consistent point the primary's subscriber has not passed, or an
    * adopted one for which catalog rows were not seen to be held back.
    */
   readonly proven: boolean;

@@ -5,15 +5,15 @@ import type { SlotName } from './slot-name.ts';
 
 export const aheadOutcomes = ['fenced', 'quarantined', 'unsafe'] as const;
 /**
- * What was done about a consumer that is ahead of the new primary. `fenced`: no change of the new timeline is skipped.
- * `quarantined`: the slot was renamed, so that its consumer fails. `unsafe`: neither could be done.
+ * What was done about a subscriber that is ahead of the new primary. `fenced`: no change of the new timeline is skipped.
+ * `quarantined`: the slot was renamed, so that its subscriber fails. `unsafe`: neither could be done.
  */
 export type AheadOutcome = (typeof aheadOutcomes)[number];
 
-/** A slot whose consumer had confirmed WAL that the promoted server never had. */
+/** A slot whose subscriber had confirmed WAL that the promoted server never had. */
 export interface SlotAhead {
   readonly slot: SlotName;
-  /** What the consumer had confirmed on the server before. */
+  /** What the subscriber had confirmed on the server before. */
   readonly confirmedFlushLsn: Lsn;
   readonly outcome: AheadOutcome;
 }

@@ -70,7 +70,7 @@ export function sameIncarnation(a: Incarnation, b: Incarnation): boolean {
 }
 
 /**
- * What the consumer of a slot had confirmed, by the newest event. Absent where the event says nothing, and where it says more than
+ * What the subscriber of a slot had confirmed, by the newest event. Absent where the event says nothing, and where it says more than
  * the server that published it had: a known fault of clients, by which nothing may be judged.
  */
 export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {

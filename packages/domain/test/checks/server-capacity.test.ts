@@ -52,7 +52,7 @@ describe('room for replication slots', { timeout: 20_000 }, () => {
 });
 
 describe('room for walsenders', { timeout: 20_000 }, () => {
-  test('is enough for standbys, logical consumers, 2 of slotcast and one per database', () => {
+  test('is enough for standbys, subscribers, 2 of slotcast and one per database', () => {
     assert.equal(checkWalSenders({ max: 11, busy: 3 }, size).outcome, 'ok');
     assert.match(checkWalSenders({ max: 11, busy: 3 }, size).message, /needed 11 .* 4 for slotcast/);
   });

@@ -60,7 +60,7 @@ describe('the adoption of a slot', { timeout: 20_000 }, () => {
     assert.equal(verdict.kind === 'adopt' && verdict.ownership.proven, false);
   });
 
-  test('is refused beyond what its consumer was ever seen to confirm, with both positions', () => {
+  test('is refused beyond what its subscriber was ever seen to confirm, with both positions', () => {
     assert.match(refusal(adopted(0x2001)), /stands at 0\/2001 here.* has confirmed 0\/2000/);
   });
 

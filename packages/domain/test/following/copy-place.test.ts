@@ -22,7 +22,7 @@ function placed(position: number, furthest: number | undefined, recorded: number
 }
 
 describe('where a copy stands', { timeout: 20_000 }, () => {
-  test('is sound up to what its consumer was ever seen to confirm, by the events or by the record', () => {
+  test('is sound up to what its subscriber was ever seen to confirm, by the events or by the record', () => {
     assert.equal(placed(0x3000, 0x3000, undefined).kind, 'sound');
     assert.equal(placed(0x3000, 0x2000, 0x3000).kind, 'sound');
     assert.equal(placed(0x3000, undefined, 0x3000).kind, 'sound');

@@ -6,7 +6,7 @@ import { saying, whyOf } from '../reason-examples.ts';
 import { shop } from '../vocabulary-examples.ts';
 import { live, local, mine, outline, owning, probed, type Situation, verdictOn } from './plan-situations.ts';
 
-/** A copy that stands at `position`; its consumer was seen to confirm 0/2000. */
+/** A copy that stands at `position`; its subscriber was seen to confirm 0/2000. */
 function standing(position: number, over: Situation = {}): Situation {
   return {
     events: [live('a')],
@@ -17,7 +17,7 @@ function standing(position: number, over: Situation = {}): Situation {
 }
 
 describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
-  test('is at risk and made again when it stands beyond what its consumer ever confirmed', () => {
+  test('is at risk and made again when it stands beyond what its subscriber ever confirmed', () => {
     const moved = verdictOn(standing(0x2001));
     assert.equal(outline(moved), 'catching_up drop');
     assert.equal(moved.atRisk, true);
@@ -44,7 +44,10 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     const waits = verdictOn(standing(0x2800, { owned }));
     assert.equal(outline(waits), 'catching_up');
     assert.equal(waits.atRisk, true);
-    assert.match(whyOf(waits), /not on record.*waits for the consumer of slot a .* 0\/2800 \(now 0\/2000\)/);
+    assert.match(
+      whyOf(waits),
+      /not on record.*waits for the subscriber of slot a .* 0\/2800 \(now 0\/2000\)/,
+    );
     assert.equal(outline(verdictOn(standing(0x2000, { owned }))), 'ready');
   });
 
@@ -55,7 +58,7 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn({ events: [rounded], probes: probed })), 'catching_up own');
   });
 
-  test('never follows a position far beyond all that the server of its consumer had', () => {
+  test('never follows a position far beyond all that the server of its subscriber had', () => {
     const far = lsn(0x2801n + ROUNDING_BYTES);
     const faulty = live('a', { confirmedFlushLsn: far }, { lsn: at(0x2800) });
     assert.equal(verdictOn(standing(0x2000, { events: [faulty] })).action, undefined);

@@ -33,7 +33,7 @@ describe('a slot that was to be made anew and is missing', { timeout: 10_000 }, 
     });
   });
 
-  test('is made from the furthest one that its consumer has passed', () => {
+  test('is made from the furthest one that its subscriber has passed', () => {
     const second = leader({ name: parseSlotName('slotcast_leader_2'), confirmedFlushLsn: at(0x1900) });
     const beyond = leader({ name: parseSlotName('slotcast_leader_3'), confirmedFlushLsn: at(0x2001) });
     const { action } = verdictOn({ ...missing, local: [leader(), second, beyond] });
@@ -94,7 +94,7 @@ describe('a slot that got lost with all that it could be made from', { timeout: 
   const lost = { events: [live('a')], owned: remaking };
   const beyond = leader({ confirmedFlushLsn: at(0x2001) });
 
-  test('keeps no leading slot of later waves, however long its consumer is silent', () => {
+  test('keeps no leading slot of later waves, however long its subscriber is silent', () => {
     assert.deepEqual(idleLeaders({ ...lost, local: [beyond] }), [LEADER]);
     assert.deepEqual(idleLeaders({ ...lost, local: [leader({ database: 'hr', databaseOid: 16_385 })] }), [
       LEADER,
@@ -103,7 +103,7 @@ describe('a slot that got lost with all that it could be made from', { timeout: 
     assert.deepEqual(idleLeaders({ ...lost, events: [dropped], local: [leader()] }), [LEADER]);
   });
 
-  test('keeps one as long as what its consumer has confirmed may still be ahead of replay', () => {
+  test('keeps one as long as what its subscriber has confirmed may still be ahead of replay', () => {
     const ahead = live('a', { confirmedFlushLsn: at(0x9500) }, { lsn: at(0x9500) });
     const waiting = new Map([[ahead.slot, { oldest: ahead, newest: ahead }]]);
     assert.deepEqual(idleLeaders({ ...lost, local: [beyond], waiting }), []);

@@ -61,7 +61,7 @@ export class PrimaryModel {
     }
   }
 
-  /** The consumer confirms all WAL there is. */
+  /** The subscriber confirms all WAL there is. */
   consume(name: SlotName): void {
     const slot = this.slots.get(name);
     if (slot !== undefined && slot.state.invalidationReason === undefined) {
@@ -134,7 +134,7 @@ export class PrimaryModel {
     });
   }
 
-  /** The furthest that the consumer of a slot of this name was ever seen by someone who has replayed up to `replayLsn`. */
+  /** The furthest that the subscriber of a slot of this name was ever seen by someone who has replayed up to `replayLsn`. */
   furthestSeen(name: SlotName, replayLsn: Lsn): Lsn | undefined {
     return this.#everPublished
       .filter((event) => event.slot === name && event.lsn <= replayLsn)

@@ -71,7 +71,7 @@ describe('making a slot', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn({ ...before, owned: mine })), 'catching_up');
     assert.match(
       whyOf(verdictOn(before)),
-      /consumer of slot a on the primary to confirm 0\/2000 \(now 0\/1FFF\)/,
+      /subscriber of slot a on the primary to confirm 0\/2000 \(now 0\/1FFF\)/,
     );
     assert.equal(outline(verdictOn({ events: [live('a')], probes: probed })), 'catching_up own');
   });

@@ -262,7 +262,7 @@ describe('a standby that carries out its plans', { timeout: 120_000 }, () => {
     );
   });
 
-  test('has every slot again after a crash in any step of making them anew, without anything from their consumers', () => {
+  test('has every slot again after a crash in any step of making them anew, without anything from their subscribers', () => {
     const anySteps = fc.integer({ min: 0, max: 30 });
     fc.assert(
       fc.property(anySteps, anySteps, fc.boolean(), (steps, others, server) => {

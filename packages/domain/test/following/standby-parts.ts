@@ -98,7 +98,7 @@ export function rememberedOwnership(
   });
 }
 
-/** A slot that is said to be able to take over never skips what its consumer has not confirmed. */
+/** A slot that is said to be able to take over never skips what its subscriber has not confirmed. */
 export function assertReadyIsSafe(standby: Lasting, planned: Plan | undefined, primary: PrimaryModel): void {
   for (const { slot, state } of planned?.verdicts ?? []) {
     const here = standby.slots.get(slot)?.confirmedFlushLsn;

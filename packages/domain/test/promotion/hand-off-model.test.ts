@@ -34,7 +34,7 @@ function anyEvent(name: string): fc.Arbitrary<SlotEvent> {
     });
 }
 
-/** Before a promotion no slot is beyond the point where the timeline is left; but its consumer may be back before the hand-off. */
+/** Before a promotion no slot is beyond the point where the timeline is left; but its subscriber may be back before the hand-off. */
 function anyLocal(name: string): fc.Arbitrary<LocalSlot> {
   return fc.record({ position: anyPosition, failover: fc.boolean() }).chain(({ position, failover }) => {
     const here = local(name, { confirmedFlushLsn: at(position), failover });

@@ -24,7 +24,7 @@ const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
 const advance = { slot: 'a', database: shop, plugin: 'pgoutput', target: at(0x3000) };
 
 describe('the hand-off of a slot', { timeout: 20_000 }, () => {
-  test('advances it to where its consumer had confirmed', () => {
+  test('advances it to where its subscriber had confirmed', () => {
     const plan = handOffOf({ events: [confirmed('a', 0x3000)], local: [local('a')], owned: mine });
     assert.deepEqual(plan.advances, [{ ...advance, mayWait: false }]);
     assert.deepEqual([plan.ahead, plan.lost, stepsOf(plan)], [[], [], ['advance a']]);
@@ -160,15 +160,15 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
     assert.deepEqual(handOffOf({ events, local: here, owned }).failovers, [{ slot: 'a', database: shop }]);
   });
 
-  test('drops a two_phase slot that its consumer had not passed, and reports it as lost', () => {
+  test('drops a two_phase slot that its subscriber had not passed, and reports it as lost', () => {
     const plan = handOffOf({
       events: [confirmed('a', 0x3000)],
       local: [local('a', { twoPhase: true })],
       owned: { a: owning({ proven: false }) },
-      told: { a: 'waits for its consumer' },
+      told: { a: 'waits for its subscriber' },
     });
     assert.deepEqual(stepsOf(plan), ['drop a']);
-    assert.deepEqual(plan.lost, [{ slot: 'a', reasons: [saying('waits for its consumer')] }]);
+    assert.deepEqual(plan.lost, [{ slot: 'a', reasons: [saying('waits for its subscriber')] }]);
   });
 
   test('leaves physical slots, temporary ones and those of slotcast itself alone', () => {
@@ -194,7 +194,7 @@ describe('a consumer that is ahead of the promoted server', { timeout: 20_000 },
       copy: 'a_diverged',
       database: shop,
       plugin: 'pgoutput',
-      reason: 'its consumer has confirmed WAL that this server never had',
+      reason: 'its subscriber has confirmed WAL that this server never had',
       seen: local('a'),
     };
     for (const over of [
@@ -328,13 +328,13 @@ describe('a slot that did not stand where slotcast put it before the promotion',
     assert.deepEqual(handOffOf({ events, local: [stray], owned: recorded }).lost, []);
   });
 
-  test('is not one that its consumer moved after the promotion', () => {
+  test('is not one that its subscriber moved after the promotion', () => {
     const before = [local('a', { confirmedFlushLsn: at(0x2800) })];
     const plan = handOffOf({ events, local: [stray], before, owned });
     assert.deepEqual([stepsOf(plan), plan.lost], [[], []]);
   });
 
-  test('is reported and left alone when its consumer has come for it, when nobody looked before, or when nothing was recorded', () => {
+  test('is reported and left alone when its subscriber has come for it, when nobody looked before, or when nothing was recorded', () => {
     const used = local('a', { confirmedFlushLsn: at(0x6100) });
     const unrecorded = { a: owning({ highestLsn: undefined }) };
     for (const situation of [

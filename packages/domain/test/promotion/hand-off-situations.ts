@@ -58,7 +58,7 @@ export function handOffOf(situation: HandOffSituation): HandOffPlan {
   return plan;
 }
 
-/** The newest event of a slot whose consumer had confirmed up to there, when much more WAL was flushed. */
+/** The newest event of a slot whose subscriber had confirmed up to there, when much more WAL was flushed. */
 export function confirmed(name: string, position: number, over: Partial<SlotEvent> = {}): SlotEvent {
   return { ...live(name, { confirmedFlushLsn: at(position) }), lsn: at(0x9_0000), ...over };
 }

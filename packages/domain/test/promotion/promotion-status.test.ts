@@ -46,7 +46,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
     });
   });
 
-  test('tells of every slot that its consumer must not use, or that is not here, and gives up its ownership', () => {
+  test('tells of every slot that its subscriber must not use, or that is not here, and gives up its ownership', () => {
     assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined);
     const statuses = promotionSlotStatuses(
       'bravo',

@@ -75,7 +75,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     assert.deepEqual(judge(false), []);
   });
 
-  test('is that it diverges when its consumer went on, on a branch that this server does not come from', () => {
+  test('is that it diverges when its subscriber went on, on a branch that this server does not come from', () => {
     const history = parseTimelineHistory(timeline(2), '1 0/3000');
     const judge = (confirmed: number): readonly SlotPromotionVerdict[] => {
       const event = published(confirmed);
@@ -114,7 +114,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     assert.deepEqual(slots, []);
   });
 
-  test('follows from its state when it is here and its consumer is not ahead', () => {
+  test('follows from its state when it is here and its subscriber is not ahead', () => {
     const expected: Readonly<Record<ReadinessState, string | undefined>> = {
       absent: undefined,
       catching_up: 'not_ready',
@@ -166,13 +166,13 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
   });
 
   test('gives the reason that the consumer gave, or says that there is no usable slot', () => {
-    const reason = 'waiting for the consumer to confirm';
+    const reason = 'waiting for the subscriber to confirm';
     assert.equal(whyOf(judged('catching_up', { reason })[0]), reason);
     assert.match(whyOf(judged('ready', { here: null })[0]), /no usable slot/);
     assert.equal(whyOf(judged('ready')[0]), '');
   });
 
-  test('is divergence when its consumer has confirmed WAL that is not here', () => {
+  test('is divergence when its subscriber has confirmed WAL that is not here', () => {
     const [verdict] = judged('ready', { event: published(0x5010) });
     assert.equal(verdict?.risk, 'diverged');
     assert.equal(verdict?.aheadBytes, 0x10n);
@@ -182,7 +182,7 @@ describe('what a promotion would mean for a slot', { timeout: 20_000 }, () => {
     assert.equal(riskOf('ready', { event: published(0x5000) }), 'none');
   });
 
-  test('tells how far its consumer is ahead, also when it could not take over', () => {
+  test('tells how far its subscriber is ahead, also when it could not take over', () => {
     const [verdict] = judged('catching_up', { event: published(0x5010), reason: 'waits' });
     assert.deepEqual([verdict?.risk, verdict?.aheadBytes, whyOf(verdict)], ['not_ready', 0x10n, 'waits']);
   });

@@ -29,7 +29,7 @@ function targetsOf(events: readonly SlotEvent[], lastLsn?: Lsn): readonly Lsn[] 
   return fenceTargets({ published, elsewhere: new Map(), lastOrigin, switchLsn: SWITCH });
 }
 
-/** A slot whose consumer had confirmed `confirmedFlushLsn` when WAL was flushed up to `flushLsn`. */
+/** A slot whose subscriber had confirmed `confirmedFlushLsn` when WAL was flushed up to `flushLsn`. */
 function confirmedAt(name: string, confirmedFlushLsn: Lsn | undefined, flushLsn: Lsn): SlotEvent {
   return live(name, { confirmedFlushLsn }, { lsn: flushLsn });
 }

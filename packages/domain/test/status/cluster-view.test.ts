@@ -222,7 +222,7 @@ describe('a copy', options, () => {
     assert.match(whyOf(found), /idle_timeout/);
   });
 
-  test('is behind by what its consumer has confirmed beyond it, since when it did', () => {
+  test('is behind by what its subscriber has confirmed beyond it, since when it did', () => {
     const found = copy({
       slots: { app: { confirmed: 700, ageMs: 4000 } },
       standbys: { s1: { slots: { app: { confirmedFlushLsn: at(500) } } } },

@@ -20,7 +20,7 @@ interface Where {
   readonly timeline?: number;
 }
 
-/** An event of slot `a` that tells how far its consumer is. */
+/** An event of slot `a` that tells how far its subscriber is. */
 function confirmed(position: number, where: Where, over: Partial<SlotEvent> = {}): SlotEvent {
   const state = logicalSlot('a', { confirmedFlushLsn: at(position) });
   return slotEvent('a', where, { state, ...over });
@@ -40,7 +40,7 @@ function furthest(
   return again.furthest.get(name);
 }
 
-describe('the furthest that the consumer of a slot was seen to confirm', { timeout: 20_000 }, () => {
+describe('the furthest that the subscriber of a slot was seen to confirm', { timeout: 20_000 }, () => {
   test('is not the newest position when a crash restart took the primary back', () => {
     const events = [confirmed(0x3000, { seq: 1, lsn: 0x3000 }), confirmed(0x2000, { seq: 2, lsn: 0x3100 })];
     assert.equal(furthest(events), at(0x3000));

@@ -274,7 +274,7 @@ export class ActionRunner {
     logger.info({ slot: action.slot, reason: action.reason }, 'dropped the slot');
     const isUnsafe = this.#options.directory.ownership.get(action.slot)?.proven === false;
     if (isUnsafe && action.isReplaced !== true) {
-      // Made again at once it would only be in the way again: its consumer has to move first.
+      // Made again at once it would only be in the way again: its subscriber has to move first.
       throw new UnsafeSlotDropped(action.reason);
     }
   }

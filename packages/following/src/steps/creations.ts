@@ -204,7 +204,7 @@ export class Creations {
     });
   }
 
-  /** Ends everything that is under way: on a promoted server a slot must not be made that its consumer has not passed. */
+  /** Ends everything that is under way: on a promoted server a slot must not be made that its subscriber has not passed. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('no more slots are made'));
     [...this.#probes.keys()].forEach((key) => this.dropProbe(key));

@@ -92,7 +92,7 @@ const errorTable: readonly ErrorRow[] = [
     routine: /^wal_segment_open$/,
     class: 'blocked',
     remedy:
-      'WAL that the slot needs is not in pg_wal any more: a copy on a standby is made again by itself; on a primary drop the slot and let its consumer start over.',
+      'WAL that the slot needs is not in pg_wal any more: a copy on a standby is made again by itself; on a primary drop the slot and let its subscriber start over.',
   },
   {
     state: '58P01',

@@ -208,7 +208,7 @@ class Subscription {
     await this.#options.onRow({ kind, schema, table, row: { ...row }, commitLsn: this.#commitLsn });
   }
 
-  /** A message outside of a transaction has no commit; it is of no use to a consumer that must not miss anything. */
+  /** A message outside of a transaction has no commit; it is of no use to a subscriber that must not miss anything. */
   async #deliverMessage({ prefix, content }: Pgoutput.MessageMessage): Promise<void> {
     if (this.#commitLsn !== undefined && this.#stopping === undefined) {
       await this.#options.onMessage?.({ prefix, content, commitLsn: this.#commitLsn });

@@ -23,6 +23,7 @@ const preparedSchema = z.object({
       // A consumer of a later version may have more of them.
       state: z.string(),
       reason: z.string(),
+      reasons: z.array(z.object({ code: z.string(), facts: z.record(z.string(), z.string()) })),
       confirmed_flush_lsn: z.string().nullable(),
       published_lsn: z.string().nullable(),
       ahead_bytes: z.number(),

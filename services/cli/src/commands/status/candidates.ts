@@ -28,18 +28,18 @@ function aheadText(candidate: Candidate, paint: Paint): string {
   const { aheadBytes, walLsn } = candidate;
   const wal = walLsn === undefined ? 'its WAL' : `its WAL (${formatLsn(walLsn)})`;
   if (aheadBytes === undefined) {
-    return paint('warning', `it cannot be told whether a consumer is ahead of ${wal}`);
+    return paint('warning', `it cannot be told whether a subscriber is ahead of ${wal}`);
   }
   const certain = certainlyAhead(candidate);
   if (certain.length > 0) {
-    return paint('warning', `consumers are up to ${bytesText(aheadBytes)} ahead of ${wal}`);
+    return paint('warning', `subscribers are up to ${bytesText(aheadBytes)} ahead of ${wal}`);
   }
   return aheadBytes === 0n
-    ? `no consumer is ahead of ${wal}`
-    : `consumers are at most ${bytesText(aheadBytes)} ahead of ${wal}`;
+    ? `no subscriber is ahead of ${wal}`
+    : `subscribers are at most ${bytesText(aheadBytes)} ahead of ${wal}`;
 }
 
-/** Consumers that had confirmed more than the standby had when it wrote its record. Others may only have moved since. */
+/** Subscribers that had confirmed more than the standby had when it wrote its record. Others may only have moved since. */
 export function certainlyAhead({ ahead }: Candidate): Candidate['ahead'] {
   return ahead.filter(({ certain }) => certain);
 }

@@ -92,12 +92,12 @@ function promotionText(name: string, promotion: Promotion, now: number): string 
   const when = agoText(Math.max(0, now - promotion.time));
   const parts = [
     fencedLsn === undefined ? '' : `fence raised to ${formatLsn(fencedLsn)}`,
-    ahead.length === 0 ? '' : `consumers that were ahead: ${namesText(ahead.map(aheadText))}`,
+    ahead.length === 0 ? '' : `subscribers that were ahead: ${namesText(ahead.map(aheadText))}`,
     lost.length === 0
       ? ''
       : `slots lost: ${namesText(lost.map(({ slot, reasons }) => `${slot} (${printable(reasonText(reasons))})`))}`,
   ].filter((part) => part !== '');
-  const outcome = parts.length === 0 ? 'no slot was lost and no consumer was ahead' : parts.join('; ');
+  const outcome = parts.length === 0 ? 'no slot was lost and no subscriber was ahead' : parts.join('; ');
   return `${printable(name)} was promoted to timeline ${timeline} at ${formatLsn(switchLsn)}, ${when}: ${outcome}`;
 }
 

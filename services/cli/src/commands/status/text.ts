@@ -41,7 +41,8 @@ export function statusText(report: StatusReport, { paint, width }: Drawing): str
     .flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
 }
 
-const LAG_LEGEND = 'In brackets: how far a copy is behind what its consumer has confirmed, and for how long.';
+const LAG_LEGEND =
+  'In brackets: how far a copy is behind what its subscriber has confirmed, and for how long.';
 
 const AHEAD_LEGEND =
-  'Ahead: the consumer has confirmed changes that this standby had not received when it last wrote its record.';
+  'Ahead: the subscriber has confirmed changes that this standby had not received when it last wrote its record.';

@@ -7,6 +7,7 @@ const slot = {
   risk: 'none',
   state: 'ready',
   reason: '',
+  reasons: [] as { code: string; facts: Record<string, string> }[],
   confirmed_flush_lsn: '0/2000000',
   published_lsn: '0/2000000',
   ahead_bytes: 0,

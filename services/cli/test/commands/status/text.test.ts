@@ -26,6 +26,10 @@ const both = [
 ];
 const well = factsOf([standby('db2', 1000, enough), standby('db3', 3000, enough)], both);
 
+function lagging(bytes: bigint, seconds: number) {
+  return { state: 'lagging', reasons: [reason('behind', { bytes, seconds })] } as const;
+}
+
 describe('the first line', options, () => {
   test('says that all is well, and for how many standbys', () => {
     assert.equal(firstLine(reportOf(well)), 'Every wanted slot can be taken over by at least one standby.');
@@ -92,7 +96,7 @@ describe('the report', options, () => {
     const shown = text(reportOf(well));
     assert.doesNotMatch(shown, /not ready|stale|Ahead|brackets/);
     assert.match(shown, /^orders_cdc {2}0\/3008000 {2}ready {2}ready$/m);
-    assert.match(shown, /^1\. db2: loses no slot; no consumer is ahead of its WAL \(0\/3100000\)$/m);
+    assert.match(shown, /^1\. db2: loses no slot; no subscriber is ahead of its WAL \(0\/3100000\)$/m);
   });
 
   test('says which slots are advanced by decoding, and why, though they are ready', () => {
@@ -126,6 +130,17 @@ describe('the report', options, () => {
     assert.match(text(reportOf(facts)), /^The publisher beside db1 has been silent for 1 min 1 s/m);
   });
 
+  test('gives slots one line whose reasons differ in what was measured only, with its span', () => {
+    const facts = factsOf(
+      [standby('db2', 0)],
+      [copy('db2', 'orders_cdc', lagging(900n, 70)), copy('db2', 'audit_cdc', lagging(1000n, 8))],
+    );
+    assert.match(
+      text(reportOf(facts)),
+      /^db2: audit_cdc, orders_cdc are lagging: is 900 to 1000 bytes and 8 to 70 s behind the primary$/m,
+    );
+  });
+
   test('gives each reason once, with all slots that it holds for', () => {
     const blocked = {
       state: 'blocked',
@@ -145,7 +160,7 @@ describe('the report', options, () => {
     const shown = text(fullReport(), 400);
     assert.match(
       shown,
-      /^db2 was promoted to timeline 1 at 0\/1000000, 2 h ago: fence raised to 0\/1100000; consumers that were ahead: orders_cdc \(0\/1080000, fenced\); slots lost: audit_cdc \(no plugin\)$/m,
+      /^db2 was promoted to timeline 1 at 0\/1000000, 2 h ago: fence raised to 0\/1100000; subscribers that were ahead: orders_cdc \(0\/1080000, fenced\); slots lost: audit_cdc \(no plugin\)$/m,
     );
     assert.match(shown, /14 ms, 1 s ago/);
     assert.match(shown, /^db3 is unfit: it has system identifier 42/m);
@@ -153,7 +168,7 @@ describe('the report', options, () => {
     assert.match(shown, /^slot broken on db3 is left alone: its restart_lsn is no position$/m);
     assert.match(
       shown,
-      /^1\. db2: loses 1 of 2 slots; consumers are up to 32 kB ahead of its WAL \(0\/3000000\)$/m,
+      /^1\. db2: loses 1 of 2 slots; subscribers are up to 32 kB ahead of its WAL \(0\/3000000\)$/m,
     );
     assert.match(shown, /^ {3}lost: audit_cdc \(blocked\)$/m);
     assert.match(shown, /^ {3}ahead: orders_cdc 32 kB$/m);
