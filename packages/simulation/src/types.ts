@@ -115,7 +115,10 @@ export interface Committed {
   /** Where its commit record starts and ends. */
   readonly start: number;
   readonly end: number;
+  /** As far as they were not sent before. */
   readonly rows: readonly RowId[];
+  /** What a two_phase slot sends of a prepared transaction; `start` and `end` are of that record then. Absent: all of it at once. */
+  readonly phase?: 'prepare' | 'commit_prepared' | 'rollback_prepared';
 }
 
 /** The WAL of a server as those see it who judge: what was committed on its line, in order of the commits. */

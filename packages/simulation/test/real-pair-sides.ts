@@ -9,6 +9,7 @@ import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit'
 import { decodeUpTo, requireWal } from '../src/postgres/reading.ts';
 import type { Server } from '../src/postgres/server.ts';
 import { changeSlot, confirmReceived } from '../src/postgres/slot.ts';
+import type { Committed } from '../src/types.ts';
 import { Pair } from './twin-pair.ts';
 
 export type ServerName = 'a' | 'b';
@@ -36,12 +37,14 @@ export interface Side {
   stop(server: ServerName): Promise<void>;
   promote(): Promise<void>;
   /** Rows that a client of a slot would get. */
-  content(server: ServerName, slot: string): Promise<readonly number[]>;
+  content(server: ServerName, slot: string): Promise<readonly string[]>;
   /** Rows that a client of a slot gets, which confirms all that there is. */
-  consume(server: ServerName, slot: string): Promise<readonly number[]>;
+  consume(server: ServerName, slot: string): Promise<readonly string[]>;
   /** Flushes WAL of the primary, and waits until the standby, when there is one, has replayed it. */
   settle(): Promise<void>;
 }
+
+const TOKEN = /INSERT: id\[integer\]:\d+|^PREPARE|^COMMIT PREPARED|^ROLLBACK PREPARED/;
 
 const SETTINGS = {
   autovacuum: 'off',
@@ -147,23 +150,20 @@ export class RealSide implements Side {
     this.#primary = 'b';
   }
 
-  content(server: ServerName, slot: string): Promise<readonly number[]> {
+  content(server: ServerName, slot: string): Promise<readonly string[]> {
     return this.#read(server, slot, 'pg_logical_slot_peek_changes');
   }
 
-  consume(server: ServerName, slot: string): Promise<readonly number[]> {
+  consume(server: ServerName, slot: string): Promise<readonly string[]> {
     return this.#read(server, slot, 'pg_logical_slot_get_changes');
   }
 
-  async #read(server: ServerName, slot: string, how: string): Promise<readonly number[]> {
+  async #read(server: ServerName, slot: string, how: string): Promise<readonly string[]> {
     const rows = await this.#servers[server].query<{ data: string }>(
       `select data from ${how}($1, null, null)`,
       [slot],
     );
-    return rows
-      .map(({ data }) => /INSERT: id\[integer\]:(\d+)/.exec(data)?.[1])
-      .filter((id) => id !== undefined)
-      .map(Number);
+    return rows.map(({ data }) => TOKEN.exec(data)?.[0]).filter((token) => token !== undefined);
   }
 
   async settle(): Promise<void> {
@@ -305,11 +305,11 @@ export class TwinSide implements Side {
     await this.pair.world.run(5_000);
   }
 
-  content(server: ServerName, slot: string): Promise<readonly number[]> {
-    return Promise.resolve(this.#ids(this.#server(server).wouldDeliver(slot, undefined) ?? []));
+  content(server: ServerName, slot: string): Promise<readonly string[]> {
+    return Promise.resolve(this.#tokens(this.#server(server).wouldDeliver(slot, undefined) ?? []));
   }
 
-  consume(server: ServerName, name: string): Promise<readonly number[]> {
+  consume(server: ServerName, name: string): Promise<readonly string[]> {
     const { core } = this.#server(server);
     return this.on(server, () => {
       const slot = core.slots.get(name);
@@ -319,12 +319,21 @@ export class TwinSide implements Side {
       const sent = decodeUpTo(core.wal, slot, core.snapshots, { startDecodingAt, upTo });
       confirmReceived(slot, upTo);
       changeSlot(slot, { dirty: true });
-      return Promise.resolve(this.#ids(sent));
+      return Promise.resolve(this.#tokens(sent));
     });
   }
 
-  #ids(sent: readonly { readonly rows: readonly number[] }[]): readonly number[] {
-    return sent.flatMap(({ rows }) => rows.map((row) => this.#rows.get(row) ?? 0));
+  /** What the decoding plugin of the real server would say, as far as it is compared. */
+  #tokens(sent: readonly Committed[]): readonly string[] {
+    return sent.flatMap(({ rows, phase }): readonly string[] => {
+      const inserts = rows.map((row) => `INSERT: id[integer]:${this.#rows.get(row)}`);
+      if (phase === undefined) {
+        return inserts;
+      }
+      const prepare = phase === 'prepare' || rows.length > 0 ? ['PREPARE'] : [];
+      const end = phase === 'commit_prepared' ? ['COMMIT PREPARED'] : ['ROLLBACK PREPARED'];
+      return [...inserts, ...prepare, ...(phase === 'prepare' ? [] : end)];
+    });
   }
 
   async settle(): Promise<void> {

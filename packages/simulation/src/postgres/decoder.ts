@@ -1,3 +1,4 @@
+import type { Committed } from '../types.ts';
 import { increaseRestart, increaseXmin, type Slot } from './slot.ts';
 import type { Position, RowId, WalRecord, Xid } from './wal.ts';
 
@@ -11,20 +12,15 @@ const CONSISTENT = 3;
 export type SnapshotFiles = Map<Position, Xid>;
 
 /** A transaction as a decoder hands it to its client, or would if it did not only advance. */
-export interface DecodedTransaction {
-  readonly xid: Xid;
-  readonly database: number;
-  readonly rows: readonly RowId[];
-  /** Of its commit record. */
-  readonly start: Position;
-  readonly end: Position;
-}
+export type DecodedTransaction = Committed;
 
 /** A transaction of which the decoder has read something. */
 interface Seen {
   /** Where a decoder has to start that is to see all of it; absent when it began before anything was saved. */
   readonly restartAt: Position | undefined;
   readonly rows: RowId[];
+  /** Where its prepare record begins, of a slot that is two_phase. */
+  preparedAt: Position | undefined;
   /** xmin of the snapshot with which its first change was read. */
   baseXmin: Xid | undefined;
 }
@@ -79,17 +75,10 @@ export class Decoder {
       case 'commit_prepared':
         return this.#commit(record);
       case 'prepare':
-        if (this.#state >= FULL) {
-          this.#touch(record.xid);
-        }
-        return undefined;
+        return this.#prepare(record);
       case 'abort':
       case 'rollback_prepared':
-        // What is read of a transaction before that stays until a running-xacts record shows that it is over.
-        if (this.#state >= FULL) {
-          this.#seen.delete(record.xid);
-        }
-        return undefined;
+        return this.#abort(record);
       case 'running_xacts':
         this.#runningXacts(record.start, record);
         return undefined;
@@ -113,7 +102,12 @@ export class Decoder {
     if (known !== undefined) {
       return known;
     }
-    const seen: Seen = { restartAt: this.#currentRestart, rows: [], baseXmin: undefined };
+    const seen: Seen = {
+      restartAt: this.#currentRestart,
+      rows: [],
+      preparedAt: undefined,
+      baseXmin: undefined,
+    };
     this.#seen.set(xid, seen);
     return seen;
   }
@@ -145,11 +139,58 @@ export class Decoder {
     if (catalog) {
       this.#snapshotXmin = this.#xmin;
     }
-    const isSent =
-      this.#state === CONSISTENT && start >= this.#startDecodingAt && database === this.#slot.databaseOid;
-    return isSent && seen !== undefined && seen.rows.length > 0
-      ? { xid, database, rows: seen.rows, start, end }
+    if (seen === undefined || !this.#isSent(record)) {
+      return undefined;
+    }
+    if (record.kind === 'commit_prepared' && this.#slot.twoPhase) {
+      // What the client was to have before, from this slot or the one that it read then, is not sent again.
+      const isNew = (seen.preparedAt ?? 0) < (this.#slot.twoPhaseAt ?? 0);
+      return { xid, database, rows: isNew ? seen.rows : [], start, end, phase: 'commit_prepared' };
+    }
+    return seen.rows.length > 0 ? { xid, database, rows: seen.rows, start, end } : undefined;
+  }
+
+  /** `DecodePrepare`. */
+  #prepare(record: WalRecord & { readonly kind: 'prepare' }): DecodedTransaction | undefined {
+    const { xid, database, start, end } = record;
+    if (this.#state < FULL) {
+      return undefined;
+    }
+    if (!this.#slot.twoPhase) {
+      this.#touch(xid);
+      return undefined;
+    }
+    const seen = this.#seen.get(xid);
+    if (seen === undefined) {
+      return undefined;
+    }
+    seen.preparedAt = start;
+    return this.#isSent(record)
+      ? { xid, database, rows: seen.rows, start, end, phase: 'prepare' }
       : undefined;
+  }
+
+  /** What is read of a transaction before there is a snapshot stays until a running-xacts record shows that it is over. */
+  #abort(
+    record: WalRecord & { readonly kind: 'abort' | 'rollback_prepared' },
+  ): DecodedTransaction | undefined {
+    const { kind, xid, start, end } = record;
+    if (this.#state < FULL) {
+      return undefined;
+    }
+    const seen = this.#seen.get(xid);
+    this.#seen.delete(xid);
+    if (kind === 'abort' || seen === undefined || !this.#slot.twoPhase || !this.#isSent(record)) {
+      return undefined;
+    }
+    return { xid, database: record.database, rows: [], start, end, phase: 'rollback_prepared' };
+  }
+
+  /** The opposite of `DecodeTXNNeedSkip`. */
+  #isSent({ start, database }: { readonly start: Position; readonly database: number }): boolean {
+    return (
+      this.#state === CONSISTENT && start >= this.#startDecodingAt && database === this.#slot.databaseOid
+    );
   }
 
   /** `SnapBuildProcessRunningXacts`, and what `standby_decode` does after it. */

@@ -237,7 +237,7 @@ export class Server implements SimServer {
     this.core.write(
       how === 'commit'
         ? { kind: 'commit_prepared', xid, gid, database, catalog }
-        : { kind: 'rollback_prepared', xid, gid },
+        : { kind: 'rollback_prepared', xid, gid, database },
       RECORD_BYTES.end,
       { flush: true },
     );

@@ -30,7 +30,12 @@ export type WalContent =
       readonly database: number;
       readonly catalog: boolean;
     }
-  | { readonly kind: 'rollback_prepared'; readonly xid: Xid; readonly gid: string }
+  | {
+      readonly kind: 'rollback_prepared';
+      readonly xid: Xid;
+      readonly gid: string;
+      readonly database: number;
+    }
   /** The transactions that run. */
   | { readonly kind: 'running_xacts'; readonly nextXid: Xid; readonly running: readonly Xid[] }
   | { readonly kind: 'checkpoint' }
