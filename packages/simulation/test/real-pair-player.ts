@@ -76,7 +76,8 @@ export class Player {
         twoPhaseAt: this.#rank(slot.twoPhaseAt),
         confirmed: this.#rank(slot.confirmedFlushLsn),
         restart: this.#rank(slot.restartLsn),
-        catalogXmin: slot.catalogXmin === undefined ? undefined : slot.catalogXmin - base,
+        // On the primary it also depends on when the standby last told its own, which comes when it likes.
+        catalogXmin: slot.catalogXmin === undefined || server === 'a' ? undefined : slot.catalogXmin - base,
       }))
       .toSorted((one, other) => (one.name < other.name ? -1 : 1));
   }

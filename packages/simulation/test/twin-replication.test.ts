@@ -90,6 +90,21 @@ describe('replication between servers of the twin', () => {
     assert.equal(pair.standby.replayLsn, pair.primary.flushLsn);
   });
 
+  it('a standby whose physical slot was dropped does not stream until it is told to follow again', async () => {
+    const pair = new Pair();
+    await pair.world.run(3_000);
+    pair.world.link('stream:b').set('refusing');
+    await pair.world.run(1_000);
+    pair.primary.dropSlot('b');
+    pair.insert();
+    pair.world.link('stream:b').set('up');
+    await pair.world.run(10_000);
+    assert.ok(pair.standby.receiveLsn < pair.primary.flushLsn);
+    pair.standby.follow(pair.primary);
+    await pair.world.run(3_000);
+    assert.equal(pair.standby.receiveLsn, pair.primary.flushLsn);
+  });
+
   it('replay that is paused goes on later, and a promotion does not wait for it', async () => {
     const pair = new Pair();
     await pair.world.run(3_000);

@@ -86,6 +86,7 @@ export class Decoder {
       case 'end_of_recovery':
         this.#serializationPoint(record.start);
         return undefined;
+      case 'checkpoint_redo':
       case 'checkpoint':
       case 'message':
       case 'switch':

@@ -108,6 +108,7 @@ export function checkpoint(core: ServerCore): void {
     return;
   }
   const redo = core.insertLsn;
+  core.write({ kind: 'checkpoint_redo' }, 30);
   core.saveSlots();
   core.logRunning();
   core.write({ kind: 'checkpoint' }, 120, { flush: true });

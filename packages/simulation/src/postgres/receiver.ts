@@ -46,12 +46,15 @@ export class Receiver implements Streamer {
     return wal.length === 0 ? timeline : wal.at(wal.length - 1).timeline;
   }
 
-  /** Streams from another server from now on; from none when absent. */
+  /** Streams from another server from now on, with a slot made for it where there is none; from none when absent. */
   follow(upstream: ServerCore | undefined): void {
     this.#disconnect();
     this.#upstream?.streamers.delete(this);
     this.#upstream = upstream;
     upstream?.streamers.add(this);
+    if (upstream !== undefined) {
+      reserveSlot(upstream, this.#core.node);
+    }
     this.begin();
   }
 
@@ -119,8 +122,8 @@ export class Receiver implements Streamer {
     if (upstream === undefined || !isPossible) {
       return;
     }
-    const slot = reserveSlot(upstream, this.#core.node);
-    if (slot.activePid !== undefined) {
+    const slot = upstream.slots.find(this.#core.node);
+    if (slot === undefined || slot.activePid !== undefined) {
       return;
     }
     changeSlot(slot, { activePid: upstream.nextPid(), inactiveSince: undefined });
@@ -239,7 +242,7 @@ function available(server: ServerCore): number {
 }
 
 /** The physical slot of a standby on its upstream, made when there is none. */
-export function reserveSlot(upstream: ServerCore, name: string): Slot {
+function reserveSlot(upstream: ServerCore, name: string): Slot {
   const known = upstream.slots.find(name);
   if (known !== undefined) {
     return known;

@@ -49,6 +49,7 @@ function replayRecord(core: ServerCore, record: WalRecord): void {
     case 'commit_prepared':
     case 'rollback_prepared':
     case 'running_xacts':
+    case 'checkpoint_redo':
     case 'message':
     case 'switch':
       return;

@@ -17,7 +17,7 @@ import { connect, databaseOid, SHOP } from './doorway.ts';
 import { checkpoint, crashServer, promoteServer, startServer, stopServer } from './lifecycle.ts';
 import { Line } from './line.ts';
 import { wouldDeliver } from './reading.ts';
-import { Receiver, reserveSlot } from './receiver.ts';
+import { Receiver } from './receiver.ts';
 import { recallTransactions } from './replay.ts';
 import { defaultSettings, type ServerSettings } from './settings.ts';
 import type { Slot } from './slot.ts';
@@ -322,7 +322,6 @@ export class Server implements SimServer {
       oldestWal: segmentOf(from.oldestWal),
     });
     recallTransactions(core);
-    reserveSlot(from, core.node);
   }
 
   #transaction(xid: number) {

@@ -122,6 +122,7 @@ export class Transactions {
       case 'end_of_recovery':
         this.endUnprepared();
         return;
+      case 'checkpoint_redo':
       case 'checkpoint':
       case 'message':
       case 'switch':

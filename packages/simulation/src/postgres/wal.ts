@@ -38,6 +38,8 @@ export type WalContent =
     }
   /** The transactions that run. */
   | { readonly kind: 'running_xacts'; readonly nextXid: Xid; readonly running: readonly Xid[] }
+  /** Where recovery begins that starts from the checkpoint record after it (17+). */
+  | { readonly kind: 'checkpoint_redo' }
   | { readonly kind: 'checkpoint' }
   | { readonly kind: 'shutdown_checkpoint' }
   /** The first record of a timeline. */
