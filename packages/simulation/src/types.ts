@@ -217,7 +217,7 @@ export interface SimServer {
   checkpoint(): void;
 
   /** As the DBA does by hand; they throw pg's DatabaseError. */
-  createSlot(name: string): void;
+  createSlot(name: string, options?: { readonly twoPhase?: boolean }): void;
   copySlot(source: string, name: string): void;
   dropSlot(name: string): void;
   advanceSlot(name: string, lsn: number): void;

@@ -8,7 +8,12 @@ import type { Toucher } from './slot-work.ts';
 export function createByHand(
   core: ServerCore,
   receiver: Receiver,
-  { name, plugin, ...who }: Toucher & { readonly name: string; readonly plugin: string },
+  {
+    name,
+    plugin,
+    twoPhase,
+    ...who
+  }: Toucher & { readonly name: string; readonly plugin: string; readonly twoPhase: boolean },
 ): void {
   let creation: Creation | undefined;
   const session = new Backend(core, receiver, {
@@ -21,7 +26,7 @@ export function createByHand(
   const pending = core.world.pending<number>();
   pending.whenEnded(() => core.sessions.delete(session));
   try {
-    creation = new Creation(core, session, { name, plugin, temporary: false, twoPhase: false }, pending);
+    creation = new Creation(core, session, { name, plugin, temporary: false, twoPhase }, pending);
   } catch (error) {
     core.sessions.delete(session);
     throw error;

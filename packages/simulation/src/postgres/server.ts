@@ -268,8 +268,8 @@ export class Server implements SimServer {
     this.core.flush();
   }
 
-  createSlot(name: string, plugin = 'pgoutput'): void {
-    createByHand(this.core, this.#receiver, { ...this.#person, name, plugin });
+  createSlot(name: string, { plugin = 'pgoutput', twoPhase = false } = {}): void {
+    createByHand(this.core, this.#receiver, { ...this.#person, name, plugin, twoPhase });
   }
 
   copySlot(source: string, target: string): void {
