@@ -54,6 +54,22 @@ describe('a session of the twin', () => {
     assert.equal(await pair.do(() => isInRecovery(session)), true);
   });
 
+  it('counts a statement as it ended that had ended before the cancellation reached it', async () => {
+    const { pair, ended, controller } = await waitingCreation();
+    for (const { xid } of pair.primary.core.transactions.running) {
+      pair.primary.rollback(xid);
+    }
+    pair.world.link(LINK).set('silent');
+    pair.primary.logRunning();
+    await pair.world.run(1_000);
+    assert.notEqual(pair.standby.slots[0]?.confirmedFlush, undefined);
+    pair.world.after(0, () => controller.abort(new Error('given up')), pair.process);
+    await pair.world.run(1_000);
+    pair.world.link(LINK).set('up');
+    assert.equal(await ended, 'made');
+    assert.equal(pair.standby.slots.length, 1);
+  });
+
   it('is cut when the server does not obey within 5 s', async () => {
     const { pair, session, ended } = await waitingCreation(1_000);
     pair.world.link(LINK).set('silent');

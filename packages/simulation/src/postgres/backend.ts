@@ -32,8 +32,9 @@ export class Backend implements ServerSession {
   readonly #core: ServerCore;
   readonly #receiver: Receiver;
   readonly #onEnd: (error: Error) => void;
-  /** What interrupts the statement that is under way. */
+  /** What interrupts the statement that is under way, where it is one that answers later. */
   #interrupt: ((error: Error) => void) | undefined;
+  #answer: Pending<readonly Row[]> | undefined;
   #end: Error | undefined;
 
   constructor(core: ServerCore, receiver: Receiver, options: BackendOptions) {
@@ -66,7 +67,7 @@ export class Backend implements ServerSession {
       if (handler === undefined) {
         throw new Error(`the twin of PostgreSQL has no answer to ${op}`);
       }
-      return handler({
+      const answer = handler({
         core: this.#core,
         receiver: this.#receiver,
         session: this,
@@ -76,6 +77,8 @@ export class Backend implements ServerSession {
           this.#interrupt = work;
         },
       });
+      this.#answer = 'settle' in answer ? answer : undefined;
+      return answer;
     });
   }
 
@@ -85,6 +88,7 @@ export class Backend implements ServerSession {
       throw this.#end;
     }
     this.#interrupt = undefined;
+    this.#answer = undefined;
     try {
       return work();
     } catch (error) {
@@ -95,11 +99,11 @@ export class Backend implements ServerSession {
     }
   }
 
-  /** Interrupts the statement that is under way; one that has not arrived yet does not hear of it. */
+  /** Interrupts the statement that is under way; one that has ended, or has not arrived yet, does not hear of it. */
   cancel(): void {
     const interrupt = this.#interrupt;
     this.#interrupt = undefined;
-    if (interrupt !== undefined && this.#end === undefined) {
+    if (interrupt !== undefined && this.#answer?.ended === false && this.#end === undefined) {
       interrupt(statementCancelled());
       this.#dropTemporarySlots();
     }
