@@ -1,4 +1,4 @@
-import type { Lsn, SlotName, SlotState } from '@slotcast/domain';
+import { isLogical, type Lsn, type SlotName, type SlotState } from '@slotcast/domain';
 import {
   copySlots,
   createLogicalSlot,
@@ -66,7 +66,7 @@ export class Player {
     const slots = await this.side.on(server, look);
     const base = this.marks[0]?.nextXid ?? 0;
     return slots
-      .filter(({ type }) => type === 'logical')
+      .filter((slot) => isLogical(slot))
       .map((slot) => ({
         name: slot.name,
         temporary: 'temporary' in slot && slot.temporary === true,
