@@ -224,7 +224,7 @@ function touchPrimary(draft: Draft): void {
 }
 
 const racyCalls = [
-  'kafka.append',
+  'kafka.commit',
   'kafka.claim',
   'kafka.read',
   'copy_slots',

@@ -38,10 +38,22 @@ export function generate(options: GenerateOptions): Story {
 function castOf(random: Random, theme: Theme | SilentTheme): Cast {
   const nodes = random.chance(theme === 'blocked' ? 10 : 60) ? ['a', 'b'] : ['a', 'b', 'c'];
   const slots = ['app', 'web', 'log'].slice(0, 1 + random.below(3)).map((name) => castSlot(random, name));
-  const [first] = slots;
-  const wanted = theme === 'blocked' && first !== undefined ? { wanted: { b: [] } } : {};
+  const wanted = wantedIn(theme, nodes, slots);
   const onDivergence = random.chance(70) || theme === 'sound' ? 'fence' : 'quarantine';
-  return { nodes, slots, onDivergence, ...wanted };
+  return { nodes, slots, onDivergence, ...(wanted === undefined ? {} : { wanted }) };
+}
+
+/** Filters of the nodes: one that wants nothing, or all without what a DBA makes besides. */
+function wantedIn(
+  theme: Theme | SilentTheme,
+  nodes: readonly string[],
+  slots: readonly CastSlot[],
+): Cast['wanted'] {
+  if (theme === 'blocked') {
+    return { b: [] };
+  }
+  const names = slots.map(({ name }) => name);
+  return theme === 'remade' ? Object.fromEntries(nodes.map((node) => [node, names])) : undefined;
 }
 
 function castSlot(random: Random, name: string): CastSlot {
