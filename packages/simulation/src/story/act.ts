@@ -53,6 +53,8 @@ export interface CastSlot {
   readonly name: string;
   readonly memory: 'own' | 'slot';
   readonly recreates?: boolean;
+  /** Its slot sends prepared transactions before they are committed, and is made on standbys under its own name. */
+  readonly twoPhase?: boolean;
   /** Neither slot nor subscriber is there before an act has the subscriber connect, which makes the slot. */
   readonly late?: boolean;
 }

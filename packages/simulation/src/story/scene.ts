@@ -201,7 +201,7 @@ export class Scene implements Stage {
   }
 
   #makeSubscriber(slot: CastSlot): void {
-    const { name, memory, recreates = false, late = false } = slot;
+    const { name, memory, recreates = false, late = false, twoPhase = false } = slot;
     const subscriber = new Subscriber({
       slot: name,
       memory,
@@ -215,7 +215,7 @@ export class Scene implements Stage {
     });
     this.subscribers.set(name, subscriber);
     if (!late) {
-      this.#target.createSlot(name);
+      this.#target.createSlot(name, { twoPhase });
       subscriber.connect();
     }
   }

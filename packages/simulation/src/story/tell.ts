@@ -84,8 +84,8 @@ export function tellStory(story: Story, violations: readonly Violation[]): strin
   const lines = [
     `seed ${story.seed}: ${primary} is the primary, ${standbys.join(' and ')} its standby; policy ${onDivergence}; slots ${slots
       .map(
-        ({ name, memory, recreates }) =>
-          `${name} (asks for ${memory === 'own' ? 'its own position' : "the slot's"}${recreates === true ? ', makes it anew when it is missing' : ''})`,
+        ({ name, memory, recreates, twoPhase }) =>
+          `${name} (${twoPhase === true ? 'two_phase, ' : ''}asks for ${memory === 'own' ? 'its own position' : "the slot's"}${recreates === true ? ', makes it anew when it is missing' : ''})`,
       )
       .join(', ')}`,
   ];
