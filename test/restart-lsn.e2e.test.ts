@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isLeadingSlot, parseLsn } from '@slotcast/domain';
+import { isLeadingSlot, parseLsn, reason } from '@slotcast/domain';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { metric } from './support/metric.ts';
 import { Scene } from './support/scene.ts';
@@ -54,6 +54,28 @@ async function writeAndConfirm(scene: Scene, mib: number): Promise<void> {
       [NAMES],
     );
   }
+}
+
+/** What a crash of the server leaves in the middle of the statement: a leading slot, a record, and no slot. No subscriber confirms anything after that. */
+async function loseInTheMiddle(scene: Scene, consumer: ServiceProcess, name: string): Promise<string> {
+  await consumer.kill();
+  const standby = scene.standby();
+  const confirmed = (await slots(standby)).get(name)?.confirmed_flush_lsn;
+  assert.ok(confirmed !== undefined);
+  await standby.query(`select pg_copy_logical_replication_slot('${name}', 'slotcast_leader_1', false)`);
+  await standby.query(`select pg_drop_replication_slot('${name}')`);
+  const record = scene.records.slot('s1', name);
+  assert.ok(record?.ownership !== undefined);
+  const { topics, codec, log } = scene;
+  const writer = await log.claim(`slotcast.${scene.cluster}.node.s1`);
+  const remaking = { ...record, ownership: { ...record.ownership, remaking: true } };
+  await writer.append([
+    { topic: topics.nodes, ...(await codec.encodeNodeSlotStatus(topics.nodes, remaking)) },
+  ]);
+  await writer.close();
+  await scene.primary.query("insert into filler (note) select 'not confirmed' from generate_series(1, 100)");
+  await scene.primary.waitForReplay(standby);
+  return confirmed;
 }
 
 async function start(major: 16 | 17 | 18): Promise<Scene> {
@@ -139,32 +161,8 @@ describe('a slot that got lost while it was made anew', { timeout: 300_000 }, ()
 
   after(() => scene?.[Symbol.asyncDispose]());
 
-  /** What a crash of the server leaves in the middle of the statement: a leading slot, a record, and no slot. No subscriber confirms anything after that. */
-  async function loseInTheMiddle(name: string): Promise<string> {
-    await consumer.kill();
-    const standby = scene.standby();
-    const confirmed = (await slots(standby)).get(name)?.confirmed_flush_lsn;
-    assert.ok(confirmed !== undefined);
-    await standby.query(`select pg_copy_logical_replication_slot('${name}', 'slotcast_leader_1', false)`);
-    await standby.query(`select pg_drop_replication_slot('${name}')`);
-    const record = scene.records.slot('s1', name);
-    assert.ok(record?.ownership !== undefined);
-    const { topics, codec, log } = scene;
-    const writer = await log.claim(`slotcast.${scene.cluster}.node.s1`);
-    const remaking = { ...record, ownership: { ...record.ownership, remaking: true } };
-    await writer.append([
-      { topic: topics.nodes, ...(await codec.encodeNodeSlotStatus(topics.nodes, remaking)) },
-    ]);
-    await writer.close();
-    await scene.primary.query(
-      "insert into filler (note) select 'not confirmed' from generate_series(1, 100)",
-    );
-    await scene.primary.waitForReplay(standby);
-    return confirmed;
-  }
-
   test('is made again from the leading slot at the next start of the consumer', { timeout }, async () => {
-    const confirmed = await loseInTheMiddle('app0');
+    const confirmed = await loseInTheMiddle(scene, consumer, 'app0');
     const since = Date.now();
     consumer = await (await scene.service('consumer', scene.standby(), BUSY)).ready();
     await waitUntil(
@@ -182,7 +180,7 @@ describe('a slot that got lost while it was made anew', { timeout: 300_000 }, ()
   test('is made again by the hand-off after a promotion, and the leading slot goes', {
     timeout,
   }, async () => {
-    const confirmed = await loseInTheMiddle('app1');
+    const confirmed = await loseInTheMiddle(scene, consumer, 'app1');
     await scene.primary.stop('immediate');
     await scene.standby().promote();
     await (await scene.service('publisher', scene.standby(), BUSY)).ready();
@@ -195,6 +193,41 @@ describe('a slot that got lost while it was made anew', { timeout: 300_000 }, ()
     assert.equal(after.get('app1')?.confirmed_flush_lsn, confirmed);
     assert.deepEqual([...after.keys()].filter(isLeadingSlot), []);
   });
+});
+
+test('a slot that the hand-off has no room to make again is made by the publisher once there is room', {
+  timeout: 300_000,
+}, async () => {
+  await using scene = await start(18);
+  const standby = scene.standby();
+  await (await scene.service('publisher', scene.primary)).ready();
+  await scene.createSlot('app0');
+  const consumer = await (await scene.service('consumer', standby)).ready();
+  await scene.untilReady('app0');
+  const confirmed = await loseInTheMiddle(scene, consumer, 'app0');
+  await scene.primary.stop('immediate');
+  await standby.query(`
+    select pg_create_physical_replication_slot('filler' || n)
+      from generate_series(1, current_setting('max_replication_slots')::int
+                              - (select count(*)::int from pg_replication_slots)) as n`);
+  await standby.promote();
+  await (await scene.service('publisher', standby)).ready();
+  await waitUntil(() => scene.records.node('s1')?.promotion !== undefined, {
+    describe: 'the hand-off',
+    timeoutMs: 90_000,
+  });
+  const [lost] = scene.records.node('s1')?.promotion?.lost ?? [];
+  assert.equal(lost?.slot, 'app0');
+  assert.deepEqual(lost.reasons, [reason('not_restored', { leader: 'slotcast_leader_1' })]);
+  const untilRoom = await slots(standby);
+  assert.deepEqual([untilRoom.has('app0'), untilRoom.has('slotcast_leader_1')], [false, true]);
+  await standby.query("select pg_drop_replication_slot('filler1')");
+  await standby.waitFor<{ slot_name: string; confirmed_flush_lsn: string }>(
+    `select slot_name, confirmed_flush_lsn from pg_replication_slots where slot_name in ('app0', 'slotcast_leader_1')`,
+    ([row, ...others]) =>
+      row?.slot_name === 'app0' && row.confirmed_flush_lsn === confirmed && others.length === 0,
+    150_000,
+  );
 });
 
 test('slots are all there after the consumer was killed, or the standby crashed, at any point of making them anew', {

@@ -43,6 +43,7 @@ export * from './pacing/wal-rate.ts';
 export * from './promotion/assert-hand-off.ts';
 export * from './promotion/copy-risk.ts';
 export * from './promotion/hand-off-plan.ts';
+export * from './promotion/leader-sweep.ts';
 export * from './promotion/prepared-promotion.ts';
 export * from './promotion/promotion-status.ts';
 export * from './promotion/promotion-verdict.ts';

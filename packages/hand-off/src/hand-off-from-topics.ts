@@ -2,9 +2,11 @@ import {
   HAND_OFF_LEASE_MS,
   HandedOver,
   type NodeFacts,
+  type Ownership,
   physicalSlotPins,
   primaryStatus,
   promotionSlotStatuses,
+  type SlotName,
 } from '@slotcast/domain';
 import {
   type EventLog,
@@ -43,15 +45,22 @@ export interface TopicHandOffOptions
   readonly report: ReportRole;
 }
 
+/** That the slots are handed over, and which of them this node owns by the topics. */
+export interface SettledHandOff {
+  readonly handedOver: HandedOver;
+  readonly ownership: ReadonlyMap<SlotName, Ownership>;
+}
+
 /**
  * The hand-off by a process that does not follow the topics: reads them from the beginning, raises the fence at once, waits for the
  * node's consumer to do the rest, and does it itself, fencing the consumer, when that takes too long. `undefined` when nothing is on
  * record for the timeline of the facts after that: the server is in recovery again, or was never promoted to it.
  */
-export async function handOffFromTopics(options: TopicHandOffOptions): Promise<HandedOver | undefined> {
+export async function handOffFromTopics(options: TopicHandOffOptions): Promise<SettledHandOff | undefined> {
   const run = new TopicHandOff(options);
   try {
-    return await run.run();
+    const handedOver = await run.run();
+    return handedOver && { handedOver, ownership: run.ownership };
   } finally {
     await run.close();
   }
@@ -74,6 +83,10 @@ class TopicHandOff {
       onMalformed: ignore,
       logger,
     });
+  }
+
+  get ownership(): ReadonlyMap<SlotName, Ownership> {
+    return this.#directory.ownership;
   }
 
   async run(): Promise<HandedOver | undefined> {
@@ -236,12 +249,12 @@ export async function recordHandOff(options: {
   readonly clock: HandOffOptions['clock'];
 }): Promise<void> {
   const { directory, writer, outcome, facts, lineage, clock } = options;
-  const { promotion } = outcome;
+  const { promotion, kept } = outcome;
   const time = clock.now();
   const physicalSlots = physicalSlotPins(outcome.local);
   await directory.write(writer, {
     node: primaryStatus({ ...facts, timeline: promotion.timeline, physicalSlots, lineage }, promotion, time),
-    slots: promotionSlotStatuses(facts.node, promotion, time),
+    slots: promotionSlotStatuses(facts.node, promotion, kept, time),
     time,
   });
 }

@@ -12,6 +12,7 @@ import {
   type HandOffInput,
   type HandOffPlan,
   historyBefore,
+  keptOwnership,
   type LocalSlot,
   type Lsn,
   lastSwitch,
@@ -19,9 +20,11 @@ import {
   type Promotion,
   type PublishedLine,
   planHandOff,
+  planLeaderSweep,
   type Reason,
   reason,
   reasonText,
+  remakingSlots,
   type SlotLost,
   type SlotName,
   type SlotState,
@@ -34,6 +37,7 @@ import {
   DatabaseSessions,
   flushWal,
   isInRecovery,
+  type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
   type PostgresOptions,
@@ -84,6 +88,8 @@ export interface HandOffOptions {
 export interface HandOffOutcome {
   readonly promotion: Promotion;
   readonly local: readonly LocalSlot[];
+  /** The ownership of slots that got lost, and may still be made from a leading slot. */
+  readonly kept: ReadonlyMap<SlotName, Ownership>;
 }
 
 /**
@@ -174,6 +180,8 @@ class HandOffRun {
   readonly #passes: FencePass[];
   /** What was done for this promotion before. */
   #earlier: Promotion | undefined;
+  /** What the last round went by, and was to do. */
+  #last: { readonly input: HandOffInput; readonly plan: HandOffPlan } | undefined;
   /** What the last round could not rename or drop. */
   #failed: FailedSlots = new Map();
 
@@ -205,8 +213,8 @@ class HandOffRun {
     // Before the record: the publisher must not say of a slot that it lacks a property which it is about to get.
     await this.#options.mover.finish();
     report(promotion, this.#options.logger);
-    await this.#dropLeaders();
-    return { promotion, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
+    const kept = await this.#dropLeaders(after);
+    return { promotion, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
@@ -221,15 +229,33 @@ class HandOffRun {
     }
   }
 
-  /** What is left is dropped by the publisher, once it publishes. */
-  async #dropLeaders(): Promise<void> {
-    const { connection, drop, lease, signal } = this.#options;
+  /** All but those that a missing slot may still be made from; the publisher sees to what is left, once it publishes. Returns the ownership of the missing ones. */
+  async #dropLeaders(after: ObservedPrimary): Promise<ReadonlyMap<SlotName, Ownership>> {
+    const { connection, drop, lease, logger, switchLsn, signal } = this.#options;
+    const leaders = await readLeadingSlots(connection, signal);
+    const here = new Set([
+      ...after.slots.map(({ name }) => name),
+      ...after.unreadable.map(({ slot }) => slot),
+    ]);
+    const remaking = this.#last === undefined ? [] : remakingSlots(this.#last.input);
+    const { restores, idle } = planLeaderSweep({ remaking, here, leaders, switchLsn });
+    for (const { slot, leader } of restores) {
+      logger.warn({ slot, leader }, 'kept a leading slot: a missing slot may still be made from it');
+    }
     await lease.assertHeld();
-    await drop(await readLeadingSlots(connection, signal));
+    await drop(idle);
+    const missing = new Set(restores.map(({ slot }) => slot));
+    return new Map(
+      remaking.flatMap((each) =>
+        missing.has(each.slot) ? [[each.slot, keptOwnership(each, switchLsn)]] : [],
+      ),
+    );
   }
 
   #withFailure(entry: SlotLost): SlotLost {
-    return this.#failed.has(entry.slot) ? { ...entry, reasons: [reason('not_dropped')] } : entry;
+    const isMissing = this.#last?.plan.restores.some(({ slot }) => slot === entry.slot) === true;
+    const isNotDropped = this.#failed.has(entry.slot) && !isMissing;
+    return isNotDropped ? { ...entry, reasons: [reason('not_dropped')] } : entry;
   }
 
   async #round(): Promise<Promotion | undefined> {
@@ -243,7 +269,7 @@ class HandOffRun {
     if (seen.inRecovery) {
       return undefined;
     }
-    const plan = this.#checked({
+    const input: HandOffInput = {
       published: line.published,
       furthest: line.furthest,
       elsewhere: line.elsewhere,
@@ -261,7 +287,9 @@ class HandOffRun {
       onDivergence: this.#options.onDivergence,
       reasons: knowledge.reasons,
       earlier: this.#earlier,
-    });
+    };
+    const plan = this.#checked(input);
+    this.#last = { input, plan };
     const failed = await mover.run(plan, switchLsn);
     this.#failed = failed;
     this.#earlier = this.#promotionOf(plan, failed);

@@ -4,6 +4,7 @@ export {
   handOffFromTopics,
   knowledgeOf,
   recordHandOff,
+  type SettledHandOff,
 } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
 export { sweepLeaders } from './leading-slots.ts';

@@ -1,13 +1,25 @@
-import type { LocalSlot } from '@slotcast/domain';
+import {
+  type LocalSlot,
+  type Lsn,
+  planLeaderSweep,
+  type RemakingSlot,
+  type SlotRestore,
+} from '@slotcast/domain';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
+  copySlot,
   DatabaseSessions,
+  observePrimary,
   type PostgresOptions,
   readLeadingSlots,
 } from '@slotcast/postgres';
 
 const AGAIN_MS = 60_000;
+/** The same while a missing slot is to be made from one. */
+const RESTORE_AGAIN_MS = 15_000;
+/** So long a leading slot may hold back WAL and vacuum for a slot that cannot be made from it. */
+const KEPT_MS = 3_600_000;
 
 /** Drops leading slots that nothing is to be made from any more, and returns how many could not be. They would hold back WAL and vacuum for ever. */
 export async function dropLeaders(
@@ -29,35 +41,103 @@ export async function dropLeaders(
   return left;
 }
 
-/** On a primary whose hand-off is over: drops the leading slots that it left behind, tries again while some are left, and never rejects. */
-export async function sweepLeaders(options: {
+export interface LeaderSweepOptions {
   readonly postgres: PostgresOptions;
+  /** Slots that got lost in the hand-off, and may still be made from a leading slot. */
+  readonly remaking: readonly RemakingSlot[];
+  /** Where the server left the timeline before; absent when no promotion is on record. */
+  readonly switchLsn: Lsn | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-}): Promise<void> {
+}
+
+/**
+ * On a primary whose hand-off is over: makes from leading slots what the hand-off could not, for a while, and drops those that are of no use any more.
+ * Tries again while some are left, and never rejects.
+ */
+export async function sweepLeaders(options: LeaderSweepOptions): Promise<void> {
   const { clock, logger, signal } = options;
+  const sweep = new Sweep(options);
   while (!signal.aborted) {
+    let pauseMs = AGAIN_MS;
     try {
-      if ((await sweep(options)) === 0) {
+      const { left, missing } = await sweep.once();
+      if (left === 0) {
         return;
       }
+      pauseMs = missing > 0 ? RESTORE_AGAIN_MS : AGAIN_MS;
     } catch (error) {
       if (!signal.aborted) {
         logger.warn({ error: errorText(error) }, 'leading slots could not be looked for yet');
       }
     }
-    await clock.sleep(AGAIN_MS, signal).catch(() => undefined);
+    await clock.sleep(pauseMs, signal).catch(() => undefined);
   }
 }
 
-async function sweep(options: Parameters<typeof sweepLeaders>[0]): Promise<number> {
-  const { postgres, logger, signal } = options;
-  const connection = await connectPostgres({ ...postgres, signal });
-  const sessions = new DatabaseSessions(postgres, () => undefined, signal);
-  try {
-    return await dropLeaders(await readLeadingSlots(connection, signal), { sessions, logger, signal });
-  } finally {
-    await Promise.allSettled([connection.close(), sessions.close()]);
+class Sweep {
+  readonly #options: LeaderSweepOptions;
+  readonly #startedMs: number;
+  #isGivenUp = false;
+
+  constructor(options: LeaderSweepOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.monotonicMs();
+  }
+
+  /** Returns how many leading slots are left, and how many slots are still to be made from them. */
+  async once(): Promise<{ readonly left: number; readonly missing: number }> {
+    const { postgres, logger, switchLsn, signal } = this.#options;
+    const connection = await connectPostgres({ ...postgres, signal });
+    const sessions = new DatabaseSessions(postgres, () => undefined, signal);
+    try {
+      const leaders = await readLeadingSlots(connection, signal);
+      const seen = await observePrimary(connection, signal);
+      if (leaders.length === 0 || seen.inRecovery) {
+        return { left: 0, missing: 0 };
+      }
+      const here = new Set([
+        ...seen.slots.map(({ name }) => name),
+        ...seen.unreadable.map(({ slot }) => slot),
+      ]);
+      const remaking = switchLsn === undefined ? [] : this.#remaking();
+      const plan = planLeaderSweep({ remaking, here, leaders, switchLsn: switchLsn ?? seen.flushLsn });
+      for (const restore of plan.restores) {
+        await this.#restore(sessions, restore);
+      }
+      const kept = leaders.length - plan.idle.length;
+      const left = kept + (await dropLeaders(plan.idle, { sessions, logger, signal }));
+      return { left, missing: plan.restores.length };
+    } finally {
+      await Promise.allSettled([connection.close(), sessions.close()]);
+    }
+  }
+
+  /** None after the time for it: they were reported as lost, and their subscribers have to start over. */
+  #remaking(): readonly RemakingSlot[] {
+    const { remaking, clock, logger } = this.#options;
+    if (clock.monotonicMs() - this.#startedMs < KEPT_MS) {
+      return remaking;
+    }
+    if (!this.#isGivenUp) {
+      this.#isGivenUp = true;
+      const slots = remaking.map(({ slot }) => slot);
+      logger.error({ slots }, 'no missing slot is made from a leading one any more: it took too long');
+    }
+    return [];
+  }
+
+  async #restore(sessions: DatabaseSessions, { slot, leader, database, plugin }: SlotRestore): Promise<void> {
+    const { logger, signal } = this.#options;
+    try {
+      const names = { source: leader, target: slot, plugin, onPromoted: true };
+      await copySlot(await sessions.get(database), names, signal);
+      logger.warn({ slot, leader }, 'made a slot again that the hand-off could not make');
+    } catch (error) {
+      signal.throwIfAborted();
+      const fields = { slot, leader, error: errorText(error) };
+      logger.warn(fields, 'a missing slot could not be made yet from the leading one that is kept for it');
+    }
   }
 }

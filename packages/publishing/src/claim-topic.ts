@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   type ClaimGranted,
   type ClaimRefusal,
-  type HandedOver,
   judgeClaim,
   judgeFenced,
   type Manifest,
@@ -17,7 +16,7 @@ import {
   replayTopic,
 } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { awaitNodeName, NodeDirectory } from '@slotcast/hand-off';
+import { awaitNodeName, NodeDirectory, type SettledHandOff } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { PrimaryIdentity } from './primary.ts';
 import { Tenure } from './tenure.ts';
@@ -75,7 +74,7 @@ export async function claimTopic(options: {
   server: PrimaryIdentity;
   former: FormerTenure | undefined;
   /** Called when nothing speaks against the claim, before anybody is fenced. */
-  beforeClaim: (manifest: Manifest | undefined) => Promise<HandedOver>;
+  beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
   signal: AbortSignal;
 }): Promise<Tenure> {
   const { log, codec, logger, clock, identity, server, former, beforeClaim, signal } = options;
@@ -93,7 +92,7 @@ export async function claimTopic(options: {
       await readTo({ reader, end: await log.endOffset(identity.slotsTopic), onRecords, signal });
       judge(topic, options);
     }
-    const handedOver = await beforeClaim(topic.manifest);
+    const { handedOver, ownership } = await beforeClaim(topic.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
@@ -115,6 +114,7 @@ export async function claimTopic(options: {
         serverStartedAt: server.serverStartedAt,
         history: server.history,
         handedOver,
+        ownership,
         slotsTopic: identity.slotsTopic,
         nodesTopic: identity.nodesTopic,
       };

@@ -8,7 +8,13 @@ import {
 } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { type EndedRecovery, handOffFromTopics, RecoveryGuard, type ReportRole } from '@slotcast/hand-off';
+import {
+  type EndedRecovery,
+  handOffFromTopics,
+  RecoveryGuard,
+  type ReportRole,
+  type SettledHandOff,
+} from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { PostgresOptions } from '@slotcast/postgres';
 import { HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
@@ -57,11 +63,11 @@ export class PromotionWatch {
     server: PrimaryIdentity,
     identity: PublisherIdentity,
     signal: AbortSignal,
-  ): Promise<HandedOver> {
+  ): Promise<SettledHandOff> {
     const { node, instance, version } = identity;
     const { systemIdentifier, serverVersion, serverStartedAt, history } = server;
     const { timeline } = history;
-    const handedOver = await handOffFromTopics({
+    const settled = await handOffFromTopics({
       ...this.#options,
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       wanted: this.#options.policy.wanted,
@@ -70,9 +76,9 @@ export class PromotionWatch {
       patienceMs: HAND_OFF_RECORD_MS,
       signal,
     });
-    if (handedOver === undefined) {
+    if (settled === undefined) {
       throw new HandOffOpenError(timeline);
     }
-    return handedOver;
+    return settled;
   }
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import {
   type DivergencePolicy,
-  type HandedOver,
   HEARTBEAT_MS,
   type Manifest,
   type PlanPolicy,
+  remakingAfter,
 } from '@slotcast/domain';
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { RoleTracker, readOwnHistory, sweepLeaders } from '@slotcast/hand-off';
+import { RoleTracker, readOwnHistory, type SettledHandOff, sweepLeaders } from '@slotcast/hand-off';
 import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
 import type { HealthSource, PublisherMetrics } from '@slotcast/observability';
 import {
@@ -223,13 +223,13 @@ class Publisher {
     server: PrimaryIdentity,
     manifest: Manifest | undefined,
     signal: AbortSignal,
-  ): Promise<HandedOver> {
-    const handedOver = await this.#promotions.settle(manifest, server, this.#identity, signal);
+  ): Promise<SettledHandOff> {
+    const settled = await this.#promotions.settle(manifest, server, this.#identity, signal);
     const seen = await observePrimary(connection, signal);
     if (seen.inRecovery || seen.timeline !== server.history.timeline) {
       throw new HandOffOpenError(server.history.timeline);
     }
-    return handedOver;
+    return settled;
   }
 
   /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
@@ -247,7 +247,15 @@ class Publisher {
     const listening = wishes.listen(log, nodesTopic, both);
     const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
     const measuring = canary.run(both);
-    const sweeping = sweepLeaders({ ...this.#options, signal: both });
+    const { promotion } = tenure.facts.handedOver;
+    // Before the first comparison: what is missing is published as dropped then.
+    const remaking = remakingAfter(promotion, { ...tenure.facts, published: tenure.published });
+    const sweeping = sweepLeaders({
+      ...this.#options,
+      remaking,
+      switchLsn: promotion?.switchLsn,
+      signal: both,
+    });
     // Beside the publishing: a question that a broker leaves unanswered must not hold up what is due.
     const watching = this.#watchTopic(both);
     const publishing = publishLoop({

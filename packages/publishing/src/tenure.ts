@@ -8,11 +8,13 @@ import {
   manifestSlots,
   type NodeSlotStatus,
   type OpenTransaction,
+  type Ownership,
   type PhysicalSlotPin,
   type PublishedSlots,
   primaryStatus,
   type SlotChange,
   type SlotEvent,
+  type SlotName,
   type SystemIdentifier,
   type TimelineHistory,
   type UnreadableSlot,
@@ -37,6 +39,8 @@ export interface TenureFacts {
   readonly serverStartedAt: number;
   readonly history: TimelineHistory;
   readonly handedOver: HandedOver;
+  /** What this node owned of the slots when they were handed over. */
+  readonly ownership: ReadonlyMap<SlotName, Ownership>;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
 }

@@ -15,7 +15,8 @@ import {
   sharedOf,
   wasLeft,
 } from './hand-off-facts.ts';
-import type { HandOffInput, HandOffPlan, Quarantine, SeenPlace, SlotRestore } from './hand-off-plan.ts';
+import type { HandOffInput, HandOffPlan, Quarantine, SeenPlace } from './hand-off-plan.ts';
+import type { SlotRestore } from './leader-sweep.ts';
 
 /** A step of a hand-off that breaks a rule by which no data is lost, or a report that is not true. */
 export interface HandOffViolation {

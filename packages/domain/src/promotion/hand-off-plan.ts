@@ -1,4 +1,3 @@
-import { leaderFor } from '../following/restart-leader.ts';
 import { reason, reasonText } from '../reasons/reason.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
 import { type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
@@ -17,6 +16,7 @@ import {
   type SlotState,
 } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { quarantineName } from './quarantine-name.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
 import { type DivergencePolicy, type EarlierFences, type FencePass, isFencedSince } from './wal-fence.ts';
@@ -66,13 +66,6 @@ export interface Quarantine {
   /** Why it must not be used under its own name. */
   readonly reason: string;
   readonly seen: SeenPlace;
-}
-
-export interface SlotRestore {
-  readonly slot: SlotName;
-  readonly leader: SlotName;
-  readonly database: SlotDatabase;
-  readonly plugin: string;
 }
 
 /** What is to be done with the slots of a promoted server, and what has to be reported. */
@@ -210,10 +203,7 @@ function subjectOf(
   const slot = slots.local.get(event.slot);
   const usable = isLogical(slot) && !isInvalidated(slot) && !useless.has(slot.name);
   const ownership = input.ownership.get(event.slot);
-  const owned =
-    ownership?.proven === true &&
-    ownership.lineage === input.lineage &&
-    sameIncarnation(ownership.incarnation, event.incarnation);
+  const owned = ownership !== undefined && isOwned(input, event, ownership);
   const marks = marksOf(input, event.slot);
   const shared = marks.map(({ confirmed, leftLsn }) => minLsn(confirmed, leftLsn));
   const { switchLsn } = input;
@@ -222,25 +212,33 @@ function subjectOf(
     owned && ownership !== undefined
       ? findStray(event.slot, slots, { ...known, owned: ownership })
       : undefined;
-  const leader = slot === undefined && owned ? findLeader(input, event, slots.local) : undefined;
-  const { plugin } = event.state;
-  const restored = leader && { ...leader, name: event.slot, plugin };
-  const restore = leader && { slot: event.slot, leader: leader.name, database: databaseOf(leader), plugin };
+  const remaking = owned && ownership !== undefined ? remakingSlot(input, event, ownership) : undefined;
+  const { leaders = [] } = input;
+  const leader = remaking && leaderOfMissing(remaking, { here: slots.local, leaders, switchLsn });
+  const restore = leader && restoreFrom(leader, event);
+  const restored = leader && { ...leader, name: event.slot, plugin: event.state.plugin };
   const here = usable && stray === undefined ? slot : restored;
   return { name: event.slot, event, state: event.state, here, restore, owned, stray, marks };
 }
 
-/** The leading slot that an owned slot was being made anew from, when it got lost over that. One that was renamed before is not missing. */
-function findLeader(
-  { leaders = [], ownership, furthest, switchLsn }: HandOffInput,
+function remakingSlot(
+  { furthest }: HandOffInput,
   { slot, state }: LogicalEvent,
-  local: ReadonlyMap<SlotName, LocalSlot>,
-): LocalLogicalSlot | undefined {
-  const owned = ownership.get(slot);
-  const ofThisLine = leaders.filter(({ confirmedFlushLsn }) => (confirmedFlushLsn ?? 0n) <= switchLsn);
-  return owned === undefined || local.has(quarantineName(slot))
-    ? undefined
-    : leaderFor(ofThisLine, { state, owned, furthest: furthest.get(slot) });
+  owned: Ownership,
+): RemakingSlot {
+  return { slot, state, owned, furthest: furthest.get(slot) };
+}
+
+/** Slots that may have got lost as they were made anew. */
+export function remakingSlots(input: HandOffInput): readonly RemakingSlot[] {
+  return logicalEvents(input).flatMap((event) => {
+    const owned = input.ownership.get(event.slot);
+    return owned !== undefined && isOwned(input, event, owned) ? [remakingSlot(input, event, owned)] : [];
+  });
+}
+
+function isOwned({ lineage }: HandOffInput, { incarnation }: SlotEvent, owned: Ownership): boolean {
+  return owned.proven && owned.lineage === lineage && sameIncarnation(owned.incarnation, incarnation);
 }
 
 function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {

@@ -1,7 +1,8 @@
 import { reason } from '../reasons/reason.ts';
-import type { NodeSlotStatus, NodeStatus } from '../vocabulary/node-status.ts';
+import type { NodeSlotStatus, NodeStatus, Ownership } from '../vocabulary/node-status.ts';
 import type { Promotion, SlotAhead } from '../vocabulary/promotion-record.ts';
 import type { Reason } from '../vocabulary/reason.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
 import { quarantineName } from './quarantine-name.ts';
 
 /** What a node's record says besides its slots. */
@@ -48,8 +49,16 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
   };
 }
 
-/** The records of the slots that a promotion made useless on a node, with what is to be done. */
-export function promotionSlotStatuses(node: string, promotion: Promotion, time: number): NodeSlotStatus[] {
+/**
+ * The records of the slots that a promotion made useless on a node, with what is to be done. `kept`: the ownership of those among them that may still
+ * be made from a leading slot.
+ */
+export function promotionSlotStatuses(
+  node: string,
+  promotion: Promotion,
+  kept: ReadonlyMap<SlotName, Ownership>,
+  time: number,
+): NodeSlotStatus[] {
   const about = { kind: 'node_slot', node, role: 'primary', time } as const;
   const diverged = promotion.ahead
     .filter(({ outcome }) => outcome !== 'fenced')
@@ -60,7 +69,8 @@ export function promotionSlotStatuses(node: string, promotion: Promotion, time: 
   const lost = promotion.lost
     .filter(({ slot }) => !known.has(slot))
     .map(({ slot, reasons }): NodeSlotStatus => {
-      return { ...about, slot, state: 'absent', reasons: [reason('lost_on_promotion'), ...reasons] };
+      const told = [reason('lost_on_promotion'), ...reasons];
+      return { ...about, slot, ownership: kept.get(slot), state: 'absent', reasons: told };
     });
   return [...diverged, ...lost];
 }

@@ -19,7 +19,7 @@ export const promotionReasons = {
   not_restored: entry(
     { leader: 'name' },
     ({ leader }) =>
-      `it was being made anew, and could not be copied from ${leader}: let its subscriber start over with a new slot`,
+      `it was being made anew, and could not be copied from ${leader} yet: the publisher tries again for an hour at most; after that let its subscriber start over with a new slot`,
   ),
   no_slot_here: entry(
     { published: 'lsn' },

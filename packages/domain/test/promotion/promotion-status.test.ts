@@ -61,6 +61,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
           { slot: b, reasons: [saying('no slot of that name was here')] },
         ],
       }),
+      new Map(),
       7,
     );
     assert.deepEqual(
@@ -78,7 +79,15 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
     assert.match(lost ?? '', /it was catching up/);
   });
 
+  test('keeps the ownership of a slot that may still be made from a leading one', () => {
+    assert.ok(d !== undefined);
+    const owned = { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true, remaking: true };
+    const lost = promotion({ lost: [{ slot: d, reasons: [] }] });
+    const [status] = promotionSlotStatuses('bravo', lost, new Map([[d, owned]]), 7);
+    assert.deepEqual([status?.slot, status?.ownership], [d, owned]);
+  });
+
   test('says nothing of slots that were handed over', () => {
-    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), 7), []);
+    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), new Map(), 7), []);
   });
 });
