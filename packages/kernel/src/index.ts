@@ -1,3 +1,4 @@
+export * from './answer-patience.ts';
 export * from './backoff.ts';
 export * from './clock.ts';
 export * from './deadline.ts';

@@ -78,7 +78,8 @@ function createRegistry(service: 'publisher' | 'consumer', build: BuildInfo): Re
   const registry = new Registry();
   // The event loop monitor is a timer; at its default of 10 ms it would be most of what an idle service does.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
-  gauge(registry, commonMetrics.buildInfo).set({ ...build, service }, 1);
+  const { version, node, cluster } = build;
+  gauge(registry, commonMetrics.buildInfo).set({ version, service, node, cluster }, 1);
   return registry;
 }
 

@@ -1,12 +1,12 @@
 import { services } from '@slotcast/config';
 import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
+import { isPatience, PATIENCE } from '@slotcast/kernel';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigOptions } from './commands/config/command.ts';
 import type { EventsOptions } from './commands/events/command.ts';
 import type { PrepareOptions } from './commands/prepare-promotion/command.ts';
 import type { StatusOptions } from './commands/status/command.ts';
 import type { TopicCreateOptions } from './commands/topic/command.ts';
-import { isPatience, PATIENCE } from './patience.ts';
 import type { GlobalOptions, PrintOptions } from './shared/command-scope.ts';
 import { outputFormats } from './shared/output.ts';
 import { packageVersion } from './version.ts';
@@ -40,14 +40,14 @@ function addServices(program: Command): void {
   subcommand(program, 'publisher')
     .description("publish the slots of this node's server while it is the primary")
     .action(async (_options: unknown, command: Command) => {
-      const { runPublisherService } = await import('./service-command.ts');
-      await runPublisherService(command.optsWithGlobals<GlobalOptions>());
+      const { runPublisherCommand } = await import('./commands/services.ts');
+      await runPublisherCommand(command.optsWithGlobals<GlobalOptions>());
     });
   subcommand(program, 'consumer')
     .description("keep the slots of this node's server up to date while it is a standby")
     .action(async (_options: unknown, command: Command) => {
-      const { runConsumerService } = await import('./service-command.ts');
-      await runConsumerService(command.optsWithGlobals<GlobalOptions>());
+      const { runConsumerCommand } = await import('./commands/services.ts');
+      await runConsumerCommand(command.optsWithGlobals<GlobalOptions>());
     });
 }
 

@@ -6,5 +6,4 @@ export { paintFor, plain } from './commands/status/paint.ts';
 export { type StatusReport, statusObject } from './commands/status/status-json.ts';
 export { statusText } from './commands/status/text.ts';
 export { wrapText } from './commands/status/wrap-text.ts';
-export { explainError } from './explain-error.ts';
 export { printable } from './shared/output.ts';

@@ -2,9 +2,8 @@ import { type Config, kafkaOptions } from '@slotcast/config';
 import { createKafkaLog } from '@slotcast/event-log';
 import type { ConsumerOptions } from '@slotcast/following';
 import type { ExitCode } from '@slotcast/kernel';
+import { composeNode, explainError, followingOptions } from '@slotcast/node';
 import { createConsumerMetrics, createLogger } from '@slotcast/observability';
-import { explainError } from '../explain-error.ts';
-import { commonOptions } from '../service-command.ts';
 import { packageVersion } from '../version.ts';
 import { type GlobalOptions, untilInterrupted } from './command-scope.ts';
 import { loadSettings } from './load-settings.ts';
@@ -28,22 +27,13 @@ export async function onStandby(
   const config = loadSettings(options, 'consumer');
   // Standard output is for the answer; what a service would log is of no use here.
   const logger = createLogger({ level: 'silent', fields: {} });
-  const build = { version: packageVersion(), node: config.node, cluster: config.cluster };
   const log = createKafkaLog({
     ...kafkaOptions(config),
     logger: () => undefined,
     operationTimeoutMs: OPERATION_TIMEOUT_MS,
   });
-  const { advanceDuty, pollMaxMs } = config;
-  const restartGapBytes = BigInt(config.restartGap);
-  const metrics = createConsumerMetrics(build);
-  const consumer = {
-    ...commonOptions({ config, logger, log, build }),
-    advanceDuty,
-    restartGapBytes,
-    pollMaxMs,
-    metrics,
-  };
+  const context = composeNode(config, { version: packageVersion(), logger, log });
+  const consumer = followingOptions(context, createConsumerMetrics(context));
   try {
     await untilInterrupted((signal) => use({ config, consumer, signal }));
   } catch (error) {

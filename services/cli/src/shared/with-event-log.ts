@@ -1,6 +1,6 @@
 import { type Config, kafkaOptions } from '@slotcast/config';
 import { createKafkaLog, type EventLog, type KafkaLogger } from '@slotcast/event-log';
-import { explainLogError } from '../explain-error.ts';
+import { explainLogError } from '@slotcast/node';
 
 /** A person waits for the answer. */
 const OPERATION_TIMEOUT_MS = 6_000;

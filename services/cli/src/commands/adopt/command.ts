@@ -1,7 +1,7 @@
 import { ADOPTION_MS, type SlotName } from '@slotcast/domain';
 import { adoptAlone } from '@slotcast/following';
 import { exitCodes } from '@slotcast/kernel';
-import { ADOPT_PATH } from '../../consumer-commands.ts';
+import { ADOPT_PATH } from '@slotcast/node';
 import { askConsumer } from '../../shared/ask-consumer.ts';
 import type { PrintOptions } from '../../shared/command-scope.ts';
 import { printLine } from '../../shared/output.ts';

@@ -9,8 +9,8 @@ import {
 } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry, SchemaRegistryError } from '@slotcast/event-schema';
 import { errorCodes } from '@slotcast/kernel';
+import { findTopicDifferences, topicsOf } from '@slotcast/node';
 import { readTopics } from '../../read-topics.ts';
-import { findTopicDifferences, topicsOf } from '../../topic-findings.ts';
 
 /** A person waits for the answer. */
 const OPERATION_TIMEOUT_MS = 6000;

@@ -10,6 +10,7 @@ import {
   type UnreadableSlot,
 } from '@slotcast/domain';
 import { errorCodes, SlotcastError } from '@slotcast/kernel';
+import { explainError } from '@slotcast/node';
 import {
   classifyPostgresError,
   connectPostgres,
@@ -32,7 +33,6 @@ import {
   tryDatabases,
   type WalSender,
 } from '@slotcast/postgres';
-import { explainError } from '../../explain-error.ts';
 
 /** A person waits for the answer. */
 const CONNECT_TIMEOUT_MS = 5000;

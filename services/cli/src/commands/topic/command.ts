@@ -1,11 +1,11 @@
 import type { Config } from '@slotcast/config';
 import { type EventLog, optionalTopicSettings, requiredTopic, type TopicFinding } from '@slotcast/event-log';
 import { type ExitCode, exitCodes, SlotcastError } from '@slotcast/kernel';
+import { findTopicDifferences, topicsOf } from '@slotcast/node';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { printLine } from '../../shared/output.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
-import { findTopicDifferences, topicsOf } from '../../topic-findings.ts';
 
 /** What became of one topic. */
 interface TopicReport {

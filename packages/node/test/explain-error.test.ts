@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SlotcastError } from '@slotcast/kernel';
+import { explainError } from '@slotcast/node';
 import {
   ConnectionPoolerError,
   ConnectionSettingsError,
@@ -8,7 +9,6 @@ import {
   PreconditionError,
 } from '@slotcast/postgres';
 import { DatabaseError } from 'pg';
-import { explainError } from 'slotcast';
 
 const options = { timeout: 5000 };
 

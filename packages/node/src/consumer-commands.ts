@@ -1,10 +1,9 @@
 import type { Config } from '@slotcast/config';
 import { isSlotName, preparedPromotionJson, type SlotName } from '@slotcast/domain';
 import type { ConsumerControl } from '@slotcast/following';
-import { SlotcastError } from '@slotcast/kernel';
+import { isPatience, PATIENCE, SlotcastError } from '@slotcast/kernel';
 import type { HttpCommand } from '@slotcast/observability';
 import { explainError } from './explain-error.ts';
-import { isPatience, PATIENCE } from './patience.ts';
 
 /** Paths of the commands that a running consumer takes. */
 export const PREPARE_PATH = '/prepare-promotion';
