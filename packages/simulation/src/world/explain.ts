@@ -10,10 +10,6 @@ export function explainError(error: unknown): unknown {
   if (error instanceof LogUnavailableError || error instanceof OutcomeUnknownError) {
     return new SlotcastError('SC_KAFKA_UNREACHABLE', error.message, { mayPass: true, cause: error });
   }
-  if (error instanceof Error && error.name === 'HandOffOpenError') {
-    // It passes when the hand-off is on record; the command line has no code for it, and it is tried again all the same.
-    return new SlotcastError('SC_POSTGRES_FAILED', error.message, { mayPass: true, cause: error });
-  }
   if (!isPostgresError(error)) {
     return error;
   }
