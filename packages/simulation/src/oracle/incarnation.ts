@@ -21,7 +21,11 @@ export class Incarnation {
     this.#startedOn = made.line;
   }
 
-  receive(rows: readonly RowId[]): void {
+  get received(): Iterable<RowId> {
+    return this.#received;
+  }
+
+  receive(rows: Iterable<RowId>): void {
     for (const row of rows) {
       this.#received.add(row);
     }

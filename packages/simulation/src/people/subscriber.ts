@@ -116,6 +116,15 @@ export class Subscriber {
     }
   }
 
+  /** Its server is as it was at an earlier moment: it goes on from there, and has what it has. */
+  restored(server: SimServer): void {
+    const before = this.#incarnation;
+    this.touched(server);
+    if (before !== undefined && before !== this.#incarnation) {
+      this.#incarnation?.receive(before.received);
+    }
+  }
+
   #tryToConnect(): void {
     const { slot, process, target } = this.#options;
     if (this.#subscription !== undefined || this.#stopped !== undefined) {

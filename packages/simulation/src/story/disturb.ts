@@ -14,6 +14,7 @@ export const themes = [
   'races',
   'restored',
   'cloned',
+  'zombie',
 ] as const;
 export type Theme = (typeof themes)[number];
 
@@ -32,6 +33,7 @@ type Kind =
   | 'race'
   | 'restore'
   | 'clone'
+  | 'zombie'
   | 'failover';
 
 const usual: Readonly<Record<Kind, number>> = {
@@ -49,6 +51,7 @@ const usual: Readonly<Record<Kind, number>> = {
   race: 0.5,
   restore: 0.02,
   clone: 0.02,
+  zombie: 0,
   failover: 1.5,
 };
 
@@ -63,6 +66,7 @@ const raised: Readonly<Record<Theme, Partial<Record<Kind, number>>>> = {
   races: { race: 20, failover: 3 },
   restored: { restore: 8 },
   cloned: { clone: 6 },
+  zombie: { zombie: 6, freeze: 4, cut: 6 },
 };
 
 /** Adds one thing that happens, drawn by the weights of a theme. */
@@ -106,6 +110,8 @@ function happen(draft: Draft, kind: Kind): void {
       return restore(draft);
     case 'clone':
       return copy(draft);
+    case 'zombie':
+      return takeOverSlowly(draft);
     case 'failover':
       return failOver(draft);
   }
@@ -275,6 +281,30 @@ function copy(draft: Draft): void {
     draft.add({ kind: 'clone', node: random.pick(standbys), name: 'x' }, { kind: 'wait', ms: 1000 });
     draft.add({ kind: 'promote', node: 'x' });
   }
+}
+
+/** A standby is promoted while the primary still serves all; they are led over later. */
+function takeOverSlowly(draft: Draft): void {
+  const { random, primary: old, standbys } = draft;
+  if (standbys.length === 0) {
+    return;
+  }
+  const next = random.pick(standbys);
+  if (random.chance(50)) {
+    draft.add({ kind: 'freeze', node: next, service: draft.anyService() });
+  }
+  draft.add({ kind: 'promote', node: next });
+  draft.wait(2000);
+  draft.add({ kind: 'bulk', mib: random.pick([1, 24, 40]) }, { kind: 'write', rows: 3 });
+  draft.wait(2000);
+  for (const service of ['publisher', 'consumer'] as const) {
+    draft.add({ kind: 'wake', node: next, service });
+  }
+  draft.wait(3000);
+  draft.add({ kind: 'crash', node: old }, { kind: 'point', node: next, afterMs: 300 });
+  draft.primary = next;
+  draft.gone.add(old);
+  draft.cut.clear();
 }
 
 /** The primary ends, or is taken for dead; a standby is promoted, and all are led there. */

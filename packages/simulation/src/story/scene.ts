@@ -128,7 +128,7 @@ export class Scene implements Stage {
       server.restore(backup);
       // What a subscriber has beyond that is the business of who restored it.
       for (const subscriber of this.subscribers.values()) {
-        subscriber.touched(server);
+        subscriber.restored(server);
       }
     }
   }
