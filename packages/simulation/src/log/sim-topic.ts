@@ -44,9 +44,16 @@ export class SimTopic {
 
   /** What was committed, oldest first, as far as no compaction took it. */
   get committed(): readonly LogRecord[] {
-    return this.#entries.flatMap(({ record, transaction }) =>
-      record !== undefined && transaction.state === 'committed' ? [record] : [],
-    );
+    return this.committedFrom(0n);
+  }
+
+  /** The same from an offset on. */
+  committedFrom(offset: bigint): readonly LogRecord[] {
+    return this.#entries
+      .slice(this.#indexOf(offset))
+      .flatMap(({ record, transaction }) =>
+        record !== undefined && transaction.state === 'committed' ? [record] : [],
+      );
   }
 
   /** Keeps the bytes as they are: nobody may write to them. */

@@ -1,8 +1,9 @@
-import type { Note, SimServer, Violation } from '../types.ts';
+import type { Note, SimServer, SimSlot, Violation } from '../types.ts';
 import { AheadWatch } from './ahead-watch.ts';
 import { DropWatch } from './drop-watch.ts';
 import type { Incarnation } from './incarnation.ts';
 import { findMishap } from './mishaps.ts';
+import { OrderWatch } from './order-watch.ts';
 import { SkipWatch } from './skip-watch.ts';
 import { type PublishedRecord, TenureWatch } from './tenure-watch.ts';
 
@@ -33,6 +34,7 @@ export class Judge {
   readonly #ahead = new AheadWatch();
   readonly #tenures = new TenureWatch();
   readonly #drops: DropWatch;
+  readonly #order = new OrderWatch();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -75,8 +77,18 @@ export class Judge {
     }
   }
 
-  /** A service is about to drop a slot. */
-  drops(server: SimServer, slot: string, by: string): void {
+  /** A slot is about to be dropped; `by` names the service, absent: somebody else does it. */
+  drops(server: SimServer, slot: SimSlot, by: string | undefined): void {
+    const outOfOrder = this.#order.drops(server, slot, by, this.#options.now());
+    if (outOfOrder !== undefined) {
+      this.violations.push(outOfOrder);
+    }
+    if (by !== undefined) {
+      this.#dropsCopy(server, slot.name, by);
+    }
+  }
+
+  #dropsCopy(server: SimServer, slot: string, by: string): void {
     for (const { slot: name, incarnation, asksFor } of this.#options.subscribers()) {
       if (name === slot && incarnation !== undefined) {
         this.#drops.before(server, by, { incarnation, asksFor });

@@ -178,19 +178,14 @@ export class Scene implements Stage {
 
   #watchDrops(server: Server): void {
     server.onDrop(({ slot, by }) => {
-      if (by !== undefined && !by.name.startsWith('subscriber')) {
-        this.judge.drops(server, slot.name, by.name);
-      }
+      this.judge.drops(server, slot, by?.name.startsWith('subscriber') === true ? undefined : by?.name);
     });
   }
 
   /** Shows the judge what was committed to the slots topic since the last time. */
   #readTopic(): void {
-    const records = this.#services.broker.topic(this.#services.topics.slots)?.committed ?? [];
-    for (const record of records) {
-      if (record.offset < this.#nextOffset) {
-        continue;
-      }
+    const topic = this.#services.broker.topic(this.#services.topics.slots);
+    for (const record of topic?.committedFrom(this.#nextOffset) ?? []) {
       this.#nextOffset = record.offset + 1n;
       const published = readOrigin(record.headers);
       const server = this.#servers.get(published?.node ?? '');

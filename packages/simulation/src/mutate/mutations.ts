@@ -1,0 +1,111 @@
+/** A change to one source file: what is there exactly once, and what stands in its place. */
+export interface Edit {
+  /** From the root of the checkout. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A rule of slotcast that is broken on purpose. */
+export interface Mutation {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+const backlog = 'packages/domain/src/topics/event-backlog.ts';
+
+/** Each must be found by a story that is told in `stories/mutations`, and breaks nothing with the sources as they are. */
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'drop-the-lsn-order-rule',
+    edits: [
+      {
+        file: backlog,
+        find: " === 'on_history' && event.lsn <= point.replayLsn",
+        replace: " === 'on_history'",
+      },
+    ],
+  },
+  {
+    name: 'ignore-the-epoch',
+    edits: [
+      {
+        file: backlog,
+        find: 'a.timeline - b.timeline || a.epoch - b.epoch || a.seq - b.seq',
+        replace: 'a.timeline - b.timeline || a.seq - b.seq',
+      },
+    ],
+  },
+  {
+    name: 'skip-ownership',
+    edits: [
+      {
+        file: 'packages/domain/src/following/plan-missing.ts',
+        find: 'if (owned === undefined || !sameOwnership(owned, claimed)) {',
+        replace: 'if (owned === undefined && !sameOwnership(claimed, claimed)) {',
+      },
+    ],
+  },
+  {
+    name: 'apply-before-the-end-is-reached',
+    edits: [
+      {
+        file: 'packages/event-log/src/replay-topic.ts',
+        find: 'while (options.reader.position < options.end) {',
+        replace: 'while (false as boolean) {',
+      },
+    ],
+  },
+  {
+    name: 'copy-before-the-consistent-point',
+    edits: [
+      {
+        file: 'packages/domain/src/following/slot-start.ts',
+        find: 'if (confirmed === undefined || confirmed < probe.consistentPoint) {',
+        replace: 'if (confirmed === undefined) {',
+      },
+    ],
+  },
+  {
+    name: 'no-fence',
+    edits: [
+      {
+        file: 'packages/domain/src/promotion/wal-fence.ts',
+        find: 'return [minLsn(confirmed, limit), minLsn(possible, limit)];',
+        replace: 'return [];',
+      },
+    ],
+  },
+  {
+    name: 'fence-after-the-claim',
+    edits: [
+      {
+        file: 'packages/publishing/src/claim-topic.ts',
+        find: 'const { handedOver, ownership } = await beforeClaim(topic.manifest);\n    const writer = await log.claim(identity.transactionalId);',
+        replace:
+          'const writer = await log.claim(identity.transactionalId);\n    const { handedOver, ownership } = await beforeClaim(topic.manifest);',
+      },
+      {
+        file: 'packages/hand-off/src/recovery-guard.ts',
+        find: "if (onDivergence !== 'fence') {",
+        replace: "if (onDivergence !== 'fence' || onDivergence === 'fence') {",
+      },
+    ],
+  },
+  {
+    name: 'drop-foreign-slots',
+    edits: [
+      {
+        file: 'packages/domain/src/following/plan-gone.ts',
+        find: "if (owned === undefined) {\n    return verdict(subject, 'absent', [why]);",
+        replace:
+          "if (owned === undefined && local === undefined) {\n    return verdict(subject, 'absent', [why]);",
+      },
+      {
+        file: 'packages/domain/src/following/plan-conflict.ts',
+        find: "if (input.policy.onConflict === 'replace') {",
+        replace: 'if (input.policy.onConflict !== undefined) {',
+      },
+    ],
+  },
+];
