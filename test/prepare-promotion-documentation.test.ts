@@ -4,11 +4,11 @@ import {
   type PreparedPromotion,
   parseLsn,
   parseSlotName,
-  preparedPromotionJson,
   promotionRisks,
   reason,
   timeline,
 } from '@slotcast/domain';
+import { preparedPromotionJson } from '@slotcast/views';
 import { read } from './support/deploy-files.ts';
 
 const page = read('docs/reference/prepare-promotion.md');

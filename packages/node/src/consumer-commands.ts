@@ -1,8 +1,9 @@
 import type { Config } from '@slotcast/config';
-import { isSlotName, preparedPromotionJson, type SlotName } from '@slotcast/domain';
+import { isSlotName, type SlotName } from '@slotcast/domain';
 import type { ConsumerControl } from '@slotcast/following';
 import { isPatience, PATIENCE, SlotcastError } from '@slotcast/kernel';
 import type { HttpCommand } from '@slotcast/observability';
+import { preparedPromotionJson } from '@slotcast/views';
 import { explainError } from './explain-error.ts';
 
 /** Paths of the commands that a running consumer takes. */

@@ -1,6 +1,5 @@
-import { reasonText } from '../reasons/reason.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import { isSafePromotion, type SlotPromotionVerdict } from './promotion-verdict.ts';
 
@@ -30,36 +29,3 @@ export function isPrepared(prepared: PreparedPromotion): boolean {
   const isKnown = alarm === undefined && unknown === undefined && drained;
   return isKnown && filter === undefined && isSafePromotion(slots);
 }
-
-/** The shape of `slotcast prepare-promotion --output json`: positions as text, times in milliseconds, absent values null. */
-export function preparedPromotionJson(prepared: PreparedPromotion) {
-  const { publisherSilentMs } = prepared;
-  return {
-    safe: isPrepared(prepared),
-    node: prepared.node,
-    timeline: prepared.timeline,
-    replay_lsn: formatLsn(prepared.replayLsn),
-    end_of_wal: formatLsn(prepared.endOfWal),
-    publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
-    drained: prepared.drained,
-    cannot_tell: textOrNull(prepared.unknown),
-    filter: textOrNull(prepared.filter),
-    alarm: textOrNull(prepared.alarm),
-    slots: prepared.slots.map((slot) => ({
-      slot: slot.slot,
-      risk: slot.risk,
-      state: slot.state,
-      reason: reasonText(slot.reasons),
-      reasons: slot.reasons.map(({ code, facts }) => ({ code, facts })),
-      confirmed_flush_lsn: slot.confirmedFlushLsn === undefined ? null : formatLsn(slot.confirmedFlushLsn),
-      published_lsn: slot.publishedLsn === undefined ? null : formatLsn(slot.publishedLsn),
-      ahead_bytes: Number(slot.aheadBytes),
-    })),
-  };
-}
-
-function textOrNull(why: Reason | undefined): string | null {
-  return why === undefined ? null : reasonText([why]);
-}
-
-export type PreparedPromotionJson = ReturnType<typeof preparedPromotionJson>;

@@ -1,5 +1,6 @@
 import type { Config } from '@slotcast/config';
 import { type ExitCode, exitCodes } from '@slotcast/kernel';
+import { checksJson } from '@slotcast/views';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { printLine } from '../../shared/output.ts';
@@ -23,7 +24,7 @@ async function examine(config: Config, options: PrintOptions): Promise<ExitCode>
   const databases = await examineDatabases(config, wantedDatabases(config, server, kafka));
   const checks = diagnose(config, server, kafka, databases);
   if (options.output === 'json') {
-    await printLine(JSON.stringify(checks, undefined, 2));
+    await printLine(JSON.stringify(checksJson(checks), undefined, 2));
   } else {
     for (const line of checkReport(checks, hasColours())) {
       await printLine(line);

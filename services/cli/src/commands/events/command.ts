@@ -3,11 +3,11 @@ import type { SlotName } from '@slotcast/domain';
 import { type EventLog, type LogRecord, topicNames } from '@slotcast/event-log';
 import { type Codec, createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { exitCodes, SlotcastError } from '@slotcast/kernel';
+import { eventJson, type LoggedEvent } from '@slotcast/views';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { printLine } from '../../shared/output.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
-import { eventLine, type LoggedEvent } from './event-line.ts';
 import { EventTable } from './event-table.ts';
 
 export interface EventsOptions extends PrintOptions {
@@ -103,7 +103,7 @@ function printer({ output }: EventsOptions): Printer {
   if (output === 'json') {
     return {
       head: () => Promise.resolve(),
-      row: (event) => printLine(JSON.stringify(eventLine(event))),
+      row: (event) => printLine(JSON.stringify(eventJson(event))),
     };
   }
   const table = new EventTable();

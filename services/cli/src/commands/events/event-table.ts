@@ -1,6 +1,6 @@
 import { formatLsn, type Manifest, type SlotEvent, type SlotState } from '@slotcast/domain';
+import { eventJson, type LoggedEvent } from '@slotcast/views';
 import { printable } from '../../shared/output.ts';
-import { eventLine, type LoggedEvent } from './event-line.ts';
 
 const HEAD = ['offset', 'time', 'op', 'slot', 'lsn', 'confirmed_flush', 'restart', 'tl', 'epoch.seq', 'node'];
 /** Widths to begin with: those of common values, so that columns seldom have to widen on the way. */
@@ -16,7 +16,7 @@ export class EventTable {
 
   row(event: LoggedEvent): string {
     const { content } = event;
-    const line = eventLine(event);
+    const line = eventJson(event);
     const start = [String(line.offset), line.time, line.op];
     if (content.kind === 'malformed') {
       return `${this.#row(start)}  ${printable(content.key)}: ${printable(content.reason)}`;

@@ -1,7 +1,7 @@
-import { preparedPromotionJson } from '@slotcast/domain';
 import { prepareAlone } from '@slotcast/following';
 import { exitCodes } from '@slotcast/kernel';
 import { PREPARE_PATH } from '@slotcast/node';
+import { preparedPromotionJson } from '@slotcast/views';
 import { askConsumer } from '../../shared/ask-consumer.ts';
 import type { PrintOptions } from '../../shared/command-scope.ts';
 import { printLine } from '../../shared/output.ts';

@@ -1,6 +1,6 @@
-import { LATE_MS, type PreparedPromotionJson, promotionRisks } from '@slotcast/domain';
+import { LATE_MS, promotionRisks } from '@slotcast/domain';
 import { SlotcastError } from '@slotcast/kernel';
-import { counted, durationText, textTable } from '@slotcast/views';
+import { counted, durationText, type PreparedPromotionJson, textTable } from '@slotcast/views';
 import { z } from 'zod';
 import { printable } from '../../shared/output.ts';
 
@@ -31,7 +31,7 @@ const preparedSchema = z.object({
   ),
 });
 
-/** The same as the domain writes it, with names and numbers that are no longer checked. */
+/** The same as it was written, with names and numbers that are no longer checked. */
 export type PreparedAnswer = z.output<typeof preparedSchema>;
 
 /** Reads the answer of a consumer, or this process's own. Throws a SlotcastError when it is something else. */

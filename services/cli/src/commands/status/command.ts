@@ -11,13 +11,13 @@ import {
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { type ExitCode, exitCodes, SlotcastError, systemClock } from '@slotcast/kernel';
+import type { StatusReport } from '@slotcast/views';
 import { ClusterRecords } from '../../cluster-records.ts';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
 import { checkStatusQuestion } from './question.ts';
 import { statusScreen } from './screen.ts';
-import type { StatusReport } from './status-json.ts';
 
 export interface StatusOptions extends PrintOptions {
   readonly watch: boolean;

@@ -1,7 +1,7 @@
+import { type StatusReport, statusJson } from '@slotcast/views';
 import type { PrintOptions } from '../../shared/command-scope.ts';
 import { printLine } from '../../shared/output.ts';
 import { paintFor } from './paint.ts';
-import { type StatusReport, statusObject } from './status-json.ts';
 import { statusText } from './text.ts';
 
 const USUAL_COLUMNS = 100;
@@ -21,7 +21,7 @@ export function statusScreen(
   if (options.output === 'json') {
     // One line for each look, as a reader of lines wants it.
     return (report) =>
-      printLine(JSON.stringify(statusObject(report), undefined, options.watch ? undefined : 2));
+      printLine(JSON.stringify(statusJson(report), undefined, options.watch ? undefined : 2));
   }
   let shown = 0;
   return async (report) => {

@@ -1,8 +1,8 @@
+import type { StatusReport } from '@slotcast/views';
 import { candidateLines, certainlyAhead } from './candidates.ts';
 import { nodeRemarks, nodeTable, publisherLine } from './nodes.ts';
 import type { Paint } from './paint.ts';
 import { copyReasons, decodingReasons, isBehind, slotTables } from './slots.ts';
-import type { StatusReport } from './status-json.ts';
 import { verdictLines } from './verdict.ts';
 import { wrapText } from './wrap-text.ts';
 

@@ -1,8 +1,7 @@
 import { lostSlots, type NodeView, namesText, reasonText, standbysOf, unmetSlots } from '@slotcast/domain';
-import { counted, durationText } from '@slotcast/views';
+import { counted, durationText, type StatusReport } from '@slotcast/views';
 import { printable } from '../../shared/output.ts';
 import type { Paint } from './paint.ts';
-import type { StatusReport } from './status-json.ts';
 
 /** The answer in one sentence, then what a reader has to know before trusting the rest. */
 export function verdictLines(report: StatusReport, paint: Paint): string[] {

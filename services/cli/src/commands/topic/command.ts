@@ -1,18 +1,12 @@
 import type { Config } from '@slotcast/config';
-import { type EventLog, optionalTopicSettings, requiredTopic, type TopicFinding } from '@slotcast/event-log';
+import { type EventLog, optionalTopicSettings, requiredTopic } from '@slotcast/event-log';
 import { type ExitCode, exitCodes, SlotcastError } from '@slotcast/kernel';
 import { findTopicDifferences, topicsOf } from '@slotcast/node';
+import { type TopicReport, topicsJson } from '@slotcast/views';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { printLine } from '../../shared/output.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
-
-/** What became of one topic. */
-interface TopicReport {
-  readonly topic: string;
-  readonly created: boolean;
-  readonly findings: readonly TopicFinding[];
-}
 
 export interface TopicCreateOptions extends PrintOptions {
   /** Settings that are left to the brokers. */
@@ -74,7 +68,7 @@ async function reportsOf(
 
 async function report({ output }: PrintOptions, reports: readonly TopicReport[]): Promise<ExitCode> {
   if (output === 'json') {
-    await printLine(JSON.stringify(reports, undefined, 2));
+    await printLine(JSON.stringify(topicsJson(reports), undefined, 2));
   } else {
     for (const { topic, created, findings } of reports) {
       await printLine(`${topic}: ${created ? 'created' : verdict(findings)}`);
@@ -86,13 +80,13 @@ async function report({ output }: PrintOptions, reports: readonly TopicReport[])
   return reports.some(({ findings }) => isFatal(findings)) ? exitCodes.negative.code : exitCodes.ok.code;
 }
 
-function verdict(findings: readonly TopicFinding[]): string {
+function verdict(findings: TopicReport['findings']): string {
   if (findings.length === 0) {
     return 'ok';
   }
   return isFatal(findings) ? 'not usable' : 'usable, with differences';
 }
 
-function isFatal(findings: readonly TopicFinding[]): boolean {
+function isFatal(findings: TopicReport['findings']): boolean {
   return findings.some(({ severity }) => severity === 'fatal');
 }

@@ -9,7 +9,7 @@ import {
   SlotTrack,
   timeline,
 } from '@slotcast/domain';
-import type { StatusReport } from 'slotcast';
+import type { StatusReport } from '@slotcast/views';
 
 export const NOW = Date.UTC(2026, 0, 31, 12);
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { statusObject } from 'slotcast';
+import { statusJson } from '@slotcast/views';
 import { fullReport, NOW } from './status-examples.ts';
 
 const PAGE = new URL('../../../../../docs/reference/status.md', import.meta.url);
@@ -31,7 +31,7 @@ function fieldsOf(document: unknown): string[] {
 }
 
 describe('the status as JSON', { timeout: 10_000 }, () => {
-  const document: unknown = JSON.parse(JSON.stringify(statusObject(fullReport())));
+  const document: unknown = JSON.parse(JSON.stringify(statusJson(fullReport())));
 
   test('has exactly the fields of docs/reference/status.md', () => {
     const documented = [...readFileSync(PAGE, 'utf8').matchAll(/^\| `([^`]+)` \|/gm)].map(

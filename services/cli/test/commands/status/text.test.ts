@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { lsn, reason } from '@slotcast/domain';
-import { paintFor, plain, type StatusReport, statusText, wrapText } from 'slotcast';
+import type { StatusReport } from '@slotcast/views';
+import { paintFor, plain, statusText, wrapText } from 'slotcast';
 import { copy, factsOf, fullReport, reportOf, standby } from './status-examples.ts';
 
 const options = { timeout: 10_000 };

@@ -8,7 +8,7 @@ import {
   type SlotEvent,
   timeline,
 } from '@slotcast/domain';
-import { EventTable, eventLine, printable } from 'slotcast';
+import { eventJson } from '@slotcast/views';
 
 const origin = {
   lsn: lsn(0x16_b374_d848n),
@@ -61,7 +61,7 @@ function logged(content: SlotEvent | Manifest | { kind: 'malformed'; key: string
 
 describe('an event as JSON', { timeout: 5000 }, () => {
   test('has its origin, and the whole state with LSNs as text', () => {
-    assert.deepEqual(eventLine(logged(event)), {
+    assert.deepEqual(eventJson(logged(event)), {
       offset: 12,
       op: 'update',
       slot: 'orders_cdc',
@@ -94,13 +94,13 @@ describe('an event as JSON', { timeout: 5000 }, () => {
 
   test('of a tombstone has no state', () => {
     const { state: _, ...tombstone } = event;
-    const line = eventLine(logged({ ...tombstone, op: 'drop' }));
+    const line = eventJson(logged({ ...tombstone, op: 'drop' }));
     assert.equal(line.op, 'drop');
     assert.equal(line.state, null);
   });
 
   test('of a manifest has no slot, and the live slots in its state', () => {
-    const line = eventLine(logged(manifest));
+    const line = eventJson(logged(manifest));
     assert.equal(line.op, 'manifest');
     assert.equal(line.slot, null);
     assert.deepEqual(line.state, {
@@ -114,7 +114,7 @@ describe('an event as JSON', { timeout: 5000 }, () => {
   });
 
   test('of a malformed record has the reason, and the time of the broker', () => {
-    const line = eventLine(logged({ kind: 'malformed', key: 'k', reason: 'no op' }));
+    const line = eventJson(logged({ kind: 'malformed', key: 'k', reason: 'no op' }));
     assert.equal(line.op, 'malformed');
     assert.equal(line.time, '2026-01-31T00:00:00.000Z');
     assert.equal(line.key, 'k');
@@ -124,48 +124,8 @@ describe('an event as JSON', { timeout: 5000 }, () => {
 
   test('is what JSON can hold', () => {
     for (const content of [event, manifest]) {
-      const line = eventLine(logged(content));
+      const line = eventJson(logged(content));
       assert.deepEqual(JSON.parse(JSON.stringify(line)), line);
     }
   });
-});
-
-describe('events in columns', { timeout: 5000 }, () => {
-  test('stand under their heads', () => {
-    const table = new EventTable();
-    const head = table.head();
-    const row = table.row(logged(event));
-    for (const [column, value] of [
-      ['op', 'update'],
-      ['slot', 'orders_cdc'],
-      ['lsn', '16/B374D848'],
-      ['confirmed_flush', '16/B374D840'],
-      ['restart', '16/B374D000'],
-      ['epoch.seq', '7.2'],
-      ['node', 'db1'],
-    ] as const) {
-      assert.equal(row.indexOf(value), head.indexOf(`  ${column}`) + 2, column);
-    }
-  });
-
-  test('stay aligned after a value that was too wide', () => {
-    const table = new EventTable();
-    const long = parseSlotName('a'.repeat(60));
-    const wide = table.row(logged({ ...event, slot: long }));
-    assert.equal(table.row(logged(event)).indexOf('16/B374D848'), wide.indexOf('16/B374D848'));
-  });
-
-  test('show of a malformed record why, without widening the columns', () => {
-    const table = new EventTable();
-    const before = table.row(logged(event));
-    const row = table.row(
-      logged({ kind: 'malformed', key: 'k', reason: `bad\u001b[31m ${'x'.repeat(100)}` }),
-    );
-    assert.match(row, /malformed {2,}k: bad\\u\{1b\}\[31m x/);
-    assert.equal(table.row(logged(event)), before);
-  });
-});
-
-test('text for a terminal has no control characters', { timeout: 5000 }, () => {
-  assert.equal(printable('a\u0007b\nö'), 'a\\u{7}b\\u{a}ö');
 });

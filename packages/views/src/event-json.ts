@@ -1,16 +1,15 @@
 import {
   formatLsn,
   isLogical,
-  type Lsn,
   type Manifest,
   type SlotEvent,
   type SlotOperation,
   type SlotState,
 } from '@slotcast/domain';
-import type { MalformedRecord } from '@slotcast/event-schema';
+import { isoTime, lsnText } from './json-values.ts';
 
 /** One record of the slots topic as `slotcast events --output json` prints it, with the field names of the schemas. */
-export interface EventLine {
+export interface EventJson {
   readonly offset: number;
   readonly op: SlotOperation | 'manifest' | 'malformed';
   readonly slot: string | null;
@@ -27,15 +26,23 @@ export interface EventLine {
   readonly reason?: string;
 }
 
+/** A record that is none of slotcast's. */
+interface MalformedContent {
+  readonly kind: 'malformed';
+  readonly key: string;
+  /** What is wrong with it. */
+  readonly reason: string;
+}
+
 export interface LoggedEvent {
   readonly offset: bigint;
   /** Milliseconds since 1970, by the broker. */
   readonly timestamp: number;
-  readonly content: SlotEvent | Manifest | MalformedRecord;
+  readonly content: SlotEvent | Manifest | MalformedContent;
 }
 
 /** The printed form of one record; all values are what JSON has. */
-export function eventLine({ offset, timestamp, content }: LoggedEvent): EventLine {
+export function eventJson({ offset, timestamp, content }: LoggedEvent): EventJson {
   if (content.kind === 'malformed') {
     return {
       offset: Number(offset),
@@ -110,14 +117,4 @@ function manifestState(manifest: Manifest): object {
     lineage: manifest.lineage,
     slots: manifest.slots.map((slot) => ({ name: slot.name, incarnation: { ...slot.incarnation } })),
   };
-}
-
-function lsnText(position: Lsn | undefined): string | null {
-  return position === undefined ? null : formatLsn(position);
-}
-
-/** A timestamp may be out of the range of dates when the record is not slotcast's. */
-function isoTime(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }

@@ -5,7 +5,6 @@ import {
   formatLsn,
   isLogical,
   isSatisfied,
-  type Lsn,
   type NodeView,
   type Reason,
   type Requirement,
@@ -13,6 +12,7 @@ import {
   type SlotView,
   unmetSlots,
 } from '@slotcast/domain';
+import { isoTime, lsnText, reasonsJson, textOrNull } from './json-values.ts';
 
 /** What is looked at, and how it was asked for. */
 export interface StatusReport {
@@ -24,7 +24,7 @@ export interface StatusReport {
 }
 
 /** The report as `slotcast status --output json` prints it; `docs/reference/status.md` explains each field. */
-export function statusObject({ cluster, view, requirement, malformed }: StatusReport): object {
+export function statusJson({ cluster, view, requirement, malformed }: StatusReport): object {
   const unmet = new Set(unmetSlots(view, requirement).map(({ name }) => name));
   const { publisher } = view;
   return {
@@ -155,19 +155,6 @@ function candidateObject(candidate: Candidate): object {
 function reasonsObject(reasons: readonly Reason[]): object {
   return {
     reason: reasonText(reasons),
-    reasons: reasons.map(({ code, facts }) => ({ code, facts })),
+    reasons: reasonsJson(reasons),
   };
-}
-
-function textOrNull(why: Reason | undefined): string | null {
-  return why === undefined ? null : reasonText([why]);
-}
-
-function lsnText(position: Lsn | undefined): string | null {
-  return position === undefined ? null : formatLsn(position);
-}
-
-function isoTime(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
 }

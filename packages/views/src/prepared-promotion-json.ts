@@ -1,0 +1,31 @@
+import { formatLsn, isPrepared, type PreparedPromotion, reasonText } from '@slotcast/domain';
+import { lsnText, reasonsJson, textOrNull } from './json-values.ts';
+
+/** The shape of `slotcast prepare-promotion --output json`: positions as text, times in milliseconds, absent values null. */
+export function preparedPromotionJson(prepared: PreparedPromotion) {
+  const { publisherSilentMs } = prepared;
+  return {
+    safe: isPrepared(prepared),
+    node: prepared.node,
+    timeline: prepared.timeline,
+    replay_lsn: formatLsn(prepared.replayLsn),
+    end_of_wal: formatLsn(prepared.endOfWal),
+    publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
+    drained: prepared.drained,
+    cannot_tell: textOrNull(prepared.unknown),
+    filter: textOrNull(prepared.filter),
+    alarm: textOrNull(prepared.alarm),
+    slots: prepared.slots.map((slot) => ({
+      slot: slot.slot,
+      risk: slot.risk,
+      state: slot.state,
+      reason: reasonText(slot.reasons),
+      reasons: reasonsJson(slot.reasons),
+      confirmed_flush_lsn: lsnText(slot.confirmedFlushLsn),
+      published_lsn: lsnText(slot.publishedLsn),
+      ahead_bytes: Number(slot.aheadBytes),
+    })),
+  };
+}
+
+export type PreparedPromotionJson = ReturnType<typeof preparedPromotionJson>;
