@@ -51,7 +51,7 @@ const anyIncarnation: fc.Arbitrary<Incarnation> = fc.record({ epoch: anyNumber, 
 const anyReason: fc.Arbitrary<Reason> = fc.record(
   {
     code: fc.oneof(fc.constantFrom('native', 'behind', 'failed'), anyText),
-    facts: fc.dictionary(anyText, anyText, { maxKeys: 4, noNullPrototype: true }),
+    facts: fc.dictionary(anySlotName, anyText, { maxKeys: 4, noNullPrototype: true }),
   },
   plain,
 );
