@@ -156,6 +156,8 @@ describe('a step that failed', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn({ ...behind, holds: { a: person } })), 'blocked');
     const retrying = verdictOn({ ...behind, holds: { a: passing } });
     assert.equal(outline(retrying), 'retrying');
+    const unheard = { ...behind, heartbeatAgeMs: 99_000 };
+    assert.equal(outline(verdictOn({ ...unheard, holds: { a: passing } })), 'retrying');
     assert.equal(retrying.atRisk, undefined);
   });
 

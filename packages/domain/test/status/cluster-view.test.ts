@@ -165,13 +165,13 @@ describe('a copy', options, () => {
     assert.deepEqual([late.ready, late.usable], [false, true]);
   });
 
-  test('that lags is usable, but not ready', () => {
-    const lagging = copy({
-      slots: { app: {} },
-      standbys: { s1: { slots: { app: { state: 'lagging', reasons: [saying('behind')] } } } },
+  for (const state of ['lagging', 'unheard', 'retrying'] as const) {
+    test(`that is ${state} is usable, but not ready`, () => {
+      const status = { state, reasons: [saying('behind')] };
+      const found = copy({ slots: { app: {} }, standbys: { s1: { slots: { app: status } } } });
+      assert.deepEqual([found.ready, found.usable, whyOf(found)], [false, true, 'behind']);
     });
-    assert.deepEqual([lagging.ready, lagging.usable, whyOf(lagging)], [false, true, 'behind']);
-  });
+  }
 
   for (const state of ['absent', 'catching_up', 'blocked', 'conflict', 'invalidated', 'diverged'] as const) {
     test(`that is ${state} is of no use`, () => {
