@@ -120,7 +120,7 @@ for (const consumerRuns of [true, false]) {
   });
 }
 
-test('a consumer that has confirmed WAL which the standby does not have makes a promotion unsafe', {
+test('a subscriber that has confirmed WAL which the standby does not have makes a promotion unsafe', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });

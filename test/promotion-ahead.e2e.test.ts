@@ -22,7 +22,7 @@ interface Ahead {
   readonly services: { readonly publisher: ServiceProcess; readonly consumer: ServiceProcess };
 }
 
-/** A consumer that has confirmed rows which the standby never received; then the primary is killed. */
+/** A subscriber that has confirmed rows which the standby never received; then the primary is killed. */
 async function consumerAhead(
   scene: Scene,
   options: { readonly extra?: Readonly<Record<string, string>>; readonly others?: readonly string[] } = {},
@@ -174,7 +174,7 @@ test('a subscriber that was ahead of a promotion that nobody fenced is found out
   assert.equal(await position(s2, 'app1'), undefined);
 });
 
-test('with the policy quarantine the slot of a consumer that is ahead is renamed at once', {
+test('with the policy quarantine the slot of a subscriber that is ahead is renamed at once', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });

@@ -91,7 +91,7 @@ test('status tells from the topics alone who could take over, while servers and 
     assert.equal(stdout.split('\n')[0], 'Every wanted slot can be taken over by at least one standby.');
   });
 
-  await t.test('a slot without a consumer is ready nowhere, and the answer is no', async () => {
+  await t.test('a slot without a subscriber is ready nowhere, and the answer is no', async () => {
     await scene.createSlot('idle');
     await scene.records.waitForState('s1', 'idle', 'catching_up', { reason: /waits for the subscriber/ });
     await scene.records.waitForState('s2', 'idle', 'catching_up', { reason: /waits for the subscriber/ });

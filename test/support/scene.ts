@@ -130,7 +130,7 @@ export class Scene {
     );
   }
 
-  /** Writes some WAL and moves the slot on a server to its end, as a consumer that confirms does; returns its position there. */
+  /** Writes some WAL and moves the slot on a server to its end, as a subscriber that confirms does; returns its position there. */
   async confirm(name: string, options: { server?: PostgresServer; database?: string } = {}): Promise<string> {
     const { server = this.primary, database = 'postgres' } = options;
     await server.query("select pg_logical_emit_message(true, 'test', 'something happened')", [], database);

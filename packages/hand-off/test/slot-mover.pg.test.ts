@@ -101,7 +101,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       return { slot: seen.name, reason: 'not proven', seen };
     }
 
-    /** Runs `work` while a consumer uses the slot. */
+    /** Runs `work` while a subscriber uses the slot. */
     async function whileInUse(slot: string, work: () => Promise<void>): Promise<void> {
       const stop = new AbortController();
       const running = subscribe({
@@ -289,7 +289,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
 
     if (major >= 17) {
-      test('neither a consumer nor a standby that is waited for holds up a hand-off', {
+      test('neither a subscriber nor a standby that is waited for holds up a hand-off', {
         timeout: TIMEOUT_MS,
       }, async () => {
         await create('waits');

@@ -15,7 +15,7 @@ export const HELP = `Usage: npm run demo -- [options]
 
 Starts Apache Kafka, a PostgreSQL 18 primary with two standbys, and slotcast beside each of them; lets three logical
 subscribers read while a writer inserts rows; kills the primary with SIGKILL, promotes a standby, points the subscribers at
-its slots, and checks that every row on the new primary has reached every consumer. Leaves nothing behind.
+its slots, and checks that every row on the new primary has reached every subscriber. Leaves nothing behind.
 
 With --scenario ahead it shows the WAL fence: a subscriber has confirmed rows that the promoted standby never received,
 and insists on its own position. Played twice, with slotcast's services gone at the promotion, and with them there.

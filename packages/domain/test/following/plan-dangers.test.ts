@@ -51,7 +51,7 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn(standing(0x2000, { owned }))), 'ready');
   });
 
-  test('follows a consumer that rounds up to the end of the WAL that there was, and makes its slot', () => {
+  test('follows a subscriber that rounds up to the end of the WAL that there was, and makes its slot', () => {
     const rounded = live('a', { confirmedFlushLsn: at(0x281a) }, { lsn: at(0x2800) });
     const { action } = verdictOn(standing(0x2000, { events: [rounded] }));
     assert.equal(action?.kind === 'advance' && action.goal, at(0x2800));

@@ -65,7 +65,7 @@ describe('making a slot', { timeout: 20_000 }, () => {
     assert.match(whyOf(waits), /every transaction open on the primary/);
   });
 
-  test("an unsafe slot never gets its real name: the primary's consumer has to confirm the consistent point first", () => {
+  test("an unsafe slot never gets its real name: the primary's subscriber has to confirm the consistent point first", () => {
     const before = { events: [live('a', { confirmedFlushLsn: at(0x1fff) })], probes: probed };
     assert.equal(outline(verdictOn(before)), 'catching_up');
     assert.equal(outline(verdictOn({ ...before, owned: mine })), 'catching_up');

@@ -214,7 +214,7 @@ function moveAll({ primary, standby }: World): void {
   standby.replayAll();
 }
 
-/** Lets every consumer on the primary move until each slot was passed, and the standby follow. */
+/** Lets every subscriber on the primary move until each slot was passed, and the standby follow. */
 function moveOn(world: World): void {
   const { primary, standby } = world;
   for (let round = 0; round < 3; round += 1) {

@@ -382,7 +382,7 @@ export class StandbyModel {
         assert.ok(this.ownership.has(name), `${name} has no owner`);
         const seen = this.#primary.furthestSeen(name, this.replayLsn) ?? 0n;
         const isKnown = this.#isUnproven(name) || this.strayed.has(name);
-        assert.ok(confirmedFlushLsn <= seen || isKnown, `${name} is ahead of its consumer`);
+        assert.ok(confirmedFlushLsn <= seen || isKnown, `${name} is ahead of its subscriber`);
       }
     }
     assert.ok(this.#used() <= this.settings.maxReplicationSlots, 'more slots than the server takes');

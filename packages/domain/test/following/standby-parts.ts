@@ -104,7 +104,7 @@ export function assertReadyIsSafe(standby: Lasting, planned: Plan | undefined, p
     const here = standby.slots.get(slot)?.confirmedFlushLsn;
     if ((state === 'ready' || state === 'lagging') && standby.ownership.has(slot) && here !== undefined) {
       const furthest = primary.furthestSeen(slot, primary.flushLsn) ?? 0n;
-      assert.ok(here <= furthest, `${slot} is ${state} at ${here}, and its consumer confirmed ${furthest}`);
+      assert.ok(here <= furthest, `${slot} is ${state} at ${here}, and its subscriber confirmed ${furthest}`);
     }
   }
 }

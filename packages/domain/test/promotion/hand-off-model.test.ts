@@ -160,7 +160,7 @@ describe('the hand-off of all slots', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a consumer that makes its slot anew before the hand-off is repeated', { timeout: 20_000 }, () => {
+describe('a subscriber that makes its slot anew before the hand-off is repeated', { timeout: 20_000 }, () => {
   const anew = local('a', { restartLsn: at(0x7000), confirmedFlushLsn: at(0x7000) });
 
   function remade(situation: HandOffSituation) {

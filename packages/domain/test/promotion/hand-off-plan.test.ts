@@ -179,7 +179,7 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
   });
 });
 
-describe('a consumer that is ahead of the promoted server', { timeout: 20_000 }, () => {
+describe('a subscriber that is ahead of the promoted server', { timeout: 20_000 }, () => {
   const ahead = { events: [confirmed('a', 0x5800)], local: [local('a')], owned: mine };
 
   test('keeps its slot when the fence is past it', () => {
@@ -228,7 +228,7 @@ describe('a consumer that is ahead of the promoted server', { timeout: 20_000 },
   });
 });
 
-describe('a consumer that another branch has served', { timeout: 20_000 }, () => {
+describe('a subscriber that another branch has served', { timeout: 20_000 }, () => {
   /** Timeline 1 was left at 0/3000, timeline 2 at 0/5000. */
   const history: TimelineHistory = {
     timeline: timeline(3),

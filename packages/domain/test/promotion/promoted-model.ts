@@ -50,7 +50,7 @@ export class PromotedModel {
     return { ahead, lost };
   }
 
-  /** Somebody makes a slot of this name anew, as a consumer does that finds its own gone. */
+  /** Somebody makes a slot of this name anew, as a subscriber does that finds its own gone. */
   remake(slot: LocalSlot): void {
     this.#slots.set(slot.name, slot);
   }

@@ -73,7 +73,7 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
     ]);
   });
 
-  test('a consumer that connects or leaves is no change', () => {
+  test('a subscriber that connects or leaves is no change', () => {
     assert.equal(kindOf(slot, logicalSlot('a', { active: false })), undefined);
   });
 

@@ -20,7 +20,7 @@ import { logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 /** A moment long after 1970, so that ages do not meet zero. */
 export const NOW = 1_000_000_000;
 
-/** A slot whose consumer confirmed `confirmed`, in an event at the primary's position `lsn`, `ageMs` ago. */
+/** A slot whose subscriber confirmed `confirmed`, in an event at the primary's position `lsn`, `ageMs` ago. */
 interface SlotSketch {
   readonly confirmed?: number;
   readonly lsn?: number;

@@ -99,7 +99,7 @@ describe('what a promotion would cost', options, () => {
     assert.equal(whyOf(found?.lost[0]), 'no plugin');
   });
 
-  test('is every consumer that confirmed more than the standby has, which is certain once its record is newer', () => {
+  test('is every subscriber that confirmed more than the standby has, which is certain once its record is newer', () => {
     const [found] = candidates({
       slots: { old: { confirmed: 930, ageMs: 9000 }, young: { confirmed: 950, ageMs: 1000 }, fine: {} },
       standbys: { s1: { ageMs: 5000, status: { receiveLsn: at(900) }, slots: {} } },

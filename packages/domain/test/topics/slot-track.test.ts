@@ -12,7 +12,7 @@ function trackOf(...positions: readonly number[]): SlotTrack {
   return track;
 }
 
-describe('when a consumer moved past a position', options, () => {
+describe('when a subscriber moved past a position', options, () => {
   test('is when the first larger one was published', () => {
     const track = trackOf(10, 20, 30);
     assert.equal(track.passedAt(at(9)), 0);
