@@ -111,6 +111,10 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
     verdicts = [{ slot: APP, state, reasons, sound: true }];
   }
 
+  function written(): readonly Reason[] | undefined {
+    return directory.written.get(APP)?.reasons;
+  }
+
   async function round(): Promise<void> {
     const plan = { verdicts, idleProbes: [], idleLeaders: [], idleAnchor: false };
     await status.write(plan, view, settled, false);
@@ -150,7 +154,6 @@ describe('the records of slots at rest', { timeout: 10_000 }, () => {
   });
 
   test('tell another reason at once, and what was measured anew after a while', async () => {
-    const written = (): readonly Reason[] | undefined => directory.written.get(APP)?.reasons;
     judge('lagging', behind(70));
     await round();
     judge('lagging', behind(71));
