@@ -15,7 +15,8 @@ setUpOrExit({ dependenciesOnly: true });
 const main = join('packages', 'simulation', 'src', 'run', 'main.ts');
 const simulation = spawn(
   process.execPath,
-  ['--conditions=source', '--import', 'tsx', main, ...process.argv.slice(2)],
+  // Most of what a history makes is garbage when it is over: more room for what is young saves a tenth of the time.
+  ['--max-semi-space-size=64', '--conditions=source', '--import', 'tsx', main, ...process.argv.slice(2)],
   { cwd: CHECKOUT, stdio: 'inherit' },
 );
 simulation.on('exit', (code) => {

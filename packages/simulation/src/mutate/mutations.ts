@@ -1,5 +1,5 @@
 /** A change to one source file: what is there exactly once, and what stands in its place. */
-export interface Edit {
+interface Edit {
   /** From the root of the checkout. */
   readonly file: string;
   readonly find: string;

@@ -8,7 +8,7 @@ import { SkipWatch } from './skip-watch.ts';
 import { type PublishedRecord, TenureWatch } from './tenure-watch.ts';
 
 /** Whose slots are kept. */
-export interface JudgedSubscriber {
+interface JudgedSubscriber {
   readonly slot: string;
   readonly incarnation: Incarnation | undefined;
   readonly asksFor: number | undefined;

@@ -7,7 +7,7 @@ export const REPORT_PATIENCE_MS = 5000;
  * True when somebody who reads the log learns that this slot's subscriber may lack rows. A fence that stands says the opposite: that the
  * subscriber lacks none.
  */
-export function tellsOfLoss(note: Note, slot: string): boolean {
+function tellsOfLoss(note: Note, slot: string): boolean {
   return (
     note.kind === 'log' &&
     note.level !== 'info' &&

@@ -5,7 +5,7 @@ import type { Delivery, SimProcess, SimServer, SimTimer, Subscription, World } f
 const RETRY_MS = 300;
 
 /** How a subscriber goes about its position, which differs from client to client. */
-export interface SubscriberHabits {
+interface SubscriberHabits {
   readonly slot: string;
   /** `own`: it asks for the end of the last transaction that it has (a subscription, Debezium); `slot`: it goes on where the slot stands. */
   readonly memory: 'own' | 'slot';

@@ -1,7 +1,7 @@
 import type { Position, Xid } from './wal.ts';
 
 /** What of a slot is on disk, as of the last time it was saved. */
-export interface SavedSlot {
+interface SavedSlot {
   readonly restartLsn: Position | undefined;
   readonly confirmedFlush: Position | undefined;
   readonly catalogXmin: Xid | undefined;
@@ -10,10 +10,10 @@ export interface SavedSlot {
   readonly invalidation: Invalidation | undefined;
 }
 
-export type Invalidation = 'wal_removed' | 'rows_removed' | 'idle_timeout';
+type Invalidation = 'wal_removed' | 'rows_removed' | 'idle_timeout';
 
 /** A value that a slot takes once its client has confirmed up to `validAt`. */
-export interface Candidate {
+interface Candidate {
   readonly value: number;
   readonly validAt: Position;
 }

@@ -32,6 +32,3 @@ export const missingWal = (segment: string): DatabaseError =>
   refusal('58P01', `requested WAL segment ${segment} has already been removed`, 'wal_segment_open');
 
 export const inRecovery = (what: string): DatabaseError => refusal('55000', 'recovery is in progress', what);
-
-export const notInRecovery = (what: string): DatabaseError =>
-  refusal('55000', 'recovery is not in progress', what);

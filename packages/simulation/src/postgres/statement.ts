@@ -20,7 +20,7 @@ export interface ServerStatement {
 }
 
 /** Throws what the server refuses it with. */
-export type StatementHandler = (statement: ServerStatement) => Answer;
+type StatementHandler = (statement: ServerStatement) => Answer;
 
 export type StatementHandlers = Partial<Readonly<Record<StatementName, StatementHandler>>>;
 

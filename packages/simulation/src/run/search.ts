@@ -62,7 +62,7 @@ async function tell(story: Story, violation: Violation, { folder, say }: SearchO
 }
 
 /** The shortest story that breaks the same invariant for the same slot. */
-export function shortestThat(story: Story, { invariant, slot }: Violation): Promise<Story> {
+function shortestThat(story: Story, { invariant, slot }: Violation): Promise<Story> {
   const isSame = (each: Violation): boolean => each.invariant === invariant && each.slot === slot;
   const fails = async (candidate: Story): Promise<boolean> => {
     const { violations } = await runStory(candidate, { until: isSame });

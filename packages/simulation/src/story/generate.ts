@@ -15,7 +15,7 @@ export interface GenerateOptions {
 
 /** Themes in which nothing may be found. `peace`: nothing fails; `sound`: what fails is what today's rules are made for. */
 export const silentThemes = ['peace', 'sound'] as const;
-export type SilentTheme = (typeof silentThemes)[number];
+type SilentTheme = (typeof silentThemes)[number];
 
 /** A story from a seed. */
 export function generate(options: GenerateOptions): Story {

@@ -12,7 +12,7 @@ const subscriberWords = {
 } as const;
 
 /** One act as a sentence. */
-export function tellAct(act: Act): string {
+function tellAct(act: Act): string {
   switch (act.kind) {
     case 'wait':
       return `${formatMs(act.ms)} pass`;
@@ -101,7 +101,7 @@ export function tellStory(story: Story, violations: readonly Violation[]): strin
   return [...lines, ...violations.map(tellViolation)].join('\n');
 }
 
-export function tellViolation({ invariant, at, text }: Violation): string {
+function tellViolation({ invariant, at, text }: Violation): string {
   return `${formatAt(at)}  ${invariant} is broken: ${text}`;
 }
 

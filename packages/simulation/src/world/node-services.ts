@@ -25,7 +25,7 @@ const BUILD = { version: '0', node: 'sim', cluster: CLUSTER };
 const publisherMetrics = createPublisherMetrics(BUILD);
 const consumerMetrics = createConsumerMetrics(BUILD);
 
-export interface ServiceSettings {
+interface ServiceSettings {
   readonly onDivergence: DivergencePolicy;
   /** Names of the slots that a node wants; all of them on a node that is not here. */
   readonly wanted?: Readonly<Record<string, readonly string[]>>;
