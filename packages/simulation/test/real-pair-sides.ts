@@ -63,16 +63,24 @@ export class RealSide implements Side {
   readonly #writers = new Map<Writer, PostgresConnection>();
   #primary: ServerName = 'a';
   #tables = 0;
+  #startedAt: number;
 
-  private constructor(servers: Readonly<Record<ServerName, PostgresServer>>) {
+  private constructor(servers: Readonly<Record<ServerName, PostgresServer>>, startedAt: number) {
     this.#servers = servers;
+    this.#startedAt = startedAt;
   }
 
   static async start(): Promise<RealSide> {
     const a = await startPrimary({ major: 18, name: 'a', settings: SETTINGS });
+    const startedAt = performance.now();
     const b = await a.addStandby({ name: 'b', settings: SETTINGS });
     await a.query('create table written (id int primary key)');
-    return new RealSide({ a, b });
+    return new RealSide({ a, b }, startedAt);
+  }
+
+  /** How long ago `a` was started. Its background writer logs the running transactions after 15 s at the earliest, which the twin knows nothing of. */
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
   }
 
   async on<T>(
@@ -197,6 +205,9 @@ export class RealSide implements Side {
 
   async #begin(server: ServerName): Promise<void> {
     this.#forget(server);
+    if (server === 'a') {
+      this.#startedAt = performance.now();
+    }
     await this.#servers[server].start();
   }
 

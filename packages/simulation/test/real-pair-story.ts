@@ -7,6 +7,7 @@ import {
   dropSlot,
   logStandbySnapshot,
   moveSlots,
+  remakeSlot,
 } from '@slotcast/postgres';
 import { SeededRandom } from '../src/time/chance.ts';
 import { PLUGIN, type Player } from './real-pair-player.ts';
@@ -29,6 +30,7 @@ const WEIGHTS = [
   ['advance', 8],
   ['move', 5],
   ['copy', 2],
+  ['remake', 3],
   ['consume', 4],
   ['drop', 1],
   ['crash', 1],
@@ -47,6 +49,12 @@ export class Story {
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
+  }
+
+  /** What lets the background writer of the primary begin its pause anew. */
+  restart(): readonly [string, Step] {
+    this.#open.clear();
+    return ['restart a', ({ side }) => side.restart('a')];
   }
 
   next(marks: number): readonly [string, Step] {
@@ -89,6 +97,8 @@ export class Story {
         return this.#go(kind, marks);
       case 'copy':
         return this.#copy();
+      case 'remake':
+        return this.#remake(marks);
       case 'consume': {
         const server = this.#server();
         const name = this.#random.pick(NAMES);
@@ -209,6 +219,22 @@ export class Story {
       return outcome?.kind === 'refused' ? outcome.error.code : outcome?.kind;
     };
     return [`${how} ${name} on ${server} to ${mark}`, how === 'move' ? move : advance];
+  }
+
+  /** Of two slots, whether or not the first may be made anew from the second. */
+  #remake(marks: number): readonly [string, Step] {
+    const slot = this.#random.pick(NAMES);
+    const leader = this.#random.pick(NAMES.filter((name) => name !== slot));
+    const mark = Math.max(0, marks - 1 - this.#random.below(4));
+    const remake: Step = async (player) => {
+      const confirmed = player.marks[mark]?.lsn;
+      assert.ok(confirmed !== undefined);
+      const outcome = await player.side.on('b', (session) =>
+        remakeSlot(session, { slot, leader, plugin: PLUGIN, confirmed }, 10_000),
+      );
+      return outcome.kind === 'refused' ? outcome.reason : outcome.kind;
+    };
+    return [`make ${slot} anew from ${leader} for ${mark}`, remake];
   }
 
   #copy(): readonly [string, Step] {
