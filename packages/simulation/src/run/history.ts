@@ -1,9 +1,13 @@
+import { judgeCalm } from '../oracle/calm.ts';
 import { REPORT_PATIENCE_MS } from '../oracle/report.ts';
 import type { Act, Story } from '../story/act.ts';
 import { perform } from '../story/perform.ts';
 import { Scene } from '../story/scene.ts';
 import type { Note, Violation } from '../types.ts';
 import { SimWorld } from '../world/sim-world.ts';
+
+/** Longer than any back-off or patience of the services. */
+const CALM_MS = 25_000;
 
 /** What came of a story. */
 export interface History {
@@ -21,6 +25,8 @@ export interface History {
 export interface RunOptions {
   /** Ends with the first of these; absent: goes to the end. */
   readonly until?: ((violation: Violation) => boolean) | undefined;
+  /** Lets a while pass at the end, in which nothing happens, and looks whether all has come to rest. For stories that leave nothing broken. */
+  readonly calm?: boolean | undefined;
   /** From which level on lines of the services are kept; `warn` when absent. */
   readonly logLevel?: 'info' | 'warn';
 }
@@ -39,6 +45,10 @@ export async function runStory(story: Story, options: RunOptions = {}): Promise<
     if (options.until !== undefined && judge.violations.some(options.until)) {
       break;
     }
+  }
+  if (options.calm === true) {
+    await world.run(CALM_MS);
+    judge.violations.push(...judgeCalm(await scene.calmFacts(), world.now));
   }
   return {
     violations: judge.violations,

@@ -1,3 +1,4 @@
+import type { CalmFacts } from '../oracle/calm.ts';
 import { Judge } from '../oracle/judge.ts';
 import { readOrigin } from '../oracle/origin.ts';
 import { Application } from '../people/application.ts';
@@ -8,6 +9,7 @@ import type { LinkState, SimServer } from '../types.ts';
 import { NodeServices } from '../world/node-services.ts';
 import type { SimWorld } from '../world/sim-world.ts';
 import { type Cast, type CastSlot, type ServiceName, serviceNames } from './act.ts';
+import { readCalmFacts } from './calm-facts.ts';
 import type { Stage } from './perform.ts';
 
 /** Object id of the database that all slots are in. */
@@ -25,6 +27,7 @@ export class Scene implements Stage {
   /** Servers that were copied from others, and that nobody was led to. */
   readonly #copies = new Set<string>();
   #nextOffset = 0n;
+  readonly #cast: Cast;
   #target: Server;
 
   constructor(
@@ -33,6 +36,7 @@ export class Scene implements Stage {
     { logLevel = 'warn' }: { readonly logLevel?: 'info' | 'warn' } = {},
   ) {
     this.world = world;
+    this.#cast = cast;
     this.#target = this.#makeServers(cast);
     const target = (): SimServer => this.#target;
     this.application = new Application({ world, target });
@@ -75,6 +79,17 @@ export class Scene implements Stage {
 
   touched(server: SimServer, slot: string): void {
     this.subscribers.get(slot)?.touched(server);
+  }
+
+  /** How things stand, for when all is calm. */
+  calmFacts(): Promise<CalmFacts> {
+    return readCalmFacts({
+      cast: this.#cast,
+      primary: this.#target,
+      servers: [...this.#servers.values()],
+      services: this.#services,
+      notes: this.judge.notes,
+    });
   }
 
   kill(node: string, service: ServiceName, stays: boolean): void {
