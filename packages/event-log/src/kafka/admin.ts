@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Admin } from 'kafkajs';
 import { asError } from '../as-error.ts';
-import { withDeadline } from '../deadline.ts';
+import { DeadlineError, withDeadline } from '../deadline.ts';
 import type { NewTopic, TopicDescription } from '../event-log.ts';
 import { disconnectLater, type KafkaClient, type KafkaContext } from './client.ts';
 import { describeKafkaFailure, unavailable } from './error.ts';
@@ -164,14 +164,18 @@ async function ask<T>(
   question: (admin: Admin) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + context.operationTimeoutMs;
+  let earlier: unknown;
   for (;;) {
     try {
       return await askOnce(context, deadline - performance.now(), question);
     } catch (error) {
       const again = performance.now() + AGAIN_MS < deadline;
       if (!again || describeKafkaFailure(error).type !== 'unavailable') {
-        throw unavailable(attempt, context.brokers, error);
+        // That the rest of the time was too short for another answer tells less than what came before.
+        const isMute = error instanceof DeadlineError && error.cause === undefined;
+        throw unavailable(attempt, context.brokers, isMute ? (earlier ?? error) : error);
       }
+      earlier = error;
     }
     await sleep(AGAIN_MS);
   }

@@ -1,4 +1,4 @@
-import { createKafkaLog, type EventLog, type NewRecord } from '@slotcast/event-log';
+import { createKafkaLog, describeKafkaFailure, type EventLog, type NewRecord } from '@slotcast/event-log';
 import { sharedKafka, uniqueName, waitUntil } from '@slotcast/testkit';
 import kafkajs, { type Admin } from 'kafkajs';
 import { type ContractHarness, readAll, record, text } from '../contract-context.ts';
@@ -62,12 +62,25 @@ export async function withAdmin<T>(bootstrapServers: string, use: (admin: Admin)
   }
 }
 
+async function hasLeader(admin: Admin, topic: string): Promise<boolean> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] }).catch((error: unknown) => {
+    // The broker that is asked may not know yet what another made.
+    if (['unknown_topic', 'unavailable'].includes(describeKafkaFailure(error).type)) {
+      return { topics: [] };
+    }
+    throw error;
+  });
+  return topics.some(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+}
+
 async function recreateTopic(admin: Admin, topic: string): Promise<void> {
   await admin.deleteTopics({ topics: [topic] });
   // The name is free for a new topic only when the deletion has come through.
-  await waitUntil(() => admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] }), {
+  const topics = [{ topic, numPartitions: 1, replicationFactor: 1 }];
+  await waitUntil(() => admin.createTopics({ topics, waitForLeaders: false }), {
     describe: `topic ${topic} to be created again`,
   });
+  await waitUntil(() => hasLeader(admin, topic), { describe: `a leader of topic ${topic}` });
 }
 
 /** Appends, so that segments are closed, until the cleaner has left one record of each key and no tombstone. */
