@@ -44,18 +44,15 @@ describe('docker-compose.yml', options, () => {
     assert.deepEqual(listed.toSorted(), [...services.keys()].toSorted());
   });
 
-  test('gives publishers and consumers a configuration that they accept', () => {
+  test('gives each node a configuration that it accepts', () => {
     const started = [...ownServices].map(([name, service]) => ({
       name,
       service,
       command: list(service.get('command'))[0],
     }));
-    assert.deepEqual(
-      new Set(started.map(({ command }) => command)),
-      new Set(['publisher', 'consumer', 'topic']),
-    );
+    assert.deepEqual(new Set(started.map(({ command }) => command)), new Set(['node', 'topic']));
     for (const { name, service, command } of started) {
-      const kind = command === 'publisher' || command === 'consumer' ? command : 'cli';
+      const kind = command === 'node' ? command : 'cli';
       const config = loadConfig({ env: environmentOf(service), file: undefined, service: kind });
       assert.ok(kind === 'cli' || name === `${kind}-${config.node}`, `${name} has the node ${config.node}`);
     }
@@ -94,7 +91,7 @@ describe('docker-compose.yml', options, () => {
     const ports: string[] = [];
     for (const [name, service] of ownServices) {
       const command = list(service.get('command'))[0];
-      if (command !== 'publisher' && command !== 'consumer') {
+      if (command !== 'node') {
         continue;
       }
       const config = loadConfig({ env: environmentOf(service), file: undefined, service: command });
@@ -109,7 +106,7 @@ describe('docker-compose.yml', options, () => {
       assert.ok(asked.includes(`http://127.0.0.1:${port}/readyz`), name);
     }
     assert.equal(new Set(ports).size, ports.length);
-    assert.equal(ports.length, 4);
+    assert.equal(ports.length, 2);
   });
 
   test('mounts shell scripts that bash can parse', () => {

@@ -84,7 +84,7 @@ function documentedDefault(row: (typeof configTable)[number]): string {
   }
   return 'hostName' in row.default
     ? 'host name'
-    : `\`${row.default.publisher}\` publisher, \`${row.default.consumer}\` consumer`;
+    : `\`${row.default.node}\` node and consumer, \`${row.default.publisher}\` publisher`;
 }
 
 test('every declared metric is created, and no other of that prefix', options, async () => {

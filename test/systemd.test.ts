@@ -10,6 +10,7 @@ import { lacks, pathOf, read, succeed } from './support/deploy-files.ts';
 const options = { timeout: 60_000 };
 const UNIT = 'deploy/systemd/slotcast@.service';
 const CLI = 'services/cli/bin/slotcast.js';
+const instances = ['node', 'publisher', 'consumer'];
 /** In tenths of the figure of `systemd-analyze security`; below 2.0 is its best mark. */
 const MAX_EXPOSURE = 20;
 
@@ -40,8 +41,9 @@ describe('the systemd unit', options, () => {
     assert.equal(program, CLI);
     assert.ok(existsSync(pathOf(program)));
     assert.equal(argument, '%i');
-    assert.match(text, /systemctl enable --now slotcast@publisher slotcast@consumer/);
-    assert.ok(['publisher', 'consumer'].every((name) => services.some((service) => service === name)));
+    assert.match(text, /systemctl enable --now slotcast@node$/m);
+    assert.match(text, /systemctl enable --now slotcast@publisher slotcast@consumer$/m);
+    assert.ok(instances.every((name) => services.some((service) => service === name)));
   });
 
   test('is started again for ever after a failure, but not after one that only a person can fix', () => {
@@ -91,14 +93,14 @@ describe('the systemd unit', options, () => {
 
     after(() => rmSync(folder, { recursive: true, force: true }));
 
-    for (const instance of ['publisher', 'consumer']) {
+    for (const instance of instances) {
       test(`is a correct unit as ${instance}`, () => {
         succeed('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', install(instance)]);
       });
     }
 
     test('is hardened by its measure', () => {
-      const unitFile = install('publisher');
+      const unitFile = install('node');
       succeed('systemd-analyze', [
         'security',
         '--offline=yes',

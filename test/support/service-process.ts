@@ -3,7 +3,7 @@ import { freePort, ManagedProcess, temporaryFolder, waitUntil } from '@slotcast/
 
 export const BINARY = new URL('../../services/cli/bin/slotcast.js', import.meta.url).pathname;
 
-export type ServiceName = 'publisher' | 'consumer';
+export type ServiceName = 'node' | 'publisher' | 'consumer';
 
 /** What a service needs of this process's environment, and what the runner of the tests measures and finds it by. */
 export const inherited = {

@@ -17,8 +17,8 @@ import {
   url,
 } from './setting-types.ts';
 
-/** Who reads the configuration: one of the services, or a command that is run by hand. */
-export const services = ['publisher', 'consumer', 'cli'] as const;
+/** Who reads the configuration: one of the services, where `node` is publisher and consumer in one, or a command that is run by hand. */
+export const services = ['node', 'publisher', 'consumer', 'cli'] as const;
 export type Service = (typeof services)[number];
 
 const kafkaSecurityProtocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const;
@@ -69,7 +69,7 @@ export const configSchema = z.strictObject({
     {
       name: 'SLOTCAST_POSTGRES_URL',
       secret: 'url',
-      help: "URL of this node's own server, with parameters as libpq has them (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, …). This or `PGHOST` is needed by publisher and consumer.",
+      help: "URL of this node's own server, with parameters as libpq has them (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`, …). This or `PGHOST` is needed by node, publisher and consumer.",
     },
   ),
   pgHost: setting(plainText.optional(), {
@@ -117,7 +117,7 @@ export const configSchema = z.strictObject({
   }),
   pgAppname: setting(plainText.optional(), {
     name: 'PGAPPNAME',
-    help: '`application_name`; `slotcast-<service>` when not set.',
+    help: '`application_name`; `slotcast-publisher` and `slotcast-consumer` when not set.',
   }),
   pgConnectTimeout: setting(integer({ min: 0, max: 3600 }).optional(), {
     name: 'PGCONNECT_TIMEOUT',
@@ -268,7 +268,8 @@ export const configSchema = z.strictObject({
   }),
   httpListen: setting(listenAddress, {
     name: 'SLOTCAST_HTTP_LISTEN',
-    default: { publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
+    // The commands that ask the consumer look for it at its address, so a node, which has one, is there, too.
+    default: { node: '127.0.0.1:9478', publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
     help: 'Address of `/livez`, `/readyz` and `/metrics`, or `off`.',
   }),
   httpToken: setting(plainText.optional(), {

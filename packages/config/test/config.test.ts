@@ -53,6 +53,7 @@ describe('configuration', options, () => {
     assert.equal(config.takeOver, false);
     assert.deepEqual(config.httpListen, { host: '127.0.0.1', port: 9477 });
     assert.deepEqual(load(minimal, 'consumer').httpListen, { host: '127.0.0.1', port: 9478 });
+    assert.deepEqual(load(minimal, 'node').httpListen, { host: '127.0.0.1', port: 9478 });
     assert.equal(load(minimal, 'cli').httpListen, 'off');
   });
 

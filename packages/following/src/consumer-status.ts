@@ -120,7 +120,7 @@ export class ConsumerStatus implements HealthSource {
       return {
         name: 'publisher',
         ok: false,
-        detail: 'no manifest in the topic: start slotcast publisher beside the primary',
+        detail: 'no manifest in the topic: start slotcast beside the primary',
       };
     }
     const seconds = Math.round(this.#heartbeatAgeMs / 1000);

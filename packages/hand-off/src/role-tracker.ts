@@ -57,7 +57,6 @@ export class RoleTracker {
   };
 
   #show(): void {
-    this.#metrics.nodePhase.reset();
-    this.#metrics.nodePhase.set({ phase: this.#state.phase }, 1);
+    this.#metrics.nodePhase.enter(this.#state.phase);
   }
 }

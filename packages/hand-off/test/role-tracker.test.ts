@@ -11,8 +11,10 @@ test('shows the phase, and reports what the table lacks without an end to anythi
   const stream = { write: (line: string) => void lines.push(line) };
   const logger = createLogger({ level: 'debug', fields: {}, stream });
   const { report } = new RoleTracker('following', { metrics, logger });
-  const shown = async (): Promise<unknown> =>
-    (await metrics.nodePhase.get()).values.map(({ labels }) => labels.phase);
+  const shown = async (): Promise<unknown> => {
+    const metric = await metrics.registry.getSingleMetric('slotcast_node_phase')?.get();
+    return metric?.values.map(({ labels }) => labels['phase']);
+  };
   const violations = async (): Promise<unknown> => (await metrics.roleViolationsTotal.get()).values[0]?.value;
   assert.deepEqual(await shown(), ['starting']);
   report('standby_seen');

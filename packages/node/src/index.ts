@@ -1,6 +1,8 @@
+export { BothHalves, type Half } from './both-halves.ts';
 export { composeNode } from './compose.ts';
 export { ADOPT_PATH, consumerCommands, PREPARE_PATH } from './consumer-commands.ts';
-export { followingOptions, publishingOptions } from './context.ts';
+export { followingOptions, type NodeContext, publishingOptions } from './context.ts';
 export { explainError, explainLogError } from './explain-error.ts';
-export { serveNode } from './serve.ts';
+export { untilRejoined } from './rejoin.ts';
+export { type NodeService, serveNode } from './serve.ts';
 export { findTopicDifferences, topicsOf } from './verify-topics.ts';

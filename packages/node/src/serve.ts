@@ -10,12 +10,16 @@ import {
 import { composeNode } from './compose.ts';
 import type { NodeContext } from './context.ts';
 
+/** What works beside a server until it is told to stop. */
+export interface NodeService {
+  readonly health: HealthSource;
+  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
 /** What a process of a node does, and what it says of itself. */
 export interface ServedNode {
-  readonly service: {
-    readonly health: HealthSource;
-    run(signal: AbortSignal): Promise<void>;
-  };
+  readonly service: NodeService;
   readonly commands?: HttpServerOptions['commands'];
   readonly registry: HttpServerOptions['registry'];
 }

@@ -16,14 +16,14 @@ export const commonMetrics = {
   buildInfo: {
     name: 'slotcast_build_info',
     type: 'gauge',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1, once per process; the labels say what runs: a publisher, a consumer, or a node, which is both.',
     labels: ['version', 'service', 'node', 'cluster'],
   },
   nodePhase: {
     name: 'slotcast_node_phase',
     type: 'gauge',
-    help: 'Always 1; the label is the phase of this process in the life of its node.',
-    labels: ['phase'],
+    help: 'Always 1; the labels are a half of the node, following or publishing, and the phase that it is in.',
+    labels: ['half', 'phase'],
   },
   roleViolationsTotal: {
     name: 'slotcast_role_violations_total',

@@ -6,6 +6,7 @@ import {
   type MetricRow,
   publisherMetrics as publisherRows,
 } from './metric-table.ts';
+import { PhaseGauge } from './phase-gauge.ts';
 import { SlotStateGauge } from './slot-state-gauge.ts';
 
 /** What runs, for `slotcast_build_info`. */
@@ -15,16 +16,37 @@ export interface BuildInfo {
   readonly cluster: string;
 }
 
+/** What a process runs: one half of a node, or both. */
+type ServiceLabel = 'publisher' | 'consumer' | 'node';
+
+export type ProcessMetrics = ReturnType<typeof createProcessMetrics>;
 export type PublisherMetrics = ReturnType<typeof createPublisherMetrics>;
 export type ConsumerMetrics = ReturnType<typeof createConsumerMetrics>;
 
-/** The publisher's metrics in a registry of their own, with the process metrics of prom-client (`process_…`, `nodejs_…`). */
-export function createPublisherMetrics(build: BuildInfo) {
-  const registry = createRegistry('publisher', build);
+/** Metrics of a process, whatever it runs, with those of prom-client (`process_…`, `nodejs_…`), in the registry that its halves share. */
+export function createProcessMetrics(service: ServiceLabel, { version, node, cluster }: BuildInfo) {
+  const registry = new Registry();
+  // The event loop monitor is a timer; at its default of 10 ms it would be most of what an idle service does.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
+  // Once per process: alerts and dashboard join with it.
+  gauge(registry, commonMetrics.buildInfo).set({ version, service, node, cluster }, 1);
   return {
     registry,
     nodePhase: gauge(registry, commonMetrics.nodePhase),
     roleViolationsTotal: counter(registry, commonMetrics.roleViolationsTotal),
+  } as const;
+}
+
+/** The publisher's metrics, in a process of its own unless one is given. */
+export function createPublisherMetrics(
+  build: BuildInfo,
+  common: ProcessMetrics = createProcessMetrics('publisher', build),
+) {
+  const { registry } = common;
+  return {
+    registry,
+    nodePhase: new PhaseGauge(common.nodePhase, 'publishing'),
+    roleViolationsTotal: common.roleViolationsTotal,
     epoch: gauge(registry, publisherRows.epoch),
     isPublishing: gauge(registry, publisherRows.isPublishing),
     claimsTotal: counter(registry, publisherRows.claimsTotal),
@@ -46,13 +68,16 @@ export function createPublisherMetrics(build: BuildInfo) {
   } as const;
 }
 
-/** The consumer's metrics in a registry of their own, with the process metrics of prom-client (`process_…`, `nodejs_…`). */
-export function createConsumerMetrics(build: BuildInfo) {
-  const registry = createRegistry('consumer', build);
+/** The consumer's metrics, in a process of its own unless one is given. */
+export function createConsumerMetrics(
+  build: BuildInfo,
+  common: ProcessMetrics = createProcessMetrics('consumer', build),
+) {
+  const { registry } = common;
   return {
     registry,
-    nodePhase: gauge(registry, commonMetrics.nodePhase),
-    roleViolationsTotal: counter(registry, commonMetrics.roleViolationsTotal),
+    nodePhase: new PhaseGauge(common.nodePhase, 'following'),
+    roleViolationsTotal: common.roleViolationsTotal,
     slotState: new SlotStateGauge(registry, options(registry, consumerRows.slotState)),
     slotLagBytes: gauge(registry, consumerRows.slotLagBytes),
     appliedOffset: gauge(registry, consumerRows.appliedOffset),
@@ -72,15 +97,6 @@ export function createConsumerMetrics(build: BuildInfo) {
     publisherHeartbeatAgeSeconds: gauge(registry, consumerRows.publisherHeartbeatAgeSeconds),
     topicAlarm: gauge(registry, consumerRows.topicAlarm),
   } as const;
-}
-
-function createRegistry(service: 'publisher' | 'consumer', build: BuildInfo): Registry {
-  const registry = new Registry();
-  // The event loop monitor is a timer; at its default of 10 ms it would be most of what an idle service does.
-  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 200 });
-  const { version, node, cluster } = build;
-  gauge(registry, commonMetrics.buildInfo).set({ version, service, node, cluster }, 1);
-  return registry;
 }
 
 function options<Label extends string>(

@@ -37,6 +37,12 @@ export function createCommandLine(): Command {
 }
 
 function addServices(program: Command): void {
+  subcommand(program, 'node')
+    .description('publisher and consumer of this node in one process: the usual way to run slotcast')
+    .action(async (_options: unknown, command: Command) => {
+      const { runNodeCommand } = await import('./commands/services.ts');
+      await runNodeCommand(command.optsWithGlobals<GlobalOptions>());
+    });
   subcommand(program, 'publisher')
     .description("publish the slots of this node's server while it is the primary")
     .action(async (_options: unknown, command: Command) => {

@@ -21,7 +21,7 @@ describe('the services', { timeout: 120_000, concurrency: 2 }, () => {
     brokers = await sharedKafka();
   });
 
-  for (const service of ['publisher', 'consumer']) {
+  for (const service of ['node', 'publisher', 'consumer']) {
     test(`the ${service} waits for its topics, loudly, and says what to run`, async () => {
       const { code, stdout } = await runCli([service], {
         env: {

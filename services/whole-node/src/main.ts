@@ -1,0 +1,44 @@
+import type { Config } from '@slotcast/config';
+import { createConsumer } from '@slotcast/following';
+import {
+  BothHalves,
+  consumerCommands,
+  followingOptions,
+  type NodeContext,
+  publishingOptions,
+  serveNode,
+  untilRejoined,
+} from '@slotcast/node';
+import { createConsumerMetrics, createProcessMetrics, createPublisherMetrics } from '@slotcast/observability';
+import { createPublisher } from '@slotcast/publishing';
+
+/** Publisher and consumer of a node in one process: runs until it is stopped, then exits the process. */
+export async function runWholeNode(config: Config, version: string): Promise<void> {
+  await serveNode(config, version, (context) => {
+    const common = createProcessMetrics('node', context);
+    const ofPublisher = contextOf('publisher', context);
+    const ofConsumer = contextOf('consumer', context);
+    const publisherMetrics = createPublisherMetrics(context, common);
+    const consumer = createConsumer(followingOptions(ofConsumer, createConsumerMetrics(context, common)));
+    const service = new BothHalves([
+      {
+        name: 'publisher',
+        make: () => createPublisher(publishingOptions(ofPublisher, publisherMetrics)),
+        untilFit: (refusal, signal) => untilRejoined(ofPublisher, refusal, signal),
+        logger: ofPublisher.logger,
+      },
+      {
+        name: 'consumer',
+        make: () => consumer,
+        untilFit: () => Promise.resolve(false),
+        logger: ofConsumer.logger,
+      },
+    ]);
+    return { service, registry: common.registry, commands: consumerCommands(consumer.control, config) };
+  });
+}
+
+/** Both write into one log; each line says whose it is. */
+function contextOf(half: 'publisher' | 'consumer', context: NodeContext): NodeContext {
+  return { ...context, logger: context.logger.child({ half }) };
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { waitUntil } from '@slotcast/testkit';
+import { assertNothingMissing, handedOver } from './support/failover.ts';
+import { Scene } from './support/scene.ts';
+import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
+
+const timeout = 180_000;
+
+test('a failover and a switch back with one process on each host, which is killed after the promotion', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { primary } = scene;
+  const standby = scene.standby();
+  await createRows(primary);
+  const there = await (await scene.service('node', primary)).ready();
+  const here = await (await scene.service('node', standby)).ready();
+  await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.untilReady('app1');
+
+  const reader = new SlotReader({ server: primary, slot: 'app1' });
+  const load = new Load(primary, { from: 1 });
+  await reader.until([20]);
+  await primary.kill();
+  await Promise.all([load.stop(), reader.stop()]);
+  await standby.promote();
+  await here.logged('raised the WAL fence');
+  await here.kill();
+  const again = await scene.service('node', standby);
+  const promotion = await handedOver(scene, 's1');
+  assert.deepEqual(promotion.lost, []);
+  await again.logged('claimed the topic');
+  await insertRows(standby, 10_001, 10_010);
+  const arrived = await assertNothingMissing(standby, 'app1', { earlier: reader.received });
+
+  // Its process has run all the time, as that of a primary.
+  const since = Date.now();
+  await primary.recloneFrom(standby);
+  const confirming = scene.keepConfirming('app1', { server: standby });
+  await waitUntil(
+    () => {
+      const record = scene.records.slot(primary.name, 'app1');
+      return record?.role === 'standby' && record.state === 'ready' && record.time > since;
+    },
+    { describe: 'the slot ready on the old primary' },
+  );
+  await confirming.stop();
+  await there.ready();
+  await standby.stop('fast');
+  await primary.promote();
+  const back = await handedOver(scene, primary.name, promotion);
+  assert.deepEqual([back.ahead, back.lost], [[], []]);
+  await insertRows(primary, 20_001, 20_010);
+  await assertNothingMissing(primary, 'app1', { earlier: arrived });
+  await standby.follow(primary);
+  await scene.records.waitForState('s1', 'app1', 'ready');
+  await again.ready();
+});
+
+function residentKib(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  assert.ok(kib !== undefined);
+  return Number(kib);
+}
+
+test('one process answers for both halves, and is smaller than two', { timeout }, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { publisher, consumer } = await scene.bothServices(scene.primary);
+  const standby = await (await scene.service('node', scene.standby())).ready();
+  const ready = await standby.get('/readyz');
+  assert.match(ready?.body ?? '', /^ok publisher: asleep/m);
+  assert.match(ready?.body ?? '', /^ok consumer: following/m);
+  assert.match(ready?.body ?? '', /^ok consumer\.publisher: last heard of/m);
+  const metrics = (await standby.get('/metrics'))?.body ?? '';
+  assert.match(metrics, /^slotcast_node_phase\{half="following",phase="following"\} 1$/m);
+  assert.match(metrics, /^slotcast_node_phase\{half="publishing",phase="watching"\} 1$/m);
+  assert.match(metrics, /^slotcast_publisher_is_publishing 0$/m);
+  assert.match(metrics, /^slotcast_consumer_topic_alarm 0$/m);
+  assert.equal(metrics.match(/^slotcast_build_info\{/gm)?.length, 1, 'alerts join with it');
+  assert.match(metrics, /^slotcast_build_info\{.*service="node"/m);
+
+  const [one, ...two] = [standby, publisher, consumer].map(({ process }) => residentKib(process.pid));
+  assert.ok((one ?? 0) < two.reduce((sum, kib) => sum + kib, 0), `${one} KiB against ${two.join(' + ')}`);
+});
