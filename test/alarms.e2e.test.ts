@@ -7,7 +7,7 @@ import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 import { recreateTopic } from './support/topics.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 /** Waits until a service is not ready, for a reason that matches. */
 async function unready(service: ServiceProcess, reason: RegExp): Promise<void> {

@@ -8,11 +8,11 @@ import { position, ROLE, Scene } from './support/scene.ts';
 import type { ServiceName, ServiceProcess } from './support/service-process.ts';
 import { createTopics, recreateTopic } from './support/topics.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 const refused = (code: string): Refusal => ({ exitCode: 78, code });
 
-describe('a service that cannot work ends, says why, and changes nothing', { timeout: 240_000 }, () => {
+describe('a service that cannot work ends, says why, and changes nothing', { timeout: 480_000 }, () => {
   let scene: Scene;
   let stranger: PostgresServer;
   let strangerStandby: PostgresServer;

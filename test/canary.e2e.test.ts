@@ -7,7 +7,7 @@ import { metric } from './support/metric.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 const ON = { SLOTCAST_CANARY: 'on' };
 const LAG = 'slotcast_consumer_canary_lag_seconds';
 const MEASURED = 'slotcast_consumer_canary_seconds_count';

@@ -45,7 +45,7 @@ async function disturb(scene: Scene, services: readonly Restartable[], random: R
 for (let round = 0; round < testRounds(); round += 1) {
   const seedHere = seed + round;
   test(`subscribers miss no row when services, standby and primary are killed at random under load (seed ${seedHere})`, {
-    timeout: 240_000,
+    timeout: 480_000,
   }, async () => {
     await withSeed(seedHere, async (random) => {
       await using scene = await Scene.start({ major: random.pick([16, 17, 18] as const) });

@@ -7,7 +7,7 @@ import { assertNothingMissing, handedOver, protectSlot } from './support/failove
 import { position, Scene } from './support/scene.ts';
 import { createRows, insertRows, SlotReader } from './support/slot-reader.ts';
 
-const timeout = 180_000;
+const timeout = 240_000;
 
 /** A cluster with both services beside primary and standby, and the table of rows. */
 async function startCluster(

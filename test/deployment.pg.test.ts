@@ -12,7 +12,7 @@ import {
 import { type PostgresServer, startPrimary } from '@slotcast/testkit';
 
 const PASSWORD = 'only for this test';
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 /** The first block of code after `heading` on a page. */
 function blockAfter(page: string, heading: string): string {
@@ -54,7 +54,7 @@ async function asSlotcast<T>(
   }
 }
 
-describe('the deployment that the README describes', { timeout: 120_000 }, () => {
+describe('the deployment that the README describes', { timeout: 180_000 }, () => {
   let primary: PostgresServer;
 
   before(async () => {

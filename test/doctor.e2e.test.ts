@@ -7,7 +7,7 @@ import { complaints, doctor, execute, remedyOf, runDoctor, untilComplaints } fro
 import { ROLE, Scene } from './support/scene.ts';
 import { createTopics } from './support/topics.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 describe('slotcast doctor', { timeout: 600_000 }, () => {
   let scene: Scene;

@@ -81,7 +81,7 @@ async function failOver(scene: Scene, node: GatedNode, random: RandomSource): Pr
 for (let round = 0; round < testRounds(); round += 1) {
   const seedHere = seed + round;
   test(`the consumer and the server may be killed between any two steps of a hand-off (seed ${seedHere})`, {
-    timeout: 240_000,
+    timeout: 480_000,
   }, async (context) => {
     await withSeed(seedHere, async (random) => {
       const { scene, node } = await startGated({ major: random.pick([16, 17, 18] as const) });

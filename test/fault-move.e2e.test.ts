@@ -73,7 +73,7 @@ async function killPrimaryWhileMoving(scene: Scene, node: GatedNode, random: Ran
 for (let round = 0; round < testRounds(); round += 1) {
   const seedHere = seed + round;
   test(`a consumer, its standby and the primary may be killed between any two steps of a move (seed ${seedHere})`, {
-    timeout: 180_000,
+    timeout: 240_000,
   }, async (t) => {
     await withSeed(seedHere, async (random) => {
       const { scene, node } = await startGated({ major: random.pick([16, 17, 18] as const) });

@@ -263,7 +263,7 @@ async function freezeAt(
 
 for (let round = 0; round < testRounds(); round += 1) {
   const seedHere = seed + round;
-  const timeout = 240_000;
+  const timeout = 480_000;
   const point = pointOf(seedHere);
 
   test(`no subscriber misses a row when the standby is promoted while ${point.place} (seed ${seedHere})`, {

@@ -6,7 +6,7 @@ import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { metric } from './support/metric.ts';
 import { position, ROLE, Scene } from './support/scene.ts';
 
-const timeout = 180_000;
+const timeout = 240_000;
 const SLOTS = 30;
 const names = Array.from({ length: SLOTS }, (_, index) => `app${index}`);
 /** One of them is some 10 kB of WAL. */

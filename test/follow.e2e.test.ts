@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 for (const major of [16, 17, 18] as const) {
   describe(`PostgreSQL ${major}`, () => {

@@ -9,7 +9,7 @@ const NAMES = Array.from({ length: 6 }, (_, index) => `app${index}`);
 const TIMES = 3;
 
 test('a consumer that was frozen drops no slot that its successor has moved', {
-  timeout: 180_000,
+  timeout: 240_000,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
   const { primary } = scene;

@@ -173,7 +173,7 @@ function examplesOf(page: string): Example[] {
 
 const examples = examplesOf(readFileSync(new URL('../docs/operating/inspect.md', import.meta.url), 'utf8'));
 
-describe('the kcat commands of the page on reading the topics', { skip, timeout: 120_000 }, () => {
+describe('the kcat commands of the page on reading the topics', { skip, timeout: 180_000 }, () => {
   let brokers = '';
 
   before(async () => {
@@ -201,11 +201,11 @@ describe('the kcat commands of the page on reading the topics', { skip, timeout:
   });
 
   for (const { command, output } of examples) {
-    test(`print what the page says: ${command}`, { timeout: 30_000 }, async () => {
+    test(`print what the page says: ${command}`, { timeout: 180_000 }, async () => {
       const here = command
         .replaceAll('kafka:9092', brokers)
         .replaceAll('slotcast.orders.', `${prefix}.orders.`);
-      const { stdout } = await run('sh', ['-c', here], { timeout: 25_000 });
+      const { stdout } = await run('sh', ['-c', here], { timeout: 180_000 });
       assert.equal(stdout, output);
     });
   }

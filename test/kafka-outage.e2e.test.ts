@@ -5,7 +5,7 @@ import { runCommand } from './support/command.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 /** Asks the consumer, which has to answer within the time that it is given. */
 async function cannotTell(scene: Scene, consumer: ServiceProcess): Promise<void> {
@@ -17,7 +17,7 @@ async function cannotTell(scene: Scene, consumer: ServiceProcess): Promise<void>
   assert.match(stderr, /SC_KAFKA_UNREACHABLE/);
 }
 
-describe('while Kafka is away', { timeout: 240_000 }, () => {
+describe('while Kafka is away', { timeout: 480_000 }, () => {
   let kafka: KafkaServer;
   let scene: Scene;
   let publisher: ServiceProcess;

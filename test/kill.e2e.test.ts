@@ -4,7 +4,7 @@ import { connectPostgres } from '@slotcast/postgres';
 import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 /** Points in the consumer's work, by what it logs when it has come there. */
 const consumerPoints = ['started', 'replayed the topics', 'recorded ownership', 'made slots'];

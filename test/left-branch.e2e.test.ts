@@ -5,7 +5,7 @@ import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
 test('a copy on WAL that its server has left for another timeline is not ready, and is made again', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await using scene = await Scene.start({ major: 18, standbys: ['b'] });
   const [b, c] = [scene.standby('b'), await scene.addStandby('c', { bgwriter_lru_maxpages: '0' })];

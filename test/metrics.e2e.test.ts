@@ -4,7 +4,7 @@ import { waitUntil } from '@slotcast/testkit';
 import { Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 /** Metrics that say what is so on a standby that follows the topic. */
 const onlyWhileFollowing =

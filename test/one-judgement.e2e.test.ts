@@ -6,7 +6,7 @@ import { doctor } from './support/doctor.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 180_000;
+const timeout = 240_000;
 
 interface Prepared {
   readonly safe: boolean;

@@ -95,9 +95,9 @@ function publisherBeside(
   return { publisher, phase };
 }
 
-describe('a publisher whose server goes back into recovery', { timeout: 240_000 }, () => {
+describe('a publisher whose server goes back into recovery', { timeout: 480_000 }, () => {
   test('during its hand-off claims nothing, and claims once the server is promoted again', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     await using primary = await startPrimary({ major: 18 });
     await primary.createRole(ROLE);

@@ -8,7 +8,7 @@ import { type CommandResult, runCommand } from './support/command.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 interface Prepared {
   readonly safe: boolean;

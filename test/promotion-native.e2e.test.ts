@@ -5,7 +5,7 @@ import { assertNothingMissing, handedOver } from './support/failover.ts';
 import { Scene } from './support/scene.ts';
 import { createRows, insertRows } from './support/slot-reader.ts';
 
-const timeout = 180_000;
+const timeout = 240_000;
 
 const CREATE_FAILOVER_SLOT =
   "select pg_create_logical_replication_slot($1, 'pgoutput', temporary => false, twophase => false, failover => true)";

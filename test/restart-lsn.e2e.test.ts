@@ -7,7 +7,7 @@ import { metric } from './support/metric.ts';
 import { Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 const MIB = 1024n * 1024n;
 const NO_SLOT = 2n ** 63n;
 const NAMES = Array.from({ length: 8 }, (_, index) => `app${index}`);
@@ -100,7 +100,7 @@ async function assertNothingLeft(scene: Scene, consumer: ServiceProcess): Promis
 }
 
 for (const major of [16, 18] as const) {
-  describe(`restart_lsn on a standby of PostgreSQL ${major}`, { timeout: 300_000 }, () => {
+  describe(`restart_lsn on a standby of PostgreSQL ${major}`, { timeout: 480_000 }, () => {
     let scene: Scene;
     let consumer: ServiceProcess;
 
@@ -145,7 +145,7 @@ for (const major of [16, 18] as const) {
   });
 }
 
-describe('a slot that got lost while it was made anew', { timeout: 300_000 }, () => {
+describe('a slot that got lost while it was made anew', { timeout: 480_000 }, () => {
   let scene: Scene;
   let consumer: ServiceProcess;
 
@@ -231,7 +231,7 @@ test('a slot that the hand-off has no room to make again is made by the publishe
 });
 
 test('slots are all there after the consumer was killed, or the standby crashed, at any point of making them anew', {
-  timeout: 240_000,
+  timeout: 480_000,
 }, async () => {
   await using scene = await start(18);
   await (await scene.service('publisher', scene.primary)).ready();

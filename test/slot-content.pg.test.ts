@@ -217,7 +217,7 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   for (let round = 0; round < testRounds(); round += 1) {
     const seedHere = seed + round * HISTORIES;
     test(`PostgreSQL ${major}: whatever way a slot is brought to a position, it sends what the primary would have sent from there (seed ${seedHere})`, {
-      timeout: 120_000,
+      timeout: 180_000,
     }, async (context) => {
       await runUntilDecodable(context, major, seedHere);
     });

@@ -6,7 +6,7 @@ import { connectPostgres } from '@slotcast/postgres';
 import { confirmFalsely, PluginFolder, type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 
-const timeout = 120_000;
+const timeout = 240_000;
 
 test('a standby whose replay is paused keeps the slot state of its own point in WAL', {
   timeout,

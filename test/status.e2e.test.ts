@@ -5,7 +5,7 @@ import { type CommandResult, runCommand } from './support/command.ts';
 import { Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 240_000;
+const timeout = 480_000;
 
 /** A publisher that is silent for longer makes slots lag. */
 const LAG = { SLOTCAST_LAG_MAX_SECONDS: '10' };

@@ -5,11 +5,11 @@ import { waitUntil } from '@slotcast/testkit';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
 
-const timeout = 60_000;
+const timeout = 240_000;
 /** Both positions are in the reason. */
 const STRAYED = /it stands at \S+ here, .* more than [0-9A-F]+\/[0-9A-F]+: somebody moved it or made it anew/;
 
-describe('a copy that slotcast did not put where it stands', { timeout: 180_000 }, () => {
+describe('a copy that slotcast did not put where it stands', { timeout: 240_000 }, () => {
   let scene: Scene;
   let consumer: ServiceProcess;
 

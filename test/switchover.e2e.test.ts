@@ -6,7 +6,7 @@ import { whyOf } from './support/node-records.ts';
 import { position, Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
 
-const timeout = 180_000;
+const timeout = 240_000;
 
 for (const major of [16, 17, 18] as const) {
   describe(`PostgreSQL ${major}`, () => {

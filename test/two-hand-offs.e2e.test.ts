@@ -11,7 +11,7 @@ const NAMES = ['app1', 'app2', 'app3'];
 const STEPS = /pg_copy_logical_replication_slot|pg_drop_replication_slot/;
 /** What ends the step that was under way: the drop of the slot that was copied. */
 const UNDER_WAY = 1;
-const timeout = 240_000;
+const timeout = 480_000;
 
 /** Has subscribers confirm what the standby never received, and kills the primary. */
 async function leaveAhead(scene: Scene): Promise<void> {

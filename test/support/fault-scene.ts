@@ -223,7 +223,7 @@ async function lastPublished(scene: Scene, node: string): Promise<ReadonlyMap<st
         }
       }
     },
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(60_000),
   });
   await reader.close();
   return last;

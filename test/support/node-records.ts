@@ -46,7 +46,7 @@ export class NodeRecords {
     state: ReadinessState | undefined,
     options: { reason?: RegExp; timeoutMs?: number } = {},
   ): Promise<void> {
-    const { reason, timeoutMs = 30_000 } = options;
+    const { reason, timeoutMs = 60_000 } = options;
     await waitUntil(
       () => {
         const status = this.slot(node, slot);

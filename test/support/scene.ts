@@ -209,7 +209,7 @@ export class Scene {
   async untilPositionPublished(name: string, server: PostgresServer = this.primary): Promise<string> {
     const wanted = await position(server, name);
     const reader = await this.log.read(this.topics.slots, 'beginning');
-    const deadline = AbortSignal.timeout(30_000);
+    const deadline = AbortSignal.timeout(60_000);
     try {
       for (;;) {
         const { records } = await reader.next(deadline);
@@ -278,7 +278,7 @@ export class Scene {
   /** Waits until the topic has this kind of event of the slot. */
   async untilPublished(name: string, op: SlotOperation): Promise<void> {
     const reader = await this.log.read(this.topics.slots, 'beginning');
-    const deadline = AbortSignal.timeout(30_000);
+    const deadline = AbortSignal.timeout(60_000);
     try {
       for (;;) {
         const { records } = await reader.next(deadline);

@@ -66,7 +66,7 @@ export class ServiceProcess {
   }
 
   /** Waits until `/readyz` says yes. Throws when the process ends before. */
-  async ready(timeoutMs = 30_000): Promise<this> {
+  async ready(timeoutMs = 60_000): Promise<this> {
     let last = 'nothing listens';
     await this.#waitFor(
       async () => {
@@ -80,7 +80,7 @@ export class ServiceProcess {
   }
 
   /** Waits until a log line contains this text, which names a point in the service's work. */
-  async logged(text: string, timeoutMs = 30_000): Promise<void> {
+  async logged(text: string, timeoutMs = 60_000): Promise<void> {
     await this.#waitFor(async () => (await this.process.log()).includes(text), {
       timeoutMs,
       describe: () => `the log line ${JSON.stringify(text)}`,
@@ -89,7 +89,7 @@ export class ServiceProcess {
   }
 
   /** Waits until the process ends by itself, and returns its exit code. */
-  async exit(timeoutMs = 30_000): Promise<number | undefined> {
+  async exit(timeoutMs = 60_000): Promise<number | undefined> {
     await this.process.waitForExit(timeoutMs);
     return this.process.exitCode;
   }

@@ -126,14 +126,14 @@ export class SlotWatch {
 }
 
 function connect(server: PostgresServer): Promise<PostgresConnection> {
-  return connectPostgres({ url: server.url(), applicationName: 'watch', connectTimeoutMs: 2000 });
+  return connectPostgres({ url: server.url(), applicationName: 'watch', connectTimeoutMs: 10_000 });
 }
 
 async function readPositions(connection: PostgresConnection): Promise<ReadonlyMap<string, Lsn>> {
   const text = `
     select slot_name::text, confirmed_flush_lsn::text as position
       from pg_get_replication_slots() where confirmed_flush_lsn is not null`;
-  const rows = await connection.run<PositionRow>({ name: 'watch_positions', text }, { timeoutMs: 5000 });
+  const rows = await connection.run<PositionRow>({ name: 'watch_positions', text }, { timeoutMs: 30_000 });
   return new Map(rows.map((row) => [row.slot_name, parseLsn(row.position)]));
 }
 
@@ -142,7 +142,7 @@ async function readReplayed(connection: PostgresConnection): Promise<Lsn | undef
   const text = 'select case when pg_is_in_recovery() then pg_last_wal_replay_lsn()::text end as lsn';
   const [row] = await connection.run<{ lsn: string | null }>(
     { name: 'watch_replay', text },
-    { timeoutMs: 5000 },
+    { timeoutMs: 30_000 },
   );
   const replayed = row?.lsn ?? undefined;
   return replayed === undefined ? undefined : parseLsn(replayed);

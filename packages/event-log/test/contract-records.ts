@@ -55,7 +55,7 @@ export const recordCases: ContractCases = {
     const topic = await newTopic();
     assert.equal(await log.endOffset(topic), 0n);
     const reader = await replayTopic({ log, topic, onRecords: () => assert.fail(), signal: never });
-    const waiting = reader.next(AbortSignal.timeout(20_000));
+    const waiting = reader.next(AbortSignal.timeout(60_000));
     const writer = await log.claim(newId());
     await writer.append([record(topic, 'a', '1')]);
     const { records, position } = await waiting;
@@ -203,7 +203,7 @@ export const recordCases: ContractCases = {
       assert.equal(reader.position, endBefore);
 
       const successor = await log.claim(id);
-      assert.deepEqual(shown((await reader.next(AbortSignal.timeout(20_000))).records), ['a=behind']);
+      assert.deepEqual(shown((await reader.next(AbortSignal.timeout(60_000))).records), ['a=behind']);
       await successor.append([record(topic, 'a', 'after')]);
       assert.deepEqual(shown(await readAll(log, reader, topic)), ['a=after']);
       await reader.close();
@@ -246,7 +246,7 @@ export const recordCases: ContractCases = {
     const useOnce = async (): Promise<readonly WeakRef<object>[]> => {
       const [reader, writer] = [await log.read(topic, 'beginning'), await log.claim(newId())];
       await writer.append([record(topic, 'a', '1')]);
-      await reader.next(AbortSignal.timeout(20_000));
+      await reader.next(AbortSignal.timeout(60_000));
       await Promise.all([reader.close(), writer.close()]);
       return [new WeakRef(reader), new WeakRef(writer)];
     };
@@ -256,7 +256,7 @@ export const recordCases: ContractCases = {
         collectGarbage();
         return used.every((reference) => reference.deref() === undefined);
       },
-      { describe: 'what is closed to be collected as garbage', timeoutMs: 10_000 },
+      { describe: 'what is closed to be collected as garbage', timeoutMs: 60_000 },
     );
   },
 };

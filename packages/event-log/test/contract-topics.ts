@@ -57,7 +57,7 @@ export const topicCases: ContractCases = {
     const reader = await log.read(topic, 'beginning');
     await readAll(log, reader, topic);
     await harness.recreateTopic(topic);
-    await assert.rejects(reader.next(AbortSignal.timeout(30_000)), TopicRecreatedError);
+    await assert.rejects(reader.next(AbortSignal.timeout(60_000)), TopicRecreatedError);
     await assert.rejects(reader.next(never), TopicRecreatedError);
     await assert.rejects(log.read(topic, reader.position), TopicRecreatedError);
     await reader.close();

@@ -18,7 +18,7 @@ function failoverOf(name: string, database: string): HandOffPlan['failovers'][nu
 }
 
 test('a database that lets no session in costs the hand-off its patience, and not one connection for each slot', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await using server = await startPrimary({ major: 18, settings: { max_replication_slots: '30' } });
   await server.createRole(ROLE);

@@ -6,7 +6,7 @@ import { connectPostgres, RecoveryWatch, readWalEnd, type WatchedRecovery } from
 import type { PostgresMajor } from '@slotcast/testkit';
 import { Pair } from './promoted-servers.ts';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const { signal } = new AbortController();
 
 async function prepare(pair: Pair, id: string): Promise<void> {
@@ -47,7 +47,7 @@ async function raise(pair: Pair, baseline: WatchedRecovery): Promise<FencePass> 
 
 for (const major of [13, 18] satisfies PostgresMajor[]) {
   describe(`with a transaction that was prepared before the promotion of PostgreSQL ${major}, the fence`, {
-    timeout: 240_000,
+    timeout: 480_000,
   }, () => {
     test('is not clean until it is rolled back: it can be committed at any moment', {
       timeout: TIMEOUT_MS,

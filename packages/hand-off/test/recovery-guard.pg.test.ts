@@ -15,7 +15,7 @@ import { RecoveryWatch, readWalEnd } from '@slotcast/postgres';
 import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
 import { optionsFor, Pair } from './promoted-servers.ts';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const MEGABYTE = 1024n * 1024n;
 
 /** A guard at work on the standby of a pair. */
@@ -81,7 +81,7 @@ class Watch {
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`the watch over a standby of PostgreSQL ${major}`, { timeout: 240_000 }, () => {
+  describe(`the watch over a standby of PostgreSQL ${major}`, { timeout: 480_000 }, () => {
     test('goes on over a restart, and raises the fence as soon as the standby is promoted', {
       timeout: TIMEOUT_MS,
     }, async () => {
@@ -149,7 +149,7 @@ async function haltedFence(pair: Pair): Promise<{ readonly watch: Watch; readonl
   return { watch, goOn: () => process.kill(backend, 'SIGCONT') };
 }
 
-describe('whoever hands over waits for the watch', { timeout: 240_000 }, () => {
+describe('whoever hands over waits for the watch', { timeout: 480_000 }, () => {
   test('until the fence stands', { timeout: TIMEOUT_MS }, async () => {
     await using pair = await Pair.start(18);
     const { watch, goOn } = await haltedFence(pair);

@@ -27,7 +27,7 @@ import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders }
 import { EVERYTHING, moverAlone, planOf } from './plans.ts';
 import { optionsFor, ROLE } from './promoted-servers.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 const { signal } = new AbortController();
 
 /** Carries out a plan to its end. */
@@ -52,7 +52,7 @@ function failoverOf(name: string): HandOffPlan['failovers'][number] {
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`the steps of a hand-off on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`the steps of a hand-off on PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let server: PostgresServer;
     let connection: PostgresConnection;
     let sessions: DatabaseSessions;

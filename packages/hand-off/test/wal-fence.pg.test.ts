@@ -12,7 +12,7 @@ import {
 import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
 import { Pair, ROLE, SWITCHER } from './promoted-servers.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const { signal } = new AbortController();
 const MEGABYTE = 1024 * 1024;
 

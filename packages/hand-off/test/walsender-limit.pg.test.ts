@@ -16,7 +16,7 @@ import { alone } from './plans.ts';
 import { optionsFor, Pair, ROLE } from './promoted-servers.ts';
 import { confirmedAt, owned } from './published-slots.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 /** Of the server: one for the standby on the primary, and some. */
 const SETTINGS = { max_wal_senders: '3', log_connections: 'on' };
 const TOO_MANY = { code: '53300' };
@@ -85,7 +85,7 @@ async function createSlots(pair: Pair, names: readonly string[]): Promise<void> 
 }
 
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`a promoted PostgreSQL ${major} whose walsenders are all taken`, { timeout: 120_000 }, () => {
+  describe(`a promoted PostgreSQL ${major} whose walsenders are all taken`, { timeout: 180_000 }, () => {
     let pair: Pair;
     /** Open since before the promotion. */
     let walsender: PostgresConnection;

@@ -31,7 +31,7 @@ async function fetchFrom(server: HttpServer, path: string, init: RequestInit = {
   return { status: response.status, body: await response.text(), headers: response.headers };
 }
 
-describe('the HTTP endpoint', { timeout: 10_000 }, () => {
+describe('the HTTP endpoint', { timeout: 60_000 }, () => {
   test('is alive as long as the service says so', async () => {
     const server = await start();
     const { status, body } = await fetchFrom(server, '/livez?verbose');
@@ -116,7 +116,7 @@ describe('the HTTP endpoint', { timeout: 10_000 }, () => {
     client.on('error', () => undefined);
     const before = performance.now();
     await server.close();
-    assert.ok(performance.now() - before < 1000);
+    assert.ok(performance.now() - before < 10_000);
     client.resume();
     await closed;
   });

@@ -93,7 +93,7 @@ export class ManagedProcess {
   }
 
   /** Waits until the process has ended by itself or by a signal. Throws after `timeoutMs`. */
-  async waitForExit(timeoutMs = 30_000): Promise<void> {
+  async waitForExit(timeoutMs = 60_000): Promise<void> {
     await waitUntil(() => !this.isRunning, {
       timeoutMs,
       intervalMs: 5,

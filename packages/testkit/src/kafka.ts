@@ -20,7 +20,7 @@ export interface KafkaOptions {
 }
 
 const STARTED = 'Kafka Server started';
-const START_TIMEOUT_MS = 90_000;
+const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 30_000;
 // Without -UsePerfData a broker that is killed leaves a file behind in the system's temporary folder.
 const JAVA_OPTIONS = [

@@ -17,7 +17,7 @@ import { waitForStreaming } from './streaming.ts';
 const run = promisify(execFile);
 
 const SUPERUSER = 'postgres';
-const WAIT_TIMEOUT_MS = 30_000;
+const WAIT_TIMEOUT_MS = 60_000;
 
 interface ServerParts {
   readonly name: string;

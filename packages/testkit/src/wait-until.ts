@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long to wait and what to call it when it does not come true. */
 export interface WaitOptions {
-  /** Milliseconds until the wait fails; 30 s by default. */
+  /** Milliseconds until the wait fails; 60 s by default. */
   readonly timeoutMs?: number;
   /** Milliseconds between two looks; 20 by default. */
   readonly intervalMs?: number;
@@ -18,7 +18,7 @@ export async function waitUntil<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   options: WaitOptions,
 ): Promise<T> {
-  const timeoutMs = options.timeoutMs ?? 30_000;
+  const timeoutMs = options.timeoutMs ?? 60_000;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await condition();

@@ -34,7 +34,7 @@ async function createTopic(bootstrapServers: string, topic: string): Promise<voi
 
 describe('a local Kafka', () => {
   test('keeps port and data over a kill and a stop, and leaves nothing behind', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     await using kafka = await startKafka();
     await createTopic(kafka.bootstrapServers, 'kept');
@@ -54,7 +54,7 @@ describe('a local Kafka', () => {
   });
 
   test('keeps its data in the folder that was asked for, with the settings that were asked for', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     const dataDir = await temporaryFolder('kafka-data');
     await using kafka = await startKafka({ dataDir, settings: { 'num.partitions': '3' } });

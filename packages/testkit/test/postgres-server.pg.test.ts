@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import { POSTGRES_MAJORS, type PostgresServer, startPrimary } from '@slotcast/testkit';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 async function insertRow(server: PostgresServer, id: number): Promise<void> {
   await server.query('insert into numbered values ($1)', [id]);

@@ -14,7 +14,7 @@ import {
   waitUntil,
 } from '@slotcast/testkit';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 
 /** A test process as it is when it gets killed: a server runs, and what it printed is the data folder. */
 function spawnAbandoningProcess(): ChildProcess {

@@ -15,7 +15,7 @@ function logLines(stdout: string): Record<string, unknown>[] {
     });
 }
 
-describe('the services', { timeout: 120_000, concurrency: 2 }, () => {
+describe('the services', { timeout: 180_000, concurrency: 2 }, () => {
   let brokers = '';
   before(async () => {
     brokers = await sharedKafka();

@@ -17,7 +17,7 @@ const USER = 'app';
 const TOPIC = 'orders.slots';
 const CLIENT = 'client';
 const WRITER = 'writer.1';
-const timeout = 60_000;
+const timeout = 180_000;
 
 type Resource = 'TOPIC' | 'GROUP' | 'TRANSACTIONAL_ID';
 type Operation = 'READ' | 'WRITE' | 'DESCRIBE' | 'DESCRIBE_CONFIGS' | 'CREATE' | 'DELETE';

@@ -27,7 +27,7 @@ describe('the log on Kafka, where it differs from one in memory', () => {
   after(() => log.close());
 
   test('a closed segment that ends in a batch emptied by compaction does not stop the reader', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const topic = await createTopic(log, uniqueName('emptied'), compactingConfig);
     const writer = await log.claim(uniqueName('writer'));
@@ -54,7 +54,7 @@ describe('the log on Kafka, where it differs from one in memory', () => {
     );
   });
 
-  test('a reader leaves no consumer group behind', { timeout: 30_000 }, async () => {
+  test('a reader leaves no consumer group behind', { timeout: 180_000 }, async () => {
     const clientId = uniqueName('client');
     const groups = (): Promise<readonly string[]> =>
       withAdmin(bootstrapServers, async (admin) =>

@@ -111,7 +111,7 @@ describe('an outage of Kafka', () => {
   });
 
   test('lets calls fail in bounded time while readers wait, and says so louder and louder', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     await using kafka = await startKafka();
     const levels: string[] = [];
@@ -139,7 +139,7 @@ describe('an outage of Kafka', () => {
     await assert.rejects(log.endOffset(TOPIC), LogUnavailableError);
     await assert.rejects(log.describeTopic(TOPIC), LogUnavailableError);
     await assert.rejects(log.read(TOPIC, 'beginning'), LogUnavailableError);
-    assert.ok(performance.now() - started < 5 * 1_500, `it took ${performance.now() - started} ms`);
+    assert.ok(performance.now() - started < 5 * 4_000, `it took ${performance.now() - started} ms`);
     await assert.rejects(impatient.next(AbortSignal.timeout(60_000)), LogUnavailableError);
     await waitUntil(() => levels.includes('warn'), { describe: 'a warning', timeoutMs: 60_000 });
 
@@ -164,7 +164,7 @@ describe('an outage of Kafka', () => {
     await impatientLog.close();
   });
 
-  test('after which other brokers answer at the same address is an alarm', { timeout: 120_000 }, async () => {
+  test('after which other brokers answer at the same address is an alarm', { timeout: 180_000 }, async () => {
     const ports = { broker: await freePort(), controller: await freePort() };
     const fill = async (kafka: KafkaServer, records: number): Promise<EventLog> => {
       const log = connectTo(kafka.bootstrapServers);

@@ -6,7 +6,7 @@ import { subscribe } from '@slotcast/postgres';
 import { type PostgresMajor, takeWalsenders, waitUntil } from '@slotcast/testkit';
 import { LOUD_ROLE, MovedSlots, ROLE, type TestedMover } from './moved-slots.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const HALF_MINUTE_MS = 31_000;
 const WAL_SENDERS = 3;
 

@@ -11,7 +11,7 @@ import { PluginFolder, startPrimary, waitUntil } from '@slotcast/testkit';
 const CHECK_MS = 60_000;
 
 test('a plugin that is removed while the service runs is told apart from what was known before', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await using plugins = await PluginFolder.create();
   const stop = new AbortController();

@@ -10,7 +10,7 @@ import { SkippingClock } from '../skipping-clock.ts';
 import { APPLICATION, type WorkedOptions, WorkedStandby } from '../worked-standby.ts';
 
 const MIB = 1024n * 1024n;
-const timeout = 60_000;
+const timeout = 180_000;
 /** Their subscribers move, and so they are made anew. */
 const MOVED = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'];
 /** They are made anew later. */

@@ -21,7 +21,7 @@ async function writeMuch(servers: MovedSlots): Promise<Lsn> {
 }
 
 test('slots are made anew, too, when more has to be decoded for the leading slot than one statement may', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   const slots = Object.fromEntries(NAMES.map((name) => [name, 'test_decoding']));
   const servers = await MovedSlots.start(18, {});

@@ -8,7 +8,7 @@ import { MovedSlots, ROLE } from '../moves/moved-slots.ts';
 
 const FEW = 45;
 
-describe('copies of the temporary slot of a database', { timeout: 120_000 }, () => {
+describe('copies of the temporary slot of a database', { timeout: 180_000 }, () => {
   let slots: MovedSlots;
   let sessions: DatabaseSessions;
   const stop = new AbortController();

@@ -15,9 +15,9 @@ import { freePort, type PostgresServer, startPrimary, temporaryFolder, waitUntil
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 import { lacksPgBouncer, type Pooler, startPgBouncer, startRenamingProxy } from './poolers.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
-describe('a connection', { timeout: 120_000 }, () => {
+describe('a connection', { timeout: 180_000 }, () => {
   let server: PostgresServer;
 
   before(async () => {

@@ -5,7 +5,7 @@ import { startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
 test('the databases that accept connections are known, and where a session is', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await using server = await startPrimary({ major: 17 });
   await server.createRole(ROLE);

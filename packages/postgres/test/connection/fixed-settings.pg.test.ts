@@ -18,7 +18,7 @@ import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast
 import pg from 'pg';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 /** What breaks a session, or changes what it reads, unless the session has it fixed. */
 const hostileSettings = [
@@ -48,7 +48,7 @@ const hostileSettings = [
 
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   describe(`sessions on PostgreSQL ${major}, whatever role and database are set to`, {
-    timeout: 120_000,
+    timeout: 180_000,
   }, () => {
     let primary: PostgresServer;
     let standby: PostgresServer;

@@ -12,7 +12,7 @@ import {
 import { type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const ODD_NAMES = ['a"b', "it's", '100%', 'x y', 'back\\slash', 'größe ☃', '?host=elsewhere', 'n'.repeat(63)];
 /** In LATIN1 a byte that is no UTF-8. */
 const LATIN_NAME = 'café';
@@ -21,7 +21,7 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-describe('names that are allowed but odd', { timeout: 120_000 }, () => {
+describe('names that are allowed but odd', { timeout: 180_000 }, () => {
   let server: PostgresServer;
   const { signal } = new AbortController();
 

@@ -20,7 +20,7 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 interface Expected {
   readonly code: string;
@@ -45,7 +45,7 @@ async function assertError(work: () => Promise<unknown>, expected: Expected): Pr
 }
 
 for (const major of [13, 18] satisfies PostgresMajor[]) {
-  describe(`what PostgreSQL ${major} refuses`, { timeout: 120_000 }, () => {
+  describe(`what PostgreSQL ${major} refuses`, { timeout: 180_000 }, () => {
     let server: PostgresServer;
     let connection: PostgresConnection;
 

@@ -4,7 +4,7 @@ import { currentDatabase, DatabaseSessions, type PostgresConnection } from '@slo
 import { type PostgresMajor, type PostgresServer, startPrimary, takeWalsenders } from '@slotcast/testkit';
 import { optionsFor, ROLE } from './open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 const MAX_WAL_SENDERS = 3;
 const IDLE_MS = 300;
 const { signal } = new AbortController();
@@ -12,7 +12,7 @@ const { signal } = new AbortController();
 const processOf = (session: PostgresConnection): Promise<number> => Promise.resolve(session.processId);
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`pooled walsender sessions on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`pooled walsender sessions on PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let server: PostgresServer;
     let sessions: DatabaseSessions;
     let postgres: { readonly name: string; readonly oid: number };

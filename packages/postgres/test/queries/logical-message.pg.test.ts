@@ -5,7 +5,7 @@ import { emitMessage, type ReceivedMessage, subscribe } from '@slotcast/postgres
 import { type PostgresMajor, type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const timeout = 60_000;
+const timeout = 180_000;
 const SLOT = 'listener';
 
 async function started(major: PostgresMajor): Promise<PostgresServer> {
@@ -52,7 +52,7 @@ async function emit(server: PostgresServer, content: string): Promise<void> {
 }
 
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`a listener to messages on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`a listener to messages on PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     /** 16 refuses an empty list; a name of no publication is as good while no row changes. */
     const none = major === 16 ? 'nothing' : undefined;
 

@@ -15,7 +15,7 @@ import {
 import { confirmFalsely, type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 async function observe(connection: PostgresConnection): Promise<ObservedPrimary> {
   const seen = await observePrimary(connection);
@@ -24,7 +24,7 @@ async function observe(connection: PostgresConnection): Promise<ObservedPrimary>
 }
 
 for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`a primary of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`a primary of PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let server: PostgresServer;
     let connection: PostgresConnection;
 

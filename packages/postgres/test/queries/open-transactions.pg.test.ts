@@ -9,7 +9,7 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 
 for (const major of [13, 18] satisfies PostgresMajor[]) {
-  describe(`the oldest open transaction of PostgreSQL ${major}`, { timeout: 60_000 }, () => {
+  describe(`the oldest open transaction of PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let server: PostgresServer;
     let own: PostgresConnection;
     const open: PostgresConnection[] = [];

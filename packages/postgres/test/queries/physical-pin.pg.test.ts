@@ -81,7 +81,7 @@ function holdersIn(pin: PinFacts): string[] {
 }
 
 describe('the pin of a cascaded standby whose physical slot stands on the primary, too', {
-  timeout: 120_000,
+  timeout: 180_000,
 }, () => {
   let alpha: PostgresServer;
   let bravo: PostgresServer;

@@ -145,7 +145,7 @@ async function untilPinned(
 }
 
 for (const major of [16, 17, 18] as const) {
-  describe(`slots made on a standby of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`slots made on a standby of PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     test('before the primary holds back catalog rows are broken by vacuum, copies of them too', async () => {
       await withStandby(major, NEVER, async (primary, standby) => {
         const probe = await temporarySlot(primary, standby, 'probe');

@@ -6,7 +6,7 @@ import { PluginFolder, type PostgresMajor, type PostgresServer, startPrimary } f
 import { optionsFor, withConnection } from '../connection/open-connections.ts';
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`the loading of an output plugin on PostgreSQL ${major}`, { timeout: 60_000 }, () => {
+  describe(`the loading of an output plugin on PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let primary: PostgresServer;
     let server: PostgresServer;
     let plugins: PluginFolder;

@@ -4,7 +4,7 @@ import { checkPreconditions, type Finding, readPreconditions, type ServiceRole }
 import { type PostgresMajor, type PostgresServer, type RoleGrant, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 function codes(findings: readonly Finding[]): string[] {
   return findings.map((finding) => `${finding.severity} ${finding.code}`);
@@ -18,7 +18,7 @@ async function find(server: PostgresServer, service: ServiceRole, role = ROLE): 
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`the preconditions on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`the preconditions on PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let primary: PostgresServer;
     let standby: PostgresServer;
 
@@ -111,7 +111,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
   });
 }
 
-test('PostgreSQL 14 can publish, and has nothing to grant for the log', { timeout: 60_000 }, async () => {
+test('PostgreSQL 14 can publish, and has nothing to grant for the log', { timeout: 180_000 }, async () => {
   await using server = await startPrimary({ major: 14 });
   await server.createRole(ROLE);
   assert.deepEqual(codes(await find(server, 'publisher')), []);

@@ -15,7 +15,7 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const plugin = 'test_decoding';
 const source = parseSlotName('source');
 const onStandbyOnly = true;

@@ -5,7 +5,7 @@ import { startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE } from '../connection/open-connections.ts';
 
 test('a session that is open at the promotion of its server sees recovery end', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await using primary = await startPrimary({ major: 18 });
   await primary.createRole(ROLE);

@@ -28,7 +28,7 @@ async function write(server: PostgresServer, signal: AbortSignal): Promise<void>
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
   test(`a standby of PostgreSQL ${major} is asked for its history rarely, and yet before it has replayed anything of another`, {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     await using primary = await startPrimary({ major });
     await primary.createRole(ROLE);

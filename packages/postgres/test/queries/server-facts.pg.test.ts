@@ -10,10 +10,10 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`the facts of a server of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`the facts of a server of PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let primary: PostgresServer;
     let standby: PostgresServer;
 

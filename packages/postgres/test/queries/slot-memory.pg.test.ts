@@ -4,7 +4,7 @@ import { observePrimary, observeStandby, primaryMemory, standbyMemory } from '@s
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 const STEPS = 60;
 
 /** What befalls the slots of a server, in turn; `name` is one of a few, so that slots come and go in the middle and at the end. */
@@ -35,7 +35,7 @@ function createUnlessThere(server: PostgresServer, name: string): Promise<unknow
 }
 
 for (const major of [13, 14, 16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`slots of PostgreSQL ${major} that are looked at again and again`, { timeout: 120_000 }, () => {
+  describe(`slots of PostgreSQL ${major} that are looked at again and again`, { timeout: 180_000 }, () => {
     test('are shown as they are, whatever came, moved or went', { timeout: TIMEOUT_MS }, async () => {
       await using server = await startPrimary({ major });
       await server.createRole(ROLE);

@@ -39,7 +39,7 @@ async function flushed(primary: PostgresServer): Promise<Lsn> {
 }
 
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`moves without decoding on PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`moves without decoding on PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let primary: PostgresServer;
     let standby: PostgresServer;
     let session: PostgresConnection;

@@ -19,7 +19,7 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 180_000;
 /** Slots that are made anew while somebody interferes with the session. */
 const ATTEMPTS = 20;
 const PLUGIN = 'test_decoding';
@@ -28,7 +28,7 @@ const leader = parseSlotName('slotcast_leader_1');
 const probe = parseSlotName('slotcast_tmp_1');
 
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`on a standby of PostgreSQL ${major}`, { timeout: 240_000 }, () => {
+  describe(`on a standby of PostgreSQL ${major}`, { timeout: 480_000 }, () => {
     let primary: PostgresServer;
     let standby: PostgresServer;
     let onPrimary: PostgresConnection;

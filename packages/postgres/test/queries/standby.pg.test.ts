@@ -30,7 +30,7 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 async function observe(connection: PostgresConnection): Promise<ObservedStandby> {
   const seen = await observeStandby(connection);
@@ -47,7 +47,7 @@ function isThere(slot: string): string {
 }
 
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
-  describe(`a standby of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`a standby of PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let primary: PostgresServer;
     let standby: PostgresServer;
     let onPrimary: PostgresConnection;
@@ -351,8 +351,8 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   });
 }
 
-describe('a standby of PostgreSQL 13', { timeout: 120_000 }, () => {
-  test('tells its positions, settings, timeline and history', { timeout: 60_000 }, async () => {
+describe('a standby of PostgreSQL 13', { timeout: 180_000 }, () => {
+  test('tells its positions, settings, timeline and history', { timeout: 180_000 }, async () => {
     await using primary = await startPrimary({ major: 13 });
     await primary.createRole(ROLE);
     const standby = await primary.addStandby({ name: 'standby' });

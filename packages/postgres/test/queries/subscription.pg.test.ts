@@ -12,7 +12,7 @@ import {
 import { type PostgresMajor, type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE } from '../connection/open-connections.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 /** Starts a subscription that is to fail; resolves once the server sends. */
 async function start(
@@ -30,7 +30,7 @@ async function start(
 }
 
 for (const major of [16, 18] satisfies PostgresMajor[]) {
-  describe(`a subscriber of PostgreSQL ${major}`, { timeout: 120_000 }, () => {
+  describe(`a subscriber of PostgreSQL ${major}`, { timeout: 180_000 }, () => {
     let server: PostgresServer;
     let nextId = 1;
 

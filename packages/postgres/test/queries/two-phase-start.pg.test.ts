@@ -31,7 +31,7 @@ async function read(server: PostgresServer): Promise<string> {
   return rows.map(({ data }) => data).join('\n');
 }
 
-describe('a two_phase slot made on a standby while a transaction is prepared', { timeout: 120_000 }, () => {
+describe('a two_phase slot made on a standby while a transaction is prepared', { timeout: 180_000 }, () => {
   let primary: PostgresServer;
   let standby: PostgresServer;
   let onPrimary: PostgresConnection;

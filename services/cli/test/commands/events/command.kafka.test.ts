@@ -210,7 +210,7 @@ describe('slotcast events', { timeout: 180_000 }, () => {
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...process.env, ...env },
-        timeout: 60_000,
+        timeout: 180_000,
         killSignal: 'SIGKILL',
       },
     );

@@ -4,7 +4,7 @@ import { createKafkaLog, requiredTopicConfig } from '@slotcast/event-log';
 import { sharedKafka, uniqueTopicPrefix } from '@slotcast/testkit';
 import { runCli } from '../../run-cli.ts';
 
-describe('slotcast topic', { timeout: 120_000 }, () => {
+describe('slotcast topic', { timeout: 180_000 }, () => {
   let brokers = '';
   before(async () => {
     brokers = await sharedKafka();
