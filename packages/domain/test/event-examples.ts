@@ -7,6 +7,7 @@ import {
   type SlotEvent,
   type TimelineHistory,
   timeline,
+  type Written,
 } from '@slotcast/domain';
 import { logicalSlot } from './vocabulary-examples.ts';
 
@@ -52,6 +53,11 @@ export function manifest(names: readonly string[], where: Where, over: Partial<M
     slots: names.map((name) => ({ name: parseSlotName(name), incarnation: { epoch: 1, seq: 1 } })),
     ...over,
   };
+}
+
+/** Records as the broker stored them, all at one time. */
+export function written<T>(records: readonly T[], writtenAt = 0): Written<T>[] {
+  return records.map((record) => ({ record, writtenAt }));
 }
 
 function origin(where: Where) {

@@ -4,6 +4,7 @@ import {
   type Manifest,
   type NodeSlotStatus,
   type NodeStatus,
+  type NodeTombstone,
   type SlotEvent,
   type SlotName,
 } from '@slotcast/domain';
@@ -28,7 +29,6 @@ import {
   type EncodedRecord,
   MalformedError,
   type MalformedRecord,
-  type NodeTombstone,
   printableKey,
   type StoredRecord,
 } from './record.ts';

@@ -6,6 +6,7 @@ import {
   type Manifest,
   type NodeSlotStatus,
   type NodeStatus,
+  type NodeTombstone,
   parseLsn,
   parseSlotName,
   type SlotEvent,
@@ -13,7 +14,6 @@ import {
 } from '@slotcast/domain';
 import { type HeaderReader, type HeaderTexts, headerTexts } from './header-text.ts';
 import { parseNodeName } from './node-key.ts';
-import type { NodeTombstone } from './record.ts';
 
 /** What the headers `schema` and `content-type` say; they are left out where there never was a value. */
 export interface ValueLabel {

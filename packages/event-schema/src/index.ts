@@ -7,5 +7,5 @@ export {
   type SchemaName,
   schemaNames,
 } from './published-schema.ts';
-export type { EncodedRecord, MalformedRecord, NodeTombstone, StoredRecord } from './record.ts';
+export type { EncodedRecord, MalformedRecord, StoredRecord } from './record.ts';
 export { SchemaRegistry, SchemaRegistryError, type SchemaRegistryOptions } from './schema-registry.ts';

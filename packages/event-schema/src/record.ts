@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import type { SlotName } from '@slotcast/domain';
 
 /** A record to be written to a slots or nodes topic. */
 export interface EncodedRecord {
@@ -23,13 +22,6 @@ export interface MalformedRecord {
   readonly key: string;
   /** What is wrong with it. */
   readonly reason: string;
-}
-
-/** A node, or one slot on a node, was taken out of the directory. */
-export interface NodeTombstone {
-  readonly kind: 'node_tombstone';
-  readonly node: string;
-  readonly slot?: SlotName | undefined;
 }
 
 /** What was read is not what slotcast writes; the message says why. */

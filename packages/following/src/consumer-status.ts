@@ -7,9 +7,9 @@ import {
   type SlotVerdict,
   slotLag,
 } from '@slotcast/domain';
-import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/kernel';
 import type { ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/observability';
+import type { SlotsFeed } from '@slotcast/topics';
 import type { StandbyView } from './standby-server.ts';
 
 export type ConsumerPhase = 'starting' | 'asleep' | 'replaying' | 'following';

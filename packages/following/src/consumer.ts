@@ -14,6 +14,7 @@ import {
   PreconditionError,
   readPreconditions,
 } from '@slotcast/postgres';
+import { SilenceMeter, type TopicsContext, tellOfUnusable } from '@slotcast/topics';
 import { ConsumerStatus } from './consumer-status.ts';
 import { PromotionKeeper } from './promotion-keeper.ts';
 import { type ConsumerControl, SessionControl } from './requests/control.ts';
@@ -68,6 +69,7 @@ class Consumer {
   readonly status: ConsumerStatus;
   readonly control: SessionControl;
   readonly #options: ConsumerOptions;
+  readonly #topics: TopicsContext;
   readonly #instance = randomUUID();
   readonly #promotions: PromotionKeeper;
   readonly #role: RoleTracker;
@@ -75,12 +77,18 @@ class Consumer {
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#topics = topicsContext(options);
     const { metrics, clock, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
     this.control = new SessionControl(options, () => this.status.isAsleep);
     this.#role = new RoleTracker('following', options);
     const { report } = this.#role;
-    this.#promotions = new PromotionKeeper({ ...options, instance: this.#instance, report });
+    this.#promotions = new PromotionKeeper({
+      ...options,
+      topics: this.#topics,
+      instance: this.#instance,
+      report,
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -133,6 +141,7 @@ class Consumer {
       const session = new StandbySession(
         {
           ...this.#options,
+          topics: this.#topics,
           instance,
           status: this.status,
           report: this.#role.report,
@@ -191,4 +200,11 @@ class Consumer {
       );
     }
   }
+}
+
+/** What a consumer reads the topics with: it counts what it has to skip. */
+export function topicsContext(options: ConsumerOptions): TopicsContext {
+  const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = options;
+  const onUnusable = tellOfUnusable(logger, () => metrics.malformedRecordsTotal.inc());
+  return { log, codec, slotsTopic, nodesTopic, silence: new SilenceMeter(clock), onUnusable };
 }

@@ -1,6 +1,6 @@
 import { forgetBeyond, type NodeSlotStatus, type TimelineHistory } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { NodeDirectory } from '@slotcast/hand-off';
+import type { NodeDirectory } from '@slotcast/topics';
 
 /**
  * Once the server has gone over to another timeline, forgets what was recorded on the one before beyond the point where it left that. Committed

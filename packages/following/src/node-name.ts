@@ -1,7 +1,6 @@
 import type { Manifest } from '@slotcast/domain';
-import type { LogReader } from '@slotcast/event-log';
-import { awaitNodeName, type NodeDirectory, type NodeNameClaimant } from '@slotcast/hand-off';
 import { type Logger, SlotcastError } from '@slotcast/kernel';
+import { awaitNodeName, type NodeDirectory, type NodeNameClaimant } from '@slotcast/topics';
 import type { StandbyServer } from './standby-server.ts';
 
 /** What the name of this node is asked for with. */
@@ -10,8 +9,7 @@ export interface NodeNameQuestion {
   /** Random id of this process. */
   readonly instance: string;
   readonly server: StandbyServer;
-  /** Stands at the end of the nodes topic, which the directory has taken. */
-  readonly reader: LogReader;
+  /** Its reader has replayed the nodes topic. */
   readonly directory: NodeDirectory;
   /** The newest one of the slots topic. */
   readonly manifest: () => Manifest | undefined;

@@ -1,7 +1,7 @@
 import type { LocalSlot, SystemIdentifier } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import type { PostgresConnection } from '@slotcast/postgres';
+import type { NodeDirectory, SlotsFeed } from '@slotcast/topics';
 
 /** What a session leaves to the hand-off of its server's slots. */
 export interface PromotedSession {

@@ -6,8 +6,6 @@ import {
   type PlanPolicy,
   type PublishedLine,
 } from '@slotcast/domain';
-import type { EventLog } from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
 import {
   type EndedRecovery,
   HandOffLease,
@@ -20,6 +18,7 @@ import {
 } from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import { connectPostgres, type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
+import { NodesReader, type TopicsContext } from '@slotcast/topics';
 import type { PromotedSession } from './promoted-session.ts';
 import type { StandbySession } from './standby-session.ts';
 
@@ -28,13 +27,10 @@ export interface PromotionKeeperOptions {
   readonly cluster: string;
   readonly version: string;
   readonly instance: string;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
+  readonly topics: TopicsContext;
   readonly policy: PlanPolicy;
   readonly onDivergence: DivergencePolicy;
   readonly postgres: PostgresOptions;
-  readonly log: EventLog;
-  readonly codec: Codec;
   readonly report: ReportRole;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -97,15 +93,18 @@ export class PromotionKeeper {
     if (ended === undefined || ended === this.#done) {
       return;
     }
-    const { node, instance, version, policy } = this.#options;
+    const { node, instance, version, policy, topics } = this.#options;
+    const nodes = new NodesReader(topics, { slotsOf: node });
     const connection = await connectPostgres({ ...this.#options.postgres, signal });
     try {
       const identity = await readServerIdentity(connection, signal);
       const { timeline } = await readWalEnd(connection, signal);
       const facts = { node, instance, version, timeline, ...identity };
       const { wanted } = policy;
+      await nodes.replay(signal);
       await handOffFromTopics({
         ...this.#options,
+        nodes,
         facts,
         wanted,
         awaitEnd: () => Promise.resolve(ended),
@@ -115,7 +114,7 @@ export class PromotionKeeper {
       });
       this.#done = ended;
     } finally {
-      await connection.close();
+      await Promise.allSettled([nodes.close(), connection.close()]);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { type Lsn, quickestDuration, type SettledBacklog } from '@slotcast/domain';
-import type { SlotsFeed } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/kernel';
+import type { SlotsFeed } from '@slotcast/topics';
 import type { SessionBell } from './session-bell.ts';
 import type { StandbyServer, StandbyView } from './standby-server.ts';
 

@@ -1,9 +1,8 @@
 import { type Plan, type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
-import { type LogReader, type LogRecord, replayTopic } from '@slotcast/event-log';
-import { claimNode, NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/kernel';
 import { copySlot, DatabaseSessions } from '@slotcast/postgres';
-import type { ConsumerOptions } from './consumer.ts';
+import { NodeDirectory, NodesReader, SlotsFeed } from '@slotcast/topics';
+import { type ConsumerOptions, topicsContext } from './consumer.ts';
 import { DecodingBudget } from './moves/decoding-budget.ts';
 import { Mover, runAdvances } from './moves/mover.ts';
 import { PluginWatch } from './moves/plugin-watch.ts';
@@ -90,16 +89,16 @@ class StandbyAlone {
   readonly #mover: Mover;
   readonly #failures: SlotFailures;
   readonly #plugins: PluginWatch;
-  readonly #readers: LogReader[] = [];
 
   constructor(options: ConsumerOptions, server: StandbyServer, signal: AbortSignal) {
     this.#options = options;
     this.#server = server;
     this.#signal = signal;
-    const { clock, logger, metrics, nodesTopic } = options;
-    const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
-    this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: () => undefined });
-    this.#directory = new NodeDirectory({ ...options, topic: nodesTopic, onMalformed });
+    const { node, clock, logger } = options;
+    const topics = topicsContext(options);
+    this.#feed = new SlotsFeed(topics);
+    const reader = new NodesReader(topics, { slotsOf: node });
+    this.#directory = new NodeDirectory({ ...topics, node, reader });
     this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(options.postgres, () => undefined, signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
@@ -110,14 +109,14 @@ class StandbyAlone {
   }
 
   async replay(): Promise<void> {
-    const { slotsTopic, nodesTopic } = this.#options;
-    await this.#read(nodesTopic, this.#takeNodes);
-    await this.#read(slotsTopic, this.#takeSlots);
+    await this.#directory.reader.replay(this.#signal);
+    await this.#feed.reader.replay(this.#signal);
   }
 
   async close(): Promise<void> {
     await Promise.allSettled([
-      ...this.#readers.map((reader) => reader.close()),
+      this.#directory.reader.close(),
+      this.#feed.reader.close(),
       this.#plugins.close(),
       this.#mover.close(),
       this.#sessions.close(),
@@ -127,22 +126,20 @@ class StandbyAlone {
 
   async prepare(deadline: number): Promise<PreparedPromotion> {
     const { clock } = this.#options;
-    const [nodes, slots] = this.#readers;
-    if (nodes === undefined || slots === undefined) {
-      throw new Error('the topics were not read yet');
-    }
+    const { reader: nodes } = this.#directory;
+    const { reader: slots } = this.#feed;
     const timeoutMs = Math.max(0, deadline - clock.monotonicMs());
     const done = new AbortController();
     const signal = AbortSignal.any([this.#signal, done.signal]);
-    const taken = (): bigint => slots.position;
-    const read = { feed: this.#feed, taken, end: slots.position };
+    const taken = (): bigint => slots.taken;
+    const read = { feed: this.#feed, taken, end: slots.taken };
     const preparation = new Preparation({ ...this.#options, ...read, timeoutMs, signal });
     try {
       // A publisher that is alive may have a word to say yet.
       return await Promise.race([
         // Its own records, too, which the open transaction of another node may have hidden: this process writes none meanwhile.
-        follow(nodes, (records) => this.#takeNodes(records, false), signal),
-        follow(slots, (records) => this.#takeSlots(records, true), signal),
+        nodes.follow(signal, () => undefined),
+        slots.follow(signal, () => undefined),
         this.#prepare(preparation),
       ]);
     } finally {
@@ -158,14 +155,9 @@ class StandbyAlone {
   }
 
   async adopt(slot: SlotName): Promise<AdoptedSlot> {
-    const { log, cluster, node, nodesTopic, clock } = this.#options;
-    const [reader] = this.#readers;
-    if (reader === undefined) {
-      throw new Error('the topics were not read yet');
-    }
-    await this.#awaitNodeName(reader);
-    const own = { log, cluster, node, nodesTopic, reader, onRecords: this.#takeNodes };
-    const writer = await claimNode({ ...own, signal: this.#signal });
+    const { log, cluster, clock } = this.#options;
+    await this.#awaitNodeName();
+    const writer = await this.#directory.claim({ log, cluster, signal: this.#signal });
     try {
       const adoption = new Adoption({
         slot,
@@ -182,27 +174,16 @@ class StandbyAlone {
   }
 
   /** The claim would fence a consumer that works under this name beside another server. */
-  async #awaitNodeName(reader: LogReader): Promise<void> {
+  async #awaitNodeName(): Promise<void> {
     await awaitStandbyName({
       ...this.#options,
       // This process is none of the node's services.
       instance: '',
       server: this.#server,
-      reader,
       directory: this.#directory,
       manifest: () => this.#feed.newestManifest,
       signal: this.#signal,
     });
-  }
-
-  readonly #takeNodes: Take = (records, live = false) => this.#directory.take(records, live);
-
-  readonly #takeSlots: Take = (records, live = false) => this.#feed.take(records, live);
-
-  async #read(topic: string, take: Take): Promise<void> {
-    const { log } = this.#options;
-    const onRecords = (records: readonly LogRecord[]): Promise<void> => take(records);
-    this.#readers.push(await replayTopic({ log, topic, onRecords, signal: this.#signal }));
   }
 
   async #look(): Promise<Pick<SessionRound, 'view' | 'settled' | 'alarm'>> {
@@ -252,14 +233,5 @@ class StandbyAlone {
     await this.#restore(plan);
     const moved = await runAdvances(this.#mover, plan, { upTo: view.replayLsn, urgent: true });
     return { view, settled, alarm, plan, outcome: { stepped, ...moved } };
-  }
-}
-
-type Take = (records: readonly LogRecord[], live?: boolean) => Promise<void>;
-
-async function follow(reader: LogReader, take: Take, signal: AbortSignal): Promise<never> {
-  for (;;) {
-    const { records } = await reader.next(signal);
-    await take(records);
   }
 }

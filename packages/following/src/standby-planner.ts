@@ -6,6 +6,7 @@ import {
   judgeMaking,
   type MakingPin,
   type Manifest,
+  NODE_SILENT_MS,
   type NotedSlots,
   noteRhythms,
   noteUnproven,
@@ -29,9 +30,9 @@ import {
   type WorkingSlot,
   withoutPositions,
 } from '@slotcast/domain';
-import type { NodeDirectory, SlotsFeed } from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
+import type { NodeDirectory, SlotsFeed } from '@slotcast/topics';
 import { PlanCheck } from './plan-check.ts';
 import type { StandbyView } from './standby-server.ts';
 
@@ -167,7 +168,7 @@ export class StandbyPlanner {
       slots,
       nodes: this.#directory.nodes,
       primary: this.#feed.newestManifest?.node,
-      now: this.#clock.now(),
+      silent: this.#directory.reader.silentFor(NODE_SILENT_MS),
     };
   }
 }

@@ -4,6 +4,7 @@ import {
   HAND_OFF_DRAIN_MS,
   isLogical,
   type LocalSlot,
+  type Manifest,
   type NodeStatus,
   type PlanPolicy,
   type PublishedLine,
@@ -11,18 +12,12 @@ import {
   reason,
   waitsForTransactions,
 } from '@slotcast/domain';
-import {
-  type EventLog,
-  type LogReader,
-  type LogRecord,
-  type LogWriter,
-  replayTopic,
-} from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
-import { claimNode, NodeDirectory, type ReportRole, SlotsFeed, UnreadableSlots } from '@slotcast/hand-off';
+import type { LogWriter } from '@slotcast/event-log';
+import { type ReportRole, UnreadableSlots } from '@slotcast/hand-off';
 import { type Clock, Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
+import { NodeDirectory, NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
 import { Doubts } from './doubts.ts';
@@ -52,14 +47,11 @@ export interface StandbySessionOptions {
   readonly cluster: string;
   readonly version: string;
   readonly instance: string;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
+  readonly topics: TopicsContext;
   readonly policy: PlanPolicy;
   readonly advanceDuty: number;
   readonly restartGapBytes: bigint;
   readonly postgres: PostgresOptions;
-  readonly log: EventLog;
-  readonly codec: Codec;
   readonly metrics: ConsumerMetrics;
   readonly status: ConsumerStatus;
   /** Called when the session works, so that the back-off of failures starts anew. */
@@ -97,25 +89,23 @@ export class StandbySession {
   readonly #lineage: TopicLineage;
   #lastSlots: readonly LocalSlot[] | undefined;
   readonly #doubts: Doubts;
-  /** Offset of the slots topic up to which records are taken. */
-  #taken = 0n;
   readonly #rest: RoundPause;
   readonly #pace = new RoundPace();
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
-    const { node, nodesTopic, clock, logger, metrics, postgres, advanceDuty } = options;
+    const { node, topics, clock, logger, postgres, advanceDuty } = options;
     this.#options = options;
-    this.#lineage = new TopicLineage(options.slotsTopic, logger);
+    this.#lineage = new TopicLineage(topics.slotsTopic, logger);
     this.#doubts = new Doubts(logger);
     this.#server = server;
     const signal = AbortSignal.any([outerSignal, this.#stop.signal]);
     this.#signal = signal;
     const canary = new CanaryMeter(options);
     this.#canary = canary;
-    const onMalformed = (): void => metrics.malformedRecordsTotal.inc();
-    this.#feed = new SlotsFeed({ ...options, onMalformed, onAccepted: (records) => canary.hear(records) });
+    this.#feed = new SlotsFeed(topics, (records) => canary.hear(records));
     this.#rest = new RoundPause({ bell: this.#doorbell, server, feed: this.#feed, clock, signal });
-    this.#directory = new NodeDirectory({ ...options, node, topic: nodesTopic, onMalformed });
+    const reader = new NodesReader(topics, { slotsOf: node });
+    this.#directory = new NodeDirectory({ ...topics, node, reader });
     this.#planner = new StandbyPlanner({ ...options, feed: this.#feed, directory: this.#directory });
     this.#sessions = new DatabaseSessions(postgres, (role) => warnOfLoudLog(logger, role), signal);
     this.#failures = new SlotFailures(clock, logger, Math.random);
@@ -146,45 +136,31 @@ export class StandbySession {
    * that the last session of this process lost the claim: then another process of this node goes first.
    */
   async run(fenced: boolean): Promise<void> {
-    const { log, cluster, node, instance, nodesTopic, slotsTopic } = this.#options;
-    const readers: LogReader[] = [];
+    const { topics, cluster, instance } = this.#options;
+    const { reader: nodes } = this.#directory;
+    const { reader: slots } = this.#feed;
+    const signal = this.#signal;
     let writer: LogWriter | undefined;
     try {
-      const takeNodes = (records: readonly LogRecord[]): Promise<void> =>
-        this.#directory.take(records, false);
-      const nodes = await this.#replay(nodesTopic, takeNodes);
-      readers.push(nodes);
+      await nodes.replay(signal);
       if (fenced) {
         refuseOtherInstance(this.#directory, instance);
       }
-      const slots = await this.#replay(slotsTopic, (records) => this.#feed.take(records, false));
-      readers.push(slots);
-      this.#taken = slots.position;
+      await slots.replay(signal);
       // From here on, as the end of recovery may come at any time, and its fence is measured by what was published until then.
-      const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#takeLive(records, slots);
-      const following = this.#follow(slots, takeSlots, () => this.#doorbell.ringForRecords());
-      const naming = awaitStandbyName({
-        ...this.#options,
-        server: this.#server,
-        reader: nodes,
-        directory: this.#directory,
-        manifest: () => this.#feed.newestManifest,
-        signal: this.#signal,
-      });
+      const following = slots.follow(signal, () => this.#tookSlots());
+      const manifest = (): Manifest | undefined => this.#feed.newestManifest;
+      const question = { server: this.#server, directory: this.#directory, manifest, signal };
+      const naming = awaitStandbyName({ ...this.#options, ...question });
       await Promise.race([following, naming]);
-      const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes };
-      writer = await claimNode({ ...own, signal: this.#signal });
+      writer = await this.#directory.claim({ log: topics.log, cluster, signal });
       const { ownership } = this.#directory;
       await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));
-      this.#lineage.resume(this.#directory.nodes.get(node)?.lineage);
+      this.#lineage.resume(this.#directory.own?.lineage);
       this.#options.report('joined');
       this.#options.logger.info({ owned: this.#directory.ownership.size }, 'replayed the topics');
       await Promise.race([
-        this.#follow(
-          nodes,
-          (records) => this.#directory.take(records, true),
-          () => this.#directory.takeNews() && this.#doorbell.ring(),
-        ),
+        nodes.follow(signal, (records) => this.#directory.isNews(records) && this.#doorbell.ring()),
         following,
         this.#work(writer),
       ]);
@@ -206,7 +182,8 @@ export class StandbySession {
       this.#stop.abort();
       this.#requests.fail(sessionEnded());
       await Promise.allSettled([
-        ...readers.map((reader) => reader.close()),
+        nodes.close(),
+        slots.close(),
         ...this.#workers.map((part) => part.close()),
         this.#sessions.close(),
         writer?.close(),
@@ -241,39 +218,23 @@ export class StandbySession {
 
   /** What requests look into. */
   get parts() {
-    const taken = (): bigint => this.#taken;
+    const taken = (): bigint => this.#feed.reader.taken;
     return { feed: this.#feed, directory: this.#directory, sessions: this.#sessions, taken };
   }
 
   /** Waits until all that the slots topic has now is taken. */
   async #drain(): Promise<void> {
-    const end = await this.#options.log.endOffset(this.#options.slotsTopic);
+    const { log, slotsTopic } = this.#options.topics;
+    const end = await log.endOffset(slotsTopic);
     using deadline = new Deadline(this.#signal, HAND_OFF_DRAIN_MS);
-    while (this.#taken < end) {
+    while (this.#feed.reader.taken < end) {
       await this.#doorbell.wait(HAND_OFF_DRAIN_MS, deadline.signal);
     }
   }
 
-  #replay(topic: string, onRecords: (records: readonly LogRecord[]) => Promise<void>): Promise<LogReader> {
-    return replayTopic({ log: this.#options.log, topic, onRecords, signal: this.#signal });
-  }
-
-  async #takeLive(records: readonly LogRecord[], slots: LogReader): Promise<void> {
-    await this.#feed.take(records, true);
-    this.#taken = slots.position;
-    this.#options.metrics.appliedOffset.set(Number(slots.position));
-  }
-
-  async #follow(
-    reader: LogReader,
-    take: (records: readonly LogRecord[]) => Promise<void>,
-    ring: () => void,
-  ): Promise<never> {
-    for (;;) {
-      const batch = await reader.next(this.#signal);
-      await take(batch.records);
-      ring();
-    }
+  #tookSlots(): void {
+    this.#options.metrics.appliedOffset.set(Number(this.#feed.reader.taken));
+    this.#doorbell.ringForRecords();
   }
 
   async #work(writer: LogWriter): Promise<void> {

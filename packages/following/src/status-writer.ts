@@ -19,8 +19,8 @@ import {
   WISH_REPEAT_MS,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/kernel';
+import type { NodeDirectory } from '@slotcast/topics';
 import { sameElements } from './same-elements.ts';
 import type { StandbyView } from './standby-server.ts';
 

@@ -14,8 +14,8 @@ import {
 } from '@slotcast/domain';
 import { type LogWriter, MemoryLog } from '@slotcast/event-log';
 import { StatusWriter } from '@slotcast/following';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock } from '@slotcast/kernel';
+import type { NodeDirectory } from '@slotcast/topics';
 import { APP, emptyDirectory, factsOf, NODE, NODES_TOPIC } from './restart/restart-scene.ts';
 
 type View = Parameters<StatusWriter['write']>[1];

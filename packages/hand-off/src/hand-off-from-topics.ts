@@ -8,33 +8,21 @@ import {
   promotionSlotStatuses,
   type SlotName,
 } from '@slotcast/domain';
-import {
-  type EventLog,
-  type LogReader,
-  type LogRecord,
-  type LogWriter,
-  readTo,
-  readToWrittenEnd,
-  replayTopic,
-} from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
+import type { LogWriter } from '@slotcast/event-log';
 import { Deadline } from '@slotcast/kernel';
-import { claimNode } from './claim-node.ts';
+import { NodeDirectory, type NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { HandOffLease } from './hand-off-lease.ts';
-import { NodeDirectory } from './node-directory.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
-import { SlotsFeed } from './slots-feed.ts';
 
 /** What a hand-off needs to read and write the topics itself. */
 export interface TopicHandOffOptions
   extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore' | 'ended' | 'lease'> {
-  readonly log: EventLog;
-  readonly codec: Codec;
+  readonly topics: TopicsContext;
+  /** Has replayed the nodes topic, however long ago, and remembers the slots of this node. */
+  readonly nodes: NodesReader;
   readonly cluster: string;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
   readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots'>;
   /** There when the server has not been promoted since slots were published last: then only the record is looked up. */
   readonly noneNeeded: HandedOver | undefined;
@@ -70,19 +58,13 @@ class TopicHandOff {
   readonly #options: TopicHandOffOptions;
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
-  readonly #open: { close(): Promise<void> }[] = [];
+  #writer: LogWriter | undefined;
 
   constructor(options: TopicHandOffOptions) {
     this.#options = options;
-    const { codec, clock, logger, nodesTopic, facts } = options;
-    this.#feed = new SlotsFeed({ codec, clock, onMalformed: ignore, onAccepted: ignore, logger });
-    this.#directory = new NodeDirectory({
-      node: facts.node,
-      topic: nodesTopic,
-      codec,
-      onMalformed: ignore,
-      logger,
-    });
+    const { topics, nodes, facts } = options;
+    this.#feed = new SlotsFeed(topics);
+    this.#directory = new NodeDirectory({ ...topics, node: facts.node, reader: nodes });
   }
 
   get ownership(): ReadonlyMap<SlotName, Ownership> {
@@ -90,36 +72,32 @@ class TopicHandOff {
   }
 
   async run(): Promise<HandedOver | undefined> {
-    const { slotsTopic, nodesTopic, facts, log, cluster, clock } = this.#options;
-    const takeSlots = (records: readonly LogRecord[]): Promise<void> => this.#feed.take(records, false);
-    const takeNodes = (records: readonly LogRecord[]): Promise<void> => this.#directory.take(records, false);
-    const nodes = await this.#replay(nodesTopic, takeNodes);
-    const { noneNeeded, report, signal } = this.#options;
+    const { nodes, topics, facts, cluster, clock, noneNeeded, report, signal } = this.#options;
     if (noneNeeded !== undefined) {
       // Nobody waits for the fence, and the promotion on record must not be missed.
-      await readToWrittenEnd({ log, topic: nodesTopic, reader: nodes, onRecords: takeNodes, signal });
+      await nodes.readToWrittenEnd(signal);
       report('none_needed');
       return this.#onRecord() ?? noneNeeded;
     }
+    await nodes.readToEnd(signal);
     const earlier = this.#onRecord();
     if (earlier !== undefined) {
       report('recorded');
       return earlier;
     }
-    const slots = await this.#replay(slotsTopic, takeSlots);
+    const slots = this.#feed.reader;
+    await slots.replay(signal);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
     const { awaitEnd } = this.#options;
     const early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
-    await this.#awaitConsumer(nodes, takeNodes);
+    await this.#awaitConsumer();
     const byConsumer = this.#onRecord();
     if (byConsumer !== undefined) {
       report('recorded');
       return byConsumer;
     }
-    const { node } = facts;
-    const own = { log, cluster, node, nodesTopic, reader: nodes, onRecords: takeNodes, signal };
-    const writer = await claimNode(own);
-    this.#open.push(writer);
+    const writer = await this.#directory.claim({ log: topics.log, cluster, signal });
+    this.#writer = writer;
     // What it had begun goes on so long, and it may have come to its end before it was fenced.
     await clock.sleep(HAND_OFF_LEASE_MS, signal);
     const justBefore = this.#onRecord();
@@ -132,7 +110,7 @@ class TopicHandOff {
     const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
     report('hand_over');
     // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
-    const drain = (): Promise<void> => this.#catchUp(slots, slotsTopic, takeSlots);
+    const drain = (): Promise<void> => slots.readToEnd(signal);
     const outcome = await handOff({
       ...this.#options,
       lease,
@@ -151,7 +129,7 @@ class TopicHandOff {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#open.map((part) => part.close()));
+    await Promise.allSettled([this.#feed.reader.close(), this.#writer?.close()]);
   }
 
   /** Writes the node's record anew, as it is: whoever was fenced cannot. */
@@ -166,34 +144,12 @@ class TopicHandOff {
     return HandedOver.onRecord(this.#directory.own, this.#options.facts.timeline);
   }
 
-  async #replay(
-    topic: string,
-    onRecords: (records: readonly LogRecord[]) => Promise<void>,
-  ): Promise<LogReader> {
-    const { log, signal } = this.#options;
-    const reader = await replayTopic({ log, topic, onRecords, signal });
-    this.#open.push(reader);
-    return reader;
-  }
-
-  async #catchUp(
-    reader: LogReader,
-    topic: string,
-    onRecords: (records: readonly LogRecord[]) => Promise<void>,
-  ): Promise<void> {
-    const { log, signal } = this.#options;
-    await readTo({ reader, end: await log.endOffset(topic), onRecords, signal });
-  }
-
   /** Waits for the record of this node's consumer, if there ever was one. */
-  async #awaitConsumer(
-    nodes: LogReader,
-    take: (records: readonly LogRecord[]) => Promise<void>,
-  ): Promise<void> {
-    const { patienceMs, report, signal, logger, log, nodesTopic: topic } = this.#options;
+  async #awaitConsumer(): Promise<void> {
+    const { nodes, patienceMs, report, signal, logger } = this.#options;
     if (patienceMs > 0 && this.#directory.own?.role !== 'standby') {
       // A consumer that had just begun may be at work, with its record behind the open transaction of another node.
-      await readToWrittenEnd({ log, topic, reader: nodes, onRecords: take, signal });
+      await nodes.readToWrittenEnd(signal);
     }
     if (patienceMs === 0 || this.#directory.own?.role !== 'standby') {
       return;
@@ -203,8 +159,7 @@ class TopicHandOff {
     using patience = new Deadline(signal, patienceMs);
     try {
       while (this.#onRecord() === undefined) {
-        const batch = await nodes.next(patience.signal);
-        await take(batch.records);
+        await nodes.next(patience.signal);
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -215,9 +170,6 @@ class TopicHandOff {
     }
   }
 }
-
-/** Whoever follows the topics all the time counts and measures. */
-function ignore(): void {}
 
 /** What the topics say, always as of now. */
 export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffOptions['knowledge'] {

@@ -1,4 +1,3 @@
-export { claimNode } from './claim-node.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export {
   handOffFromTopics,
@@ -8,12 +7,9 @@ export {
 } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
 export { sweepLeaders } from './leading-slots.ts';
-export { NodeDirectory } from './node-directory.ts';
-export { awaitNodeName, type NodeNameClaimant } from './node-name.ts';
 export { readOwnHistory } from './own-history.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';
 export { SlotMover } from './slot-mover.ts';
-export { SlotsFeed } from './slots-feed.ts';
 export { UnreadableSlots } from './unreadable-slots.ts';
 export { raiseFence } from './wal-fence.ts';

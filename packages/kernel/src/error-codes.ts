@@ -136,7 +136,8 @@ export const errorCodes = {
   },
   SC_RECORD_MALFORMED: {
     exit: 'failed',
-    meaning: 'A record of a topic has a key, header or value that slotcast cannot have written.',
+    meaning:
+      'A record of a topic has a key, header or value that slotcast cannot have written, or turns the clock back.',
     remedy:
       'The record is skipped and counted. Find out who writes to the topic (`slotcast events` shows the offset) and take the ACL away.',
   },

@@ -101,6 +101,12 @@ export const publisherMetrics = {
     help: 'Running-transactions records that were asked of the server.',
     labels: [],
   },
+  malformedRecordsTotal: {
+    name: 'slotcast_publisher_malformed_records_total',
+    type: 'counter',
+    help: 'Records that were skipped because they could not be read, or turned the clock back.',
+    labels: [],
+  },
   promotionAheadSlots: {
     name: 'slotcast_promotion_ahead_slots',
     type: 'gauge',
@@ -174,7 +180,7 @@ export const consumerMetrics = {
   malformedRecordsTotal: {
     name: 'slotcast_consumer_malformed_records_total',
     type: 'counter',
-    help: 'Records that were skipped because they could not be read.',
+    help: 'Records that were skipped because they could not be read, or turned the clock back.',
     labels: [],
   },
   invariantViolationsTotal: {

@@ -1,26 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import {
+  applyPublished,
   type ClaimGranted,
   type ClaimRefusal,
   judgeClaim,
   judgeFenced,
   type Manifest,
+  type SlotsTopic,
   type Timeline,
 } from '@slotcast/domain';
-import {
-  type EventLog,
-  type LogRecord,
-  type LogWriter,
-  readTo,
-  readToWrittenEnd,
-  replayTopic,
-} from '@slotcast/event-log';
+import type { LogWriter } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { awaitNodeName, NodeDirectory, type SettledHandOff } from '@slotcast/hand-off';
+import type { SettledHandOff } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
+import {
+  awaitNodeName,
+  NodeDirectory,
+  type NodesReader,
+  SlotsReader,
+  type TopicsContext,
+} from '@slotcast/topics';
 import type { PrimaryIdentity } from './primary.ts';
 import { Tenure } from './tenure.ts';
-import { TopicState } from './topic-state.ts';
 
 /** What the publisher is and where it writes. */
 export interface PublisherIdentity {
@@ -66,8 +67,9 @@ const refusalErrors = {
  * HandOffOpenError when it has to be looked at anew.
  */
 export async function claimTopic(options: {
-  log: EventLog;
-  codec: Codec;
+  topics: TopicsContext;
+  /** Has replayed the nodes topic. */
+  nodes: NodesReader;
   logger: Logger;
   clock: Clock;
   identity: PublisherIdentity;
@@ -77,31 +79,31 @@ export async function claimTopic(options: {
   beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
   signal: AbortSignal;
 }): Promise<Tenure> {
-  const { log, codec, logger, clock, identity, server, former, beforeClaim, signal } = options;
-  const topic = new TopicState(codec, logger);
-  const onRecords = topic.take.bind(topic);
-  const reader = await replayTopic({ log, topic: identity.slotsTopic, onRecords, signal });
+  const { topics, clock, identity, server, former, beforeClaim, signal } = options;
+  const { log, codec } = topics;
+  const slots = new SlotsReader(topics);
   try {
-    judge(topic, options);
-    refuseOtherInstance(topic.manifest, identity, former);
+    await slots.replay(signal);
+    judge(slots.topic, options);
+    refuseOtherInstance(slots.manifest, identity, former);
     // Two servers under one name look like one to every rule about who may publish. A process that has published before holds the name, or
     // was fenced by the one that does.
     if (former === undefined) {
-      await refuseOtherServer(topic.manifest, options);
+      await refuseOtherServer(slots.manifest, options);
       // That may have taken a while, in which another server was promoted.
-      await readTo({ reader, end: await log.endOffset(identity.slotsTopic), onRecords, signal });
-      judge(topic, options);
+      await slots.readToEnd(signal);
+      judge(slots.topic, options);
     }
-    const { handedOver, ownership } = await beforeClaim(topic.manifest);
+    const { handedOver, ownership } = await beforeClaim(slots.manifest);
     const writer = await log.claim(identity.transactionalId);
     try {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
-      await readToWrittenEnd({ log, topic: identity.slotsTopic, reader, onRecords, signal });
-      const granted = judge(topic, options);
-      if (!handedOver.holds(topic.manifest, server.history.timeline)) {
+      await slots.readToWrittenEnd(signal);
+      const granted = judge(slots.topic, options);
+      if (!handedOver.holds(slots.manifest, server.history.timeline)) {
         throw new HandOffOpenError(server.history.timeline);
       }
-      await retireFormerName(topic.manifest, writer, options);
+      await retireFormerName(slots.manifest, writer, { ...options, codec });
       const facts = {
         epoch: granted.epoch,
         lineage: granted.lineage ?? randomUUID(),
@@ -118,13 +120,14 @@ export async function claimTopic(options: {
         slotsTopic: identity.slotsTopic,
         nodesTopic: identity.nodesTopic,
       };
-      return new Tenure({ facts, published: topic.published, writer, codec, clock });
+      const newest = [...slots.topic.newest.values()].map(({ record }) => record);
+      return new Tenure({ facts, published: applyPublished(new Map(), newest), writer, codec, clock });
     } catch (error) {
       await writer.close();
       throw error;
     }
   } finally {
-    await reader.close();
+    await slots.close();
   }
 }
 
@@ -142,18 +145,19 @@ async function retireFormerName(
 }
 
 function judge(
-  topic: TopicState,
+  topic: SlotsTopic,
   options: { identity: PublisherIdentity; server: PrimaryIdentity; former: FormerTenure | undefined },
 ): ClaimGranted {
   const { identity, server, former } = options;
-  if (former !== undefined && topic.manifest?.lineage !== former.lineage) {
+  const manifest = topic.manifest?.record;
+  if (former !== undefined && manifest?.lineage !== former.lineage) {
     throw new SlotcastError(
       'SC_TOPIC_RECREATED',
       `the topic ${identity.slotsTopic} no longer holds what this publisher wrote in epoch ${former.epoch}: it was deleted, recreated or truncated`,
     );
   }
   const verdict = judgeClaim({
-    manifest: topic.manifest,
+    manifest,
     highestEpoch: topic.highestEpoch,
     server: { ...server, timeline: server.history.timeline, node: identity.node },
     takeOver: identity.takeOver,
@@ -184,32 +188,24 @@ function refuseOtherInstance(
 async function refuseOtherServer(
   manifest: Manifest | undefined,
   options: {
-    log: EventLog;
-    codec: Codec;
+    topics: TopicsContext;
+    nodes: NodesReader;
     logger: Logger;
     identity: PublisherIdentity;
     server: PrimaryIdentity;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const { log, codec, logger, identity, server, signal } = options;
-  const { node, instance, nodesTopic: topic } = identity;
-  const directory = new NodeDirectory({ node, topic, codec, onMalformed: () => undefined, logger });
-  const onRecords = (records: readonly LogRecord[]): Promise<void> => directory.take(records, false);
-  const reader = await replayTopic({ log, topic, onRecords, signal });
-  try {
-    const { systemIdentifier, serverStartedAt } = server;
-    const own = { node, instance, systemIdentifier, serverStartedAt };
-    await awaitNodeName({
-      look: () => Promise.resolve({ own, manifest }),
-      reader,
-      directory,
-      logger,
-      signal,
-    });
-  } finally {
-    await reader.close();
-  }
+  const { topics, nodes, logger, identity, server, signal } = options;
+  const { node, instance } = identity;
+  const { systemIdentifier, serverStartedAt } = server;
+  const own = { node, instance, systemIdentifier, serverStartedAt };
+  await awaitNodeName({
+    look: () => Promise.resolve({ own, manifest }),
+    directory: new NodeDirectory({ ...topics, node, reader: nodes }),
+    logger,
+    signal,
+  });
 }
 
 function refusalError(refusal: ClaimRefusal): SlotcastError {

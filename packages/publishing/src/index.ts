@@ -1,1 +1,2 @@
+export { claimTopic } from './claim-topic.ts';
 export { createPublisher, type PublisherOptions } from './publisher.ts';

@@ -6,8 +6,6 @@ import {
   type Manifest,
   type PlanPolicy,
 } from '@slotcast/domain';
-import type { EventLog } from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
 import {
   type EndedRecovery,
   handOffFromTopics,
@@ -17,18 +15,16 @@ import {
 } from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { PostgresOptions } from '@slotcast/postgres';
+import type { NodesReader, TopicsContext } from '@slotcast/topics';
 import { HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 
 export interface PromotionWatchOptions {
   readonly cluster: string;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
+  readonly topics: TopicsContext;
   readonly policy: PlanPolicy;
   readonly onDivergence: DivergencePolicy;
   readonly postgres: PostgresOptions;
-  readonly log: EventLog;
-  readonly codec: Codec;
   readonly report: ReportRole;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -56,12 +52,12 @@ export class PromotionWatch {
 
   /**
    * Resolves when the slots of this primary are handed over. `manifest` is the newest one: a server on its timeline has published
-   * before, and nothing is to be handed over. Rejects with a HandOffOpenError when the server is not the promoted one any more that it was.
+   * before, and nothing is to be handed over; `nodes` has replayed the nodes topic. Rejects with a HandOffOpenError when the server is not the
+   * promoted one any more that it was.
    */
   async settle(
     manifest: Manifest | undefined,
-    server: PrimaryIdentity,
-    identity: PublisherIdentity,
+    { server, identity, nodes }: { server: PrimaryIdentity; identity: PublisherIdentity; nodes: NodesReader },
     signal: AbortSignal,
   ): Promise<SettledHandOff> {
     const { node, instance, version } = identity;
@@ -69,6 +65,7 @@ export class PromotionWatch {
     const { timeline } = history;
     const settled = await handOffFromTopics({
       ...this.#options,
+      nodes,
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       wanted: this.#options.policy.wanted,
       awaitEnd: (stop) => this.#guard.awaitEnd(stop),

@@ -28,12 +28,12 @@ import {
 } from '@slotcast/postgres';
 import type { PublisherStatus } from './publisher-status.ts';
 import type { Heartbeat, Tenure } from './tenure.ts';
-import type { Wishes } from './wishes.ts';
 
 export interface PublishLoopOptions {
   readonly connection: PostgresConnection;
   readonly tenure: Tenure;
-  readonly wishes: Wishes;
+  /** Nodes that wait for a running-xacts record. */
+  readonly wishes: () => string[];
   readonly doorbell: Doorbell;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -139,7 +139,7 @@ class PublishLoop {
       state: this.#throttle,
       now,
       maxEventsPerSecond,
-      isReportAwaited: this.#options.wishes.standing().length > 0,
+      isReportAwaited: this.#options.wishes().length > 0,
     });
     const due = first ? changes : selection.due;
     this.#roundMs = clock.monotonicMs() - now;
@@ -182,7 +182,7 @@ class PublishLoop {
     const { connection, wishes, signal, status } = this.#options;
     const verdict = judgeSnapshot({
       state: this.#snapshots ?? startSnapshotPolicy(seen.insertLsn),
-      wishes: wishes.standing(),
+      wishes: wishes(),
       lsn: seen.insertLsn,
       now,
     });

@@ -3,6 +3,7 @@ import {
   type DivergencePolicy,
   HEARTBEAT_MS,
   type Manifest,
+  type NodesRecord,
   type PlanPolicy,
   remakingAfter,
 } from '@slotcast/domain';
@@ -23,6 +24,7 @@ import {
   readPreconditions,
   readServerIdentity,
 } from '@slotcast/postgres';
+import { NodesReader, SilenceMeter, type TopicsContext, tellOfUnusable } from '@slotcast/topics';
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
@@ -30,7 +32,6 @@ import { PromotionWatch } from './promotion-watch.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
-import { Wishes } from './wishes.ts';
 
 export interface PublisherOptions {
   readonly node: string;
@@ -75,6 +76,7 @@ class Publisher {
   readonly status: PublisherStatus;
   readonly #options: PublisherOptions;
   readonly #identity: PublisherIdentity;
+  readonly #topics: TopicsContext;
   readonly #promotions: PromotionWatch;
   readonly #role: RoleTracker;
   #former: FormerTenure | undefined;
@@ -86,7 +88,8 @@ class Publisher {
     const instance = randomUUID();
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
     this.#role = new RoleTracker('publishing', options);
-    this.#promotions = new PromotionWatch({ ...options, report: this.#role.report });
+    this.#topics = topicsContext(options);
+    this.#promotions = new PromotionWatch({ ...options, topics: this.#topics, report: this.#role.report });
     this.status = new PublisherStatus(options.metrics, options.clock);
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
@@ -189,42 +192,57 @@ class Publisher {
     progressed: () => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, codec, logger, clock } = this.#options;
     this.status.enter('claiming');
+    // One reading for the name, the hand-off and the wishes of consumers.
+    const nodes = new NodesReader(this.#topics, { slotsOf: this.#identity.node });
+    try {
+      await nodes.replay(signal);
+      const tenure = await this.#claim(connection, server, nodes, signal);
+      try {
+        const reason = await this.#publish(connection, { tenure, nodes, progressed }, signal);
+        this.#role.report('tenure_ended');
+        this.#options.logger.info({ epoch: tenure.facts.epoch, reason }, 'ended the tenure');
+      } finally {
+        await tenure.close();
+      }
+    } finally {
+      await nodes.close();
+    }
+  }
+
+  async #claim(
+    connection: PostgresConnection,
+    server: PrimaryIdentity,
+    nodes: NodesReader,
+    signal: AbortSignal,
+  ): Promise<Tenure> {
+    const { logger, clock } = this.#options;
     const tenure = await claimTopic({
-      log,
-      codec,
+      topics: this.#topics,
+      nodes,
       logger,
       clock,
       identity: this.#identity,
       server,
       former: this.#former,
-      beforeClaim: (manifest) => this.#settle(connection, server, manifest, signal),
+      beforeClaim: (manifest) => this.#settle(connection, { manifest, server, nodes }, signal),
       signal,
     });
     this.#role.report('claimed');
-    const { epoch } = tenure.facts;
-    logger.info(
-      { epoch, timeline: server.history.timeline, slots: tenure.published.size },
-      'claimed the topic',
-    );
-    try {
-      const end = await this.#publish(connection, tenure, progressed, signal);
-      this.#role.report('tenure_ended');
-      logger.info({ epoch, reason: end }, 'ended the tenure');
-    } finally {
-      await tenure.close();
-    }
+    const { epoch, history } = tenure.facts;
+    logger.info({ epoch, timeline: history.timeline, slots: tenure.published.size }, 'claimed the topic');
+    return tenure;
   }
 
   /** The hand-off may have taken a while, in which the server became a standby again: it would fence its rightful successor. */
   async #settle(
     connection: PostgresConnection,
-    server: PrimaryIdentity,
-    manifest: Manifest | undefined,
+    known: { manifest: Manifest | undefined; server: PrimaryIdentity; nodes: NodesReader },
     signal: AbortSignal,
   ): Promise<SettledHandOff> {
-    const settled = await this.#promotions.settle(manifest, server, this.#identity, signal);
+    const { manifest, server, nodes } = known;
+    const parts = { server, nodes, identity: this.#identity };
+    const settled = await this.#promotions.settle(manifest, parts, signal);
     const seen = await observePrimary(connection, signal);
     if (seen.inRecovery || seen.timeline !== server.history.timeline) {
       throw new HandOffOpenError(server.history.timeline);
@@ -235,16 +253,13 @@ class Publisher {
   /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
   async #publish(
     connection: PostgresConnection,
-    tenure: Tenure,
-    progressed: () => void,
+    { tenure, nodes, progressed }: { tenure: Tenure; nodes: NodesReader; progressed: () => void },
     signal: AbortSignal,
   ): Promise<string> {
-    const { log, codec, clock, nodesTopic } = this.#options;
     const doorbell = new Doorbell();
-    const wishes = new Wishes({ codec, clock, onWish: () => doorbell.ring() });
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const listening = wishes.listen(log, nodesTopic, both);
+    const listening = nodes.follow(both, (records) => records.some(isWish) && doorbell.ring());
     const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
     const measuring = canary.run(both);
     const { promotion } = tenure.facts.handedOver;
@@ -262,7 +277,7 @@ class Publisher {
       ...this.#options,
       connection,
       tenure,
-      wishes,
+      wishes: () => nodes.wishes(),
       doorbell,
       mark: (slots) => canary.mark(slots),
       status: this.status,
@@ -291,4 +306,15 @@ class Publisher {
       logger.info({ detail: message }, 'the end of the topic is not known at the moment');
     return watchTopic({ log, topic, intervalMs: HEARTBEAT_MS, onFailure, signal });
   }
+}
+
+/** What a publisher reads the topics with: it counts what it has to skip. */
+function topicsContext(options: PublisherOptions): TopicsContext {
+  const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = options;
+  const onUnusable = tellOfUnusable(logger, () => metrics.malformedRecordsTotal.inc());
+  return { log, codec, slotsTopic, nodesTopic, silence: new SilenceMeter(clock), onUnusable };
+}
+
+function isWish(record: NodesRecord): boolean {
+  return record.kind === 'node' && record.wantsStandbySnapshot;
 }

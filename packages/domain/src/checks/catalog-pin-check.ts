@@ -1,6 +1,7 @@
 import { judgePin } from '../following/catalog-pin.ts';
 import { findPin } from '../following/pin-path.ts';
 import { reasonText } from '../reasons/reason.ts';
+import { NODE_SILENT_MS } from '../vocabulary/protocol-timings.ts';
 import { isInvalidated, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type Check, failed, info, ok } from './check.ts';
 import type { TopicContents } from './topic-checks.ts';
@@ -16,8 +17,7 @@ export function checkCatalogPin(
     readonly primarySlotName: string | undefined;
     readonly slots: readonly LocalSlot[];
   },
-  { manifest, slots, nodes }: TopicContents,
-  now: number,
+  { manifest, slots, nodes, silentMs }: TopicContents,
 ): readonly Check[] {
   if (!self.hotStandbyFeedback || self.primarySlotName === undefined) {
     return [];
@@ -25,7 +25,8 @@ export function checkCatalogPin(
   if (manifest === undefined) {
     return [info('catalog_pin', 'not known: no publisher has written anything yet')];
   }
-  const pin = findPin(self, { slots, nodes, primary: manifest.node, now });
+  const silent = new Set([...silentMs].flatMap(([node, ms]) => (ms > NODE_SILENT_MS ? [node] : [])));
+  const pin = findPin(self, { slots, nodes, primary: manifest.node, silent });
   // A slot that was invalidated shows its catalog_xmin still, and needs nothing any more.
   const needing = self.slots.filter(
     (slot) => slot.type === 'logical' && !slot.temporary && !slot.synced && !isInvalidated(slot),

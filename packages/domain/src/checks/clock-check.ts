@@ -10,6 +10,8 @@ export interface Heartbeat {
   readonly aheadMs: number;
   /** It arrived while it was waited for, so that it was stamped just then; else it may be of any age. */
   readonly live: boolean;
+  /** Milliseconds since then, as far as is known. */
+  readonly silentMs: number;
 }
 
 /** Judges the clock of the PostgreSQL server; `aheadMs` is its time minus the time here. */
@@ -40,8 +42,8 @@ export function checkKafkaClock(heartbeat: Heartbeat | undefined): Check {
 }
 
 /** True when the publisher may well be alive, and need not be waited for. */
-export function isRecent({ aheadMs, live }: Heartbeat): boolean {
-  return live || (aheadMs <= 0 && aheadMs >= -HEARTBEAT_MS);
+export function isRecent({ aheadMs, live, silentMs }: Heartbeat): boolean {
+  return live || (aheadMs <= 0 && silentMs <= HEARTBEAT_MS);
 }
 
 function describe(whose: string, aheadMs: number): string {

@@ -13,9 +13,11 @@ export interface TopicContents {
   readonly heartbeat: Heartbeat | undefined;
   /** The largest epoch in any record; 0 when there is none. */
   readonly highestEpoch: number;
-  /** The newest event of each slot. */
+  /** The newest event of each live slot. */
   readonly slots: ReadonlyMap<SlotName, SlotEvent>;
   readonly nodes: ReadonlyMap<string, NodeStatus>;
+  /** Milliseconds since each of them was heard of. */
+  readonly silentMs: ReadonlyMap<string, number>;
   readonly nodeSlots: readonly NodeSlotStatus[];
 }
 
@@ -68,35 +70,31 @@ export function checkPublisher(
     const remedy = '/* beside the primary */ slotcast publisher';
     return failed('publisher', 'no publisher has written anything to the topic yet', remedy);
   }
-  const seconds = Math.max(0, Math.round(-heartbeat.aheadMs / 1000));
+  const seconds = Math.round(heartbeat.silentMs / 1000);
   if (isRecent(heartbeat)) {
     const when = heartbeat.live ? 'wrote just now' : `wrote ${seconds} s ago`;
     return ok('publisher', `node ${manifest.node} ${when}, in epoch ${manifest.epoch}`);
   }
   const message = `node ${manifest.node}, which published last, wrote ${seconds} s ago and nothing while it was waited for; it should every ${HEARTBEAT_MS / 1000} s`;
   const remedy = '/* beside the primary */ slotcast publisher';
-  return -heartbeat.aheadMs > maxSilenceMs
+  return heartbeat.silentMs > maxSilenceMs
     ? failed('publisher', message, remedy)
     : warning('publisher', message, remedy);
 }
 
 /** Judges whether the consumers of all standbys work. `self` tells of this node, whose consumer sleeps while it is a primary. */
 export function checkConsumers(
-  { nodes, manifest }: Pick<TopicContents, 'nodes' | 'manifest'>,
+  { nodes, manifest, silentMs }: Pick<TopicContents, 'nodes' | 'manifest' | 'silentMs'>,
   self: { readonly node: string; readonly inRecovery: boolean },
-  now: number,
 ): readonly Check[] {
   const isPrimary = (name: string): boolean =>
     name === self.node ? !self.inRecovery : name === manifest?.node;
   const standbys = [...nodes.values()].filter(({ node, role }) => role === 'standby' && !isPrimary(node));
-  const silent = standbys.filter(({ time }) => now - time > NODE_SILENT_MS);
-  const found = silent.map(({ node, time }) =>
-    warning(
-      'consumers',
-      `the consumer of node ${node} last wrote ${Math.round((now - time) / 1000)} s ago`,
-      `/* on ${node} */ slotcast consumer`,
-    ),
-  );
+  const found = standbys.flatMap(({ node }) => {
+    const ms = silentMs.get(node) ?? Number.POSITIVE_INFINITY;
+    const message = `the consumer of node ${node} last wrote ${Math.round(ms / 1000)} s ago`;
+    return ms > NODE_SILENT_MS ? [warning('consumers', message, `/* on ${node} */ slotcast consumer`)] : [];
+  });
   if (self.inRecovery && !nodes.has(self.node)) {
     const message = `the consumer of this node, ${self.node}, has not written anything yet`;
     found.push(warning('consumers', message, 'slotcast consumer'));

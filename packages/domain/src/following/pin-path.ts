@@ -1,6 +1,5 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
-import { NODE_SILENT_MS } from '../vocabulary/protocol-timings.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated } from '../vocabulary/slot-state.ts';
@@ -53,8 +52,8 @@ export interface PinSources {
   readonly nodes: ReadonlyMap<string, NodeStatus>;
   /** The node that published last. */
   readonly primary: string | undefined;
-  /** Milliseconds since 1970. */
-  readonly now: number;
+  /** Nodes that have not written for so long (`NODE_SILENT_MS`) that their records do not tell any more who streams from them. */
+  readonly silent: ReadonlySet<string>;
 }
 
 /**
@@ -149,7 +148,7 @@ function holdersOf(name: string, sources: PinSources): Holder[] {
               slot: name,
               holder: node.node,
               catalogXmin: slot.catalogXmin,
-              active: sources.now - node.time > NODE_SILENT_MS ? undefined : slot.active,
+              active: sources.silent.has(node.node) ? undefined : slot.active,
               invalidated: slot.invalidated,
               feedback: node.hotStandbyFeedback === true,
               restartLsn: slot.restartLsn,
@@ -161,14 +160,14 @@ function holdersOf(name: string, sources: PinSources): Holder[] {
 }
 
 /** Positions come with the slot's own events at once; whether it is in use is no event, and comes with the node's record. */
-function onPrimary(name: string, { slots, nodes, primary, now }: PinSources): Holder[] {
+function onPrimary(name: string, { slots, nodes, primary, silent }: PinSources): Holder[] {
   const event = [...slots.values()].find((event) => event.slot === name && event.op !== 'drop');
   if (event?.state?.type !== 'physical') {
     return [];
   }
   const holder = primary ?? event.node;
   const record = nodes.get(holder);
-  const told = record?.role === 'primary' && now - record.time <= NODE_SILENT_MS ? record.physicalSlots : [];
+  const told = record?.role === 'primary' && !silent.has(holder) ? record.physicalSlots : [];
   return [
     {
       slot: name,

@@ -1,5 +1,6 @@
 import { doubtFilter, type FilterText } from '../reasons/slot-filter-doubt.ts';
 import type { ClusterFacts } from '../topics/cluster-facts.ts';
+import { type SilenceClocks, silentMs } from '../topics/silence.ts';
 import { splitBrain } from '../topics/topic-alarm.ts';
 import { CANARY_SLOT } from '../vocabulary/canary-slot.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
@@ -52,7 +53,10 @@ export interface ClusterViewInput {
   readonly node?: string | undefined;
   /** Looks at this slot alone. */
   readonly slot?: SlotName | undefined;
+  /** The clock here, in milliseconds since 1970. */
   readonly now: number;
+  /** The monotonic one, by which what arrived live is measured. */
+  readonly monotonicMs: number;
 }
 
 /**
@@ -61,8 +65,10 @@ export interface ClusterViewInput {
  */
 export function clusterView(input: ClusterViewInput): ClusterView {
   const { facts, node, slot } = input;
-  const now = Math.max(input.now, newestWrite(facts));
-  const nodes = nodeViews(facts, now).filter(({ name }) => node === undefined || name === node);
+  const newestAt = newestWrite(facts);
+  const now = Math.max(input.now, newestAt);
+  const clocks = { wallMs: input.now, monotonicMs: input.monotonicMs, newestAt };
+  const nodes = nodeViews(facts, clocks).filter(({ name }) => node === undefined || name === node);
   const standbys = standbysOf(nodes);
   const { live, wanted } = wantedSlots(facts, input.wanted);
   const slots = wanted
@@ -70,7 +76,7 @@ export function clusterView(input: ClusterViewInput): ClusterView {
     .map((listed) => slotView({ facts, listed, standbys, now }));
   return {
     time: now,
-    publisher: publisherView(facts, input.heartbeatStaleMs, now),
+    publisher: publisherView(facts, input.heartbeatStaleMs, clocks),
     splitBrain: splitBrain(facts.manifest.record, nodeRecords(facts)),
     filterDoubt: doubtFilter({ filter: input.filter, live, wanted: wanted.length, drops: 0, keeps: 0 }),
     nodes,
@@ -125,9 +131,9 @@ function nodeRecords(facts: ClusterFacts): NodeStatus[] {
   return [...facts.nodes.values()].map(({ record }) => record);
 }
 
-function publisherView(facts: ClusterFacts, heartbeatStaleMs: number, now: number): PublisherView {
-  const { record: manifest, writtenAt } = facts.manifest;
-  const heartbeatAgeMs = now - writtenAt;
+function publisherView(facts: ClusterFacts, heartbeatStaleMs: number, clocks: SilenceClocks): PublisherView {
+  const { record: manifest } = facts.manifest;
+  const heartbeatAgeMs = silentMs(facts.manifest, clocks);
   return {
     node: manifest.node,
     epoch: manifest.epoch,

@@ -1,5 +1,7 @@
 import { reason } from '../reasons/reason.ts';
-import type { ClusterFacts, Written } from '../topics/cluster-facts.ts';
+import type { ClusterFacts } from '../topics/cluster-facts.ts';
+import { type SilenceClocks, silentMs } from '../topics/silence.ts';
+import type { Written } from '../topics/written.ts';
 import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import { NODE_STALE_MS } from '../vocabulary/protocol-timings.ts';
@@ -31,7 +33,7 @@ export interface NodeView {
  * All nodes, by name. A node is known by its own record, as the publisher, or because it published slots once; a standby whose own
  * record was taken out of the topic is gone, even if records of its slots were left.
  */
-export function nodeViews(facts: ClusterFacts, now: number): NodeView[] {
+export function nodeViews(facts: ClusterFacts, clocks: SilenceClocks): NodeView[] {
   const published = [...facts.nodeSlots].filter(([, slots]) =>
     [...slots.values()].some(({ record }) => record.role === 'primary'),
   );
@@ -40,14 +42,14 @@ export function nodeViews(facts: ClusterFacts, now: number): NodeView[] {
     ...facts.nodes.keys(),
     ...published.map(([name]) => name),
   ]);
-  return [...names].toSorted().map((name) => nodeView(facts, name, now));
+  return [...names].toSorted().map((name) => nodeView(facts, name, clocks));
 }
 
-function nodeView(facts: ClusterFacts, name: string, now: number): NodeView {
+function nodeView(facts: ClusterFacts, name: string, clocks: SilenceClocks): NodeView {
   const manifest = facts.manifest.record;
   const own = facts.nodes.get(name);
   const role = roleOf(facts, name, own);
-  const ageMs = Math.max(0, now - heardAt(facts, name, own));
+  const ageMs = Math.min(...heardOf(facts, name, own).map((heard) => silentMs(heard, clocks)));
   return {
     name,
     role,
@@ -71,13 +73,17 @@ function roleOf(facts: ClusterFacts, name: string, own: Written<NodeStatus> | un
 }
 
 /** A standby is heard by its own record alone, which it renews even when none of its slots moves. */
-function heardAt(facts: ClusterFacts, name: string, own: Written<NodeStatus> | undefined): number {
+function heardOf(
+  facts: ClusterFacts,
+  name: string,
+  own: Written<NodeStatus> | undefined,
+): readonly Written<unknown>[] {
   const { manifest } = facts;
+  const said = own === undefined ? [] : [own];
   if (manifest.record.node === name) {
-    return Math.max(manifest.writtenAt, own?.writtenAt ?? 0);
+    return [manifest, ...said];
   }
-  const slots = [...(facts.nodeSlots.get(name)?.values() ?? [])];
-  return own?.writtenAt ?? slots.reduce((newest, { writtenAt }) => Math.max(newest, writtenAt), 0);
+  return own === undefined ? [...(facts.nodeSlots.get(name)?.values() ?? [])] : said;
 }
 
 function findUnfitness(status: NodeStatus, manifest: Manifest): readonly Reason[] | undefined {

@@ -1,6 +1,7 @@
 import { couldTakeOver, mayReplayMore } from '../promotion/copy-risk.ts';
 import { reason } from '../reasons/reason.ts';
-import type { ClusterFacts, KnownSlot, Written } from '../topics/cluster-facts.ts';
+import type { ClusterFacts, KnownSlot } from '../topics/cluster-facts.ts';
+import type { Written } from '../topics/written.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import { isUsableFromBehind, type NodeSlotStatus, type ReadinessState } from '../vocabulary/node-status.ts';

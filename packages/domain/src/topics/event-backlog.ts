@@ -1,4 +1,4 @@
-import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
@@ -19,8 +19,6 @@ export interface ReplayPoint {
 
 /** Events read from the topic and not superseded yet: per slot the newest applicable one and those that wait for replay. */
 export interface EventBacklog {
-  /** The last accepted record; offsets of the topic must agree with its order. */
-  readonly last?: EventOrigin | undefined;
   readonly events: ReadonlyMap<SlotName, readonly SlotEvent[]>;
   /** What all events of a slot said of its subscriber, those that were superseded since, too. */
   readonly confirmed: ReadonlyMap<SlotName, readonly FurthestConfirmed[]>;
@@ -39,11 +37,6 @@ interface SettledState {
   readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
   /** Where replay makes the next of the waiting events applicable; without slots whose events wait for another timeline. */
   readonly dueAt: ReadonlyMap<SlotName, Lsn>;
-}
-
-export interface RejectedEvent {
-  readonly event: SlotEvent | Manifest;
-  readonly reason: string;
 }
 
 /** The state of all slots at this server's own point in WAL. */
@@ -76,27 +69,12 @@ export const emptyBacklog: EventBacklog = {
   news: new Set(),
 };
 
-/**
- * Takes records in the order of their offsets. A record that does not follow the last one in event order is
- * rejected: applied, it would turn the clock back.
- */
-export function ingest(
-  backlog: EventBacklog,
-  records: readonly (SlotEvent | Manifest)[],
-): { readonly backlog: EventBacklog; readonly rejected: readonly RejectedEvent[] } {
+/** Takes records that were accepted (`foldSlots`), in their order. */
+export function ingest(backlog: EventBacklog, records: readonly (SlotEvent | Manifest)[]): EventBacklog {
   const grown = new Map<SlotName, SlotEvent[]>();
   const confirmed = new MapDraft(backlog.confirmed);
-  let { manifests, last } = backlog;
-  const rejected: RejectedEvent[] = [];
+  let { manifests } = backlog;
   for (const event of records) {
-    if (last !== undefined && repeatsDrop(last, event)) {
-      continue;
-    }
-    if (last !== undefined && compareOrder(event, last) <= 0) {
-      rejected.push({ event, reason: `${describeOrigin(event)} came after ${describeOrigin(last)}` });
-      continue;
-    }
-    last = event;
     if (event.kind === 'manifest') {
       manifests = thinned([...manifests, event]);
     } else {
@@ -109,11 +87,7 @@ export function ingest(
   const events = new MapDraft(backlog.events);
   grown.forEach((list, slot) => events.set(slot, list));
   const news = grown.size === 0 ? backlog.news : new Set([...backlog.news, ...grown.keys()]);
-  const { settled } = backlog;
-  return {
-    backlog: { last, events: events.map, confirmed: confirmed.map, manifests, news, settled },
-    rejected,
-  };
+  return { events: events.map, confirmed: confirmed.map, manifests, news, settled: backlog.settled };
 }
 
 /**
@@ -131,7 +105,6 @@ export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklo
   const { desired, furthest, waiting } = settled;
   return {
     backlog: {
-      last: backlog.last,
       events: drafts.events.map,
       confirmed: drafts.confirmed.map,
       manifests: manifests.newest === undefined ? manifests.rest : [manifests.newest, ...manifests.rest],
@@ -228,11 +201,6 @@ export function isApplicable(event: EventOrigin, point: ReplayPoint): boolean {
   return branchOf(point.history, event) === 'on_history' && event.lsn <= point.replayLsn;
 }
 
-/** Compares by `(timeline, epoch, seq)`: negative when `a` comes first. */
-export function compareOrder(a: EventOrigin, b: EventOrigin): number {
-  return a.timeline - b.timeline || a.epoch - b.epoch || a.seq - b.seq;
-}
-
 function settleList<T extends EventOrigin>(
   list: readonly T[],
   point: ReplayPoint,
@@ -248,11 +216,6 @@ function settleList<T extends EventOrigin>(
     }
   }
   return { newest, rest };
-}
-
-/** A drop is written twice, as a last state and as a tombstone, with the same headers. */
-function repeatsDrop(last: EventOrigin, event: SlotEvent | Manifest): boolean {
-  return event.kind === 'slot' && event.op === 'drop' && compareOrder(last, event) === 0;
 }
 
 /**
@@ -281,8 +244,4 @@ function thinned<T extends EventOrigin>(list: T[]): T[] {
 /** LSNs of different timelines are never compared. */
 function sameStretch(a: EventOrigin, b: EventOrigin, bits: bigint): boolean {
   return a.timeline === b.timeline && a.lsn >> bits === b.lsn >> bits;
-}
-
-function describeOrigin(event: EventOrigin): string {
-  return `event (timeline ${event.timeline}, epoch ${event.epoch}, seq ${event.seq}) at ${formatLsn(event.lsn)} of node ${event.node}`;
 }

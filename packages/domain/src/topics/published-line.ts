@@ -1,9 +1,10 @@
+import { compareOrder } from '../vocabulary/event-order.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
-import { compareOrder, type EventBacklog, settle } from './event-backlog.ts';
+import { type EventBacklog, settle } from './event-backlog.ts';
 
 /** All that was published on one line of descent, whether a server has replayed it or not. */
 export interface PublishedLine {

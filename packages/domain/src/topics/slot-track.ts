@@ -1,4 +1,8 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
+import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { SlotsRecord } from './slots-topic.ts';
+import type { Written } from './written.ts';
 
 interface TrackPoint {
   readonly confirmedFlushLsn: Lsn;
@@ -32,5 +36,34 @@ export class SlotTrack {
   passedAt(position: Lsn): number | undefined {
     const reached = this.#points.findLastIndex((point) => point.confirmedFlushLsn <= position);
     return this.#points[reached + 1]?.writtenAt;
+  }
+}
+
+/** The tracks of all live slots, from the records of the slots topic in their order. */
+export class SlotTracks {
+  readonly #tracks = new Map<SlotName, { readonly of: SlotEvent; readonly track: SlotTrack }>();
+
+  of(slot: SlotName): SlotTrack | undefined {
+    return this.#tracks.get(slot)?.track;
+  }
+
+  take({ record, writtenAt }: Written<SlotsRecord>): void {
+    if (record.kind === 'manifest') {
+      return;
+    }
+    if (record.op === 'drop') {
+      this.#tracks.delete(record.slot);
+      return;
+    }
+    const before = this.#tracks.get(record.slot);
+    const goesOn =
+      before !== undefined &&
+      before.of.timeline === record.timeline &&
+      sameIncarnation(before.of.incarnation, record.incarnation);
+    const track = goesOn ? before.track : new SlotTrack();
+    if (record.state?.confirmedFlushLsn !== undefined) {
+      track.add(record.state.confirmedFlushLsn, writtenAt);
+    }
+    this.#tracks.set(record.slot, { of: record, track });
   }
 }

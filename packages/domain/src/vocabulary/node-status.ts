@@ -131,6 +131,13 @@ export interface NodeSlotStatus {
   readonly time: number;
 }
 
+/** A node, or one slot on a node, was taken out of the nodes topic. */
+export interface NodeTombstone {
+  readonly kind: 'node_tombstone';
+  readonly node: string;
+  readonly slot?: SlotName | undefined;
+}
+
 /** slotcast's claim to a slot on a node, committed to the nodes topic before the slot is made. */
 export interface Ownership {
   readonly incarnation: Incarnation;

@@ -19,9 +19,9 @@ function judge(event: SlotEvent | undefined, slots: LocalSlot[], self: Partial<t
       highestEpoch: 1,
       slots: new Map(event === undefined ? [] : [[event.slot, event]]),
       nodes: new Map(),
+      silentMs: new Map(),
       nodeSlots: [],
     },
-    0,
   );
 }
 

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkKafkaClock, checkServerClock, isRecent } from '@slotcast/domain';
+import { checkKafkaClock, checkServerClock, type Heartbeat, isRecent } from '@slotcast/domain';
 import * as fc from 'fast-check';
+
+function heartbeat(aheadMs: number, live: boolean): Heartbeat {
+  return { aheadMs, live, silentMs: live ? 0 : Math.max(0, -aheadMs) };
+}
 
 describe('clocks', { timeout: 20_000 }, () => {
   test('of the server and here may differ by 5 s, either way', () => {
@@ -13,17 +17,17 @@ describe('clocks', { timeout: 20_000 }, () => {
   });
 
   test('of Kafka are judged by a heartbeat that just arrived', () => {
-    assert.equal(checkKafkaClock({ aheadMs: -4000, live: true }).outcome, 'ok');
-    assert.match(checkKafkaClock({ aheadMs: -8000, live: true }).message, /Kafka's clock is 8\.0 s behind/);
-    assert.equal(checkKafkaClock({ aheadMs: -8000, live: true }).outcome, 'warning');
+    assert.equal(checkKafkaClock(heartbeat(-4000, true)).outcome, 'ok');
+    assert.match(checkKafkaClock(heartbeat(-8000, true)).message, /Kafka's clock is 8\.0 s behind/);
+    assert.equal(checkKafkaClock(heartbeat(-8000, true)).outcome, 'warning');
   });
 
   test('of Kafka are ahead when a heartbeat is from the future', () => {
-    assert.equal(checkKafkaClock({ aheadMs: 6000, live: false }).outcome, 'warning');
+    assert.equal(checkKafkaClock(heartbeat(6000, false)).outcome, 'warning');
   });
 
   test('of Kafka are not known from an old heartbeat, or from none', () => {
-    assert.equal(checkKafkaClock({ aheadMs: -60_000, live: false }).outcome, 'info');
+    assert.equal(checkKafkaClock(heartbeat(-60_000, false)).outcome, 'info');
     assert.equal(checkKafkaClock(undefined).outcome, 'info');
   });
 
@@ -31,12 +35,17 @@ describe('clocks', { timeout: 20_000 }, () => {
     const skew = fc.integer({ min: -60_000, max: 60_000 });
     fc.assert(
       fc.property(skew, fc.integer({ min: 0, max: 5000 }), (skewMs, ageMs) => {
-        const seen = { aheadMs: skewMs - ageMs, live: false };
+        const seen = heartbeat(skewMs - ageMs, false);
         // One that is not recent is waited for, and then arrives at no age.
-        const judged = isRecent(seen) ? seen : { aheadMs: skewMs, live: true };
+        const judged = isRecent(seen) ? seen : heartbeat(skewMs, true);
         const expected = Math.abs(skewMs) > 5000 ? 'warning' : 'ok';
         assert.equal(checkKafkaClock(judged).outcome, expected);
       }),
     );
+  });
+
+  test('that are behind make no heartbeat recent that others have written long after', () => {
+    assert.equal(isRecent({ aheadMs: -2000, live: false, silentMs: 52_000 }), false);
+    assert.equal(isRecent({ aheadMs: -2000, live: false, silentMs: 2000 }), true);
   });
 });

@@ -58,7 +58,10 @@ describe('the timeline of a primary', { timeout: 5000 }, () => {
 });
 
 function judgePublisher(aheadMs: number, live = false) {
-  return checkPublisher({ manifest: published, heartbeat: { aheadMs, live } }, 60_000);
+  return checkPublisher(
+    { manifest: published, heartbeat: { aheadMs, live, silentMs: live ? 0 : Math.max(0, -aheadMs) } },
+    60_000,
+  );
 }
 
 describe('the publisher', { timeout: 5000 }, () => {
@@ -84,9 +87,12 @@ describe('the consumers', { timeout: 5000 }, () => {
   const now = 1_000_000;
   const judge = (nodes: ReturnType<typeof nodeStatus>[], self: { node: string; inRecovery: boolean }) =>
     checkConsumers(
-      { manifest: published, nodes: new Map(nodes.map((node) => [node.node, node])) },
+      {
+        manifest: published,
+        nodes: new Map(nodes.map((node) => [node.node, node])),
+        silentMs: new Map(nodes.map((node) => [node.node, now - node.time])),
+      },
       self,
-      now,
     ).map(({ outcome, message }) => `${outcome}: ${message}`);
   const onPrimary = { node: 'alpha', inRecovery: false };
 

@@ -31,13 +31,13 @@ function pinOf(
   self: Parameters<typeof findPin>[0],
   events: SlotEvent[],
   nodes: NodeStatus[] = [],
-  now = 0,
+  silent: string[] = [],
 ): PinFacts {
   return findPin(self, {
     slots: new Map(events.map((event) => [event.slot, event])),
     nodes: new Map(nodes.map((node) => [node.node, node])),
     primary: 'alpha',
-    now,
+    silent: new Set(silent),
   });
 }
 
@@ -180,22 +180,20 @@ describe('pin of a cascaded standby', { timeout: 20_000 }, () => {
 /** What the primary and bravo tell of their slots `to_charlie`; bravo streams from the primary. */
 function between(
   there: { alpha?: Partial<PhysicalSlotPin>; bravo?: Partial<PhysicalSlotPin> & { xmin?: number } },
-  over: { feedback?: boolean; alphaXmin?: number; now?: number; bravoTime?: number } = {},
+  over: { feedback?: boolean; alphaXmin?: number; silent?: string[] } = {},
 ): PinFacts {
   const { xmin, ...bravoSlot } = there.bravo ?? {};
   const alpha = standby('alpha', {
     role: 'primary',
     physicalSlots: [...holding('to_charlie', undefined, there.alpha), ...holding('to_bravo', 690)],
-    time: over.now ?? 0,
   });
   const bravo = standby('bravo', {
     primarySlotName: 'to_bravo',
     hotStandbyFeedback: over.feedback ?? true,
     physicalSlots: holding('to_charlie', xmin, bravoSlot),
-    time: over.bravoTime ?? over.now ?? 0,
   });
   const events = [onPrimary('to_charlie', over.alphaXmin), onPrimary('to_bravo', 690)];
-  return pinOf(charlie, events, [alpha, bravo], over.now);
+  return pinOf(charlie, events, [alpha, bravo], over.silent);
 }
 
 function waysOf(pin: PinFacts): string[] {
@@ -251,7 +249,7 @@ describe('pin of a standby whose slot name stands on the primary and on a standb
   test('goes by nothing that a node said of its slots long ago', () => {
     const gone = between(
       { alpha: { active: true }, bravo: { active: true, xmin: 700 } },
-      { alphaXmin: 700, feedback: false, now: 100_000, bravoTime: 39_999 },
+      { alphaXmin: 700, feedback: false, silent: ['bravo'] },
     );
     assert.deepEqual(waysOf(gone), ['to_charlie on alpha']);
   });

@@ -189,11 +189,10 @@ export class StandbyModel {
 
   desired(): SettledBacklog {
     const fresh = this.#primary.topic.filter(({ offset }) => offset > this.#lastOffset);
+    this.#lastOffset = fresh.at(-1)?.offset ?? this.#lastOffset;
     const records = fresh.map(({ record }) => record);
     const read = ingest(this.#backlog, records);
-    assert.deepEqual(read.rejected, []);
-    this.#lastOffset = fresh.at(-1)?.offset ?? this.#lastOffset;
-    const settled = settle(read.backlog, { history: firstTimeline, replayLsn: this.replayLsn });
+    const settled = settle(read, { history: firstTimeline, replayLsn: this.replayLsn });
     this.#backlog = settled.backlog;
     return settled;
   }

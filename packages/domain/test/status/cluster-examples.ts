@@ -73,7 +73,15 @@ export function viewOf(
   over: Partial<Parameters<typeof clusterView>[0]> = {},
 ): ClusterView {
   const filter = { text: 'name_like:%', confirmed: false };
-  return clusterView({ facts, wanted: () => true, filter, heartbeatStaleMs: 10_000, now: NOW, ...over });
+  return clusterView({
+    facts,
+    wanted: () => true,
+    filter,
+    heartbeatStaleMs: 10_000,
+    now: NOW,
+    monotonicMs: 0,
+    ...over,
+  });
 }
 
 function knownSlot(name: string, sketch: SlotSketch): KnownSlot {

@@ -34,9 +34,7 @@ function replayed(position: number, history = firstTimeline): ReplayPoint {
 }
 
 function fed(records: readonly TopicRecord[], onto: EventBacklog = emptyBacklog): EventBacklog {
-  const { backlog, rejected } = ingest(onto, records);
-  assert.deepEqual(rejected, []);
-  return backlog;
+  return ingest(onto, records);
 }
 
 function desiredSeq(settled: SettledBacklog): number | undefined {
@@ -126,54 +124,6 @@ describe('events of other timelines', { timeout: 20_000 }, () => {
   test('a manifest of a branch that was left says nothing', () => {
     const records = [manifest(['a'], { lsn: 90 }), manifest([], { seq: 2, lsn: 150 })];
     assert.equal(settle(fed(records), replayed(200, descendant)).manifest?.seq, 1);
-  });
-});
-
-describe('order of the topic', { timeout: 20_000 }, () => {
-  test('a record that does not follow the last one is rejected, named, and changes nothing', () => {
-    const last = slotEvent('a', { timeline: 2, epoch: 5, seq: 7, node: 'beta' });
-    const backlog = fed([last]);
-    const late: TopicRecord[] = [
-      slotEvent('a', { timeline: 1, epoch: 9, seq: 9 }),
-      slotEvent('a', { timeline: 2, epoch: 4, seq: 9 }),
-      slotEvent('b', { timeline: 2, epoch: 5, seq: 6 }),
-      slotEvent('a', { timeline: 2, epoch: 5, seq: 7 }),
-      manifest([], { timeline: 2, epoch: 5, seq: 7 }),
-    ];
-    for (const record of late) {
-      const after = ingest(backlog, [record]);
-      assert.deepEqual(
-        after.rejected.map((rejection) => rejection.event),
-        [record],
-      );
-      assert.match(after.rejected[0]?.reason ?? '', /of node alpha came after event .* of node beta/);
-      assert.deepEqual(after.backlog, backlog);
-    }
-  });
-
-  test('records after a rejected one are taken', () => {
-    const records = [1, 3, 2, 4].map((seq) => slotEvent('a', { seq }));
-    const { backlog, rejected } = ingest(emptyBacklog, records);
-    assert.deepEqual(
-      rejected.map((rejection) => rejection.event.seq),
-      [2],
-    );
-    assert.equal(desiredSeq(settle(backlog, replayed(9))), 4);
-  });
-
-  test('the tombstone after its drop is accepted silently and the last state stays known', () => {
-    const drop = slotEvent('a', { seq: 2 }, { op: 'drop' });
-    const tombstone = slotEvent('a', { seq: 2 }, { op: 'drop', state: undefined });
-    for (const batches of [[[drop, tombstone]], [[drop], [tombstone]]]) {
-      const backlog = batches.reduce((onto, batch) => fed(batch, onto), emptyBacklog);
-      assert.deepEqual(settle(backlog, replayed(9)).desired.get(a), drop);
-    }
-  });
-
-  test('a tombstone whose drop was removed by compaction is the drop', () => {
-    const tombstone = slotEvent('a', { seq: 2 }, { op: 'drop', state: undefined });
-    const backlog = fed([slotEvent('b', { seq: 1 }), tombstone]);
-    assert.deepEqual(settle(backlog, replayed(9)).desired.get(a), tombstone);
   });
 });
 
@@ -267,8 +217,8 @@ function outcome({ desired, manifest: newest, waiting }: SettledBacklog) {
 
 /** The same with what is kept for later. */
 function everything({ desired, furthest, manifest: newest, waiting, nextDueLsn, backlog }: SettledBacklog) {
-  const { events, confirmed, manifests, last } = backlog;
-  return { desired, furthest, newest, waiting, nextDueLsn, events, confirmed, manifests, last };
+  const { events, confirmed, manifests } = backlog;
+  return { desired, furthest, newest, waiting, nextDueLsn, events, confirmed, manifests };
 }
 
 describe('backlog, whatever the records', { timeout: 30_000 }, () => {

@@ -6,7 +6,6 @@ import {
   reasonText,
   type SlotName,
 } from '@slotcast/domain';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/kernel';
 import {
   advanceSlot,
@@ -15,6 +14,7 @@ import {
   describePostgresError,
   isPostgresError,
 } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/topics';
 import type { SessionRequest, SessionRound } from './session-request.ts';
 
 /** What came of an adoption. */

@@ -13,8 +13,8 @@ import {
   reason,
   type SlotAction,
 } from '@slotcast/domain';
-import type { SlotsFeed } from '@slotcast/hand-off';
 import { type Clock, SlotcastError } from '@slotcast/kernel';
+import type { SlotsFeed } from '@slotcast/topics';
 import type { StandbyView } from '../standby-server.ts';
 import type { SessionRequest, SessionRound } from './session-request.ts';
 

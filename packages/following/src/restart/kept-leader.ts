@@ -6,9 +6,9 @@ import {
   type WaveSource,
   waveSourceOf,
 } from '@slotcast/domain';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import { type DatabaseSessions, dropLeadingSlot } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/topics';
 import type { FactsBoard } from './restart-facts.ts';
 
 /** So long it stays without use. */

@@ -1,7 +1,7 @@
 import type { NodeSlotStatus, SlotName } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, Deadline } from '@slotcast/kernel';
+import type { NodeDirectory } from '@slotcast/topics';
 
 /** The session writes in every round; when it does not for so long, nothing is to be begun. */
 const WRITE_MS = 10_000;

@@ -16,10 +16,10 @@ import {
   sameDatabase,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import { type Clock, type Doorbell, errorFields, errorText, type Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import { advanceSlot, DatabaseSessions, isMissingWal, type PostgresOptions } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/topics';
 import type { DecodingBudget } from '../moves/decoding-budget.ts';
 import type { SlotFailures } from '../slot-failures.ts';
 import { SessionGate } from '../steps/session-gate.ts';

@@ -12,10 +12,10 @@ import {
   type SlotVerdict,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { NodeDirectory } from '@slotcast/hand-off';
 import type { Clock, Doorbell, Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/topics';
 import type { ReachedPosition } from '../moves/decoding-advances.ts';
 import { type Mover, runAdvances } from '../moves/mover.ts';
 import type { SlotFailures } from '../slot-failures.ts';

@@ -1,10 +1,11 @@
 import { type LocalSlot, type Lsn, parseSlotName, type SlotEvent, timeline } from '@slotcast/domain';
+import { MemoryLog } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { DecodingBudget, RestartWorker, SlotFailures, type WaveLimits } from '@slotcast/following';
-import { NodeDirectory } from '@slotcast/hand-off';
-import { type Clock, Doorbell, type Logger } from '@slotcast/kernel';
+import { type Clock, Doorbell, type Logger, systemClock } from '@slotcast/kernel';
 import { createConsumerMetrics, createLogger } from '@slotcast/observability';
 import type { PostgresOptions } from '@slotcast/postgres';
+import { NodeDirectory, NodesReader, SilenceMeter } from '@slotcast/topics';
 
 export type Facts = NonNullable<Parameters<RestartWorker['planned']>[0]>;
 
@@ -12,7 +13,6 @@ export type Facts = NonNullable<Parameters<RestartWorker['planned']>[0]>;
 export const APP = parseSlotName('app');
 export const NODE = 's1';
 export const NODES_TOPIC = 'nodes';
-const onMalformed = (): void => undefined;
 const logger = createLogger({ level: 'silent', fields: {} });
 
 export function startWorker(options: {
@@ -43,7 +43,15 @@ export function startWorker(options: {
 
 /** Of a node that owns nothing yet. */
 export function emptyDirectory(): NodeDirectory {
-  return new NodeDirectory({ node: NODE, topic: NODES_TOPIC, codec: createCodec(), onMalformed, logger });
+  const context = {
+    log: new MemoryLog(),
+    codec: createCodec(),
+    slotsTopic: 'slots',
+    nodesTopic: NODES_TOPIC,
+    silence: new SilenceMeter(systemClock),
+    onUnusable: () => undefined,
+  };
+  return new NodeDirectory({ ...context, node: NODE, reader: new NodesReader(context) });
 }
 
 function slotAt(restartLsn: Lsn, confirmedFlushLsn: Lsn): LocalSlot {

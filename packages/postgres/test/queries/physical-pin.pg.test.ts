@@ -107,7 +107,7 @@ describe('the pin of a cascaded standby whose physical slot stands on the primar
         slots: new Map(events.map((event) => [event.slot, event])),
         nodes: new Map(nodes.map((node) => [node.node, node])),
         primary: 'alpha',
-        now: 0,
+        silent: new Set(),
       },
     );
   }

@@ -110,7 +110,7 @@ async function pinOnPrimary(primary: PostgresServer): Promise<PinFacts> {
   const physical = seen.slots.find(({ type }) => type === 'physical');
   return findPin(
     { node: 'bravo', hotStandbyFeedback: true, primarySlotName: physical?.name },
-    { slots: new Map(events), nodes: new Map(), primary: 'alpha', now: 0 },
+    { slots: new Map(events), nodes: new Map(), primary: 'alpha', silent: new Set() },
   );
 }
 

@@ -139,9 +139,9 @@ function topicChecks(config: Config, contents: TopicContents): Check[] {
   ];
 }
 
-function nodeNameCheck({ node }: Config, view: ServerView, { nodes }: TopicContents): Check {
+function nodeNameCheck({ node }: Config, view: ServerView, { nodes, silentMs }: TopicContents): Check {
   const { systemIdentifier, serverStartedAt } = view;
-  return checkNodeName({ node, systemIdentifier, serverStartedAt }, nodes.get(node), Date.now());
+  return checkNodeName({ node, systemIdentifier, serverStartedAt }, nodes.get(node), silentMs.get(node) ?? 0);
 }
 
 function clusterChecks(
@@ -151,16 +151,15 @@ function clusterChecks(
 ): readonly Check[] {
   const { systemIdentifier, history, settings, slots } = view;
   const { inRecovery } = view.preconditions;
-  const now = Date.now();
   const consumers = [
-    ...checkConsumers(contents, { node, inRecovery }, now),
+    ...checkConsumers(contents, { node, inRecovery }),
     ...checkSlotMoves(contents, { node, inRecovery }),
   ];
   if (inRecovery) {
     const { hotStandbyFeedback, walReceiver } = settings;
     const primarySlotName = walReceiver?.slotName ?? settings.primarySlotName;
     const self = { node, hotStandbyFeedback, primarySlotName, slots };
-    return [...consumers, ...checkCatalogPin(self, contents, now)];
+    return [...consumers, ...checkCatalogPin(self, contents)];
   }
   const timeline =
     history === undefined
@@ -184,9 +183,7 @@ function carriedSlots(view: ServerView, contents: TopicContents | undefined): re
   if (!view.preconditions.inRecovery) {
     return here;
   }
-  const there = [...(contents?.slots.values() ?? [])].flatMap(({ op, state }) =>
-    op === 'drop' || state === undefined ? [] : [state],
-  );
+  const there = [...(contents?.slots.values() ?? [])].flatMap(({ state }) => state ?? []);
   return [...new Map([...there, ...here].map((slot) => [slot.name, slot])).values()];
 }
 

@@ -1,5 +1,5 @@
 import { type Config, kafkaOptions } from '@slotcast/config';
-import { type Check, failed, ok, type TopicContents, warning } from '@slotcast/domain';
+import { type Check, failed, HEARTBEAT_MS, ok, type TopicContents, warning } from '@slotcast/domain';
 import {
   createKafkaLog,
   describeKafkaFailure,
@@ -8,12 +8,14 @@ import {
   TopicRecreatedError,
 } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry, SchemaRegistryError } from '@slotcast/event-schema';
-import { errorCodes } from '@slotcast/kernel';
+import { errorCodes, systemClock } from '@slotcast/kernel';
 import { findTopicDifferences, topicsOf } from '@slotcast/node';
-import { readTopics } from '../../read-topics.ts';
+import { ClusterReader } from '@slotcast/topics';
 
 /** A person waits for the answer. */
 const OPERATION_TIMEOUT_MS = 6000;
+/** A publisher that is alive writes within its interval, and a little. */
+const HEARTBEAT_PATIENCE_MS = HEARTBEAT_MS + 2000;
 /** Both topics from their beginning. */
 const READING_TIMEOUT_MS = 60_000;
 
@@ -113,13 +115,19 @@ async function checkReading(
   const [slotsTopic = '', nodesTopic = ''] = topicsOf(config);
   const signal = AbortSignal.timeout(READING_TIMEOUT_MS);
   try {
-    const { contents, malformed, records } = await readTopics({ log, codec, slotsTopic, nodesTopic, signal });
-    const read = `read ${records} records of both topics`;
-    const [first] = malformed;
+    const cluster = await ClusterReader.read(
+      { log, codec, slotsTopic, nodesTopic, clock: systemClock },
+      signal,
+    );
+    const contents = await contentsOf(cluster, signal);
+    const read = `read ${cluster.slots.count + cluster.nodes.count} records of both topics`;
+    const { unusable } = cluster;
+    const [first] = unusable;
     if (first === undefined) {
       return { check: ok('topic_reading', read), contents };
     }
-    const message = `${read}; ${malformed.length} of them slotcast cannot have written, the first at ${first}`;
+    const place = `offset ${first.offset} of ${first.topic}: ${first.reason}`;
+    const message = `${read}; ${unusable.length} of them slotcast cannot have written, the first at ${place}`;
     return { check: warning('topic_reading', message, errorCodes.SC_RECORD_MALFORMED.remedy), contents };
   } catch (error) {
     if (signal.aborted) {
@@ -129,6 +137,28 @@ async function checkReading(
     }
     return { check: unavailable('topic_reading', error), contents: undefined };
   }
+}
+
+/** With the last heartbeat, which may have to be waited for. */
+async function contentsOf(cluster: ClusterReader, signal: AbortSignal): Promise<TopicContents> {
+  try {
+    await cluster.awaitHeartbeat(HEARTBEAT_PATIENCE_MS, signal);
+  } finally {
+    await cluster.close();
+  }
+  const { slots, nodes, heartbeat } = cluster;
+  const { newest, highestEpoch } = slots.topic;
+  return {
+    manifest: slots.manifest,
+    heartbeat,
+    highestEpoch,
+    slots: new Map([...newest].map(([slot, { record }]) => [slot, record])),
+    nodes: nodes.nodes,
+    silentMs: nodes.silentMs(),
+    nodeSlots: [...nodes.topic.slots.values()].flatMap((its) =>
+      [...its.values()].map(({ record }) => record),
+    ),
+  };
 }
 
 type Attempted = 'kafka_connection' | 'topics' | 'transactional_id' | 'topic_reading';

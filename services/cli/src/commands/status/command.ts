@@ -11,8 +11,8 @@ import {
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { type ExitCode, exitCodes, SlotcastError, systemClock } from '@slotcast/kernel';
+import { ClusterReader } from '@slotcast/topics';
 import type { StatusReport } from '@slotcast/views';
-import { ClusterRecords } from '../../cluster-records.ts';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
@@ -28,6 +28,8 @@ export interface StatusOptions extends PrintOptions {
 }
 
 const WATCH_MS = 1000;
+/** Who has waited for so long is told why. */
+const SLOW_MS = 5000;
 
 /** `slotcast status`: from the topics alone, so that it answers when servers do not. Exit code 3 when slots are not ready. */
 export async function runStatus(options: StatusOptions): Promise<void> {
@@ -38,7 +40,10 @@ export async function runStatus(options: StatusOptions): Promise<void> {
       await refuseMissingTopics(log, config, topics);
       const url = config.schemaRegistryUrl;
       const codec = createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) });
-      const records = await ClusterRecords.read({ log, codec, topics, signal });
+      const named = { slotsTopic: topics.slots, nodesTopic: topics.nodes };
+      const records = await tellWhenSlow(
+        ClusterReader.read({ log, codec, ...named, clock: systemClock }, signal),
+      );
       try {
         return await answer({ config, options, records, topics, signal });
       } finally {
@@ -46,6 +51,16 @@ export async function runStatus(options: StatusOptions): Promise<void> {
       }
     }),
   );
+}
+
+async function tellWhenSlow<T>(reading: Promise<T>): Promise<T> {
+  const text = 'slotcast: still reading the topics, and what open transactions hide of them\n';
+  const timer = setTimeout(() => process.stderr.write(text), SLOW_MS);
+  try {
+    return await reading;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function refuseMissingTopics(log: EventLog, config: Config, topics: TopicNames): Promise<void> {
@@ -62,7 +77,7 @@ async function refuseMissingTopics(log: EventLog, config: Config, topics: TopicN
 interface Asked {
   readonly config: Config;
   readonly options: StatusOptions;
-  readonly records: ClusterRecords;
+  readonly records: ClusterReader;
   readonly topics: TopicNames;
   readonly signal: AbortSignal;
 }
@@ -106,7 +121,7 @@ function reportOf(asked: Asked): StatusReport {
     cluster: config.cluster,
     view: viewOf(asked, factsOf(asked), { node, slot }),
     requirement: options.require ?? 1,
-    malformed: records.malformed,
+    malformed: records.unusable.length,
   };
 }
 
@@ -121,6 +136,7 @@ function viewOf(
     filter: filterText(config),
     heartbeatStaleMs: config.lagMaxMs,
     now: systemClock.now(),
+    monotonicMs: systemClock.monotonicMs(),
     ...only,
   });
 }

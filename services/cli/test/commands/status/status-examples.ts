@@ -123,7 +123,14 @@ export function factsOf(
 
 export function reportOf(facts: ClusterFacts, over: Partial<StatusReport> = {}): StatusReport {
   const filter = { text: 'name_like:%', confirmed: false };
-  const view = clusterView({ facts, wanted: () => true, filter, heartbeatStaleMs: 60_000, now: NOW });
+  const view = clusterView({
+    facts,
+    wanted: () => true,
+    filter,
+    heartbeatStaleMs: 60_000,
+    now: NOW,
+    monotonicMs: 0,
+  });
   return { cluster: 'orders', view, requirement: 1, malformed: 0, ...over };
 }
 

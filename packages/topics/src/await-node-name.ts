@@ -5,7 +5,6 @@ import {
   type NodeServer,
   nodeNameLimits,
 } from '@slotcast/domain';
-import type { LogReader } from '@slotcast/event-log';
 import { Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { NodeDirectory } from './node-directory.ts';
 
@@ -19,8 +18,7 @@ export interface NodeNameClaimant {
 export interface NodeNameOptions {
   /** Asked again while it is listened: a standby may connect to its upstream, and another publisher take the topic. */
   readonly look: () => Promise<NodeNameClaimant>;
-  /** Stands at the end of the nodes topic, all of which the directory has taken. */
-  readonly reader: LogReader;
+  /** Its reader has replayed the nodes topic. */
   readonly directory: NodeDirectory;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -35,14 +33,19 @@ const LOOK_MS = 1000;
  * listens whether anybody is at work there. Rejects with SC_DUPLICATE_NODE when so, or with the signal's reason.
  */
 export async function awaitNodeName(options: NodeNameOptions): Promise<void> {
-  const { look, directory, logger, limits = nodeNameLimits } = options;
+  const { look, directory, logger, signal, limits = nodeNameLimits } = options;
+  const { reader, node } = directory;
+  if (reader.behindNewestMs(node) >= limits.silentMs) {
+    // Behind the open transaction of one node may be what another server writes under this name.
+    await reader.readToWrittenEnd(signal);
+  }
   let heard = 0;
   let listenedMs = 0;
   for (let told = false; ; told = true) {
     const verdict = judgeNodeName({
       ...(await look()),
       record: directory.own,
-      silentMs: directory.ownSilenceMs,
+      silentMs: reader.behindNewestMs(node),
       heard,
       limits,
     });
@@ -69,14 +72,12 @@ export async function awaitNodeName(options: NodeNameOptions): Promise<void> {
 }
 
 /** True as soon as another record of this node arrives, false when none does in that time. */
-async function hearsOwnName(options: NodeNameOptions, ms: number): Promise<boolean> {
-  const { directory, reader, signal } = options;
+async function hearsOwnName({ directory, signal }: NodeNameOptions, ms: number): Promise<boolean> {
   const before = directory.own;
   using deadline = new Deadline(signal, ms);
   try {
     while (directory.own === before) {
-      const batch = await reader.next(deadline.signal);
-      await directory.take(batch.records, false);
+      await directory.reader.next(deadline.signal);
     }
     return true;
   } catch (error) {

@@ -1,0 +1,8 @@
+export { awaitNodeName, type NodeNameClaimant } from './await-node-name.ts';
+export { ClusterReader } from './cluster-reader.ts';
+export { NodeDirectory } from './node-directory.ts';
+export { NodesReader } from './nodes-reader.ts';
+export { SilenceMeter } from './silence-meter.ts';
+export { SlotsFeed } from './slots-feed.ts';
+export { SlotsReader } from './slots-reader.ts';
+export { type TopicsContext, tellOfUnusable, type UnusableRecord } from './topics-context.ts';

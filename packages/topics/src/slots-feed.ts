@@ -1,0 +1,71 @@
+import {
+  emptyBacklog,
+  ingest,
+  type Manifest,
+  type PublishedLine,
+  publishedOn,
+  type ReplayPoint,
+  type SettledBacklog,
+  type SlotsRecord,
+  settle,
+  type TimelineHistory,
+} from '@slotcast/domain';
+import { SlotsReader } from './slots-reader.ts';
+import type { TopicsContext } from './topics-context.ts';
+
+/** The slots topic as a standby follows it: what replay has not reached is held back. */
+export class SlotsFeed {
+  readonly reader: SlotsReader;
+  #backlog = emptyBacklog;
+  /** What was found when it was settled last. */
+  #found: { readonly settled: SettledBacklog; readonly newestManifest: Manifest | undefined } | undefined;
+
+  constructor(
+    context: TopicsContext,
+    onAccepted: (records: readonly SlotsRecord[]) => void = () => undefined,
+  ) {
+    this.reader = new SlotsReader(context, (accepted) => {
+      const records = accepted.map(({ record }) => record);
+      this.#backlog = ingest(this.#backlog, records);
+      onAccepted(records);
+    });
+  }
+
+  /** The newest manifest in the topic, whether replay has reached it or not. */
+  get newestManifest(): Manifest | undefined {
+    return this.reader.manifest;
+  }
+
+  /** Milliseconds since the publisher was last heard of. */
+  heartbeatAgeMs(): number {
+    return this.reader.publisherSilentMs;
+  }
+
+  /** The slot state at this point of replay. */
+  settle(point: ReplayPoint): SettledBacklog {
+    const settled = settle(this.#backlog, point);
+    this.#backlog = settled.backlog;
+    this.#found = { settled, newestManifest: this.newestManifest };
+    return settled;
+  }
+
+  /**
+   * True when at this point of replay another event would be found for a slot than the last time, or when a manifest came. Changes nothing, so that
+   * the point may be a guess: the server may have gone over to another timeline since the history was read.
+   */
+  hasNews(point: ReplayPoint): boolean {
+    const { settled, newestManifest } = this.#found ?? {};
+    if (settled === undefined || newestManifest !== this.newestManifest) {
+      return true;
+    }
+    const { desired, manifest } = settle(this.#backlog, point);
+    return desired !== settled.desired || manifest !== settled.manifest;
+  }
+
+  /** All that was published on this line of descent, whether replay has reached it or not. */
+  publishedOn(history: TimelineHistory): PublishedLine {
+    const { newest } = this.reader.topic;
+    const events = new Map([...newest].map(([slot, { record }]) => [slot, record]));
+    return publishedOn(this.#backlog, history, { events, manifest: this.newestManifest });
+  }
+}
