@@ -30,7 +30,7 @@ export const mutations: readonly Mutation[] = [
     name: 'ignore-the-epoch',
     edits: [
       {
-        file: backlog,
+        file: 'packages/domain/src/vocabulary/event-order.ts',
         find: 'a.timeline - b.timeline || a.epoch - b.epoch || a.seq - b.seq',
         replace: 'a.timeline - b.timeline || a.seq - b.seq',
       },
@@ -81,9 +81,9 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: 'packages/publishing/src/claim-topic.ts',
-        find: 'const { handedOver, ownership } = await beforeClaim(topic.manifest);\n    const writer = await log.claim(identity.transactionalId);',
+        find: 'const { handedOver, ownership } = await beforeClaim(slots.manifest);\n    const writer = await log.claim(identity.transactionalId);',
         replace:
-          'const writer = await log.claim(identity.transactionalId);\n    const { handedOver, ownership } = await beforeClaim(topic.manifest);',
+          'const writer = await log.claim(identity.transactionalId);\n    const { handedOver, ownership } = await beforeClaim(slots.manifest);',
       },
       {
         file: 'packages/hand-off/src/recovery-guard.ts',
