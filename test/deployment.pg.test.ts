@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { checkPreconditions } from '@slotcast/domain';
 import {
-  checkPreconditions,
   connectPostgres,
   identifySystem,
   type PostgresConnection,

@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
+import { checkPreconditions, type DivergencePolicy, type PlanPolicy } from '@slotcast/domain';
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { RoleTracker } from '@slotcast/hand-off';
+import { RoleTracker, requirePreconditions } from '@slotcast/hand-off';
 import { type Clock, type Logger, supervise } from '@slotcast/kernel';
 import type { ConsumerMetrics, HealthSource } from '@slotcast/observability';
 import {
-  checkPreconditions,
   connectPostgres,
   isInRecovery,
   type PostgresConnection,
   type PostgresOptions,
-  PreconditionError,
   readPreconditions,
 } from '@slotcast/postgres';
 import { SilenceMeter, type TopicsContext, tellOfUnusable } from '@slotcast/topics';
@@ -190,15 +188,7 @@ class Consumer {
 
   async #checkServer(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
     const facts = await readPreconditions(connection, signal);
-    for (const finding of checkPreconditions(facts, 'consumer')) {
-      if (finding.severity === 'fatal') {
-        throw new PreconditionError(finding);
-      }
-      this.#options.logger.warn(
-        { finding: finding.code, detail: finding.message },
-        'a precondition is not met',
-      );
-    }
+    requirePreconditions(checkPreconditions(facts, 'consumer'), this.#options.logger);
   }
 }
 

@@ -9,6 +9,7 @@ export { HandOffLease } from './hand-off-lease.ts';
 export { sweepLeaders } from './leading-slots.ts';
 export { readOwnHistory } from './own-history.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
+export { requirePreconditions } from './require-preconditions.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';
 export { SlotMover } from './slot-mover.ts';
 export { UnreadableSlots } from './unreadable-slots.ts';

@@ -14,18 +14,10 @@ import {
   isPoolerError,
   isPostgresError,
   PostgresConnectionError,
-  PreconditionError,
 } from '@slotcast/postgres';
 
 /** Gives errors of Kafka and PostgreSQL their slotcast code, so that it is plain whether a restart helps. */
 export function explainError(error: unknown): unknown {
-  if (error instanceof PreconditionError) {
-    return new SlotcastError(preconditionCodes.get(error.code) ?? 'SC_PRIVILEGE_MISSING', error.message, {
-      remedy: 'Fix it as the message says.',
-      mayPass: !lastingPreconditions.has(error.code),
-      cause: error,
-    });
-  }
   if (error instanceof ConnectionSettingsError) {
     const remedy = 'Correct the URL or the variable, or put the file there.';
     return new SlotcastError('SC_CONFIG_INVALID', error.message, { remedy, mayPass: true, cause: error });
@@ -61,14 +53,6 @@ function explainKafkaError(error: Error): SlotcastError {
   const sentence = `${remedy.charAt(0).toUpperCase()}${remedy.slice(1)}.`;
   return new SlotcastError(code, error.message, { remedy: sentence, mayPass: true, cause: error });
 }
-
-const preconditionCodes: ReadonlyMap<string, ErrorCode> = new Map([
-  ['server_unsupported', 'SC_SERVER_UNSUPPORTED'],
-  ['wal_level', 'SC_WAL_LEVEL'],
-]);
-
-/** What no replay of WAL and no waiting changes. */
-const lastingPreconditions: ReadonlySet<string> = new Set(preconditionCodes.keys());
 
 function explainPostgresError(error: unknown): SlotcastError {
   const { class: kind, code, remedy, mayPass } = classifyPostgresError(error);

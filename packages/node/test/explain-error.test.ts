@@ -2,12 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SlotcastError } from '@slotcast/kernel';
 import { explainError } from '@slotcast/node';
-import {
-  ConnectionPoolerError,
-  ConnectionSettingsError,
-  PostgresConnectionError,
-  PreconditionError,
-} from '@slotcast/postgres';
+import { ConnectionPoolerError, ConnectionSettingsError, PostgresConnectionError } from '@slotcast/postgres';
 import { DatabaseError } from 'pg';
 
 const options = { timeout: 5000 };
@@ -32,17 +27,6 @@ test('a refusal that may pass is waited for, and one that stays is not', options
   assert.equal(explained(refusedWith({ code: '42704' })), 'SC_POSTGRES_DENIED 78');
   const noFile = new ConnectionSettingsError([{ variable: undefined, text: 'sslkey cannot be read' }]);
   assert.equal(explained(noFile), 'SC_CONFIG_INVALID 78, may pass');
-});
-
-function finding(code: PreconditionError['code']): string {
-  return explained(new PreconditionError({ code, message: 'is not met' }));
-}
-
-test('a precondition may pass when a standby gets it by replay', options, () => {
-  assert.equal(finding('replication_missing'), 'SC_PRIVILEGE_MISSING 78, may pass');
-  assert.equal(finding('pg_monitor_missing'), 'SC_PRIVILEGE_MISSING 78, may pass');
-  assert.equal(finding('wal_level'), 'SC_WAL_LEVEL 78');
-  assert.equal(finding('server_unsupported'), 'SC_SERVER_UNSUPPORTED 78');
 });
 
 test('a database of slots that is gone is no reason to end', options, () => {

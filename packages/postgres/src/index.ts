@@ -12,7 +12,7 @@ export {
 export { clientConfig, connectionProblems, type PostgresOptions } from './connection/connection-options.ts';
 export { connectionParameters } from './connection/connection-parameters.ts';
 export { ConnectionSettingsError } from './connection/connection-settings-error.ts';
-export { type DatabaseAttempt, tryDatabases } from './connection/database-attempts.ts';
+export { refusedAttempt, tryDatabases } from './connection/database-attempts.ts';
 export { type DatabaseSession, DatabaseSessions } from './connection/database-sessions.ts';
 export { currentDatabase, databaseExists, listDatabases } from './connection/databases.ts';
 export { type PostgresErrorClass, postgresErrorClasses } from './connection/error-verdict.ts';
@@ -27,16 +27,6 @@ export {
 export { isPoolerError } from './connection/refused-connection.ts';
 export { outputPluginLibraries, silenceLog } from './connection/session-settings.ts';
 export type { StatementLimits } from './connection/statement-interruption.ts';
-export {
-  checkPreconditions,
-  type Finding,
-  type FindingCode,
-  type FindingSeverity,
-  findingCodes,
-  findingSeverities,
-  type ServiceRole,
-} from './precondition-check.ts';
-export { PreconditionError } from './precondition-error.ts';
 export { setFailoverProperty } from './queries/failover-property.ts';
 export { readFreeWalsenders } from './queries/free-walsenders.ts';
 export { readLeadingSlots } from './queries/leading-slots.ts';
@@ -57,7 +47,7 @@ export {
 export { readOldestWal } from './queries/oldest-wal.ts';
 export { haveAborted, readOldestTransaction, readPreparedTransactions } from './queries/open-transactions.ts';
 export { findLoadFailure } from './queries/plugin-load.ts';
-export { type PreconditionFacts, readPreconditions } from './queries/preconditions.ts';
+export { readPreconditions } from './queries/preconditions.ts';
 export { PromotedServerError } from './queries/promoted-server.ts';
 export { isInRecovery } from './queries/recovery.ts';
 export { RecoveryWatch, type WatchedRecovery } from './queries/recovery-watch.ts';
@@ -104,10 +94,3 @@ export {
 } from './queries/subscription.ts';
 export { takesDecoding } from './queries/takes-decoding.ts';
 export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './queries/wal-push.ts';
-export {
-  checkDatabases,
-  checkServerExtras,
-  checkServerPreconditions,
-  checkStreaming,
-} from './server-checks.ts';
-export { majorOf, parseServerVersion, type ServerFeature, supports } from './server-version.ts';

@@ -8,6 +8,7 @@ import {
   readCanaryText,
   reasonText,
   type SlotState,
+  supports,
 } from '@slotcast/domain';
 import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
 import type { PublisherMetrics } from '@slotcast/observability';
@@ -26,7 +27,6 @@ import {
   type PostgresOptions,
   type ReceivedMessage,
   subscribe,
-  supports,
 } from '@slotcast/postgres';
 import type { PublisherStatus } from './publisher-status.ts';
 

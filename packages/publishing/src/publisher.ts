@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  checkPreconditions,
   type DivergencePolicy,
   HEARTBEAT_MS,
   type Manifest,
@@ -9,18 +10,22 @@ import {
 } from '@slotcast/domain';
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { RoleTracker, readOwnHistory, type SettledHandOff, sweepLeaders } from '@slotcast/hand-off';
+import {
+  RoleTracker,
+  readOwnHistory,
+  requirePreconditions,
+  type SettledHandOff,
+  sweepLeaders,
+} from '@slotcast/hand-off';
 import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
 import type { HealthSource, PublisherMetrics } from '@slotcast/observability';
 import {
-  checkPreconditions,
   connectPostgres,
   isInRecovery,
   type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
   type PostgresOptions,
-  PreconditionError,
   readPreconditions,
   readServerIdentity,
 } from '@slotcast/postgres';
@@ -140,15 +145,7 @@ class Publisher {
 
   async #checkServer(connection: PostgresConnection, signal: AbortSignal): Promise<void> {
     const facts = await readPreconditions(connection, signal);
-    for (const finding of checkPreconditions(facts, 'publisher')) {
-      if (finding.severity === 'fatal') {
-        throw new PreconditionError(finding);
-      }
-      this.#options.logger.warn(
-        { finding: finding.code, detail: finding.message },
-        'a precondition is not met',
-      );
-    }
+    requirePreconditions(checkPreconditions(facts, 'publisher'), this.#options.logger);
   }
 
   /** Sleeps as long as the server is in recovery. */

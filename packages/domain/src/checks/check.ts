@@ -4,6 +4,9 @@ import { type CheckArea, type CheckName, checkTable } from './check-table.ts';
 export const checkOutcomes = ['ok', 'info', 'warning', 'failed'] as const;
 export type CheckOutcome = (typeof checkOutcomes)[number];
 
+/** What a service does not do as long as a check fails: run at all, or keep its slots ready. */
+export type Stopped = 'service' | 'slots';
+
 /** What came of one check. */
 export interface Check {
   readonly area: CheckArea;
@@ -13,6 +16,13 @@ export interface Check {
   readonly message: string;
   /** The statements or settings that fix it, with comments that say where; empty where nothing is to be fixed. */
   readonly remedy: string;
+  /** Only of what failed, and only where a service asks. */
+  readonly stops?: Stopped;
+}
+
+/** What is so and what fixes it, in one line. */
+export function checkText({ message, remedy }: Pick<Check, 'message' | 'remedy'>): string {
+  return `${message}: ${remedy}`;
 }
 
 export function ok(check: CheckName, message: string): Check {

@@ -1,5 +1,5 @@
+import { majorOf, parseServerVersion } from '@slotcast/domain';
 import { Client, DatabaseError, type QueryResultRow } from 'pg';
-import { majorOf, parseServerVersion } from '../server-version.ts';
 import { sendCancelRequest } from './cancel-request.ts';
 import { type BatchOutcome, type CommandBatch, runBatch } from './command-batch.ts';
 import { ConnectionPoolerError, PostgresConnectionError } from './connection-error.ts';

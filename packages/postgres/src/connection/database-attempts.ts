@@ -1,11 +1,7 @@
+import type { DatabaseAttempt } from '@slotcast/domain';
 import { connectPostgres } from './connection.ts';
 import type { PostgresOptions } from './connection-options.ts';
-
-/** What became of connecting to a database. */
-export type DatabaseAttempt =
-  | { readonly database: string; readonly outcome: 'connected' }
-  | { readonly database: string; readonly outcome: 'not_tried' }
-  | { readonly database: string; readonly outcome: 'refused'; readonly error: unknown };
+import { classifyPostgresError, describePostgresError } from './postgres-error.ts';
 
 export interface AttemptLimits {
   /** Sessions that are open at the same time. */
@@ -42,6 +38,23 @@ async function tryDatabase(options: PostgresOptions, database: string): Promise<
   } catch (error) {
     return options.signal?.aborted === true
       ? { database, outcome: 'not_tried' }
-      : { database, outcome: 'refused', error };
+      : refusedAttempt(database, error);
+  }
+}
+
+/** What an error says about a database that lets no session in. */
+export function refusedAttempt(database: string, error: unknown): DatabaseAttempt {
+  const { class: kind, code, remedy } = classifyPostgresError(error);
+  const answer = { database, said: describePostgresError(error), remedy, sqlState: code };
+  switch (kind) {
+    case 'stale':
+      return { ...answer, outcome: 'gone' };
+    case 'retry':
+    case 'cancelled':
+      return { ...answer, outcome: 'unavailable' };
+    case 'blocked':
+    case 'fatal':
+    case 'unexpected':
+      return { ...answer, outcome: 'refused' };
   }
 }

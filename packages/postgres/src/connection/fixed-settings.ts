@@ -1,4 +1,4 @@
-import { supports } from '../server-version.ts';
+import { supports } from '@slotcast/domain';
 
 /**
  * What every session of slotcast runs with, whatever the server, the database, the role and PGOPTIONS are set to: each of these could break a

@@ -1,24 +1,5 @@
+import { majorOf, type PreconditionFacts, supports } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
-import { majorOf, supports } from '../server-version.ts';
-
-/** What decides whether slotcast can do its work on a server with this role. */
-export interface PreconditionFacts {
-  readonly major: number;
-  /** Name of the role, quoted for use in a statement where that is needed. */
-  readonly role: string;
-  readonly database: string;
-  readonly hasReplication: boolean;
-  readonly hasMonitor: boolean;
-  /** EXECUTE on `pg_log_standby_snapshot()`, in this database; false also where there is no such function. */
-  readonly mayLogStandbySnapshot: boolean;
-  readonly maySilenceLog: boolean;
-  readonly inRecovery: boolean;
-  readonly walLevel: string;
-  readonly hotStandbyFeedback: boolean;
-  readonly primarySlotName: string | undefined;
-  readonly maxReplicationSlots: number;
-  readonly usedReplicationSlots: number;
-}
 
 interface PreconditionRow {
   readonly server_version: number;

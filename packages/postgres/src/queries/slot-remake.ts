@@ -1,6 +1,5 @@
-import { formatLsn, type Lsn, parseLsn, type SlotName } from '@slotcast/domain';
+import { formatLsn, type Lsn, parseLsn, type SlotName, supports } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
-import { supports } from '../server-version.ts';
 
 /** A slot of a standby to make anew, as a copy of the leading slot of its database. */
 export interface SlotRemake {

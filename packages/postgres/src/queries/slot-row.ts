@@ -5,10 +5,11 @@ import {
   type Reason,
   reason,
   reasonText,
+  type ServerFeature,
   type SlotName,
   type SlotState,
+  supports,
 } from '@slotcast/domain';
-import { type ServerFeature, supports } from '../server-version.ts';
 import { optionalLsn } from './wal-position.ts';
 
 /** The last time that JavaScript has a date for, in milliseconds since 1970. */

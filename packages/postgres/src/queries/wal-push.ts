@@ -1,6 +1,5 @@
-import { type Lsn, type Timeline, timeline } from '@slotcast/domain';
+import { type Lsn, supports, type Timeline, timeline } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
-import { supports } from '../server-version.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
 
 /** The end of a primary's WAL. */

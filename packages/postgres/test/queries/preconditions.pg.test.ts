@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { checkPreconditions, type Finding, readPreconditions, type ServiceRole } from '@slotcast/postgres';
+import { type Check, checkPreconditions, type ServiceRole } from '@slotcast/domain';
+import { readPreconditions } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, type RoleGrant, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
 const TIMEOUT_MS = 180_000;
 
-function codes(findings: readonly Finding[]): string[] {
-  return findings.map((finding) => `${finding.severity} ${finding.code}`);
+function codes(findings: readonly Check[]): string[] {
+  return findings.map(({ stops, outcome, check }) => `${stops ?? outcome} ${check}`);
 }
 
-async function find(server: PostgresServer, service: ServiceRole, role = ROLE): Promise<readonly Finding[]> {
+async function find(server: PostgresServer, service: ServiceRole, role = ROLE): Promise<readonly Check[]> {
   const options = { url: server.url('postgres', role), applicationName: 'slotcast-test' };
   return await withConnection(options, async (connection) =>
     checkPreconditions(await readPreconditions(connection), service),
@@ -54,30 +55,30 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
 
     const missing = [
-      { without: 'replication', service: 'consumer', severity: 'fatal', code: 'replication_missing' },
-      { without: 'pg_monitor', service: 'consumer', severity: 'fatal', code: 'pg_monitor_missing' },
+      { without: 'replication', service: 'consumer', stops: 'service', check: 'role_replication' },
+      { without: 'pg_monitor', service: 'consumer', stops: 'service', check: 'role_pg_monitor' },
       {
         without: 'pg_log_standby_snapshot',
         service: 'publisher',
-        severity: 'fatal',
-        code: 'standby_snapshot_denied',
+        stops: 'service',
+        check: 'role_standby_snapshot',
       },
-      { without: 'log_min_messages', service: 'consumer', severity: 'warning', code: 'log_min_messages' },
+      { without: 'log_min_messages', service: 'consumer', stops: 'warning', check: 'role_log_min_messages' },
     ] as const satisfies readonly {
       without: RoleGrant;
       service: ServiceRole;
-      severity: string;
-      code: string;
+      stops: string;
+      check: string;
     }[];
-    for (const { without, service, severity, code } of missing) {
+    for (const { without, service, stops, check } of missing) {
       test(`without ${without} the statement in the message is what fixes it`, {
         timeout: TIMEOUT_MS,
       }, async () => {
         const role = `Without ${without}`;
         await primary.createRole(role, { without: [without] });
         const findings = await find(primary, service, role);
-        assert.deepEqual(codes(findings), [`${severity} ${code}`]);
-        const statement = /(ALTER ROLE|GRANT) [^;]+;/.exec(findings[0]?.message ?? '')?.[0];
+        assert.deepEqual(codes(findings), [`${stops} ${check}`]);
+        const statement = /(ALTER ROLE|GRANT) [^;]+;/.exec(findings[0]?.remedy ?? '')?.[0];
         assert.ok(statement);
         await primary.query(statement);
         assert.deepEqual(await find(primary, service, role), []);
@@ -88,7 +89,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       timeout: TIMEOUT_MS,
     }, async () => {
       await standby.setConfig({ hot_standby_feedback: 'off', primary_slot_name: undefined });
-      const expected = ['blocked hot_standby_feedback', 'blocked primary_slot_name'];
+      const expected = ['slots hot_standby_feedback', 'slots primary_slot_name'];
       assert.deepEqual(codes(await find(standby, 'consumer')), expected);
       assert.deepEqual(codes(await find(standby, 'publisher')), []);
     });
@@ -102,11 +103,11 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         max_replication_slots: '1',
       });
       await standby.query(`select pg_create_physical_replication_slot('cascade')`);
-      assert.deepEqual(codes(await find(standby, 'consumer')), ['blocked replication_slots_full']);
+      assert.deepEqual(codes(await find(standby, 'consumer')), ['slots max_replication_slots']);
       await primary.stop();
       await primary.setConfig({ wal_level: 'replica' });
       await primary.start();
-      assert.deepEqual(codes(await find(primary, 'publisher')), ['fatal wal_level']);
+      assert.deepEqual(codes(await find(primary, 'publisher')), ['service wal_level']);
     });
   });
 }
@@ -116,6 +117,6 @@ test('PostgreSQL 14 can publish, and has nothing to grant for the log', { timeou
   await server.createRole(ROLE);
   assert.deepEqual(codes(await find(server, 'publisher')), []);
   const findings = await find(server, 'consumer');
-  assert.deepEqual(codes(findings), ['fatal server_unsupported', 'warning log_min_messages']);
-  assert.match(findings[1]?.message ?? '', /superuser before PostgreSQL 15/);
+  assert.deepEqual(codes(findings), ['service server_version', 'warning role_log_min_messages']);
+  assert.match(findings[1]?.remedy ?? '', /superuser before PostgreSQL 15/);
 });

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import {
-  checkDatabases,
-  readServerFacts,
-  readServerIdentity,
-  readWalSenders,
-  tryDatabases,
-} from '@slotcast/postgres';
+import { checkDatabases } from '@slotcast/domain';
+import { readServerFacts, readServerIdentity, readWalSenders, tryDatabases } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 

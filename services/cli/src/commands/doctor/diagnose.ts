@@ -4,6 +4,7 @@ import {
   type ClusterSize,
   checkCatalogPin,
   checkConsumers,
+  checkDatabases,
   checkKafkaClock,
   checkNodeJs,
   checkNodeName,
@@ -11,27 +12,24 @@ import {
   checkPublisher,
   checkReplicationSlots,
   checkServerClock,
+  checkServerExtras,
+  checkServerPreconditions,
   checkSlotFilter,
   checkSlotMoves,
   checkSlotRows,
   checkStandbySlots,
+  checkStreaming,
   checkSystem,
   checkTable,
   checkTimeline,
   checkVersions,
   checkWalSenders,
+  type DatabaseAttempt,
   isLogical,
   matchesFilters,
   type SlotState,
   type TopicContents,
 } from '@slotcast/domain';
-import {
-  checkDatabases,
-  checkServerExtras,
-  checkServerPreconditions,
-  checkStreaming,
-  type DatabaseAttempt,
-} from '@slotcast/postgres';
 import { packageVersion } from '../../version.ts';
 import type { KafkaExamination } from './examine-kafka.ts';
 import type { ServerExamination, ServerView } from './examine-server.ts';

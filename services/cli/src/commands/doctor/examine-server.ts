@@ -1,9 +1,11 @@
 import type { Config } from '@slotcast/config';
 import {
   type Check,
+  type DatabaseAttempt,
   failed,
   type LocalSlot,
   ok,
+  type PreconditionFacts,
   type SystemIdentifier,
   sortOutImplausible,
   type TimelineHistory,
@@ -14,14 +16,12 @@ import { explainError } from '@slotcast/node';
 import {
   classifyPostgresError,
   connectPostgres,
-  type DatabaseAttempt,
   identifySystem,
   isPostgresError,
   observePrimary,
   observeStandby,
   type PostgresConnection,
   type PostgresOptions,
-  type PreconditionFacts,
   readPreconditions,
   readServerFacts,
   readServerIdentity,

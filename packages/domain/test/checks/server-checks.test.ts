@@ -2,31 +2,23 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   type Check,
-  type LogicalSlotState,
-  lsn,
-  type PhysicalSlotState,
-  parseSlotName,
-} from '@slotcast/domain';
-import {
   checkDatabases,
   checkServerExtras,
   checkServerPreconditions,
   checkStreaming,
   type DatabaseAttempt,
-  PostgresConnectionError,
+  type LogicalSlotState,
+  lsn,
+  type PhysicalSlotState,
   type PreconditionFacts,
-  type ServerFacts,
-} from '@slotcast/postgres';
-import { DatabaseError } from 'pg';
+  parseSlotName,
+} from '@slotcast/domain';
 import { met } from './precondition-examples.ts';
 
-const server: ServerFacts = {
-  timeMs: 0,
-  maxWalSenders: 10,
+const server = {
   maySwitchWal: true,
   syncReplicationSlots: false,
   synchronizedStandbySlots: '',
-  outputPluginLibraries: undefined,
 };
 
 function slot(name: string, over: Partial<LogicalSlotState> = {}): LogicalSlotState {
@@ -124,7 +116,6 @@ describe('the stream of a standby', { timeout: 5000 }, () => {
     senderHost: 'db1',
     senderPort: 5432,
     slotName: 'db2',
-    receivedTimeline: undefined,
   };
 
   test('comes through the slot that is configured', () => {
@@ -143,11 +134,8 @@ describe('the stream of a standby', { timeout: 5000 }, () => {
   });
 });
 
-function refused(fields: Partial<DatabaseError>): DatabaseAttempt {
-  const cause = Object.assign(new DatabaseError('refused', 0, 'error'), fields);
-  const state = { connecting: true, configuredDatabase: false };
-  const error = new PostgresConnectionError('could not connect', cause, state);
-  return { database: 'My Shop', outcome: 'refused', error };
+function refused(outcome: 'gone' | 'unavailable' | 'refused', sqlState: string | undefined): DatabaseAttempt {
+  return { database: 'My Shop', outcome, said: 'no', remedy: 'see the log', sqlState };
 }
 
 function judged(attempt: DatabaseAttempt): string {
@@ -159,18 +147,18 @@ function judged(attempt: DatabaseAttempt): string {
 test('a database that does not let the role in tells how it would, and one that is away only warns', {
   timeout: 5000,
 }, () => {
-  const routine = 'CheckMyDatabase';
   assert.equal(
-    judged(refused({ code: '42501', routine })),
+    judged(refused('refused', '42501')),
     'failed: /* on the primary */ GRANT CONNECT ON DATABASE "My Shop" TO slotcast;',
   );
   assert.equal(
-    judged(refused({ code: '55000', routine })),
+    judged(refused('refused', '55000')),
     'failed: /* on the primary */ ALTER DATABASE "My Shop" ALLOW_CONNECTIONS true;',
   );
-  assert.match(judged(refused({ code: '28000' })), /^failed: .*pg_hba\.conf: host {2}"My Shop" {2}slotcast/);
-  assert.match(judged(refused({ code: '53300' })), /^warning: /);
-  assert.match(judged(refused({ code: '3D000' })), /^warning: /);
+  assert.match(judged(refused('refused', '28000')), /^failed: .*pg_hba\.conf: host {2}"My Shop" {2}slotcast/);
+  assert.equal(judged(refused('refused', 'XX000')), 'failed: see the log');
+  assert.equal(judged(refused('unavailable', '53300')), 'warning: see the log');
+  assert.equal(judged(refused('gone', '3D000')), 'warning: see the log');
   assert.match(judged({ database: 'My Shop', outcome: 'not_tried' }), /^warning: /);
   assert.match(judged({ database: 'shop', outcome: 'connected' }), /^ok: /);
 });

@@ -1,4 +1,4 @@
-import type { PreconditionFacts } from '@slotcast/postgres';
+import type { PreconditionFacts } from '@slotcast/domain';
 
 /** A standby on which everything is as it should be. */
 export const met: PreconditionFacts = {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkPreconditions, type PreconditionFacts } from '@slotcast/postgres';
+import { checkPreconditions, type PreconditionFacts } from '@slotcast/domain';
 import { met } from './precondition-examples.ts';
 
 function codes(facts: Partial<PreconditionFacts>, service: 'publisher' | 'consumer'): string[] {
   const findings = checkPreconditions({ ...met, ...facts }, service);
-  return findings.map((finding) => `${finding.severity} ${finding.code}`);
+  return findings.map(({ stops, outcome, check }) => `${stops ?? outcome} ${check}`);
 }
 
 describe('preconditions', { timeout: 5000 }, () => {
@@ -17,9 +17,9 @@ describe('preconditions', { timeout: 5000 }, () => {
   test('come the worst first', () => {
     const facts = { maySilenceLog: false, hotStandbyFeedback: false, walLevel: 'replica' };
     assert.deepEqual(codes(facts, 'consumer'), [
-      'fatal wal_level',
-      'blocked hot_standby_feedback',
-      'warning log_min_messages',
+      'service wal_level',
+      'slots hot_standby_feedback',
+      'warning role_log_min_messages',
     ]);
   });
 
@@ -36,16 +36,16 @@ describe('preconditions', { timeout: 5000 }, () => {
   test('on an old server leave the publisher working and the consumer not', () => {
     const old = { major: 13, mayLogStandbySnapshot: false, maySilenceLog: false };
     assert.deepEqual(codes(old, 'publisher'), []);
-    assert.deepEqual(codes(old, 'consumer'), ['fatal server_unsupported', 'warning log_min_messages']);
-    assert.deepEqual(codes({ major: 12 }, 'publisher'), ['fatal server_unsupported']);
+    assert.deepEqual(codes(old, 'consumer'), ['service server_version', 'warning role_log_min_messages']);
+    assert.deepEqual(codes({ major: 12 }, 'publisher'), ['service server_version']);
   });
 
   test('without pg_monitor stop a consumer and only warn a publisher', () => {
-    assert.deepEqual(codes({ hasMonitor: false }, 'consumer'), ['fatal pg_monitor_missing']);
-    assert.deepEqual(codes({ hasMonitor: false }, 'publisher'), ['warning pg_monitor_missing']);
+    assert.deepEqual(codes({ hasMonitor: false }, 'consumer'), ['service role_pg_monitor']);
+    assert.deepEqual(codes({ hasMonitor: false }, 'publisher'), ['warning role_pg_monitor']);
   });
 
   test('with all slots taken block a consumer', () => {
-    assert.deepEqual(codes({ usedReplicationSlots: 10 }, 'consumer'), ['blocked replication_slots_full']);
+    assert.deepEqual(codes({ usedReplicationSlots: 10 }, 'consumer'), ['slots max_replication_slots']);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { majorOf, parseServerVersion, supports } from '@slotcast/postgres';
+import { majorOf, parseServerVersion, supports } from '@slotcast/domain';
 
 describe('the version of a server', { timeout: 5000 }, () => {
   test('is read from what the server reports, packaged and unreleased ones too', () => {

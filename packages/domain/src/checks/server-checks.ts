@@ -1,57 +1,62 @@
-import {
-  type Check,
-  type CheckName,
-  createPhysicalSlot,
-  failed,
-  info,
-  ok,
-  orOk,
-  type SlotState,
-  setByReload,
-  slotNameOf,
-  usePhysicalSlot,
-  warning,
-} from '@slotcast/domain';
-import type { DatabaseAttempt } from './connection/database-attempts.ts';
-import { classifyPostgresError, describePostgresError } from './connection/postgres-error.ts';
-import { checkPreconditions, type Finding, type FindingCode } from './precondition-check.ts';
-import type { PreconditionFacts } from './queries/preconditions.ts';
-import type { ServerFacts } from './queries/server-facts.ts';
-import type { WalReceiver } from './queries/standby-settings.ts';
-import { supports } from './server-version.ts';
+import { supports } from '../vocabulary/server-version.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
+import { createPhysicalSlot, setByReload, slotNameOf, usePhysicalSlot } from '../vocabulary/statements.ts';
+import { type Check, failed, info, ok, orOk, warning } from './check.ts';
+import type { CheckName } from './check-table.ts';
+import { checkPreconditions, type PreconditionFacts } from './precondition-check.ts';
+
+/** What decides whether a standby streams as it should. */
+interface SeenReceiver {
+  readonly status: string;
+  readonly senderHost: string | undefined;
+  readonly senderPort: number | undefined;
+  /** Physical slot that is really in use. */
+  readonly slotName: string | undefined;
+}
+
+/** What a server offers beyond its preconditions. */
+interface ServerExtras {
+  /** EXECUTE on `pg_switch_wal()`, in this database. */
+  readonly maySwitchWal: boolean;
+  /** 17+, on a standby. */
+  readonly syncReplicationSlots: boolean;
+  /** 17+, on a primary; absent where the server has no such setting. */
+  readonly synchronizedStandbySlots: string | undefined;
+}
+
+/** What became of connecting to a database. */
+export type DatabaseAttempt =
+  | { readonly database: string; readonly outcome: 'connected' }
+  | { readonly database: string; readonly outcome: 'not_tried' }
+  | {
+      readonly database: string;
+      /** There is no such database; it cannot be had now; or it is closed to the role. */
+      readonly outcome: 'gone' | 'unavailable' | 'refused';
+      /** What the server said, or what kept it from answering. */
+      readonly said: string;
+      readonly remedy: string;
+      readonly sqlState: string | undefined;
+    };
 
 /** The newest major version that slotcast was tested with. */
 const NEWEST_MAJOR = 18;
 
-/** The check that tells of a finding. Of free slots one tells that knows how many are needed. */
-const checkOf = {
-  server_unsupported: 'server_version',
-  wal_level: 'wal_level',
-  replication_missing: 'role_replication',
-  pg_monitor_missing: 'role_pg_monitor',
-  standby_snapshot_denied: 'role_standby_snapshot',
-  log_min_messages: 'role_log_min_messages',
-  hot_standby_feedback: 'hot_standby_feedback',
-  primary_slot_name: 'primary_slot_name',
-  replication_slots_full: 'max_replication_slots',
-} as const satisfies Record<FindingCode, CheckName>;
-
 /** Judges a server by the preconditions of both services, as each server can become a primary or a standby. */
 export function checkServerPreconditions(facts: PreconditionFacts, node: string): readonly Check[] {
   const { role, inRecovery } = facts;
-  const findings = [
+  const unmet = [
     ...checkPreconditions(facts, 'publisher'),
     ...checkPreconditions({ ...facts, inRecovery: true }, 'consumer'),
   ];
   // In a tie the consumer's word is the stricter one.
-  const worst = new Map<CheckName, Finding>(
-    findings
-      .toSorted((a, b) => Number(a.severity !== 'warning') - Number(b.severity !== 'warning'))
-      .map((finding) => [checkOf[finding.code], finding]),
+  const worst = new Map(
+    unmet
+      .toSorted((a, b) => Number(a.outcome === 'failed') - Number(b.outcome === 'failed'))
+      .map((check) => [check.check, check]),
   );
   const judge = (check: CheckName, good: string): Check => {
-    const finding = worst.get(check);
-    return finding === undefined ? ok(check, good) : checkOfFinding(check, finding, facts, node);
+    const found = worst.get(check);
+    return found === undefined ? ok(check, good) : seenFromBothRoles(found, facts, node);
   };
   return [
     judgeVersion(facts, judge),
@@ -65,16 +70,11 @@ export function checkServerPreconditions(facts: PreconditionFacts, node: string)
   ];
 }
 
-function checkOfFinding(
-  check: CheckName,
-  { severity, code, fact, remedy }: Finding,
-  { inRecovery }: PreconditionFacts,
-  node: string,
-): Check {
-  const own = code === 'primary_slot_name' ? usePhysicalSlot(slotNameOf(node)) : remedy;
+function seenFromBothRoles(unmet: Check, { inRecovery }: PreconditionFacts, node: string): Check {
+  const { check, message, stops } = unmet;
+  const remedy = check === 'primary_slot_name' ? usePhysicalSlot(slotNameOf(node)) : unmet.remedy;
   // What only a standby needs does no harm before this server becomes one.
-  const harmless = severity === 'warning' || (severity === 'blocked' && !inRecovery);
-  return harmless ? warning(check, fact, own) : failed(check, fact, own);
+  return stops === 'slots' && !inRecovery ? warning(check, message, remedy) : { ...unmet, remedy };
 }
 
 function judgeVersion({ major }: PreconditionFacts, judge: (check: CheckName, good: string) => Check): Check {
@@ -88,7 +88,7 @@ function judgeVersion({ major }: PreconditionFacts, judge: (check: CheckName, go
 /** Says what could be had besides, and judges what PostgreSQL's own slot synchronisation does. */
 export function checkServerExtras(
   facts: PreconditionFacts,
-  server: ServerFacts,
+  server: ServerExtras,
   slots: readonly SlotState[],
 ): readonly Check[] {
   const { role, database } = facts;
@@ -105,7 +105,7 @@ export function checkServerExtras(
     : [switching];
 }
 
-function checkSlotSync(inRecovery: boolean, server: ServerFacts, slots: readonly SlotState[]): Check {
+function checkSlotSync(inRecovery: boolean, server: ServerExtras, slots: readonly SlotState[]): Check {
   const check = 'slot_synchronisation';
   if (inRecovery) {
     return server.syncReplicationSlots
@@ -129,7 +129,7 @@ function checkSlotSync(inRecovery: boolean, server: ServerFacts, slots: readonly
 /** Judges whether a standby receives WAL. */
 export function checkStreaming(
   primarySlotName: string | undefined,
-  receiver: WalReceiver | undefined,
+  receiver: SeenReceiver | undefined,
 ): Check {
   const upstream = `${receiver?.senderHost}:${receiver?.senderPort}`;
   if (receiver?.status === 'streaming') {
@@ -171,21 +171,16 @@ function judgeAttempt(attempt: DatabaseAttempt, role: string): Check[] {
     const message = `there was no time to connect to database ${database}, which has slots`;
     return [warning(check, message, 'see what keeps the server busy, and ask again')];
   }
-  const { class: kind, code, remedy } = classifyPostgresError(attempt.error);
-  const said = describePostgresError(attempt.error);
-  switch (kind) {
-    case 'stale':
+  const { said, remedy } = attempt;
+  switch (attempt.outcome) {
+    case 'gone':
       return [warning(check, `database ${database}, which has slots, is not here: ${said}`, remedy)];
-    case 'retry':
-    case 'cancelled':
+    case 'unavailable':
       return [warning(check, `database ${database}, which has slots, is not to be had now: ${said}`, remedy)];
-    case 'blocked':
-    case 'fatal':
-    case 'unexpected': {
+    case 'refused': {
       const message = `${role} does not get in to database ${database}, which has slots: ${said}`;
-      return [
-        failed(check, message, databaseRemedy(code, `"${database.replaceAll('"', '""')}"`, role) ?? remedy),
-      ];
+      const quoted = `"${database.replaceAll('"', '""')}"`;
+      return [failed(check, message, databaseRemedy(attempt.sqlState, quoted, role) ?? remedy)];
     }
   }
 }
