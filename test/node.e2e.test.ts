@@ -6,7 +6,7 @@ import { assertNothingMissing, handedOver } from './support/failover.ts';
 import { Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
 
-const timeout = 180_000;
+const timeout = 240_000;
 
 test('a failover and a switch back with one process on each host, which is killed after the promotion', {
   timeout,
@@ -57,6 +57,32 @@ test('a failover and a switch back with one process on each host, which is kille
   await standby.follow(primary);
   await scene.records.waitForState('s1', 'app1', 'ready');
   await again.ready();
+});
+
+test('the publisher of an old primary that comes back as a primary is refused, rests, and works again once the server is a standby', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const { primary } = scene;
+  const standby = scene.standby();
+  const there = await (await scene.service('node', primary)).ready();
+  const here = await (await scene.service('node', standby)).ready();
+  await primary.kill();
+  await standby.promote();
+  await here.logged('claimed the topic', 60_000);
+  await primary.start();
+  await there.logged('this half of the node is refused, and rests', 60_000);
+  const refused = await there.get('/readyz');
+  assert.equal(refused?.status, 503);
+  assert.match(refused?.body ?? '', /^failed publisher: refused: .*timeline/m);
+  assert.equal((await there.get('/livez'))?.status, 200);
+  const retired = /^slotcast_node_phase\{half="publishing",phase="retired"\} 1$/m;
+  assert.match((await there.get('/metrics'))?.body ?? '', retired);
+
+  await primary.recloneFrom(standby);
+  await there.logged('what refused this half of the node has gone', 60_000);
+  await there.ready();
+  assert.doesNotMatch((await there.get('/metrics'))?.body ?? '', retired);
 });
 
 function residentKib(pid: number): number {
