@@ -31,8 +31,9 @@ describe('the services', { timeout: 180_000, concurrency: 2 }, () => {
           SLOTCAST_POSTGRES_URL: 'postgresql://127.0.0.1:1/postgres',
           SLOTCAST_HTTP_LISTEN: 'off',
         },
+        // Once: a second signal ends the process at once.
         onOutput: (output, child) => {
-          if (output.includes('will try again')) {
+          if (output.includes('will try again') && !child.killed) {
             child.kill('SIGTERM');
           }
         },
