@@ -69,8 +69,30 @@ export class ClusterReader {
     return clusterFacts(this.slots.topic, this.nodes.topic, this.#tracks);
   }
 
-  /** The last that was heard of the publisher. */
-  get heartbeat(): Heartbeat | undefined {
+  /**
+   * The last that was heard of the publisher, `undefined` when nothing was. When it is not recent, waits so long for another one: only
+   * one that arrives now tells a publisher that is silent from a clock that is wrong. It is as it was when it was judged, however long ago
+   * that is when it is shown.
+   */
+  async awaitHeartbeat(patienceMs: number, signal: AbortSignal): Promise<Heartbeat | undefined> {
+    using patience = new Deadline(signal, patienceMs);
+    try {
+      for (;;) {
+        const heartbeat = this.#heartbeat();
+        if (heartbeat === undefined || isRecent(heartbeat)) {
+          return heartbeat;
+        }
+        await this.slots.next(patience.signal);
+      }
+    } catch (error) {
+      if (!patience.expired) {
+        throw error;
+      }
+      return this.#heartbeat();
+    }
+  }
+
+  #heartbeat(): Heartbeat | undefined {
     const { manifest } = this.slots.topic;
     if (manifest === undefined) {
       return undefined;
@@ -82,23 +104,6 @@ export class ClusterReader {
       live: heardAtMs !== undefined,
       silentMs: this.slots.publisherSilentMs,
     };
-  }
-
-  /**
-   * When the last heartbeat is not recent, waits so long for another one: only one that arrives now tells a publisher that is silent from a
-   * clock that is wrong.
-   */
-  async awaitHeartbeat(patienceMs: number, signal: AbortSignal): Promise<void> {
-    using patience = new Deadline(signal, patienceMs);
-    try {
-      while (this.heartbeat !== undefined && !isRecent(this.heartbeat)) {
-        await this.slots.next(patience.signal);
-      }
-    } catch (error) {
-      if (!patience.expired) {
-        throw error;
-      }
-    }
   }
 
   /** Takes what comes until the signal is aborted; rejects with its reason then, and when a topic cannot be read on. */

@@ -1,5 +1,13 @@
 import { type Config, kafkaOptions } from '@slotcast/config';
-import { type Check, failed, HEARTBEAT_MS, ok, type TopicContents, warning } from '@slotcast/domain';
+import {
+  type Check,
+  failed,
+  HEARTBEAT_MS,
+  type Heartbeat,
+  ok,
+  type TopicContents,
+  warning,
+} from '@slotcast/domain';
 import {
   createKafkaLog,
   describeKafkaFailure,
@@ -141,12 +149,13 @@ async function checkReading(
 
 /** With the last heartbeat, which may have to be waited for. */
 async function contentsOf(cluster: ClusterReader, signal: AbortSignal): Promise<TopicContents> {
+  const { slots, nodes } = cluster;
+  let heartbeat: Heartbeat | undefined;
   try {
-    await cluster.awaitHeartbeat(HEARTBEAT_PATIENCE_MS, signal);
+    heartbeat = await cluster.awaitHeartbeat(HEARTBEAT_PATIENCE_MS, signal);
   } finally {
     await cluster.close();
   }
-  const { slots, nodes, heartbeat } = cluster;
   const { newest, highestEpoch } = slots.topic;
   return {
     manifest: slots.manifest,
