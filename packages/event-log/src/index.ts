@@ -5,6 +5,7 @@ export { describeKafkaFailure, type KafkaFailure, type KafkaFailureType } from '
 export { createKafkaLog } from './kafka/log.ts';
 export * from './log-error.ts';
 export { MemoryLog, type MemoryLogOptions } from './memory/memory-log.ts';
+export { MemoryTopic, type MemoryTransaction } from './memory/memory-topic.ts';
 export * from './replay-topic.ts';
 export * from './topic-settings.ts';
 export { watchTopic } from './watch-topic.ts';

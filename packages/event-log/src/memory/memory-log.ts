@@ -179,7 +179,7 @@ export class MemoryLog implements EventLog {
     for (const record of records) {
       const topic = this.#existing(record.topic, `append to topic ${record.topic}`);
       topics.add(topic);
-      topic.append(record, transaction, this.#now());
+      topic.append(copyOf(record), transaction, this.#now());
     }
     this.#openTransactions.set(transactionalId, { transaction, topics });
   }
@@ -288,4 +288,14 @@ class MemoryWriter implements LogWriter {
   async close(): Promise<void> {
     this.#broken ??= new OutcomeUnknownError('the writer is closed: claim a new one before appending');
   }
+}
+
+/** The bytes of a record are the caller's, who may write to them again. */
+function copyOf(record: NewRecord): NewRecord {
+  return {
+    ...record,
+    key: record.key.slice(),
+    value: record.value === null ? null : record.value.slice(),
+    headers: new Map([...record.headers].map(([name, value]) => [name, value.slice()])),
+  };
 }

@@ -1,5 +1,10 @@
 import type { LogBatch, LogRecord, NewRecord, NewTopic } from '../event-log.ts';
 
+/** Records handed out by one read, so that callers see several batches. */
+const MAX_BATCH_RECORDS = 500;
+/** `delete.retention.ms` of a topic that does not set it. */
+const DELETE_RETENTION_MS = 86_400_000;
+
 /** A transaction; records and the control records that end them refer to it. */
 export interface MemoryTransaction {
   state: 'open' | 'committed' | 'aborted';
@@ -12,15 +17,13 @@ interface Entry {
   readonly record?: LogRecord;
 }
 
-/** Records handed out by one read, so that the tests of callers see several batches. */
-const MAX_BATCH_RECORDS = 500;
-const UTF8 = new TextDecoder('utf-8', { fatal: false });
-
 /** One partition in memory, with the parts of Kafka's behaviour that callers can see. */
 export class MemoryTopic {
   readonly settings: NewTopic;
   #entries: Entry[] = [];
   #end = 0n;
+  /** Where each open transaction begins. */
+  readonly #open = new Map<MemoryTransaction, bigint>();
   /** When a compaction first saw a tombstone; it may vanish `delete.retention.ms` after that. */
   readonly #seenByCompaction = new Map<bigint, number>();
 
@@ -30,7 +33,8 @@ export class MemoryTopic {
 
   /** The last stable offset: no reader passes an open transaction. */
   get end(): bigint {
-    return this.#entries.find(({ transaction }) => transaction.state === 'open')?.offset ?? this.#end;
+    // The oldest of them was added first.
+    return this.#open.values().next().value ?? this.#end;
   }
 
   /** Behind the last record, whatever becomes of its transaction. */
@@ -38,40 +42,52 @@ export class MemoryTopic {
     return this.#end;
   }
 
+  /** What was committed, oldest first, as far as no compaction took it. */
+  get committed(): readonly LogRecord[] {
+    return this.committedFrom(0n);
+  }
+
+  /** The same from an offset on. */
+  committedFrom(offset: bigint): readonly LogRecord[] {
+    return this.#entries
+      .slice(this.#indexOf(offset))
+      .flatMap(({ record, transaction }) =>
+        record !== undefined && transaction.state === 'committed' ? [record] : [],
+      );
+  }
+
+  /** Keeps the bytes as they are: nobody may write to them. */
   append(record: NewRecord, transaction: MemoryTransaction, timestamp: number): void {
-    const offset = this.#end;
-    this.#end += 1n;
-    this.#entries.push({
-      offset,
-      transaction,
-      record: {
-        offset,
-        key: record.key.slice(),
-        value: record.value === null ? null : record.value.slice(),
-        headers: new Map([...record.headers].map(([name, value]) => [name, value.slice()])),
-        timestamp,
-      },
-    });
+    const offset = this.#take();
+    const { key, value, headers } = record;
+    if (!this.#open.has(transaction)) {
+      this.#open.set(transaction, offset);
+    }
+    this.#entries.push({ offset, transaction, record: { offset, key, value, headers, timestamp } });
   }
 
   /** Writes the control record that ends a transaction here. */
   mark(transaction: MemoryTransaction): void {
-    this.#entries.push({ offset: this.#end, transaction });
-    this.#end += 1n;
+    this.#open.delete(transaction);
+    this.#entries.push({ offset: this.#take(), transaction });
   }
 
   /** What lies from `position` on; `undefined` when nothing does. */
   read(position: bigint): LogBatch | undefined {
-    const end = this.end;
+    const { end } = this;
     if (position >= end) {
       return undefined;
     }
     const records: LogRecord[] = [];
-    for (const { offset, record, transaction } of this.#entries) {
-      if (offset >= position && offset < end && record !== undefined && transaction.state === 'committed') {
-        records.push(record);
+    for (let index = this.#indexOf(position); index < this.#entries.length; index += 1) {
+      const entry = this.#entries[index];
+      if (entry === undefined || entry.offset >= end) {
+        break;
+      }
+      if (entry.record !== undefined && entry.transaction.state === 'committed') {
+        records.push(entry.record);
         if (records.length === MAX_BATCH_RECORDS) {
-          return { records, position: offset + 1n };
+          return { records, position: entry.offset + 1n };
         }
       }
     }
@@ -85,7 +101,7 @@ export class MemoryTopic {
    */
   compact(now: number): void {
     const lagMs = Number(this.settings.config.get('min.compaction.lag.ms') ?? 0);
-    const retentionMs = Number(this.settings.config.get('delete.retention.ms') ?? 86_400_000);
+    const retentionMs = Number(this.settings.config.get('delete.retention.ms') ?? DELETE_RETENTION_MS);
     const young = this.#entries.find(({ record }) => record !== undefined && record.timestamp > now - lagMs);
     const limit = young === undefined || young.offset > this.end ? this.end : young.offset;
     const newest = new Map<string, bigint>();
@@ -105,6 +121,27 @@ export class MemoryTopic {
     });
   }
 
+  #take(): bigint {
+    const offset = this.#end;
+    this.#end += 1n;
+    return offset;
+  }
+
+  /** Of the first entry at or behind an offset. */
+  #indexOf(position: bigint): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#entries[middle]?.offset ?? position) < position) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
   #isExpired(offset: bigint, age: { readonly now: number; readonly retentionMs: number }): boolean {
     const seenAt = this.#seenByCompaction.get(offset);
     if (seenAt === undefined) {
@@ -116,5 +153,5 @@ export class MemoryTopic {
 }
 
 function keyOf(record: LogRecord): string {
-  return record.key === null ? '' : UTF8.decode(record.key);
+  return record.key === null ? '' : Buffer.from(record.key).toString('latin1');
 }

@@ -1,6 +1,12 @@
-import { LogUnavailableError, type NewRecord, type NewTopic, WriterFencedError } from '@slotcast/event-log';
+import {
+  LogUnavailableError,
+  MemoryTopic,
+  type MemoryTransaction,
+  type NewRecord,
+  type NewTopic,
+  WriterFencedError,
+} from '@slotcast/event-log';
 import type { World } from '../types.ts';
-import { SimTopic, type SimTransaction } from './sim-topic.ts';
 
 /** What a broker needs of the world. */
 export type BrokerWorld = Pick<World, 'after' | 'chance'>;
@@ -10,8 +16,8 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 const TIMEOUT_LOOK_MS = 10_000;
 
 interface OpenTransaction {
-  readonly transaction: SimTransaction;
-  readonly topics: Set<SimTopic>;
+  readonly transaction: MemoryTransaction;
+  readonly topics: Set<MemoryTopic>;
 }
 
 /** Who writes: a transactional id, and which claim of it. */
@@ -26,7 +32,7 @@ export class SimBroker {
   readonly #world: BrokerWorld;
   /** Milliseconds since 1970. */
   readonly #now: () => number;
-  readonly #topics = new Map<string, SimTopic>();
+  readonly #topics = new Map<string, MemoryTopic>();
   readonly #epochs = new Map<string, number>();
   readonly #open = new Map<string, OpenTransaction>();
   readonly #watchers = new Set<() => void>();
@@ -37,7 +43,7 @@ export class SimBroker {
     this.#now = now;
   }
 
-  topic(name: string): SimTopic | undefined {
+  topic(name: string): MemoryTopic | undefined {
     return this.#topics.get(name);
   }
 
@@ -46,7 +52,7 @@ export class SimBroker {
     if (this.#topics.has(topic.topic)) {
       return false;
     }
-    this.#topics.set(topic.topic, new SimTopic(topic));
+    this.#topics.set(topic.topic, new MemoryTopic(topic));
     return true;
   }
 
@@ -94,12 +100,12 @@ export class SimBroker {
   /** Deletes a topic and creates an empty one of the same name and settings. */
   recreateTopic(topic: string): void {
     const { settings } = this.existing(topic, `recreate topic ${topic}`);
-    this.#topics.set(topic, new SimTopic(settings));
+    this.#topics.set(topic, new MemoryTopic(settings));
     this.#changed();
   }
 
   /** Throws a LogUnavailableError. */
-  existing(topic: string, attempt: string): SimTopic {
+  existing(topic: string, attempt: string): MemoryTopic {
     const existing = this.#topics.get(topic);
     if (existing === undefined) {
       throw new LogUnavailableError(`could not ${attempt}: it does not exist; create it first`);
@@ -108,7 +114,10 @@ export class SimBroker {
   }
 
   #begin({ transactionalId, epoch }: Claim): OpenTransaction {
-    const open = { transaction: { state: 'open' } satisfies SimTransaction, topics: new Set<SimTopic>() };
+    const open = {
+      transaction: { state: 'open' } satisfies MemoryTransaction,
+      topics: new Set<MemoryTopic>(),
+    };
     this.#open.set(transactionalId, open);
     this.#transactions += 1;
     const spareMs = this.#world.chance('transaction timeout', this.#transactions) * TIMEOUT_LOOK_MS;

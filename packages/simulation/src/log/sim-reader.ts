@@ -1,7 +1,12 @@
-import { type LogBatch, type LogReader, LogUnavailableError, TopicRecreatedError } from '@slotcast/event-log';
+import {
+  type LogBatch,
+  type LogReader,
+  LogUnavailableError,
+  type MemoryTopic,
+  TopicRecreatedError,
+} from '@slotcast/event-log';
 import type { SimTimer } from '../types.ts';
 import type { SimBroker } from './sim-broker.ts';
-import type { SimTopic } from './sim-topic.ts';
 import type { LogPlace } from './within.ts';
 
 /** What a fetch takes. */
@@ -24,7 +29,7 @@ export class SimReader implements LogReader {
   readonly #broker: SimBroker;
   readonly #place: LogPlace;
   readonly #name: string;
-  readonly #topic: SimTopic;
+  readonly #topic: MemoryTopic;
   readonly #unwatch: () => void;
   #position: bigint;
   #waiting: Waiting | undefined;
