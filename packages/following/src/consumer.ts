@@ -4,7 +4,7 @@ import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { RoleTracker, requirePreconditions } from '@slotcast/hand-off';
 import { type Clock, type Logger, supervise } from '@slotcast/kernel';
-import type { ConsumerMetrics, HealthSource } from '@slotcast/observability';
+import type { ConsumerMetrics, NodeService } from '@slotcast/observability';
 import {
   connectPostgres,
   isInRecovery,
@@ -12,7 +12,7 @@ import {
   type PostgresOptions,
   readPreconditions,
 } from '@slotcast/postgres';
-import { SilenceMeter, type TopicsContext, tellOfUnusable } from '@slotcast/topics';
+import { serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { ConsumerStatus } from './consumer-status.ts';
 import { PromotionKeeper } from './promotion-keeper.ts';
 import { type ConsumerControl, SessionControl } from './requests/control.ts';
@@ -45,15 +45,8 @@ export interface ConsumerOptions {
   readonly clock: Clock;
 }
 
-/** What runs beside a server until it is told to stop. */
-interface Service {
-  readonly health: HealthSource;
-  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
-  run(signal: AbortSignal): Promise<void>;
-}
-
 /** A consumer: a service that takes commands. */
-export interface ConsumerService extends Service {
+export interface ConsumerService extends NodeService {
   readonly control: ConsumerControl;
 }
 
@@ -75,7 +68,7 @@ class Consumer {
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#topics = topicsContext(options);
+    this.#topics = serviceTopics(options);
     const { metrics, clock, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
     this.control = new SessionControl(options, () => this.status.isAsleep);
@@ -190,11 +183,4 @@ class Consumer {
     const facts = await readPreconditions(connection, signal);
     requirePreconditions(checkPreconditions(facts, 'consumer'), this.#options.logger);
   }
-}
-
-/** What a consumer reads the topics with: it counts what it has to skip. */
-export function topicsContext(options: ConsumerOptions): TopicsContext {
-  const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = options;
-  const onUnusable = tellOfUnusable(logger, () => metrics.malformedRecordsTotal.inc());
-  return { log, codec, slotsTopic, nodesTopic, silence: new SilenceMeter(clock), onUnusable };
 }

@@ -1,8 +1,8 @@
 import { type Plan, type PreparedPromotion, type SlotName, topicAlarm } from '@slotcast/domain';
 import { Doorbell, type ErrorCode, SlotcastError } from '@slotcast/kernel';
 import { copySlot, DatabaseSessions } from '@slotcast/postgres';
-import { NodeDirectory, NodesReader, SlotsFeed } from '@slotcast/topics';
-import { type ConsumerOptions, topicsContext } from './consumer.ts';
+import { NodeDirectory, NodesReader, SlotsFeed, serviceTopics } from '@slotcast/topics';
+import type { ConsumerOptions } from './consumer.ts';
 import { DecodingBudget } from './moves/decoding-budget.ts';
 import { Mover, runAdvances } from './moves/mover.ts';
 import { PluginWatch } from './moves/plugin-watch.ts';
@@ -95,7 +95,7 @@ class StandbyAlone {
     this.#server = server;
     this.#signal = signal;
     const { node, clock, logger } = options;
-    const topics = topicsContext(options);
+    const topics = serviceTopics(options);
     this.#feed = new SlotsFeed(topics);
     const reader = new NodesReader(topics, { slotsOf: node });
     this.#directory = new NodeDirectory({ ...topics, node, reader });

@@ -1,6 +1,5 @@
 import { errorFields, errorText, exitCodeOf, exitCodes, type Logger } from '@slotcast/kernel';
-import type { HealthCheck, HealthSource } from '@slotcast/observability';
-import type { NodeService } from './serve.ts';
+import type { HealthCheck, HealthSource, NodeService } from '@slotcast/observability';
 
 /** One half of a node, and the name under which its checks are shown. */
 export interface Half {

@@ -4,5 +4,5 @@ export { ADOPT_PATH, consumerCommands, PREPARE_PATH } from './consumer-commands.
 export { followingOptions, type NodeContext, publishingOptions } from './context.ts';
 export { explainError, explainLogError } from './explain-error.ts';
 export { untilRejoined } from './rejoin.ts';
-export { type NodeService, serveNode } from './serve.ts';
+export { serveNode } from './serve.ts';
 export { findTopicDifferences, topicsOf } from './verify-topics.ts';

@@ -3,19 +3,12 @@ import { createKafkaLog, type KafkaLogger } from '@slotcast/event-log';
 import { formatListen, type Logger, runService } from '@slotcast/kernel';
 import {
   createLogger,
-  type HealthSource,
   type HttpServerOptions,
+  type NodeService,
   startHttpServer,
 } from '@slotcast/observability';
 import { composeNode } from './compose.ts';
 import type { NodeContext } from './context.ts';
-
-/** What works beside a server until it is told to stop. */
-export interface NodeService {
-  readonly health: HealthSource;
-  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
-  run(signal: AbortSignal): Promise<void>;
-}
 
 /** What a process of a node does, and what it says of itself. */
 export interface ServedNode {

@@ -12,3 +12,10 @@ export interface HealthSource {
   alive(): boolean;
   checks(): readonly HealthCheck[];
 }
+
+/** What works beside a server until it is told to stop. */
+export interface NodeService {
+  readonly health: HealthSource;
+  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
+  run(signal: AbortSignal): Promise<void>;
+}

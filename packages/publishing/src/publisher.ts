@@ -18,7 +18,7 @@ import {
   sweepLeaders,
 } from '@slotcast/hand-off';
 import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
-import type { HealthSource, PublisherMetrics } from '@slotcast/observability';
+import type { NodeService, PublisherMetrics } from '@slotcast/observability';
 import {
   connectPostgres,
   isInRecovery,
@@ -29,7 +29,7 @@ import {
   readPreconditions,
   readServerIdentity,
 } from '@slotcast/postgres';
-import { NodesReader, SilenceMeter, type TopicsContext, tellOfUnusable } from '@slotcast/topics';
+import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
@@ -64,15 +64,8 @@ export interface PublisherOptions {
   readonly clock: Clock;
 }
 
-/** What runs beside a server until it is told to stop. */
-export interface Service {
-  readonly health: HealthSource;
-  /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
-  run(signal: AbortSignal): Promise<void>;
-}
-
 /** The publisher of one node: asleep while its server is in recovery, else the one writer of the cluster's slots topic. */
-export function createPublisher(options: PublisherOptions): Service {
+export function createPublisher(options: PublisherOptions): NodeService {
   const publisher = new Publisher(options);
   return { health: publisher.status, run: publisher.run.bind(publisher) };
 }
@@ -93,7 +86,7 @@ class Publisher {
     const instance = randomUUID();
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
     this.#role = new RoleTracker('publishing', options);
-    this.#topics = topicsContext(options);
+    this.#topics = serviceTopics(options);
     this.#promotions = new PromotionWatch({ ...options, topics: this.#topics, report: this.#role.report });
     this.status = new PublisherStatus(options.metrics, options.clock);
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
@@ -303,13 +296,6 @@ class Publisher {
       logger.info({ detail: message }, 'the end of the topic is not known at the moment');
     return watchTopic({ log, topic, intervalMs: HEARTBEAT_MS, onFailure, signal });
   }
-}
-
-/** What a publisher reads the topics with: it counts what it has to skip. */
-function topicsContext(options: PublisherOptions): TopicsContext {
-  const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = options;
-  const onUnusable = tellOfUnusable(logger, () => metrics.malformedRecordsTotal.inc());
-  return { log, codec, slotsTopic, nodesTopic, silence: new SilenceMeter(clock), onUnusable };
 }
 
 function isWish(record: NodesRecord): boolean {

@@ -1,7 +1,7 @@
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Logger } from '@slotcast/kernel';
-import type { SilenceMeter } from './silence-meter.ts';
+import type { Clock, Logger } from '@slotcast/kernel';
+import { SilenceMeter } from './silence-meter.ts';
 
 /** What both topics of a cluster are read with. */
 export interface TopicsContext {
@@ -23,11 +23,21 @@ export interface UnusableRecord {
   readonly reason: string;
 }
 
-/** Tells of records that are skipped in the log of a service, and has them counted. */
-export function tellOfUnusable(logger: Logger, count: () => void): TopicsContext['onUnusable'] {
-  return ({ topic, offset, key, reason }) => {
-    count();
+/** What a service reads the topics with: it tells in its log of what it has to skip, and counts it. */
+export function serviceTopics(service: {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly slotsTopic: string;
+  readonly nodesTopic: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: { readonly malformedRecordsTotal: { inc(): void } };
+}): TopicsContext {
+  const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = service;
+  const onUnusable = ({ topic, offset, key, reason }: UnusableRecord): void => {
+    metrics.malformedRecordsTotal.inc();
     const fields = { code: 'SC_RECORD_MALFORMED', topic, offset: String(offset), key, reason };
     logger.error(fields, 'skipped a record that slotcast cannot have written');
   };
+  return { log, codec, slotsTopic, nodesTopic, silence: new SilenceMeter(clock), onUnusable };
 }
