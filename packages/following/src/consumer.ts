@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { checkPreconditions, type DivergencePolicy, type PlanPolicy } from '@slotcast/domain';
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { RoleTracker, requirePreconditions } from '@slotcast/hand-off';
+import { type ActingHalf, Promotion, RoleTracker, requirePreconditions } from '@slotcast/hand-off';
 import { type Clock, type Logger, supervise } from '@slotcast/kernel';
 import type { ConsumerMetrics, NodeService } from '@slotcast/observability';
 import {
@@ -14,7 +14,6 @@ import {
 } from '@slotcast/postgres';
 import { serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { ConsumerStatus } from './consumer-status.ts';
-import { PromotionKeeper } from './promotion-keeper.ts';
 import { type ConsumerControl, SessionControl } from './requests/control.ts';
 import { StandbyServer } from './standby-server.ts';
 import { StandbySession } from './standby-session.ts';
@@ -50,9 +49,15 @@ export interface ConsumerService extends NodeService {
   readonly control: ConsumerControl;
 }
 
-/** The consumer of one node: asleep while its server is a primary, else it keeps the server's slots where the topic says. */
-export function createConsumer(options: ConsumerOptions): ConsumerService {
-  const consumer = new Consumer(options);
+/**
+ * The consumer of one node: asleep while its server is a primary, else it keeps the server's slots where the topic says. It shares the
+ * promotion with the other half of the node where that is in the same process.
+ */
+export function createConsumer(
+  options: ConsumerOptions,
+  promotion = new Promotion(options),
+): ConsumerService {
+  const consumer = new Consumer(options, promotion);
   return { health: consumer.status, control: consumer.control, run: consumer.run.bind(consumer) };
 }
 
@@ -62,29 +67,26 @@ class Consumer {
   readonly #options: ConsumerOptions;
   readonly #topics: TopicsContext;
   readonly #instance = randomUUID();
-  readonly #promotions: PromotionKeeper;
+  readonly #promotion: Promotion;
   readonly #role: RoleTracker;
+  readonly #half: ActingHalf;
   #fenced = false;
 
-  constructor(options: ConsumerOptions) {
+  constructor(options: ConsumerOptions, promotion: Promotion) {
     this.#options = options;
+    this.#promotion = promotion;
     this.#topics = serviceTopics(options);
-    const { metrics, clock, policy } = options;
+    const { metrics, clock, logger, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
     this.control = new SessionControl(options, () => this.status.isAsleep);
     this.#role = new RoleTracker('following', options);
     const { report } = this.#role;
-    this.#promotions = new PromotionKeeper({
-      ...options,
-      topics: this.#topics,
-      instance: this.#instance,
-      report,
-    });
+    this.#half = { instance: this.#instance, topics: this.#topics, report, logger };
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
-    const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
+    const watching = this.#promotion.attend(this.#role.report, AbortSignal.any([signal, stop.signal]));
     try {
       await this.#keepWorking(signal);
       this.#role.report('stop');
@@ -137,12 +139,12 @@ class Consumer {
           status: this.status,
           report: this.#role.report,
           progressed,
-          onPromoted: (promoted) => this.#promotions.finish(promoted),
+          onPromoted: (promoted) => this.#promotion.finish(promoted, this.#half),
         },
         server,
         signal,
       );
-      this.#promotions.follow(session);
+      this.#promotion.follow(session);
       this.control.follow(session);
       await session.run(fenced);
       logger.info('the server has left recovery');
@@ -163,7 +165,7 @@ class Consumer {
       for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
           this.#role.report('primary_seen');
-          await this.#promotions.finishLate(signal);
+          await this.#promotion.finishLate(this.#half, signal);
           // Whoever took over from this process has done so for a primary.
           this.#fenced = false;
           logger.info('asleep: the server is a primary');

@@ -13,7 +13,7 @@ import {
   waitsForTransactions,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { type ReportRole, UnreadableSlots } from '@slotcast/hand-off';
+import { type PromotedSession, type ReportRole, UnreadableSlots } from '@slotcast/hand-off';
 import { type Clock, Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
@@ -27,7 +27,6 @@ import { warnOfLoudLog } from './moves/loud-log.ts';
 import { Mover } from './moves/mover.ts';
 import { PluginWatch } from './moves/plugin-watch.ts';
 import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
-import type { PromotedSession } from './promoted-session.ts';
 import { RequestQueue } from './requests/request-queue.ts';
 import type { Rest, SessionRequest } from './requests/session-request.ts';
 import { RestartWorker } from './restart/restart-worker.ts';

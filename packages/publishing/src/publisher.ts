@@ -11,6 +11,8 @@ import {
 import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import {
+  type ActingHalf,
+  Promotion,
   RoleTracker,
   readOwnHistory,
   requirePreconditions,
@@ -33,7 +35,6 @@ import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
-import { PromotionWatch } from './promotion-watch.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
@@ -64,9 +65,12 @@ export interface PublisherOptions {
   readonly clock: Clock;
 }
 
-/** The publisher of one node: asleep while its server is in recovery, else the one writer of the cluster's slots topic. */
-export function createPublisher(options: PublisherOptions): NodeService {
-  const publisher = new Publisher(options);
+/**
+ * The publisher of one node: asleep while its server is in recovery, else the one writer of the cluster's slots topic. It shares the promotion
+ * with the other half of the node where that is in the same process.
+ */
+export function createPublisher(options: PublisherOptions, promotion = new Promotion(options)): NodeService {
+  const publisher = new Publisher(options, promotion);
   return { health: publisher.status, run: publisher.run.bind(publisher) };
 }
 
@@ -75,26 +79,28 @@ class Publisher {
   readonly #options: PublisherOptions;
   readonly #identity: PublisherIdentity;
   readonly #topics: TopicsContext;
-  readonly #promotions: PromotionWatch;
+  readonly #promotion: Promotion;
   readonly #role: RoleTracker;
+  readonly #half: ActingHalf;
   #former: FormerTenure | undefined;
 
-  constructor(options: PublisherOptions) {
-    const { node, cluster, slotsTopic, nodesTopic, takeOver, version } = options;
+  constructor(options: PublisherOptions, promotion: Promotion) {
+    const { node, cluster, slotsTopic, nodesTopic, takeOver, version, logger } = options;
     const transactionalId = `slotcast.${cluster}.publisher`;
     this.#options = options;
     const instance = randomUUID();
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
     this.#role = new RoleTracker('publishing', options);
     this.#topics = serviceTopics(options);
-    this.#promotions = new PromotionWatch({ ...options, topics: this.#topics, report: this.#role.report });
+    this.#promotion = promotion;
+    this.#half = { instance, topics: this.#topics, report: this.#role.report, logger };
     this.status = new PublisherStatus(options.metrics, options.clock);
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
-    const watching = this.#promotions.watch(AbortSignal.any([signal, stop.signal]));
+    const watching = this.#promotion.attend(this.#role.report, AbortSignal.any([signal, stop.signal]));
     try {
       await this.#keepWorking(signal);
       this.#role.report('stop');
@@ -171,7 +177,7 @@ class Publisher {
     signal: AbortSignal,
   ): Promise<PrimaryIdentity> {
     const identity = await readServerIdentity(connection, signal);
-    const { ended } = this.#promotions;
+    const { ended } = this.#promotion;
     const history = await readOwnHistory(seen.timeline, { ...this.#options, ended, signal });
     return { ...identity, history };
   }
@@ -231,11 +237,12 @@ class Publisher {
     signal: AbortSignal,
   ): Promise<SettledHandOff> {
     const { manifest, server, nodes } = known;
-    const parts = { server, nodes, identity: this.#identity };
-    const settled = await this.#promotions.settle(manifest, parts, signal);
+    const { timeline } = server.history;
+    const parts = { manifest, server: { ...server, timeline }, nodes };
+    const settled = await this.#promotion.settle(this.#half, parts, signal);
     const seen = await observePrimary(connection, signal);
-    if (seen.inRecovery || seen.timeline !== server.history.timeline) {
-      throw new HandOffOpenError(server.history.timeline);
+    if (settled === undefined || seen.inRecovery || seen.timeline !== timeline) {
+      throw new HandOffOpenError(timeline);
     }
     return settled;
   }

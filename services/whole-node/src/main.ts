@@ -1,5 +1,6 @@
 import type { Config } from '@slotcast/config';
 import { createConsumer } from '@slotcast/following';
+import { Promotion } from '@slotcast/hand-off';
 import {
   BothHalves,
   consumerCommands,
@@ -19,11 +20,13 @@ export async function runWholeNode(config: Config, version: string): Promise<voi
     const ofPublisher = contextOf('publisher', context);
     const ofConsumer = contextOf('consumer', context);
     const publisherMetrics = createPublisherMetrics(context, common);
-    const consumer = createConsumer(followingOptions(ofConsumer, createConsumerMetrics(context, common)));
+    const following = followingOptions(ofConsumer, createConsumerMetrics(context, common));
+    const promotion = new Promotion({ ...following, logger: context.logger });
+    const consumer = createConsumer(following, promotion);
     const service = new BothHalves([
       {
         name: 'publisher',
-        make: () => createPublisher(publishingOptions(ofPublisher, publisherMetrics)),
+        make: () => createPublisher(publishingOptions(ofPublisher, publisherMetrics), promotion),
         untilFit: (refusal, signal) => untilRejoined(ofPublisher, refusal, signal),
         logger: ofPublisher.logger,
       },

@@ -26,10 +26,11 @@ const head = [
   'Consumer and publisher are one state machine. The consumer is its following half, the publisher its publishing half; a node runs both, in one',
   'process or in two, and they share nothing but the record of the node in the nodes topic. Each half reports what happens to it, and an event that the',
   'table lacks is logged as an error with the field `role_violation` and counted in `slotcast_role_violations_total`.',
-  '`slotcast_node_phase` shows the phase. Each half has a guard, which watches the server on a connection of its own and works beside all phases.',
+  '`slotcast_node_phase` shows the phase. Each process has one guard, which watches the server on a connection of its own, works beside all phases, and tells',
+  'each half that runs in it.',
   '',
   'Whatever happens: nothing is claimed or published before the hand-off of the promotion is on record, or none is needed. No phase of a standby',
-  'outlasts the end of recovery. Nobody hands anything over while the own guard is still raising the fence, which is waited for, 5 s at most. Who is refused for good claims nothing.',
+  'outlasts the end of recovery. Nobody hands anything over while the guard of the process is still raising the fence, which is waited for, 5 s at most. Who is refused for good claims nothing.',
   '',
   'From every phase but the last two, `failed` leads to `starting`, `refused` to `retired` and `stop` to `stopped`; these are not drawn.',
 ];

@@ -3,7 +3,7 @@ import type { LogWriter } from '@slotcast/event-log';
 import type { PostgresConnection } from '@slotcast/postgres';
 import type { NodeDirectory, SlotsFeed } from '@slotcast/topics';
 
-/** What a session leaves to the hand-off of its server's slots. */
+/** What a session that followed the topics leaves to the hand-off of its server's slots. */
 export interface PromotedSession {
   readonly feed: SlotsFeed;
   readonly directory: NodeDirectory;
