@@ -88,6 +88,13 @@ export const errorCodes = {
       'Another process works under the name of this node: a newer one that took over from this one, or one beside another server, which goes on.',
     remedy: 'Stop one of the two, or give each server its own SLOTCAST_NODE.',
   },
+  SC_HAND_OFF_OPEN: {
+    exit: 'failed',
+    meaning:
+      'It is not on record what became of the slots when this server was promoted, so nothing is published.',
+    remedy:
+      'It is tried again, and passes with the hand-off. If it stays, look into the log for what keeps the hand-off from ending.',
+  },
   SC_PRIVILEGE_MISSING: {
     exit: 'precondition',
     meaning: 'The PostgreSQL role may not do what slotcast needs.',

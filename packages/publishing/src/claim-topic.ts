@@ -43,14 +43,11 @@ export interface FormerTenure {
 }
 
 /** The slots of the server are not known to be handed over, so nothing may be claimed: the server is to be looked at from the beginning. */
-export class HandOffOpenError extends Error {
-  override readonly name = 'HandOffOpenError';
-
-  constructor(timeline: Timeline) {
-    super(
-      `the topic is not claimed: no hand-off of this server's promotion to timeline ${timeline} is on record, or the server has left that timeline`,
-    );
-  }
+export function handOffOpen(timeline: Timeline): SlotcastError {
+  return new SlotcastError(
+    'SC_HAND_OFF_OPEN',
+    `the topic is not claimed: no hand-off of this server's promotion to timeline ${timeline} is on record, or the server has left that timeline`,
+  );
 }
 
 const refusalErrors = {
@@ -63,8 +60,8 @@ const refusalErrors = {
 
 /**
  * Claims the slots topic for this server: looks first, so that a publisher that must not publish does not even fence its rightful
- * successor; then fences, reads to the end that only now is final, and judges again. Throws a SlotcastError when refused, and a
- * HandOffOpenError when it has to be looked at anew.
+ * successor; then fences, reads to the end that only now is final, and judges again. Throws a SlotcastError: what refuses it, or
+ * SC_HAND_OFF_OPEN when the server has to be looked at anew.
  */
 export async function claimTopic(options: {
   topics: TopicsContext;
@@ -101,7 +98,7 @@ export async function claimTopic(options: {
       await slots.readToWrittenEnd(signal);
       const granted = judge(slots.topic, options);
       if (!handedOver.holds(slots.manifest, server.history.timeline)) {
-        throw new HandOffOpenError(server.history.timeline);
+        throw handOffOpen(server.history.timeline);
       }
       await retireFormerName(slots.manifest, writer, { ...options, codec });
       const facts = {

@@ -33,7 +33,7 @@ import {
 } from '@slotcast/postgres';
 import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { Canary } from './canary.ts';
-import { claimTopic, type FormerTenure, HandOffOpenError, type PublisherIdentity } from './claim-topic.ts';
+import { claimTopic, type FormerTenure, handOffOpen, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
@@ -242,7 +242,7 @@ class Publisher {
     const settled = await this.#promotion.settle(this.#half, parts, signal);
     const seen = await observePrimary(connection, signal);
     if (settled === undefined || seen.inRecovery || seen.timeline !== timeline) {
-      throw new HandOffOpenError(timeline);
+      throw handOffOpen(timeline);
     }
     return settled;
   }

@@ -4,7 +4,7 @@ import { SlotcastError } from '@slotcast/kernel';
 import { findMishap } from '../src/oracle/mishaps.ts';
 import type { Note } from '../src/types.ts';
 
-function said(message: string, fields: Record<string, unknown>): Note {
+function said(message: string, fields: Record<string, unknown>): Note & { kind: 'log' } {
   return { kind: 'log', at: 3, process: 'consumer@b', level: 'warn', message, fields };
 }
 
@@ -15,6 +15,7 @@ function ended(error: unknown): Note {
 describe('what a service says or ends with', () => {
   for (const [what, note] of [
     ['an error without a code', said('failed, will try again', { error: 'x is not a function' })],
+    ['a hand-off that stays open', said('failed, will try again', { code: 'SC_HAND_OFF_OPEN' })],
     ['an unexpected error', said('failed', { code: 'SC_UNEXPECTED', error: 'x' })],
     ['a step that its own check refused', said('report it, it is a fault of slotcast', { reason: 'beyond' })],
     ['an end by an error without a code', ended(new TypeError('x is not a function'))],
@@ -26,6 +27,10 @@ describe('what a service says or ends with', () => {
 
   for (const [what, note] of [
     ['a server that is away', said('failed, will try again', { code: 'SC_POSTGRES_UNREACHABLE' })],
+    [
+      'a hand-off that is open once',
+      { ...said('failed, will try again', { code: 'SC_HAND_OFF_OPEN' }), level: 'info' },
+    ],
     ['a clean stop', ended(undefined)],
     ['a refusal with its reason', ended(new SlotcastError('SC_HIGHER_TIMELINE', 'left behind'))],
   ] as const) {

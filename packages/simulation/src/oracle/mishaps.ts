@@ -32,10 +32,10 @@ function unexpectedLine(note: Note & { kind: 'log' }): string | undefined {
   if (OWN_FAULTS.some((fault) => message.includes(fault))) {
     return `${message} (${String(fields['reason'] ?? fields['role_violation'])})`;
   }
-  // A first hiccup is worth a line at level info only, as when another publisher has taken over.
-  const isUnknown =
-    note.level !== 'info' && message === 'failed, will try again' && fields['code'] === undefined;
-  return isUnknown || fields['code'] === 'SC_UNEXPECTED'
+  // A first hiccup is worth a line at level info only, as when another publisher has taken over. A hand-off that stays open is none.
+  const isUnknown = fields['code'] === undefined || fields['code'] === 'SC_HAND_OFF_OPEN';
+  const isRepeated = note.level !== 'info' && message === 'failed, will try again';
+  return (isUnknown && isRepeated) || fields['code'] === 'SC_UNEXPECTED'
     ? `met an error that it does not know: ${String(fields['error'])}`
     : undefined;
 }
