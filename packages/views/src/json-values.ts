@@ -16,7 +16,12 @@ export function reasonsJson(reasons: readonly Reason[]) {
   return reasons.map(({ code, facts }) => ({ code, facts }));
 }
 
-/** A reason in words, or null where there is none. */
-export function textOrNull(why: Reason | undefined): string | null {
-  return why === undefined ? null : reasonText([why]);
+/** Reasons in words, or null where there are none. */
+export function textOrNull(reasons: readonly Reason[]): string | null {
+  return reasons.length === 0 ? null : reasonText(reasons);
+}
+
+/** One reason as the list that it is in JSON. */
+export function listOf(why: Reason | undefined): readonly Reason[] {
+  return why === undefined ? [] : [why];
 }

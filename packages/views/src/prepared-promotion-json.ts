@@ -1,9 +1,12 @@
 import { formatLsn, isPrepared, type PreparedPromotion, reasonText } from '@slotcast/domain';
-import { lsnText, reasonsJson, textOrNull } from './json-values.ts';
+import { listOf, lsnText, reasonsJson, textOrNull } from './json-values.ts';
 
 /** The shape of `slotcast prepare-promotion --output json`: positions as text, times in milliseconds, absent values null. */
 export function preparedPromotionJson(prepared: PreparedPromotion) {
   const { publisherSilentMs } = prepared;
+  const unknown = listOf(prepared.unknown);
+  const filter = listOf(prepared.filter);
+  const alarm = listOf(prepared.alarm);
   return {
     safe: isPrepared(prepared),
     node: prepared.node,
@@ -12,9 +15,12 @@ export function preparedPromotionJson(prepared: PreparedPromotion) {
     end_of_wal: formatLsn(prepared.endOfWal),
     publisher_silent_ms: Number.isFinite(publisherSilentMs) ? Math.round(publisherSilentMs) : null,
     drained: prepared.drained,
-    cannot_tell: textOrNull(prepared.unknown),
-    filter: textOrNull(prepared.filter),
-    alarm: textOrNull(prepared.alarm),
+    cannot_tell: textOrNull(unknown),
+    cannot_tell_reasons: reasonsJson(unknown),
+    filter: textOrNull(filter),
+    filter_reasons: reasonsJson(filter),
+    alarm: textOrNull(alarm),
+    alarm_reasons: reasonsJson(alarm),
     slots: prepared.slots.map((slot) => ({
       slot: slot.slot,
       risk: slot.risk,

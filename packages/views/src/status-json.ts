@@ -12,7 +12,7 @@ import {
   type SlotView,
   unmetSlots,
 } from '@slotcast/domain';
-import { isoTime, lsnText, reasonsJson, textOrNull } from './json-values.ts';
+import { isoTime, listOf, lsnText, reasonsJson, textOrNull } from './json-values.ts';
 
 /** What is looked at, and how it was asked for. */
 export interface StatusReport {
@@ -27,13 +27,17 @@ export interface StatusReport {
 export function statusJson({ cluster, view, requirement, malformed }: StatusReport): object {
   const unmet = new Set(unmetSlots(view, requirement).map(({ name }) => name));
   const { publisher } = view;
+  const splitBrain = listOf(view.splitBrain);
+  const filter = listOf(view.filterDoubt);
   return {
     cluster,
     time: isoTime(view.time),
     require: String(requirement),
     satisfied: isSatisfied(view, requirement),
-    split_brain: textOrNull(view.splitBrain),
-    filter: textOrNull(view.filterDoubt),
+    split_brain: textOrNull(splitBrain),
+    split_brain_reasons: reasonsJson(splitBrain),
+    filter: textOrNull(filter),
+    filter_reasons: reasonsJson(filter),
     publisher: {
       node: publisher.node,
       epoch: publisher.epoch,
@@ -50,14 +54,15 @@ export function statusJson({ cluster, view, requirement, malformed }: StatusRepo
   };
 }
 
-function nodeObject({ name, role, ageMs, stale, unfit, status }: NodeView, now: number): object {
+function nodeObject({ name, role, ageMs, stale, unfit = [], status }: NodeView, now: number): object {
   const isStandby = role === 'standby';
   return {
     node: name,
     role,
     age_ms: ageMs,
     stale,
-    unfit: unfit === undefined ? null : reasonText(unfit),
+    unfit: textOrNull(unfit),
+    unfit_reasons: reasonsJson(unfit),
     slotcast_version: status?.version ?? null,
     server_version: status?.serverVersion ?? null,
     timeline: isStandby ? (status?.timeline ?? null) : null,
@@ -116,6 +121,7 @@ function slotObject({ name, known, copies }: SlotView, satisfied: boolean): obje
 }
 
 function copyObject(copy: CopyView): object {
+  const decoding = listOf(copy.decoding);
   return {
     node: copy.node,
     state: copy.state ?? null,
@@ -126,7 +132,8 @@ function copyObject(copy: CopyView): object {
     confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
     lag_bytes: copy.lag === undefined ? null : Number(copy.lag.bytes),
     lag_ms: copy.lag?.ms ?? null,
-    decoding_reason: textOrNull(copy.decoding),
+    decoding_reason: textOrNull(decoding),
+    decoding_reasons: reasonsJson(decoding),
   };
 }
 

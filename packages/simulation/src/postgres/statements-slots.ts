@@ -53,10 +53,20 @@ export const slotStatements: StatementHandlers = {
   drop_slot: (statement) => {
     const { core, session, values } = statement;
     const obstacle = dropObstacle(statement);
+    const slot = core.slots.find(String(values[0]));
+    const [restart, confirmed] = [slot?.restartLsn, slot?.confirmedFlush].map(positionText);
     if (obstacle === null) {
       dropSlot(core, session, String(values[0]));
     }
-    return [{ obstacle, pg_drop_replication_slot: obstacle === null ? '' : null }];
+    return [
+      {
+        obstacle,
+        pg_drop_replication_slot: obstacle === null ? '' : null,
+        database: core.databases.get(slot?.databaseOid ?? 0) ?? null,
+        restart_lsn: restart,
+        confirmed_flush_lsn: confirmed,
+      },
+    ];
   },
   drop_leading_slot: ({ core, session, values }) => {
     const leader = core.slots.find(String(values[0]));
@@ -127,8 +137,6 @@ function createSlot(statement: ServerStatement, { temporary }: { readonly tempor
   return pending;
 }
 
-const MOVED = 'it was moved, or made anew, since it was looked at: it was at';
-
 function dropObstacle({ core, session, values }: ServerStatement): string | null {
   const [name, isSeen, restart, confirmed] = values;
   const slot = core.slots.find(String(name));
@@ -136,17 +144,18 @@ function dropObstacle({ core, session, values }: ServerStatement): string | null
     return null;
   }
   if (slot.type === 'physical') {
-    return 'it is a physical slot';
+    return 'physical';
   }
-  const database = core.databases.get(slot.databaseOid ?? 0);
-  if (database !== undefined && slot.databaseOid !== session.databaseOid) {
-    return `it belongs to database ${database}`;
+  if (core.databases.has(slot.databaseOid ?? 0) && slot.databaseOid !== session.databaseOid) {
+    return 'other_database';
   }
-  const restartNow = slot.restartLsn === undefined ? null : formatPosition(slot.restartLsn);
-  const confirmedNow = slot.confirmedFlush === undefined ? null : formatPosition(slot.confirmedFlush);
-  return isSeen === true && (restart !== restartNow || confirmed !== confirmedNow)
-    ? `${MOVED} ${String(confirmed)} and needed WAL from ${String(restart)} on, now it is at ${confirmedNow} and needs WAL from ${restartNow} on`
-    : null;
+  const hasMoved =
+    restart !== positionText(slot.restartLsn) || confirmed !== positionText(slot.confirmedFlush);
+  return isSeen === true && hasMoved ? 'moved' : null;
+}
+
+function positionText(position: number | undefined): string | null {
+  return position === undefined ? null : formatPosition(position);
 }
 
 function terminate(

@@ -4,6 +4,8 @@ import { counted, durationText, type PreparedPromotionJson, textTable } from '@s
 import { z } from 'zod';
 import { printable } from '../../shared/output.ts';
 
+const reasonsSchema = z.array(z.object({ code: z.string(), facts: z.record(z.string(), z.string()) }));
+
 /** What `slotcast prepare-promotion` prints as JSON; a consumer of another version may add fields. */
 const preparedSchema = z.object({
   safe: z.boolean(),
@@ -14,8 +16,11 @@ const preparedSchema = z.object({
   publisher_silent_ms: z.number().nullable(),
   drained: z.boolean(),
   cannot_tell: z.string().nullable(),
+  cannot_tell_reasons: reasonsSchema,
   filter: z.string().nullable(),
+  filter_reasons: reasonsSchema,
   alarm: z.string().nullable(),
+  alarm_reasons: reasonsSchema,
   slots: z.array(
     z.object({
       slot: z.string(),
@@ -23,7 +28,7 @@ const preparedSchema = z.object({
       // A consumer of a later version may have more of them.
       state: z.string(),
       reason: z.string(),
-      reasons: z.array(z.object({ code: z.string(), facts: z.record(z.string(), z.string()) })),
+      reasons: reasonsSchema,
       confirmed_flush_lsn: z.string().nullable(),
       published_lsn: z.string().nullable(),
       ahead_bytes: z.number(),

@@ -23,8 +23,11 @@ function answer(over: Partial<PreparedAnswer> = {}): PreparedAnswer {
     publisher_silent_ms: 20_000,
     drained: true,
     cannot_tell: null,
+    cannot_tell_reasons: [],
     filter: null,
+    filter_reasons: [],
     alarm: null,
+    alarm_reasons: [],
     slots: [slot],
     ...over,
   };

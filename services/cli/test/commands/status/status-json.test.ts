@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { reason, reasonText } from '@slotcast/domain';
 import { statusJson } from '@slotcast/views';
+import { z } from 'zod';
 import { fullReport, NOW } from './status-examples.ts';
 
 const PAGE = new URL('../../../../../docs/reference/status.md', import.meta.url);
@@ -30,14 +32,48 @@ function fieldsOf(document: unknown): string[] {
   ];
 }
 
+/** Where the JSON says that something is wrong with the whole. */
+const alarmsSchema = z.object({
+  split_brain: z.unknown(),
+  split_brain_reasons: z.unknown(),
+  filter: z.unknown(),
+  filter_reasons: z.unknown(),
+  nodes: z.array(z.object({ node: z.string(), unfit: z.unknown(), unfit_reasons: z.unknown() })),
+});
+
 describe('the status as JSON', { timeout: 10_000 }, () => {
-  const document: unknown = JSON.parse(JSON.stringify(statusJson(fullReport())));
+  const report = fullReport();
+  const splitBrain = reason('split_brain', { timeline: '1', node: 'db1', rivals: 'db4' });
+  const filterDoubt = reason('filter_selects_none', { filter: 'ordres', count: 2, names: ['orders_cdc'] });
+  const view = { ...report.view, splitBrain, filterDoubt };
+  const document: unknown = JSON.parse(JSON.stringify(statusJson({ ...report, view })));
 
   test('has exactly the fields of docs/reference/status.md', () => {
     const documented = [...readFileSync(PAGE, 'utf8').matchAll(/^\| `([^`]+)` \|/gm)].map(
       (match) => match[1] ?? '',
     );
     assert.deepEqual(fieldsOf(document).toSorted(byText), documented.toSorted(byText));
+  });
+
+  test('has each reason as a sentence, and by its code with facts', () => {
+    assert.deepEqual(alarmsSchema.parse(document), {
+      split_brain: reasonText([splitBrain]),
+      split_brain_reasons: [splitBrain],
+      filter: reasonText([filterDoubt]),
+      filter_reasons: [
+        { code: 'filter_selects_none', facts: { filter: 'ordres', count: '2', names: 'orders_cdc' } },
+      ],
+      nodes: [
+        { node: 'db1', unfit: null, unfit_reasons: [] },
+        { node: 'db2', unfit: null, unfit_reasons: [] },
+        {
+          node: 'db3',
+          unfit:
+            'has system identifier 42, the primary 7300000000000000001: it is no standby of this cluster',
+          unfit_reasons: [{ code: 'unfit_system', facts: { here: '42', primary: '7300000000000000001' } }],
+        },
+      ],
+    });
   });
 
   test('has LSNs and times as text, ages and lags as numbers', () => {
@@ -74,6 +110,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           lag_bytes: 0x18000,
           lag_ms: 600_000,
           decoding_reason: 'no walsender',
+          decoding_reasons: [{ code: 'no walsender', facts: {} }],
         },
         {
           node: 'db3',
@@ -87,6 +124,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           lag_bytes: null,
           lag_ms: null,
           decoding_reason: null,
+          decoding_reasons: [],
         },
       ],
     });
