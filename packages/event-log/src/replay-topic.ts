@@ -1,3 +1,4 @@
+import { Deadline } from '@slotcast/kernel';
 import type { EventLog, LogReader, LogRecord } from './event-log.ts';
 import { describeKafkaFailure, HeldBackError } from './kafka/error.ts';
 import { LogUnavailableError } from './log-error.ts';
@@ -70,22 +71,16 @@ async function nextWithin(
   reader: LogReader,
   { signal, patienceMs, where }: { signal: AbortSignal; patienceMs: number; where: string },
 ): ReturnType<LogReader['next']> {
-  const patience = new AbortController();
-  const abort = (): void => patience.abort(signal.reason);
-  const heldBack = new HeldBackError(`nothing more could be read within ${patienceMs} ms`);
-  const timer = setTimeout(() => patience.abort(heldBack), patienceMs);
-  signal.addEventListener('abort', abort);
+  using patience = new Deadline(signal, patienceMs);
   try {
     signal.throwIfAborted();
     return await reader.next(patience.signal);
   } catch (error) {
-    if (error !== heldBack) {
+    if (!patience.expired || error !== patience.signal.reason) {
       throw error;
     }
-    const { text } = describeKafkaFailure(error);
-    throw new LogUnavailableError(`could not read on in ${where}: ${text}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
+    const heldBack = new HeldBackError(`nothing more could be read within ${patienceMs} ms`);
+    const { text } = describeKafkaFailure(heldBack);
+    throw new LogUnavailableError(`could not read on in ${where}: ${text}`, { cause: heldBack });
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '@slotcast/kernel';
 import type { EventLog } from './event-log.ts';
 import { LogUnavailableError, TopicRecreatedError } from './log-error.ts';
 
@@ -11,9 +11,10 @@ export async function watchTopic(options: {
   readonly topic: string;
   readonly intervalMs: number;
   readonly onFailure: (error: LogUnavailableError) => void;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }): Promise<void> {
-  const { log, topic, intervalMs, onFailure, signal } = options;
+  const { log, topic, intervalMs, onFailure, clock, signal } = options;
   for (let lastEnd = 0n; !signal.aborted; ) {
     try {
       const end = await log.endOffset(topic);
@@ -29,16 +30,12 @@ export async function watchTopic(options: {
       }
       onFailure(error);
     }
-    await pause(intervalMs, signal);
+    await clock.sleep(intervalMs, signal).catch((error: unknown) => unlessAborted(error, signal));
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) {
-      throw error;
-    }
+function unlessAborted(error: unknown, signal: AbortSignal): void {
+  if (!signal.aborted) {
+    throw error;
   }
 }

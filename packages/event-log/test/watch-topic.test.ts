@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type LogUnavailableError, MemoryLog, TopicRecreatedError, watchTopic } from '@slotcast/event-log';
+import { systemClock } from '@slotcast/kernel';
 import { waitUntil } from '@slotcast/testkit';
 import { createTopic, record } from './contract-context.ts';
 
@@ -17,7 +18,14 @@ describe('the watch over a topic', () => {
       const failures: LogUnavailableError[] = [];
       const stop = new AbortController();
       const onFailure = (error: LogUnavailableError): number => failures.push(error);
-      const watching = watchTopic({ log, topic, intervalMs: 1, onFailure, signal: stop.signal });
+      const watching = watchTopic({
+        log,
+        topic,
+        intervalMs: 1,
+        onFailure,
+        clock: systemClock,
+        signal: stop.signal,
+      });
       const ended = assert.rejects(watching, TopicRecreatedError);
       log.setAvailable(false);
       await waitUntil(() => failures.length >= 3, { describe: 'three questions without an answer' });
@@ -32,6 +40,7 @@ describe('the watch over a topic', () => {
     const topic = await createTopic(log, 'topic');
     const stop = new AbortController();
     const watching = watchTopic({
+      clock: systemClock,
       log,
       topic,
       intervalMs: 60_000,

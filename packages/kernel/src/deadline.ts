@@ -1,3 +1,5 @@
+import { asError } from './as-error.ts';
+
 /**
  * A signal that is aborted when another one is, or after some time. To be disposed of when the wait is over.
  *
@@ -6,21 +8,22 @@
  */
 export class Deadline implements Disposable {
   readonly signal: AbortSignal;
-  readonly #outer: AbortSignal;
+  readonly #outer: AbortSignal | undefined;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  readonly #passOn = (): void => this.#controller.abort(this.#outer.reason);
+  readonly #passOn = (): void => this.#controller.abort(this.#outer?.reason);
   #expired = false;
 
-  constructor(outer: AbortSignal, ms: number) {
+  /** `outer` is absent where nothing else ends the wait. */
+  constructor(outer: AbortSignal | undefined, ms: number) {
     this.#outer = outer;
     this.signal = this.#controller.signal;
     this.#timer = setTimeout(() => {
       this.#expired = true;
       this.#controller.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError'));
     }, ms);
-    outer.addEventListener('abort', this.#passOn, { once: true });
-    if (outer.aborted) {
+    outer?.addEventListener('abort', this.#passOn, { once: true });
+    if (outer?.aborted === true) {
       this.#passOn();
     }
   }
@@ -46,10 +49,6 @@ export class Deadline implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    this.#outer.removeEventListener('abort', this.#passOn);
+    this.#outer?.removeEventListener('abort', this.#passOn);
   }
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -1,4 +1,5 @@
 export * from './answer-patience.ts';
+export * from './as-error.ts';
 export * from './backoff.ts';
 export * from './clock.ts';
 export * from './deadline.ts';
@@ -12,3 +13,4 @@ export * from './logger.ts';
 export * from './repeat-level.ts';
 export * from './slotcast-error.ts';
 export * from './supervise.ts';
+export * from './wake-up.ts';

@@ -298,10 +298,10 @@ class Publisher {
 
   /** Rejects when the topic is not the one that the tenure began on. */
   #watchTopic(signal: AbortSignal): Promise<void> {
-    const { log, slotsTopic: topic, logger } = this.#options;
+    const { log, slotsTopic: topic, logger, clock } = this.#options;
     const onFailure = ({ message }: LogUnavailableError): void =>
       logger.info({ detail: message }, 'the end of the topic is not known at the moment');
-    return watchTopic({ log, topic, intervalMs: HEARTBEAT_MS, onFailure, signal });
+    return watchTopic({ log, topic, intervalMs: HEARTBEAT_MS, onFailure, clock, signal });
   }
 }
 

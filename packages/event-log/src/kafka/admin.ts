@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asError } from '@slotcast/kernel';
 import kafkajs, { type Admin } from 'kafkajs';
-import { asError } from '../as-error.ts';
-import { DeadlineError, withDeadline } from '../deadline.ts';
 import type { NewTopic, TopicDescription } from '../event-log.ts';
 import { disconnectLater, type KafkaClient, type KafkaContext } from './client.ts';
 import { describeKafkaFailure, unavailable } from './error.ts';
 import { readUncommitted } from './kafkajs-patches.ts';
+import { DeadlineError, withDeadline } from './with-deadline.ts';
 
 /** The offsets of a topic's only partition. */
 export interface TopicOffsets {

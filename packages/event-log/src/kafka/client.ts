@@ -1,9 +1,9 @@
 import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
-import { withDeadline } from '../deadline.ts';
 import { BootstrapServers } from './bootstrap-servers.ts';
 import { toKafkajs } from './broker-address.ts';
 import { ClientSockets } from './client-sockets.ts';
 import { applyKafkajsPatches } from './kafkajs-patches.ts';
+import { withDeadline } from './with-deadline.ts';
 
 export type KafkaLogLevel = 'debug' | 'info' | 'warn' | 'error';
 

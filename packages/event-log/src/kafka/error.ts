@@ -1,5 +1,5 @@
-import { DeadlineError } from '../deadline.ts';
 import { LogUnavailableError } from '../log-error.ts';
+import { DeadlineError } from './with-deadline.ts';
 
 /** What Kafka or kafkajs said about a failure, with the remedy for it. */
 export interface KafkaFailure {

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asError } from '../as-error.ts';
-import { withDeadline } from '../deadline.ts';
+import { asError, WakeUp } from '@slotcast/kernel';
 import type { LogBatch, LogReader, LogRecord } from '../event-log.ts';
 import { LogUnavailableError, TopicRecreatedError } from '../log-error.ts';
-import { WakeUp } from '../wake-up.ts';
 import { deleteGroup, type TopicOffsets, topicOffsets } from './admin.ts';
 import type { KafkaContext, KafkaLogLevel } from './client.ts';
 import { describeKafkaFailure, failureMessage, unavailable } from './error.ts';
 import { KafkaSession } from './session.ts';
+import { withDeadline } from './with-deadline.ts';
 
 /** Records fetched but not taken yet; beyond it fetching pauses. */
 const MAX_BUFFERED_RECORDS = 20_000;

@@ -1,10 +1,10 @@
+import { asError } from '@slotcast/kernel';
 import { type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
-import { asError } from '../as-error.ts';
-import { withDeadline } from '../deadline.ts';
 import type { LogWriter, NewRecord } from '../event-log.ts';
 import { OutcomeUnknownError, WriterFencedError } from '../log-error.ts';
 import { disconnectLater, type KafkaClient, type KafkaContext } from './client.ts';
 import { describeKafkaFailure, failureMessage, unavailable } from './error.ts';
+import { withDeadline } from './with-deadline.ts';
 
 /** How long the transaction of a writer that died may keep readers from going on. */
 const TRANSACTION_TIMEOUT_MS = 10_000;

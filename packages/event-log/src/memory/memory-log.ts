@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { asError } from '../as-error.ts';
+import { asError, WakeUp } from '@slotcast/kernel';
 import type {
   EventLog,
   LogBatch,
@@ -15,7 +15,6 @@ import {
   TopicRecreatedError,
   WriterFencedError,
 } from '../log-error.ts';
-import { WakeUp } from '../wake-up.ts';
 import { MemoryTopic, type MemoryTransaction } from './memory-topic.ts';
 
 export interface MemoryLogOptions {

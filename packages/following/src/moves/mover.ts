@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   byDatabase,
   databaseKey,
@@ -143,9 +142,9 @@ export class Mover {
       const late = new AbortController();
       await Promise.race([
         Promise.all(begun).finally(() => late.abort()),
-        sleep(this.#options.patienceMs ?? PATIENCE_MS, undefined, { signal: late.signal }).catch(
-          () => undefined,
-        ),
+        this.#options.clock
+          .sleep(this.#options.patienceMs ?? PATIENCE_MS, late.signal)
+          .catch(() => undefined),
       ]);
       this.#isWaitedFor = false;
     }
