@@ -68,13 +68,26 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
     }
   }
   const left = { input, names: sorted, slots: resting.map };
-  const used = input.local.length + unreadable.size;
+  const used = input.local.length + unreadable.size + placesHeld(input, local, verdicts);
   const capacity = { max: input.maxReplicationSlots, used, passing: input.anchored ? 1 : 0 };
   const possible = withinCapacity(capacity, verdicts);
   const idle = { ...findIdle(input, possible, local), idleLeaders: findIdleLeaders(input, local) };
   return doubt === undefined
     ? { verdicts: possible, ...idle, resting: left }
     : { verdicts: possible.map((entry) => doubted(entry, doubt)), ...idle, filterDoubt: doubt.reason };
+}
+
+/** A slot that is being made anew is gone for a moment, and comes back into its place. */
+function placesHeld(
+  { remaking }: PlanInput,
+  local: ReadonlyMap<SlotName, LocalSlot>,
+  verdicts: readonly SlotVerdict[],
+): number {
+  if (remaking === undefined || remaking.slots.size === 0) {
+    return 0;
+  }
+  const restored = verdicts.filter(({ action }) => action?.kind === 'restore').map(({ slot }) => slot);
+  return [...remaking.slots].filter((name) => !local.has(name) && !restored.includes(name)).length;
 }
 
 function inOrder(names: ReadonlySet<SlotName>, before: RestingSlots | undefined): readonly SlotName[] {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { countMade, type SlotName } from '@slotcast/domain';
+import { countMade, type Hold, parseSlotName, type SlotName } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
-import { whyOf } from '../reason-examples.ts';
+import { saying, whyOf } from '../reason-examples.ts';
 import {
   live,
   local,
@@ -54,6 +54,23 @@ describe('capacity', { timeout: 20_000 }, () => {
     assert.deepEqual(planned({ ...kept, maxReplicationSlots: 4 }).idleLeaders, []);
     assert.equal(verdictOn({ ...kept, maxReplicationSlots: 5 }).lacksPlace, undefined);
     assert.equal(outline(verdictOn({ ...kept, local: taken, maxReplicationSlots: 4 })), 'catching_up probe');
+  });
+
+  test('the place of a slot that is being made anew is not given away while it is gone', () => {
+    const [away, leader] = [parseSlotName('c'), local('slotcast_leader_1')];
+    const remaking = { slots: new Set([away]), leaders: new Set([leader.name]) };
+    const situation = {
+      events: [live('a'), live('c')],
+      owned: { c: owning({ remaking: true }) },
+      held: new Map<SlotName, Hold>([
+        [away, { reasons: [saying('is made anew')], pausing: true, cause: 'upkeep' }],
+      ]),
+      local: [...taken, leader],
+      maxReplicationSlots: 5,
+    };
+    const steps = (over: Situation): string[] => planned({ ...situation, ...over }).verdicts.map(outline);
+    assert.deepEqual(steps({ remaking }), ['blocked', 'catching_up']);
+    assert.deepEqual(steps({ remaking, maxReplicationSlots: 6 }), ['catching_up probe', 'catching_up']);
   });
 
   test('counts the slots that the steps of a plan make, whatever they are for', () => {
