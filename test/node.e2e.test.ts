@@ -5,6 +5,7 @@ import { waitUntil } from '@slotcast/testkit';
 import { assertNothingMissing, handedOver } from './support/failover.ts';
 import { Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
+import { recreateTopic } from './support/topics.ts';
 
 const timeout = 240_000;
 
@@ -83,6 +84,27 @@ test('the publisher of an old primary that comes back as a primary is refused, r
   await there.logged('what refused this half of the node has gone', 60_000);
   await there.ready();
   assert.doesNotMatch((await there.get('/metrics'))?.body ?? '', retired);
+});
+
+test('halves that are refused in the middle of their work show nothing any more of what they did', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18 });
+  const there = await (await scene.service('node', scene.primary)).ready();
+  const here = await (await scene.service('node', scene.standby())).ready();
+  await scene.createSlot('app1');
+  await scene.untilReady('app1');
+  const shown =
+    /^slotcast_consumer_(slot_state|slot_lag_bytes|publisher_heartbeat_age_seconds|topic_alarm)\b/m;
+  assert.match((await here.get('/metrics'))?.body ?? '', shown);
+  assert.match((await there.get('/metrics'))?.body ?? '', /^slotcast_publisher_is_publishing 1$/m);
+
+  await recreateTopic(scene.log, scene.bootstrapServers, scene.topics.slots);
+  await here.logged('this half of the node is refused, and rests', 60_000);
+  await there.logged('this half of the node is refused, and rests', 60_000);
+  assert.match((await here.get('/readyz'))?.body ?? '', /^failed consumer: refused: /m);
+  assert.doesNotMatch((await here.get('/metrics'))?.body ?? '', shown);
+  assert.match((await there.get('/metrics'))?.body ?? '', /^slotcast_publisher_is_publishing 0$/m);
 });
 
 function residentKib(pid: number): number {

@@ -3,7 +3,7 @@ import { checkPreconditions, type DivergencePolicy, type PlanPolicy } from '@slo
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import { type ActingHalf, Promotion, RoleTracker, requirePreconditions } from '@slotcast/hand-off';
-import { type Clock, type Logger, supervise } from '@slotcast/kernel';
+import { type Clock, errorText, type Logger, supervise } from '@slotcast/kernel';
 import type { ConsumerMetrics, NodeService } from '@slotcast/observability';
 import {
   connectPostgres,
@@ -92,6 +92,8 @@ class Consumer {
       this.#role.report('stop');
     } catch (error) {
       this.#role.report('refused');
+      // The process may go on with the other half, and would show for ever how this one stood.
+      this.status.failed(errorText(error));
       throw error;
     } finally {
       stop.abort();

@@ -19,7 +19,7 @@ import {
   type SettledHandOff,
   sweepLeaders,
 } from '@slotcast/hand-off';
-import { type Clock, Doorbell, type Logger, supervise } from '@slotcast/kernel';
+import { type Clock, Doorbell, errorText, type Logger, supervise } from '@slotcast/kernel';
 import type { NodeService, PublisherMetrics } from '@slotcast/observability';
 import {
   connectPostgres,
@@ -106,6 +106,8 @@ class Publisher {
       this.#role.report('stop');
     } catch (error) {
       this.#role.report('refused');
+      // The process may go on with the other half, and would show for ever how this one stood.
+      this.status.failed(errorText(error));
       throw error;
     } finally {
       stop.abort();
