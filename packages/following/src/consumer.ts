@@ -141,6 +141,7 @@ class Consumer {
           status: this.status,
           report: this.#role.report,
           progressed,
+          onJoin: this.#promotion.join.bind(this.#promotion),
           onPromoted: (promoted) => this.#promotion.finish(promoted, this.#half),
         },
         server,

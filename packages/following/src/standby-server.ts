@@ -86,6 +86,11 @@ export class StandbyServer {
     return this.#history.last;
   }
 
+  /** The session that looks, which outlives the promotion of the server. */
+  get connection(): PostgresConnection {
+    return this.#connection;
+  }
+
   /** The walsender session, which outlives the promotion of the server. */
   get walsender(): PostgresConnection {
     return this.#replication;

@@ -13,10 +13,10 @@ import {
   waitsForTransactions,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { type PromotedSession, type ReportRole, UnreadableSlots } from '@slotcast/hand-off';
+import { type JoinedLock, type PromotedSession, type ReportRole, UnreadableSlots } from '@slotcast/hand-off';
 import { type Clock, Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
-import { DatabaseSessions, type PostgresOptions } from '@slotcast/postgres';
+import { DatabaseSessions, type PostgresConnection, type PostgresOptions } from '@slotcast/postgres';
 import { NodeDirectory, NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
 import { CanaryMeter } from './canary-meter.ts';
 import type { ConsumerStatus } from './consumer-status.ts';
@@ -56,6 +56,8 @@ export interface StandbySessionOptions {
   /** Called when the session works, so that the back-off of failures starts anew. */
   readonly progressed: () => void;
   readonly report: ReportRole;
+  /** Called when nothing speaks against the claim of the node's name. */
+  readonly onJoin: (connection: PostgresConnection, signal: AbortSignal) => Promise<JoinedLock>;
   /** Called when the server has left recovery, while everything is still open. */
   readonly onPromoted: (session: PromotedSession) => Promise<void>;
   readonly logger: Logger;
@@ -152,7 +154,12 @@ export class StandbySession {
       const question = { server: this.#server, directory: this.#directory, manifest, signal };
       const naming = awaitStandbyName({ ...this.#options, ...question });
       await Promise.race([following, naming]);
+      const joined = await this.#options.onJoin(this.#server.connection, signal);
+      if (joined.kind === 'promoted') {
+        return;
+      }
       writer = await this.#directory.claim({ log: topics.log, cluster, signal });
+      const claimedAtMs = this.#options.clock.monotonicMs();
       const { ownership } = this.#directory;
       await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));
       this.#lineage.resume(this.#directory.own?.lineage);
@@ -171,6 +178,9 @@ export class StandbySession {
         ...this.#server.identity,
         slotsBefore: this.#lastSlots,
         walsender: this.#server.walsender,
+        connection: this.#server.connection,
+        lock: joined.lock,
+        claimedAtMs,
         drain: () => this.#drain(),
         signal: this.#signal,
       });

@@ -1,5 +1,7 @@
 import {
+  type FencePass,
   HAND_OFF_LEASE_MS,
+  HAND_OFF_RECORD_MS,
   HandedOver,
   type NodeFacts,
   type Ownership,
@@ -13,8 +15,12 @@ import { Deadline } from '@slotcast/kernel';
 import { NodeDirectory, type NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { HandOffLease } from './hand-off-lease.ts';
+import type { NodeLock } from './node-lock.ts';
 import type { EndedRecovery } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
+
+/** Between two looks whether the lock of the node is free, unless a record arrives before. */
+const LOCK_LOOK_MS = 200;
 
 /** What a hand-off needs to read and write the topics itself. */
 export interface TopicHandOffOptions
@@ -28,8 +34,8 @@ export interface TopicHandOffOptions
   readonly noneNeeded: HandedOver | undefined;
   /** What this process's guard saw of the end of recovery, once it is done with it. */
   readonly awaitEnd: (signal: AbortSignal) => Promise<EndedRecovery | undefined>;
-  /** How long another process of this node, which saw the end of recovery, is waited for. */
-  readonly patienceMs: number;
+  /** Of the node, on a session that lasts as long as this. */
+  readonly lock: NodeLock;
   readonly report: ReportRole;
 }
 
@@ -40,8 +46,8 @@ export interface SettledHandOff {
 }
 
 /**
- * The hand-off by a process that does not follow the topics: reads them from the beginning, raises the fence at once, waits for the
- * node's consumer to do the rest, and does it itself, fencing the consumer, when that takes too long. `undefined` when nothing is on
+ * The hand-off by a process that does not follow the topics: reads them from the beginning, raises the fence at once, waits for whoever holds the
+ * lock of the node to do the rest, and does it itself when nobody does, or when that takes too long. `undefined` when nothing is on
  * record for the timeline of the facts after that: the server is in recovery again, or was never promoted to it.
  */
 export async function handOffFromTopics(options: TopicHandOffOptions): Promise<SettledHandOff | undefined> {
@@ -59,6 +65,8 @@ class TopicHandOff {
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
   #writer: LogWriter | undefined;
+  /** Of the fence that was raised before this process was to hand over. */
+  #early: readonly FencePass[] = [];
 
   constructor(options: TopicHandOffOptions) {
     this.#options = options;
@@ -72,7 +80,7 @@ class TopicHandOff {
   }
 
   async run(): Promise<HandedOver | undefined> {
-    const { nodes, topics, facts, cluster, clock, noneNeeded, report, signal } = this.#options;
+    const { nodes, noneNeeded, report, signal } = this.#options;
     if (noneNeeded !== undefined) {
       // Nobody waits for the fence, and the promotion on record must not be missed.
       await nodes.readToWrittenEnd(signal);
@@ -80,56 +88,55 @@ class TopicHandOff {
       return this.#onRecord() ?? noneNeeded;
     }
     await nodes.readToEnd(signal);
-    const earlier = this.#onRecord();
-    if (earlier !== undefined) {
-      report('recorded');
-      return earlier;
-    }
-    const slots = this.#feed.reader;
-    await slots.replay(signal);
-    const knowledge = knowledgeOf(this.#feed, this.#directory);
-    const { awaitEnd } = this.#options;
-    const early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
-    await this.#awaitConsumer();
-    const byConsumer = this.#onRecord();
-    if (byConsumer !== undefined) {
-      report('recorded');
-      return byConsumer;
-    }
-    const writer = await this.#directory.claim({ log: topics.log, cluster, signal });
-    this.#writer = writer;
-    // What it had begun goes on so long, and it may have come to its end before it was fenced.
-    await clock.sleep(HAND_OFF_LEASE_MS, signal);
-    const justBefore = this.#onRecord();
-    if (justBefore !== undefined) {
-      report('recorded');
-      return justBefore;
-    }
-    const lease = new HandOffLease({ clock, heldUntilMs: 0, prove: () => this.#prove(writer) });
-    const seen = await awaitEnd(signal);
-    const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
-    report('hand_over');
-    // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
-    const drain = (): Promise<void> => slots.readToEnd(signal);
-    const outcome = await handOff({
-      ...this.#options,
-      lease,
-      slotsBefore: undefined,
-      ended,
-      knowledge,
-      drain,
-    });
-    if (outcome !== undefined) {
-      const lineage = this.#feed.newestManifest?.lineage;
-      await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
-    }
-    const done = this.#onRecord();
+    const done = this.#onRecord() ?? (await this.#takeTurn()) ?? (await this.#handOver());
     report(done === undefined ? 'not_promoted' : 'recorded');
     return done;
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.#feed.reader.close(), this.#writer?.close()]);
+    await Promise.allSettled([
+      this.#feed.reader.close(),
+      this.#writer?.close(),
+      this.#options.lock.release(),
+    ]);
+  }
+
+  /** Raises the fence, and resolves when this process is to do the rest, or with what another one has put on record. */
+  async #takeTurn(): Promise<HandedOver | undefined> {
+    const { topics, cluster, clock, awaitEnd, signal } = this.#options;
+    await this.#feed.reader.replay(signal);
+    const knowledge = knowledgeOf(this.#feed, this.#directory);
+    this.#early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
+    const byOther = await this.#awaitLock();
+    if (byOther !== undefined) {
+      return byOther;
+    }
+    this.#writer = await this.#directory.claim({ log: topics.log, cluster, signal });
+    // What it had begun goes on so long, and it may have come to its end before it was fenced.
+    await clock.sleep(HAND_OFF_LEASE_MS, signal);
+    return this.#onRecord();
+  }
+
+  async #handOver(): Promise<HandedOver | undefined> {
+    const { facts, clock, awaitEnd, report, signal } = this.#options;
+    const writer = this.#writer;
+    if (writer === undefined) {
+      throw new Error('the name of the node was not claimed before the hand-off');
+    }
+    const lease = new HandOffLease({ clock, prove: () => this.#prove(writer) });
+    const seen = await awaitEnd(signal);
+    const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...this.#early] };
+    const knowledge = knowledgeOf(this.#feed, this.#directory);
+    report('hand_over');
+    // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
+    const drain = (): Promise<void> => this.#feed.reader.readToEnd(signal);
+    const own = { lease, slotsBefore: undefined, ended, knowledge, drain };
+    const outcome = await handOff({ ...this.#options, ...own });
+    if (outcome !== undefined) {
+      const lineage = this.#feed.newestManifest?.lineage;
+      await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
+    }
+    return this.#onRecord();
   }
 
   /** Writes the node's record anew, as it is: whoever was fenced cannot. */
@@ -144,29 +151,44 @@ class TopicHandOff {
     return HandedOver.onRecord(this.#directory.own, this.#options.facts.timeline);
   }
 
-  /** Waits for the record of this node's consumer, if there ever was one. */
-  async #awaitConsumer(): Promise<void> {
-    const { nodes, patienceMs, report, signal, logger } = this.#options;
-    if (patienceMs > 0 && this.#directory.own?.role !== 'standby') {
-      // A consumer that had just begun may be at work, with its record behind the open transaction of another node.
-      await nodes.readToWrittenEnd(signal);
-    }
-    if (patienceMs === 0 || this.#directory.own?.role !== 'standby') {
-      return;
-    }
-    report('peer_awaited');
-    logger.info({ patienceMs }, 'the server was promoted: waiting for its consumer to hand the slots over');
-    using patience = new Deadline(signal, patienceMs);
-    try {
-      while (this.#onRecord() === undefined) {
-        await nodes.next(patience.signal);
+  /** Resolves when this process has the lock of the node, with the record when another one has written it, and when the holder has had its time. */
+  async #awaitLock(): Promise<HandedOver | undefined> {
+    const { lock, nodes, report, clock, signal, logger } = this.#options;
+    const patienceMs = HAND_OFF_RECORD_MS;
+    const started = clock.monotonicMs();
+    for (let told = false; !(await lock.tryTake(signal)); told = true) {
+      if (!told) {
+        report('peer_awaited');
+        logger.info({ patienceMs }, 'the server was promoted: waiting for whoever is handing its slots over');
       }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!patience.expired) {
-        throw error;
+      if (clock.monotonicMs() - started >= patienceMs) {
+        logger.warn({ patienceMs }, 'the slots were not handed over in time: doing it here');
+        await lock.endHolder(signal);
+        // One of another role stays, and its time is over all the same.
+        await lock.tryTake(signal);
+        return undefined;
       }
-      logger.warn({ patienceMs }, 'the consumer did not hand the slots over in time: the publisher does it');
+      await readFor(nodes, LOCK_LOOK_MS, signal);
+      const record = this.#onRecord();
+      if (record !== undefined) {
+        return record;
+      }
+    }
+    // Whoever held it may have written the record right before.
+    await nodes.readToEnd(signal);
+    return this.#onRecord();
+  }
+}
+
+/** Takes the next records, unless none arrive in that time. */
+async function readFor(nodes: NodesReader, ms: number, signal: AbortSignal): Promise<void> {
+  using deadline = new Deadline(signal, ms);
+  try {
+    await nodes.next(deadline.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!deadline.expired) {
+      throw error;
     }
   }
 }

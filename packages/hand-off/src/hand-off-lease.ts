@@ -1,23 +1,31 @@
 import { HAND_OFF_LEASE_MS } from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
 
+/** What shows that nobody has taken over, for a time in which that needs no Kafka. */
+export interface FirstProof {
+  /** Until then, by the monotonic clock, whoever takes over has to end it first. */
+  readonly untilMs: number;
+  readonly holds: () => Promise<boolean>;
+}
+
 /** Sees to it that of two processes that hand the same slots over, as of one that was frozen and its successor, one alone begins a step. */
 export class HandOffLease {
   readonly #prove: () => Promise<void>;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  #heldUntilMs: number;
+  #first: FirstProof | undefined;
+  #heldUntilMs = Number.NEGATIVE_INFINITY;
   #proving: Promise<void> | undefined;
 
   constructor(options: {
     /** Commits something as the node. Rejects when another process writes as the node by now. */
     readonly prove: () => Promise<void>;
     readonly clock: Pick<Clock, 'monotonicMs'>;
-    /** Until then, by the monotonic clock, nobody else can have taken over. */
-    readonly heldUntilMs: number;
+    /** Goes before, as long as it holds; once it does not, it never counts again. */
+    readonly first?: FirstProof | undefined;
   }) {
     this.#prove = options.prove;
     this.#clock = options.clock;
-    this.#heldUntilMs = options.heldUntilMs;
+    this.#first = options.first;
   }
 
   /** To be awaited right before each step that changes a slot. Rejects when another process has taken over, or when that cannot be told. */
@@ -35,7 +43,12 @@ export class HandOffLease {
 
   async #renew(): Promise<void> {
     const asked = this.#clock.monotonicMs();
-    await this.#prove();
+    if (this.#first !== undefined && !(asked < this.#first.untilMs && (await this.#first.holds()))) {
+      this.#first = undefined;
+    }
+    if (this.#first === undefined) {
+      await this.#prove();
+    }
     this.#heldUntilMs = asked + HAND_OFF_LEASE_MS;
   }
 }

@@ -10,7 +10,14 @@ import {
   type PublishedLine,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
-import { connectPostgres, type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
+import {
+  connectPostgres,
+  isInRecovery,
+  type PostgresConnection,
+  type PostgresOptions,
+  readServerIdentity,
+  readWalEnd,
+} from '@slotcast/postgres';
 import { NodesReader, type TopicsContext } from '@slotcast/topics';
 import { handOff } from './hand-off.ts';
 import {
@@ -19,10 +26,15 @@ import {
   recordHandOff,
   type SettledHandOff,
 } from './hand-off-from-topics.ts';
-import { HandOffLease } from './hand-off-lease.ts';
+import { type FirstProof, HandOffLease } from './hand-off-lease.ts';
+import { NodeLock } from './node-lock.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
+
+/** How often the session of an earlier process is ended that holds the lock: it is gone at once, unless it is one of another role. */
+const JOIN_ATTEMPTS = 3;
+const JOIN_PAUSE_MS = 50;
 
 export interface PromotionOptions {
   readonly node: string;
@@ -51,6 +63,11 @@ export interface FollowingSession {
   /** Has it look at the server now. */
   wake(): void;
 }
+
+/** The lock of the node, which is absent when it could not be had; or the server was promoted, and there is nothing to join. */
+export type JoinedLock =
+  | { readonly kind: 'joined'; readonly lock: NodeLock | undefined }
+  | { readonly kind: 'promoted' };
 
 /**
  * All that a process does about the promotion of its server, whichever halves of the node it runs: one guard sees the end of recovery and
@@ -99,28 +116,77 @@ export class Promotion {
     this.#session = session;
   }
 
+  /**
+   * Takes the lock of the node for a session that is about to claim the node's name, and ends the session that an earlier process of this node
+   * holds it with: what is frozen must not go on later as if nobody had come after it. When the server has left recovery meanwhile, whoever
+   * holds the lock hands over, and the session has nothing to claim.
+   */
+  async join(connection: PostgresConnection, signal: AbortSignal): Promise<JoinedLock> {
+    const { clock, logger } = this.#options;
+    const lock = new NodeLock(connection, this.#options);
+    for (let left = JOIN_ATTEMPTS; !(await lock.tryTake(signal)); left -= 1) {
+      if (!(await isInRecovery(connection, signal))) {
+        return { kind: 'promoted' };
+      }
+      if (left === 0) {
+        logger.warn(
+          {},
+          'a session of another role holds the lock of this node: without it, no hand-off can begin while Kafka is away',
+        );
+        return { kind: 'joined', lock: undefined };
+      }
+      await lock.endHolder(signal);
+      await clock.sleep(JOIN_PAUSE_MS, signal);
+    }
+    return { kind: 'joined', lock };
+  }
+
   /** The hand-off by a session that still follows the topics. */
   async finish(session: PromotedSession, half: ActingHalf): Promise<void> {
-    const { node, version, policy, clock, postgres, onDivergence } = this.#options;
-    const { instance, report, logger } = half;
+    const { clock } = this.#options;
+    const { report } = half;
     report('left_recovery');
     const ended = await this.#guard.awaitEnd(session.signal);
+    const { timeline } = await readWalEnd(session.connection, session.signal);
+    const { own } = session.directory;
+    if (HandedOver.onRecord(own, timeline) !== undefined) {
+      this.#done = ended;
+      report('recorded');
+      return;
+    }
+    const first = firstProofOf(session, ended);
+    if (first === undefined) {
+      // Of whoever was fenced by the claim, what was begun may go on so long.
+      const sinceMs = clock.monotonicMs() - session.claimedAtMs;
+      await clock.sleep(Math.max(0, HAND_OFF_LEASE_MS - sinceMs), session.signal);
+    }
     report('hand_over');
+    const lease = new HandOffLease({ prove: () => prove(session, clock), clock, first });
+    const isDone = await this.#handOver(session, { half, ended, lease });
+    this.#done = isDone ? ended : this.#done;
+    report(isDone ? 'recorded' : 'not_promoted');
+  }
+
+  /** False when the server is in recovery, or was never promoted. */
+  async #handOver(
+    session: PromotedSession,
+    { half, ended, lease }: { half: ActingHalf; ended: EndedRecovery | undefined; lease: HandOffLease },
+  ): Promise<boolean> {
+    const { node, version, policy, clock, postgres, onDivergence } = this.#options;
     const { feed, directory, systemIdentifier, serverVersion, serverStartedAt, writer } = session;
     const { slotsBefore, walsender, drain, signal } = session;
+    const { instance, logger } = half;
     const knowledge = knowledgeOf(feed, directory);
-    const lease = leaseOf(session, ended, clock);
     const sources = { ended, walsender, slotsBefore, knowledge, lease };
-    const { wanted } = policy;
-    const rules = { postgres, onDivergence, wanted };
+    const rules = { postgres, onDivergence, wanted: policy.wanted };
     const outcome = await handOff({ ...rules, ...sources, clock, drain, logger, signal });
-    if (outcome !== undefined) {
-      const facts = { node, instance, version, systemIdentifier, serverVersion, serverStartedAt };
-      const lineage = feed.newestManifest?.lineage;
-      await recordHandOff({ directory, writer, outcome, facts, lineage, clock });
-      this.#done = ended;
+    if (outcome === undefined) {
+      return false;
     }
-    report(outcome === undefined ? 'not_promoted' : 'recorded');
+    const facts = { node, instance, version, systemIdentifier, serverVersion, serverStartedAt };
+    const lineage = feed.newestManifest?.lineage;
+    await recordHandOff({ directory, writer, outcome, facts, lineage, clock });
+    return true;
   }
 
   /** The hand-off after a promotion that no session has dealt with, because it had failed before. */
@@ -136,7 +202,7 @@ export class Promotion {
       const identity = await readServerIdentity(connection, signal);
       const { timeline } = await readWalEnd(connection, signal);
       await nodes.replay(signal);
-      const parts = { nodes, server: { ...identity, timeline }, noneNeeded: undefined, patienceMs: 0 };
+      const parts = { nodes, connection, server: { ...identity, timeline }, noneNeeded: undefined };
       await this.#handOffFromTopics(half, parts, signal);
       this.#done = ended;
     } finally {
@@ -151,22 +217,16 @@ export class Promotion {
    */
   settle(
     half: ActingHalf,
-    { manifest, server, nodes }: { manifest: Manifest | undefined; server: ServerFacts; nodes: NodesReader },
+    { manifest, ...known }: Settling & { readonly manifest: Manifest | undefined },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
-    const noneNeeded = HandedOver.noneNeeded(manifest, server.timeline);
-    const parts = { nodes, server, noneNeeded, patienceMs: HAND_OFF_RECORD_MS };
-    return this.#handOffFromTopics(half, parts, signal);
+    const noneNeeded = HandedOver.noneNeeded(manifest, known.server.timeline);
+    return this.#handOffFromTopics(half, { ...known, noneNeeded }, signal);
   }
 
   #handOffFromTopics(
     { instance, topics, report, logger }: ActingHalf,
-    parts: {
-      readonly nodes: NodesReader;
-      readonly server: ServerFacts;
-      readonly noneNeeded: HandedOver | undefined;
-      readonly patienceMs: number;
-    },
+    parts: Settling & { readonly noneNeeded: HandedOver | undefined },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
     const { node, version, policy } = this.#options;
@@ -178,6 +238,7 @@ export class Promotion {
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       wanted: policy.wanted,
       awaitEnd: (stop) => this.#guard.awaitEnd(stop),
+      lock: new NodeLock(parts.connection, this.#options),
       report,
       logger,
       signal,
@@ -193,28 +254,41 @@ export class Promotion {
 /** The server of a hand-off, as its record tells. */
 type ServerFacts = Pick<NodeFacts, 'systemIdentifier' | 'timeline' | 'serverVersion' | 'serverStartedAt'>;
 
+/** What a hand-off by a half that does not follow the topics goes by. */
+interface Settling {
+  readonly server: ServerFacts;
+  /** Has replayed the nodes topic. */
+  readonly nodes: NodesReader;
+  /** With the server, for the lock of the node. */
+  readonly connection: PostgresConnection;
+}
+
 /**
- * Until Kafka has to be asked, this process is the only one for as long as a publisher waits at least for the record of a consumer that it
- * knows of: the first steps need no Kafka, which may be down with the primary.
+ * The first steps need no Kafka, which may be down with the primary. The server shows that this process is the only one, by the lock that it has held since before
+ * the promotion: whoever takes over finds it free, or ends its session. Where that cannot be, because the role is another one, it
+ * waits for as long as this counts.
  */
-function leaseOf(
-  { directory, writer }: PromotedSession,
+function firstProofOf(
+  { directory, slotsBefore, lock, signal }: PromotedSession,
   ended: EndedRecovery | undefined,
-  clock: Clock,
-): HandOffLease {
+): FirstProof | undefined {
+  const isKnown = slotsBefore !== undefined && directory.own?.role === 'standby';
+  if (lock === undefined || ended === undefined || !isKnown) {
+    return undefined;
+  }
+  const untilMs = ended.recoveringAtMs + HAND_OFF_RECORD_MS - HAND_OFF_LEASE_MS;
+  return { untilMs, holds: () => lock.isHeld(signal) };
+}
+
+async function prove({ directory, writer }: PromotedSession, clock: Clock): Promise<void> {
   const { own } = directory;
-  const isKnown = ended !== undefined && own?.role === 'standby';
-  const heldUntilMs = isKnown ? ended.recoveringAtMs + HAND_OFF_RECORD_MS - HAND_OFF_LEASE_MS : 0;
-  const prove = async (): Promise<void> => {
-    if (own === undefined) {
-      throw new Error(
-        'this node has no record yet by which to show that no other process hands its slots over',
-      );
-    }
-    const time = clock.now();
-    await directory.write(writer, { node: { ...own, time }, time });
-  };
-  return new HandOffLease({ prove, clock, heldUntilMs });
+  if (own === undefined) {
+    throw new Error(
+      'this node has no record yet by which to show that no other process hands its slots over',
+    );
+  }
+  const time = clock.now();
+  await directory.write(writer, { node: { ...own, time }, time });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

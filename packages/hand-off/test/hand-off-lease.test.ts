@@ -7,11 +7,19 @@ class Proofs {
   count = 0;
   nowMs = 0;
   refusal: Error | undefined;
+  /** Whether the server says that nobody has taken over. */
+  holds = true;
+  asked = 0;
   readonly lease: HandOffLease;
 
-  constructor(heldUntilMs: number) {
+  constructor(untilMs?: number) {
     const clock = { monotonicMs: () => this.nowMs };
-    this.lease = new HandOffLease({ prove: () => this.#prove(), clock, heldUntilMs });
+    const holds = (): Promise<boolean> => {
+      this.asked += 1;
+      return Promise.resolve(this.holds);
+    };
+    const first = untilMs === undefined ? undefined : { untilMs, holds };
+    this.lease = new HandOffLease({ prove: () => this.#prove(), clock, first });
   }
 
   async #prove(): Promise<void> {
@@ -24,19 +32,32 @@ class Proofs {
 }
 
 describe('one of two processes that hand over', { timeout: 5_000 }, () => {
-  test('begins steps unasked as long as nobody else can have taken over', async () => {
+  test('begins its first steps without a commit, as long as the server says that nobody else has taken over', async () => {
     const proofs = new Proofs(5_000);
     await proofs.lease.assertHeld();
+    proofs.nowMs = HAND_OFF_LEASE_MS - 1;
+    await proofs.lease.assertHeld();
+    assert.equal(proofs.asked, 1);
     proofs.nowMs = 4_999;
     await proofs.lease.assertHeld();
-    assert.equal(proofs.count, 0);
-    proofs.nowMs = 5_000;
+    assert.deepEqual([proofs.asked, proofs.count], [2, 0]);
+    proofs.nowMs = 4_999 + HAND_OFF_LEASE_MS;
     await proofs.lease.assertHeld();
-    assert.equal(proofs.count, 1);
+    assert.deepEqual([proofs.asked, proofs.count], [2, 1]);
+  });
+
+  test('needs a commit for each further step once the server has not said so', async () => {
+    const proofs = new Proofs(50_000);
+    proofs.holds = false;
+    proofs.refusal = new Error('fenced');
+    await assert.rejects(proofs.lease.assertHeld(), /fenced/);
+    proofs.holds = true;
+    await assert.rejects(proofs.lease.assertHeld(), /fenced/);
+    assert.deepEqual([proofs.asked, proofs.count], [1, 2]);
   });
 
   test('shows again after the agreed time that it is the only one, counted from when it asked', async () => {
-    const proofs = new Proofs(0);
+    const proofs = new Proofs();
     const asked = proofs.lease.assertHeld();
     proofs.nowMs = HAND_OFF_LEASE_MS - 1;
     await asked;
@@ -48,13 +69,13 @@ describe('one of two processes that hand over', { timeout: 5_000 }, () => {
   });
 
   test('asks once for all steps that begin together', async () => {
-    const proofs = new Proofs(0);
+    const proofs = new Proofs();
     await Promise.all([proofs.lease.assertHeld(), proofs.lease.assertHeld()]);
     assert.equal(proofs.count, 1);
   });
 
   test('begins no step when another one has taken over', async () => {
-    const proofs = new Proofs(0);
+    const proofs = new Proofs();
     proofs.refusal = new Error('fenced');
     await assert.rejects(Promise.all([proofs.lease.assertHeld(), proofs.lease.assertHeld()]), /fenced/);
     await assert.rejects(proofs.lease.assertHeld(), /fenced/);

@@ -32,6 +32,13 @@ export { readFreeWalsenders } from './queries/free-walsenders.ts';
 export { readLeadingSlots } from './queries/leading-slots.ts';
 export { emitMessage, type LogicalMessage } from './queries/logical-message.ts';
 export {
+  endNodeLockHolders,
+  type NodeLockHolders,
+  readNodeLockHolders,
+  releaseNodeLock,
+  tryNodeLock,
+} from './queries/node-lock.ts';
+export {
   type ObservedPrimary,
   observePrimary,
   type PrimaryObservation,

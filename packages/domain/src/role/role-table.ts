@@ -53,7 +53,8 @@ export const roleTable: readonly RoleTransition[] = [
   },
   // The session that followed had failed: the promotion is dealt with by the next attempt, or by the publisher meanwhile.
   { from: ['resting'], event: 'hand_over', half: 'following', to: 'handing_over' },
-  { from: ['resting', 'handing_over'], event: 'recorded', half: 'following', to: 'resting' },
+  { from: ['resting'], event: 'peer_awaited', half: 'following' },
+  { from: ['fencing', 'resting', 'handing_over'], event: 'recorded', half: 'following', to: 'resting' },
   { from: ['handing_over'], event: 'not_promoted', half: 'following', to: 'resting' },
 
   { from: ['starting'], event: 'standby_seen', half: 'publishing', to: 'watching' },

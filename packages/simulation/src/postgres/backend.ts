@@ -5,11 +5,17 @@ import type { Receiver } from './receiver.ts';
 import { statementCancelled } from './sqlstate.ts';
 import type { Answer, Row, StatementHandlers } from './statement.ts';
 import { statementName } from './statement-name.ts';
+import { lockStatements } from './statements-locks.ts';
 import { readStatements } from './statements-read.ts';
 import { slotStatements } from './statements-slots.ts';
 import { walStatements } from './statements-wal.ts';
 
-const handlers: StatementHandlers = { ...readStatements, ...walStatements, ...slotStatements };
+const handlers: StatementHandlers = {
+  ...readStatements,
+  ...walStatements,
+  ...slotStatements,
+  ...lockStatements,
+};
 
 interface BackendOptions {
   readonly process: SimProcess | undefined;

@@ -86,6 +86,8 @@ export class ServerCore {
   isCrashed = false;
   databases: Map<number, string>;
   readonly sessions = new Set<ServerSession>();
+  /** Which session holds an advisory lock, as long as it lives. */
+  readonly locks = new Map<string, ServerSession>();
   /** Called when there is more WAL to decode, and when a transaction has ended. */
   readonly readers = new Set<() => void>();
   /** Those that stream from it. */
