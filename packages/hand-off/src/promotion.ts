@@ -5,7 +5,6 @@ import {
   HAND_OFF_RECORD_MS,
   HandedOver,
   type Manifest,
-  type NodeFacts,
   type PlanPolicy,
   type PublishedLine,
 } from '@slotcast/domain';
@@ -28,6 +27,7 @@ import {
 } from './hand-off-from-topics.ts';
 import { type FirstProof, HandOffLease } from './hand-off-lease.ts';
 import { NodeLock } from './node-lock.ts';
+import { isOverlooked, type Settling } from './overlooked-promotion.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
@@ -189,21 +189,27 @@ export class Promotion {
     return true;
   }
 
-  /** The hand-off after a promotion that no session has dealt with, because it had failed before. */
+  /**
+   * To be called on a server that is a primary, by a half that has no session: the hand-off of a promotion that nobody has put on record, because the session that
+   * saw it has failed, or because no process of this node ran then, as the record of the node tells.
+   */
   async finishLate(half: ActingHalf, signal: AbortSignal): Promise<void> {
     const { ended } = this.#guard;
-    if (ended === undefined || ended === this.#done) {
+    if (ended !== undefined && ended === this.#done) {
       return;
     }
-    const { node } = this.#options;
-    const nodes = new NodesReader(half.topics, { slotsOf: node });
     const connection = await connectPostgres({ ...this.#options.postgres, signal });
+    const nodes = new NodesReader(half.topics, { slotsOf: this.#options.node });
     try {
-      const identity = await readServerIdentity(connection, signal);
       const { timeline } = await readWalEnd(connection, signal);
-      await nodes.replay(signal);
-      const parts = { nodes, connection, server: { ...identity, timeline }, noneNeeded: undefined };
-      await this.#handOffFromTopics(half, parts, signal);
+      if (timeline > 1) {
+        const server = { ...(await readServerIdentity(connection, signal)), timeline };
+        await nodes.replay(signal);
+        const known = { server, nodes, connection };
+        if (ended !== undefined || (await isOverlooked(half, known, { ...this.#options, signal }))) {
+          await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
+        }
+      }
       this.#done = ended;
     } finally {
       await Promise.allSettled([nodes.close(), connection.close()]);
@@ -249,18 +255,6 @@ export class Promotion {
     const stop = new AbortController();
     return { stop, ended: this.#guard.run(stop.signal) };
   }
-}
-
-/** The server of a hand-off, as its record tells. */
-type ServerFacts = Pick<NodeFacts, 'systemIdentifier' | 'timeline' | 'serverVersion' | 'serverStartedAt'>;
-
-/** What a hand-off by a half that does not follow the topics goes by. */
-interface Settling {
-  readonly server: ServerFacts;
-  /** Has replayed the nodes topic. */
-  readonly nodes: NodesReader;
-  /** With the server, for the lock of the node. */
-  readonly connection: PostgresConnection;
 }
 
 /**

@@ -33,7 +33,8 @@ export const roleEventMeanings: Readonly<Record<RoleEvent, string>> = {
   fence_overdue:
     'The fence of the guard was waited for long enough before a hand-off, which raises it itself then, as far as it is missing.',
   recovery_seen: 'The guard saw that the server is in recovery again.',
-  peer_awaited: 'Another process of this node is given time to hand the slots over.',
+  peer_awaited:
+    'Another process or half of this node holds its lock, and is given time to hand the slots over.',
   hand_over: 'This process begins the hand-off.',
   recorded: 'The hand-off of this promotion is on record, whoever did it.',
   none_needed:

@@ -24,7 +24,7 @@ const head = [
   'This page is written by `npm run diagrams` from the table in `packages/domain/src/role/role-table.ts`; a test compares both.',
   '',
   'Consumer and publisher are one state machine. The consumer is its following half, the publisher its publishing half; a node runs both, in one',
-  'process or in two, and they share nothing but the record of the node in the nodes topic. Each half reports what happens to it, and an event that the',
+  'process or in two. They share the record of the node in the nodes topic, and the lock of the node on its server. Each half reports what happens to it, and an event that the',
   'table lacks is logged as an error with the field `role_violation` and counted in `slotcast_role_violations_total`.',
   '`slotcast_node_phase` shows the phase. Each process has one guard, which watches the server on a connection of its own, works beside all phases, and tells',
   'each half that runs in it.',

@@ -28,7 +28,8 @@ export const rolePhaseMeanings: Readonly<Record<RolePhase, string>> = {
   fencing: 'Recovery has ended: no step is begun any more, and the WAL fence is raised from what is known.',
   resting: 'The server is a primary, and the consumer has nothing to do.',
   looking: 'The server is a primary: the topics tell whether it may publish. Nobody has been fenced.',
-  awaiting_peer: 'The consumer of this node is to hand the slots over, and its record is waited for.',
+  awaiting_peer:
+    'Whoever holds the lock of the node is to hand the slots over, and its record is waited for.',
   handing_over:
     'This process hands the slots over: it raises the fence, drains the topic and records the outcome.',
   claiming:

@@ -34,7 +34,7 @@ export const WISH_REPEAT_MS = 1000;
 export const WISH_LIFETIME_MS = 5000;
 
 /**
- * The publisher of a promoted server waits so long for its consumer's record of the hand-off, before it hands the slots over itself. All that a consumer
+ * Whoever finds a promoted server waits so long for the record of the process that holds the lock of the node, before it hands the slots over itself. All that a consumer
  * may wait for, which is what follows, takes less. What the server itself needs comes on top, so that is not what makes two at once harmless.
  */
 export const HAND_OFF_RECORD_MS = 20_000;
