@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { checkPreconditions, type DivergencePolicy, type PlanPolicy } from '@slotcast/domain';
 import { type EventLog, WriterFencedError } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import { type ActingHalf, Promotion, RoleTracker, requirePreconditions } from '@slotcast/hand-off';
-import { type Clock, errorText, type Logger, supervise } from '@slotcast/kernel';
+import { type ActingHalf, Promotion, RoleTracker, requirePreconditions, runHalf } from '@slotcast/hand-off';
+import type { Clock, Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics, NodeService } from '@slotcast/observability';
 import {
   connectPostgres,
@@ -84,35 +84,14 @@ class Consumer {
     this.#half = { instance: this.#instance, topics: this.#topics, report, logger };
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const watching = this.#promotion.attend(this.#role.report, AbortSignal.any([signal, stop.signal]));
-    try {
-      await this.#keepWorking(signal);
-      this.#role.report('stop');
-    } catch (error) {
-      this.#role.report('refused');
-      // The process may go on with the other half, and would show for ever how this one stood.
-      this.status.failed(errorText(error));
-      throw error;
-    } finally {
-      stop.abort();
-      await watching;
-    }
-  }
-
-  #keepWorking(signal: AbortSignal): Promise<void> {
-    const { logger, clock } = this.#options;
-    return supervise({
+  run(signal: AbortSignal): Promise<void> {
+    return runHalf({
+      ...this.#options,
+      promotion: this.#promotion,
+      report: this.#role.report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: (thrown) => this.#explain(thrown),
-      onFailure: (message) => {
-        this.#role.report('failed');
-        this.status.failed(message);
-      },
-      clock,
-      random: Math.random,
-      logger,
+      onFailure: (message) => this.status.failed(message),
       signal,
     });
   }

@@ -9,6 +9,7 @@ export { type ActingHalf, type JoinedLock, Promotion } from './promotion.ts';
 export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
 export { requirePreconditions } from './require-preconditions.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';
+export { runHalf } from './run-half.ts';
 export { SlotMover } from './slot-mover.ts';
 export { UnreadableSlots } from './unreadable-slots.ts';
 export { raiseFence } from './wal-fence.ts';

@@ -16,10 +16,11 @@ import {
   RoleTracker,
   readOwnHistory,
   requirePreconditions,
+  runHalf,
   type SettledHandOff,
   sweepLeaders,
 } from '@slotcast/hand-off';
-import { type Clock, Doorbell, errorText, type Logger, supervise } from '@slotcast/kernel';
+import { type Clock, Doorbell, type Logger } from '@slotcast/kernel';
 import type { NodeService, PublisherMetrics } from '@slotcast/observability';
 import {
   connectPostgres,
@@ -98,35 +99,14 @@ class Publisher {
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const watching = this.#promotion.attend(this.#role.report, AbortSignal.any([signal, stop.signal]));
-    try {
-      await this.#keepWorking(signal);
-      this.#role.report('stop');
-    } catch (error) {
-      this.#role.report('refused');
-      // The process may go on with the other half, and would show for ever how this one stood.
-      this.status.failed(errorText(error));
-      throw error;
-    } finally {
-      stop.abort();
-      await watching;
-    }
-  }
-
-  #keepWorking(signal: AbortSignal): Promise<void> {
-    const { logger, clock } = this.#options;
-    return supervise({
+  run(signal: AbortSignal): Promise<void> {
+    return runHalf({
+      ...this.#options,
+      promotion: this.#promotion,
+      report: this.#role.report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: this.#options.explainError,
-      onFailure: (message) => {
-        this.#role.report('failed');
-        this.status.failed(message);
-      },
-      clock,
-      random: Math.random,
-      logger,
+      onFailure: (message) => this.status.failed(message),
       signal,
     });
   }
