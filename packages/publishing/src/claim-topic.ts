@@ -10,13 +10,13 @@ import {
   type Timeline,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
 import type { SettledHandOff } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
 import {
   awaitNodeName,
   NodeDirectory,
   type NodesReader,
+  nodeTombstones,
   SlotsReader,
   type TopicsContext,
 } from '@slotcast/topics';
@@ -100,7 +100,7 @@ export async function claimTopic(options: {
       if (!handedOver.holds(slots.manifest, server.history.timeline)) {
         throw handOffOpen(server.history.timeline);
       }
-      await retireFormerName(slots.manifest, writer, { ...options, codec });
+      await retireFormerName(slots.manifest, writer, options);
       const facts = {
         epoch: granted.epoch,
         lineage: granted.lineage ?? randomUUID(),
@@ -132,12 +132,18 @@ export async function claimTopic(options: {
 async function retireFormerName(
   manifest: Manifest | undefined,
   writer: LogWriter,
-  options: { codec: Codec; identity: PublisherIdentity; server: PrimaryIdentity; clock: Clock },
+  options: {
+    topics: TopicsContext;
+    identity: PublisherIdentity;
+    server: PrimaryIdentity;
+    clock: Clock;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { codec, identity, server, clock } = options;
+  const { topics, identity, server, clock, signal } = options;
   if (manifest?.timeline === server.history.timeline && manifest.timelineNode !== identity.node) {
-    const tombstone = codec.encodeTombstone({ node: manifest.timelineNode, time: clock.now() });
-    await writer.append([{ ...tombstone, topic: identity.nodesTopic }]);
+    const { timelineNode: node } = manifest;
+    await writer.append(await nodeTombstones(topics, { node, time: clock.now(), signal }));
   }
 }
 

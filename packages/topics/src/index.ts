@@ -1,6 +1,7 @@
 export { awaitNodeName, type NodeNameClaimant } from './await-node-name.ts';
 export { ClusterReader } from './cluster-reader.ts';
 export { NodeDirectory } from './node-directory.ts';
+export { nodeTombstones } from './node-tombstones.ts';
 export { NodesReader } from './nodes-reader.ts';
 export { SilenceMeter } from './silence-meter.ts';
 export { SlotsFeed } from './slots-feed.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseSlotName } from '@slotcast/domain';
-import { NodeDirectory, NodesReader } from '@slotcast/topics';
-import { CLUSTER, MemoryTopics } from './memory-topics.ts';
+import { NodeDirectory, NodesReader, nodeTombstones } from '@slotcast/topics';
+import { CLUSTER, MemoryTopics, NODES } from './memory-topics.ts';
 import { nodeStatus, slotOn } from './records.ts';
 
 const options = { timeout: 20_000 };
@@ -86,5 +86,19 @@ describe('a node that starts again', options, () => {
     const directory = await openDirectory(topics, 's1');
     assert.equal(directory.own, undefined);
     assert.equal(directory.ownership.size, 0);
+  });
+
+  test('goes on to own nothing of that server when compaction has taken what told of its end', async () => {
+    const topics = await MemoryTopics.create();
+    const { log } = topics;
+    await topics.append(nodeStatus('s1'), slotOn('s1'), slotOn('s2'));
+    await topics.appendRaw(await nodeTombstones(topics.context(), { node: 's1', time: 0, signal }));
+    // Of the same key as the tombstone of the node.
+    await topics.append(nodeStatus('s1', { instance: 'newer' }));
+    log.compact(NODES);
+    const directory = await openDirectory(topics, 's1');
+    assert.equal(directory.own?.instance, 'newer');
+    assert.equal(directory.ownership.size, 0);
+    assert.equal((await openDirectory(topics, 's2')).ownership.size, 1, 'others keep theirs');
   });
 });
