@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { FilterText } from '@slotcast/domain';
 import type { z } from 'zod';
 import { ConfigError } from './config-error.ts';
 import { configRuleProblems } from './config-rules.ts';
@@ -160,4 +161,10 @@ function postgresVariables(raw: ReadonlyMap<string, RawSetting>): Readonly<Recor
     }
   }
   return variables;
+}
+
+/** The slot filter as it was written. Only the very same text confirms it: a later change has to be confirmed anew. */
+export function filterText({ raw, slotsConfirm }: Pick<Config, 'raw' | 'slotsConfirm'>): FilterText {
+  const text = (raw.get('SLOTCAST_SLOTS')?.text ?? '').trim();
+  return { text, confirmed: slotsConfirm?.trim() === text };
 }

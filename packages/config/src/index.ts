@@ -9,5 +9,4 @@ export {
   type Settings,
   services,
 } from './config-table.ts';
-export * from './filter-text.ts';
 export * from './kafka-options.ts';

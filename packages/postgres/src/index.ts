@@ -90,7 +90,7 @@ export {
   readExistingSlots,
   SlotMovedError,
 } from './queries/slot-functions.ts';
-export { moveSlots, type SlotMove, type SlotMoveOutcome } from './queries/slot-moves.ts';
+export { moveSlots, type SlotMove, type SlotMoveOutcome, takesDecoding } from './queries/slot-moves.ts';
 export { dropLeadingSlot, type RemakeOutcome, remakeSlot, type SlotRemake } from './queries/slot-remake.ts';
 export { readStandbySettings, type StandbySettings, type WalReceiver } from './queries/standby-settings.ts';
 export {
@@ -99,5 +99,4 @@ export {
   type SubscribeOptions,
   subscribe,
 } from './queries/subscription.ts';
-export { takesDecoding } from './queries/takes-decoding.ts';
 export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './queries/wal-push.ts';

@@ -1,7 +1,6 @@
-import { compareOrder } from '../vocabulary/event-order.ts';
 import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, lsn } from '../vocabulary/lsn.ts';
-import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
+import { compareOrder, type EventOrigin, type Manifest, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type EventBacklog, settle } from './event-backlog.ts';

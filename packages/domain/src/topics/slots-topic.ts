@@ -1,5 +1,10 @@
-import { compareOrder, describeOrigin } from '../vocabulary/event-order.ts';
-import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
+import {
+  compareOrder,
+  describeOrigin,
+  type EventOrigin,
+  type Manifest,
+  type SlotEvent,
+} from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { MapDraft } from './map-draft.ts';
 import type { Written } from './written.ts';

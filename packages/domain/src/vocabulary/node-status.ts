@@ -1,6 +1,7 @@
 import type { SystemIdentifier, Timeline } from './identity.ts';
 import type { Lsn } from './lsn.ts';
 import type { OpenTransaction } from './open-transaction.ts';
+import type { PhysicalSlotPin } from './physical-slot-pin.ts';
 import type { Promotion } from './promotion-record.ts';
 import type { Reason } from './reason.ts';
 import type { Incarnation } from './slot-event.ts';
@@ -27,18 +28,6 @@ export type ReadinessState = (typeof readinessStates)[number];
 /** True for a copy that could take over, though from behind, or perhaps so. */
 export function isUsableFromBehind(state: ReadinessState): boolean {
   return state === 'lagging' || state === 'unheard' || state === 'retrying';
-}
-
-/** A physical slot on a node: where its own standbys hold back vacuum. */
-export interface PhysicalSlotPin {
-  readonly name: SlotName;
-  readonly catalogXmin?: number | undefined;
-  /** A standby streams through it. */
-  readonly active?: boolean | undefined;
-  /** It was invalidated, and holds nothing back. */
-  readonly invalidated?: boolean | undefined;
-  /** WAL up to here was reported as received by the standby that streams through it. */
-  readonly restartLsn?: Lsn | undefined;
 }
 
 /** A slot that cannot be carried as its server shows it. */

@@ -1,5 +1,5 @@
 import type { SystemIdentifier, Timeline } from './identity.ts';
-import { type Lsn, minLsn } from './lsn.ts';
+import { formatLsn, type Lsn, minLsn } from './lsn.ts';
 import type { SlotName } from './slot-name.ts';
 import type { SlotState } from './slot-state.ts';
 import type { TimelineHistory } from './timeline-history.ts';
@@ -25,6 +25,15 @@ export interface EventOrigin {
   readonly node: string;
   /** Milliseconds since 1970, by the publisher's clock. */
   readonly time: number;
+}
+
+/** Compares by `(timeline, epoch, seq)`: negative when `a` comes first. */
+export function compareOrder(a: EventOrigin, b: EventOrigin): number {
+  return a.timeline - b.timeline || a.epoch - b.epoch || a.seq - b.seq;
+}
+
+export function describeOrigin(event: EventOrigin): string {
+  return `event (timeline ${event.timeline}, epoch ${event.epoch}, seq ${event.seq}) at ${formatLsn(event.lsn)} of node ${event.node}`;
 }
 
 /** A change of a slot on the primary, always with the whole state. */

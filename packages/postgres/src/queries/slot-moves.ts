@@ -2,6 +2,7 @@ import { formatLsn, type Lsn, parseLsn, parseSlotName, type SlotName } from '@sl
 import type { DatabaseError } from 'pg';
 import type { CommandBatch } from '../connection/command-batch.ts';
 import type { PostgresConnection } from '../connection/connection.ts';
+import { classifyPostgresError } from '../connection/postgres-error.ts';
 import type { StatementLimits } from '../connection/statement-interruption.ts';
 import { copyDataMessage, copyDoneMessage, queryMessage, statusUpdate } from '../connection/wire-messages.ts';
 
@@ -101,4 +102,21 @@ async function readPositions(
      where slot_name in (${names}) and confirmed_flush_lsn is not null`;
   const rows = await session.run<PositionRow>({ text }, limits);
   return new Map(rows.map((row) => [parseSlotName(row.slot_name), parseLsn(row.confirmed_flush_lsn)]));
+}
+
+/**
+ * True when an advance may work where a move did not: the server did nothing, or refused it for the sake of the plugin, which is not there, or got options
+ * that it does not know, or lacked some. An advance does not load the plugin.
+ */
+export function takesDecoding(outcome: SlotMoveOutcome): boolean {
+  switch (outcome.kind) {
+    case 'moved':
+      return false;
+    case 'stayed':
+      return outcome.position !== undefined;
+    case 'refused': {
+      const { class: kind } = classifyPostgresError(outcome.error);
+      return kind === 'unexpected' || kind === 'blocked';
+    }
+  }
 }

@@ -30,7 +30,7 @@ export const mutations: readonly Mutation[] = [
     name: 'ignore-the-epoch',
     edits: [
       {
-        file: 'packages/domain/src/vocabulary/event-order.ts',
+        file: 'packages/domain/src/vocabulary/slot-event.ts',
         find: 'a.timeline - b.timeline || a.epoch - b.epoch || a.seq - b.seq',
         replace: 'a.timeline - b.timeline || a.seq - b.seq',
       },
