@@ -228,6 +228,10 @@ test('a slot that the hand-off has no room to make again is made by the publishe
       row?.slot_name === 'app0' && row.confirmed_flush_lsn === confirmed && others.length === 0,
     150_000,
   );
+  await waitUntil(() => scene.records.node('s1')?.promotion?.lost.length === 0, {
+    describe: 'the record of the promotion to say that nothing is lost any more',
+    timeoutMs: 30_000,
+  });
 });
 
 test('slots are all there after the consumer was killed, or the standby crashed, at any point of making them anew', {

@@ -3,6 +3,7 @@ import {
   type Lsn,
   planLeaderSweep,
   type RemakingSlot,
+  type SlotName,
   type SlotRestore,
 } from '@slotcast/domain';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
@@ -47,6 +48,8 @@ export interface LeaderSweepOptions {
   readonly remaking: readonly RemakingSlot[];
   /** Where the server left the timeline before; absent when no promotion is on record. */
   readonly switchLsn: Lsn | undefined;
+  /** Called when a slot is there that the hand-off could not make. */
+  readonly onRestored: (slot: SlotName) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -129,11 +132,12 @@ class Sweep {
   }
 
   async #restore(sessions: DatabaseSessions, { slot, leader, database, plugin }: SlotRestore): Promise<void> {
-    const { logger, signal } = this.#options;
+    const { logger, onRestored, signal } = this.#options;
     try {
       const names = { source: leader, target: slot, plugin, onPromoted: true };
       await copySlot(await sessions.get(database), names, signal);
       logger.warn({ slot, leader }, 'made a slot again that the hand-off could not make');
+      onRestored(slot);
     } catch (error) {
       signal.throwIfAborted();
       const fields = { slot, leader, error: errorText(error) };

@@ -116,7 +116,7 @@ export const publisherMetrics = {
   promotionLostSlots: {
     name: 'slotcast_promotion_lost_slots',
     type: 'gauge',
-    help: 'Slots that were not ready on this server when it was promoted.',
+    help: 'Slots that were not ready on this server when it was promoted, and were not made since.',
     labels: [],
   },
   promotionTimestampSeconds: {

@@ -248,6 +248,10 @@ class Publisher {
       ...this.#options,
       remaking,
       switchLsn: promotion?.switchLsn,
+      onRestored: (slot) => {
+        tenure.restored(slot);
+        this.status.promoted(tenure.promotion);
+      },
       signal: both,
     });
     // Beside the publishing: a question that a broker leaves unanswered must not hold up what is due.
@@ -264,7 +268,7 @@ class Publisher {
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
       onEstablished: () => {
         this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
-        this.status.promoted(tenure.facts.handedOver.promotion);
+        this.status.promoted(tenure.promotion);
         this.status.enter('publishing', tenure.facts.epoch);
       },
       signal: both,

@@ -10,6 +10,7 @@ import {
   type OpenTransaction,
   type Ownership,
   type PhysicalSlotPin,
+  type Promotion,
   type PublishedSlots,
   primaryStatus,
   type SlotChange,
@@ -18,6 +19,7 @@ import {
   type SystemIdentifier,
   type TimelineHistory,
   type UnreadableSlot,
+  withoutLost,
 } from '@slotcast/domain';
 import type { LogWriter, NewRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
@@ -69,6 +71,7 @@ export class Tenure {
   #published: PublishedSlots;
   #nextSeq = 1;
   #lastLsn: Lsn | undefined;
+  #promotion: Promotion | undefined;
 
   constructor(options: {
     facts: TenureFacts;
@@ -82,11 +85,22 @@ export class Tenure {
     this.#writer = options.writer;
     this.#codec = options.codec;
     this.#clock = options.clock;
+    this.#promotion = options.facts.handedOver.promotion;
   }
 
   /** All live slots as the topic has them now. */
   get published(): PublishedSlots {
     return this.#published;
+  }
+
+  /** What became of the slots when this server was promoted, with what was made good since. */
+  get promotion(): Promotion | undefined {
+    return this.#promotion;
+  }
+
+  /** Takes note that a slot which the hand-off could not make is there; the next heartbeat says so. */
+  restored(slot: SlotName): void {
+    this.#promotion = this.#promotion && withoutLost(this.#promotion, slot);
   }
 
   /**
@@ -169,9 +183,9 @@ export class Tenure {
   }
 
   async #nodeRecord(flushLsn: Lsn, heartbeat: Heartbeat): Promise<NewRecord> {
-    const { nodesTopic, history, handedOver } = this.facts;
+    const { nodesTopic, history } = this.facts;
     const facts = { ...this.facts, ...heartbeat, timeline: history.timeline, flushLsn };
-    const status = primaryStatus(facts, handedOver.promotion, this.#clock.now());
+    const status = primaryStatus(facts, this.#promotion, this.#clock.now());
     return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }
 

@@ -23,6 +23,11 @@ export type NodeFacts = Pick<
   | 'lineage'
 >;
 
+/** The same once a slot that the hand-off could not make is there: its subscriber lost nothing. */
+export function withoutLost(promotion: Promotion, restored: SlotName): Promotion {
+  return { ...promotion, lost: promotion.lost.filter(({ slot }) => slot !== restored) };
+}
+
 /** The record of a node whose server is the primary. */
 export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined, time: number): NodeStatus {
   const { node, instance, version, systemIdentifier, timeline, serverVersion, physicalSlots, lineage } =

@@ -7,6 +7,7 @@ import {
   primaryStatus,
   promotionSlotStatuses,
   timeline,
+  withoutLost,
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { saying, whyOf } from '../reason-examples.ts';
@@ -19,6 +20,14 @@ function promotion(over: Partial<Promotion> = {}): Promotion {
 }
 
 describe('what is written after a promotion', { timeout: 20_000 }, () => {
+  test('says no more of a slot that it is lost once it was made', () => {
+    const lost = [a, b].flatMap((slot) => (slot === undefined ? [] : [{ slot, reasons: [] }]));
+    assert.deepEqual(
+      withoutLost(promotion({ lost }), parseSlotName('a')),
+      promotion({ lost: lost.slice(1) }),
+    );
+  });
+
   test('says of the node that it is a primary, with the promotion', () => {
     const facts = {
       node: 'bravo',
