@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { lsn, parseSlotName, timeline } from '@slotcast/domain';
+import { formatLsn, lsn, parseLsn, parseSlotName, timeline } from '@slotcast/domain';
 import {
   advanceSlot,
   classifyPostgresError,
@@ -16,6 +16,7 @@ import {
   type PostgresConnection,
   type PostgresErrorClass,
   readTimelineHistory,
+  SlotMovedError,
 } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from './open-connections.ts';
@@ -114,6 +115,33 @@ for (const major of [13, 18] satisfies PostgresMajor[]) {
       });
       await dropSlot(connection, 'second');
       await dropSlot(connection, 'third');
+    });
+
+    test('a slot that was moved since it was looked at is not dropped', { timeout: TIMEOUT_MS }, async () => {
+      const look = async () => {
+        const [row] = await server.query<{ restart_lsn: string; confirmed_flush_lsn: string }>(
+          "select restart_lsn, confirmed_flush_lsn from pg_replication_slots where slot_name = 'doubtful'",
+        );
+        assert.ok(row);
+        return {
+          restartLsn: parseLsn(row.restart_lsn),
+          confirmedFlushLsn: parseLsn(row.confirmed_flush_lsn),
+        };
+      };
+      await createLogicalSlot(connection, { name: 'doubtful', plugin: 'pgoutput', twoPhase: false });
+      const seen = await look();
+      await flushWal(connection);
+      await server.query("select pg_replication_slot_advance('doubtful', pg_current_wal_flush_lsn())");
+      await assert.rejects(dropSlot(connection, 'doubtful', undefined, seen), (error) => {
+        assert.ok(error instanceof SlotMovedError);
+        assert.match(
+          error.message,
+          new RegExp(`it was at ${formatLsn(seen.confirmedFlushLsn)} and needed WAL`),
+        );
+        return true;
+      });
+      await dropSlot(connection, 'doubtful', undefined, await look());
+      await assert.rejects(dropSlot(connection, 'doubtful'), { code: '42704' });
     });
 
     test('a role without privileges gets the statement that fixes it', { timeout: TIMEOUT_MS }, async () => {
