@@ -7,6 +7,8 @@ class Proofs {
   count = 0;
   nowMs = 0;
   refusal: Error | undefined;
+  /** How long each proof takes to come back. */
+  tookMs: number[] = [];
   /** Whether the server says that nobody has taken over. */
   holds = true;
   asked = 0;
@@ -25,6 +27,7 @@ class Proofs {
   async #prove(): Promise<void> {
     this.count += 1;
     await Promise.resolve();
+    this.nowMs += this.tookMs.shift() ?? 0;
     if (this.refusal !== undefined) {
       throw this.refusal;
     }
@@ -72,6 +75,16 @@ describe('one of two processes that hand over', { timeout: 5_000 }, () => {
     const proofs = new Proofs();
     await Promise.all([proofs.lease.assertHeld(), proofs.lease.assertHeld()]);
     assert.equal(proofs.count, 1);
+  });
+
+  test('begins no step by a proof that is too old by the time it is there, as when it was frozen meanwhile', async () => {
+    const proofs = new Proofs(0);
+    proofs.tookMs = [30_000];
+    await proofs.lease.assertHeld();
+    assert.equal(proofs.count, 2);
+    proofs.nowMs += HAND_OFF_LEASE_MS;
+    proofs.tookMs = Array.from({ length: 10 }, () => HAND_OFF_LEASE_MS);
+    await assert.rejects(proofs.lease.assertHeld(), /took longer/);
   });
 
   test('begins no step when another one has taken over', async () => {

@@ -168,9 +168,11 @@ describe('the role of a node', options, () => {
 
   test('begins a hand-off only when no fence is awaited any more', () => {
     walk(({ half, last, sinceLook }) => {
-      // A second one of a consumer goes by the topics alone, as the first that came to no end has left nothing.
+      // One of a consumer that rests goes by the topics alone: the first came to no end and has left nothing, or is on record.
       const followed = sinceLook.slice(sinceLook.lastIndexOf('left_recovery'), -1);
-      const isFirst = followed[0] === 'left_recovery' && !followed.includes('hand_over');
+      const isFirst =
+        followed[0] === 'left_recovery' &&
+        !followed.some((event) => event === 'hand_over' || event === 'recorded');
       if (last === 'hand_over' && (half === 'publishing' || isFirst)) {
         const guard = sinceLook.filter((event) =>
           ['recovery_ended', 'fence_stands', 'fence_failed', 'fence_overdue', 'recovery_seen'].includes(
