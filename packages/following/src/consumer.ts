@@ -108,30 +108,29 @@ class Consumer {
     await this.#options.verifyTopics();
     await this.#awaitStandby(progressed, signal);
     const server = await StandbyServer.connect(postgres, clock, signal);
+    const session = new StandbySession(
+      {
+        ...this.#options,
+        topics: this.#topics,
+        instance: this.#instance,
+        status: this.status,
+        report: this.#role.report,
+        progressed,
+        onJoin: this.#promotion.join.bind(this.#promotion),
+        onPromoted: (promoted) => this.#promotion.finish(promoted, this.#half),
+      },
+      server,
+      signal,
+    );
     try {
       this.status.enter('replaying');
-      const fenced = this.#fenced;
-      const instance = this.#instance;
-      const session = new StandbySession(
-        {
-          ...this.#options,
-          topics: this.#topics,
-          instance,
-          status: this.status,
-          report: this.#role.report,
-          progressed,
-          onJoin: this.#promotion.join.bind(this.#promotion),
-          onPromoted: (promoted) => this.#promotion.finish(promoted, this.#half),
-        },
-        server,
-        signal,
-      );
       this.#promotion.follow(session);
       this.control.follow(session);
-      await session.run(fenced);
+      await session.run(this.#fenced);
       logger.info('the server has left recovery');
     } catch (error) {
-      this.#fenced = error instanceof WriterFencedError;
+      // Whoever takes over ends the session with the server first, and fences the writer.
+      this.#fenced ||= error instanceof WriterFencedError || session.isOnRecord;
       throw error;
     } finally {
       this.control.follow(undefined);

@@ -134,7 +134,7 @@ export class StandbySession {
 
   /**
    * Resolves when the server has left recovery. Rejects with what ends the session early, or with the signal's reason. `fenced` tells
-   * that the last session of this process lost the claim: then another process of this node goes first.
+   * that a session of this process may have lost the claim: then another process of this node goes first.
    */
   async run(fenced: boolean): Promise<void> {
     const { topics, cluster, instance } = this.#options;
@@ -208,6 +208,12 @@ export class StandbySession {
   line(): PublishedLine {
     const { history } = this.#server;
     return history === undefined ? emptyLine : this.#feed.publishedOn(history);
+  }
+
+  /** Whether this process has written the record of its node, so that one of another process there is of its successor. */
+  get isOnRecord(): boolean {
+    const { own } = this.#directory;
+    return own?.role === 'standby' && own.instance === this.#options.instance;
   }
 
   /** Ends the present pause. */
