@@ -9,6 +9,17 @@ import { recreateTopic } from './support/topics.ts';
 
 const timeout = 240_000;
 
+/** Waits for a record that was written since then: the slot of a primary is ready, too. */
+async function readyAsStandby(scene: Scene, node: string, since: number): Promise<void> {
+  await waitUntil(
+    () => {
+      const record = scene.records.slot(node, 'app1');
+      return record?.role === 'standby' && record.state === 'ready' && record.time > since;
+    },
+    { describe: `the slot ready on ${node}, as a standby`, timeoutMs: 60_000 },
+  );
+}
+
 test('a failover and a switch back with one process on each host, which is killed after the promotion', {
   timeout,
 }, async () => {
@@ -40,13 +51,7 @@ test('a failover and a switch back with one process on each host, which is kille
   const since = Date.now();
   await primary.recloneFrom(standby);
   const confirming = scene.keepConfirming('app1', { server: standby });
-  await waitUntil(
-    () => {
-      const record = scene.records.slot(primary.name, 'app1');
-      return record?.role === 'standby' && record.state === 'ready' && record.time > since;
-    },
-    { describe: 'the slot ready on the old primary' },
-  );
+  await readyAsStandby(scene, primary.name, since);
   await confirming.stop();
   await there.ready();
   await standby.stop('fast');
@@ -55,8 +60,11 @@ test('a failover and a switch back with one process on each host, which is kille
   assert.deepEqual([back.ahead, back.lost], [[], []]);
   await insertRows(primary, 20_001, 20_010);
   await assertNothingMissing(primary, 'app1', { earlier: arrived });
+  const followed = Date.now();
   await standby.follow(primary);
-  await scene.records.waitForState('s1', 'app1', 'ready');
+  const confirmingBack = scene.keepConfirming('app1', { server: primary });
+  await readyAsStandby(scene, 's1', followed);
+  await confirmingBack.stop();
   await again.ready();
 });
 
