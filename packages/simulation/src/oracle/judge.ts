@@ -4,6 +4,7 @@ import { DropWatch } from './drop-watch.ts';
 import type { Incarnation } from './incarnation.ts';
 import { findMishap } from './mishaps.ts';
 import { OrderWatch } from './order-watch.ts';
+import { type ReadySlot, ReadyWatch } from './ready-watch.ts';
 import { SkipWatch } from './skip-watch.ts';
 import { type PublishedRecord, TenureWatch } from './tenure-watch.ts';
 
@@ -35,6 +36,7 @@ export class Judge {
   readonly #tenures = new TenureWatch();
   readonly #drops: DropWatch;
   readonly #order = new OrderWatch();
+  readonly #ready = new ReadyWatch();
 
   constructor(options: JudgeOptions) {
     this.#options = options;
@@ -97,9 +99,10 @@ export class Judge {
     }
   }
 
-  /** Judges what was to be reported by now. */
-  look(): void {
+  /** Judges what was to be reported by now, and what is called ready. */
+  look(ready: readonly ReadySlot[]): void {
     const now = this.#options.now();
+    this.violations.push(...this.#ready.look(ready, now));
     this.violations.push(...this.#skips.judge(now, this.notes), ...this.#ahead.judge(now, this.notes));
   }
 

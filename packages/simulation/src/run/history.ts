@@ -41,7 +41,7 @@ export async function runStory(story: Story, options: RunOptions = {}): Promise<
     steps += 1;
     perform(act, scene);
     await world.run(act.kind === 'wait' ? act.ms : 0);
-    judge.look();
+    judge.look(await scene.readySlots());
     if (options.until !== undefined && judge.violations.some(options.until)) {
       break;
     }

@@ -1,6 +1,7 @@
 import type { CalmFacts } from '../oracle/calm.ts';
 import { Judge } from '../oracle/judge.ts';
 import { readOrigin } from '../oracle/origin.ts';
+import type { ReadySlot } from '../oracle/ready-watch.ts';
 import { Application } from '../people/application.ts';
 import { Subscriber } from '../people/subscriber.ts';
 import type { DataDirectory } from '../postgres/data-directory.ts';
@@ -11,6 +12,7 @@ import type { SimWorld } from '../world/sim-world.ts';
 import { type Cast, type CastSlot, type ServiceName, serviceNames } from './act.ts';
 import { readCalmFacts } from './calm-facts.ts';
 import type { Stage } from './perform.ts';
+import { ReadySlots } from './ready-slots.ts';
 
 /** Object id of the database that all slots are in. */
 const DATABASE = 16_384;
@@ -23,6 +25,7 @@ export class Scene implements Stage {
   readonly judge: Judge;
   readonly #servers = new Map<string, Server>();
   readonly #services: NodeServices;
+  readonly #readySlots: ReadySlots;
   readonly #backups = new Map<string, DataDirectory>();
   /** Servers that were copied from others, and that nobody was led to. */
   readonly #copies = new Set<string>();
@@ -56,6 +59,7 @@ export class Scene implements Stage {
       settings: { onDivergence: cast.onDivergence, wanted: cast.wanted ?? {}, logLevel },
       onNote: (note) => this.judge.note(note),
     });
+    this.#readySlots = new ReadySlots(this.#services, () => world.wallMsOf('kafka') - world.now);
     this.#services.broker.watch(() => this.#readTopic());
     for (const slot of cast.slots) {
       this.#makeSubscriber(slot);
@@ -90,6 +94,12 @@ export class Scene implements Stage {
       services: this.#services,
       notes: this.judge.notes,
     });
+  }
+
+  /** Which slots of standbys are called ready. */
+  readySlots(): Promise<ReadySlot[]> {
+    const servers = [...this.#servers.values()];
+    return this.#readySlots.read({ primary: this.#target, servers, subscribers: this.subscribers });
   }
 
   kill(node: string, service: ServiceName, stays: boolean): void {
