@@ -37,6 +37,7 @@ export * from './following/two-phase-proof.ts';
 export * from './pacing/advance-budget.ts';
 export * from './pacing/decoding-cost.ts';
 export * from './pacing/poll-interval.ts';
+export * from './pacing/round-rest.ts';
 export * from './pacing/standby-snapshot-policy.ts';
 export * from './pacing/usual-duration.ts';
 export * from './pacing/wal-rate.ts';

@@ -9,7 +9,6 @@ export { gapsOf } from './restart/restart-meter.ts';
 export type { WaveLimits } from './restart/restart-wave.ts';
 export { RestartWorker } from './restart/restart-worker.ts';
 export { SlotTurns, takeCut } from './restart/slot-turns.ts';
-export { RoundPace } from './round-pace.ts';
 export { SlotFailures } from './slot-failures.ts';
 export { adoptAlone, prepareAlone } from './standby-alone.ts';
 export { StatusWriter } from './status-writer.ts';

@@ -1,4 +1,13 @@
-import { type Lsn, quickestDuration, type SettledBacklog } from '@slotcast/domain';
+import {
+  FIRST_ROUND_MS,
+  type Lsn,
+  longestRest,
+  quickestDuration,
+  type RoundKind,
+  type RoundRest,
+  type SettledBacklog,
+  usualRound,
+} from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
 import type { SlotsFeed } from '@slotcast/topics';
 import type { SessionBell } from './session-bell.ts';
@@ -12,6 +21,14 @@ const LONGEST_MS = 500;
 /** A pause lasts so many times as long as a look at the server takes at its quickest, so that looking does not become a load. */
 const LOOK_TIMES = 4;
 
+/** What the pause after a round depends on. */
+export interface FinishedRound extends Pick<RoundRest, 'urgent' | 'advances' | 'reportDueMs'> {
+  readonly view: StandbyView;
+  readonly settled: SettledBacklog;
+  /** How long the look at the server took. */
+  readonly lookMs: number;
+}
+
 /** The pause between two rounds: as long as no slot has an event that can be applied, and nothing else happens. */
 export class RoundPause {
   readonly #bell: SessionBell;
@@ -21,6 +38,7 @@ export class RoundPause {
   readonly #signal: AbortSignal;
   #waitMs = WAITING_MS;
   #lookMs = 1;
+  #usualMs = FIRST_ROUND_MS;
   #dueLsn: Lsn | undefined;
 
   constructor(options: {
@@ -37,14 +55,16 @@ export class RoundPause {
     this.#signal = options.signal;
   }
 
-  /** Ends after `longestMs`, when the bell rings for more than records, or as soon as a round would find another event to apply. */
-  async rest(round: {
-    readonly view: StandbyView;
-    readonly settled: SettledBacklog;
-    readonly lookMs: number;
-    readonly longestMs: number;
-  }): Promise<void> {
-    const { view, settled, longestMs } = round;
+  /** To be told of every round how long it took. */
+  took(ms: number, kind: RoundKind): void {
+    this.#usualMs = usualRound(this.#usualMs, ms, kind);
+  }
+
+  /** Ends after the longest rest, when the bell rings for more than records, or as soon as a round would find another event to apply. */
+  async rest(round: FinishedRound): Promise<void> {
+    const { view, settled, urgent, advances, reportDueMs } = round;
+    const waiting = settled.waiting.size > 0;
+    const longestMs = longestRest({ usualMs: this.#usualMs, urgent, waiting, advances, reportDueMs });
     this.#lookMs = quickestDuration(this.#lookMs, round.lookMs);
     const shortestMs = Math.min(this.#lookMs * LOOK_TIMES, LONGEST_MS);
     if (settled.nextDueLsn !== this.#dueLsn) {

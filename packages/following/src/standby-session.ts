@@ -28,9 +28,8 @@ import { Mover } from './moves/mover.ts';
 import { PluginWatch } from './moves/plugin-watch.ts';
 import { awaitStandbyName, refuseOtherInstance } from './node-name.ts';
 import { RequestQueue } from './requests/request-queue.ts';
-import type { Rest, SessionRequest } from './requests/session-request.ts';
+import type { SessionRequest } from './requests/session-request.ts';
 import { RestartWorker } from './restart/restart-worker.ts';
-import { IDLE_MS, RoundPace } from './round-pace.ts';
 import { RoundPause } from './round-pause.ts';
 import { SessionBell } from './session-bell.ts';
 import { SlotFailures } from './slot-failures.ts';
@@ -64,11 +63,6 @@ export interface StandbySessionOptions {
   readonly clock: Clock;
 }
 
-/** The standby is looked at this often while somebody waits for an answer. */
-const REQUESTED_MS = 10;
-/** The same while slots are moved once a second only. */
-const LOUD_PAUSE_MS = 100;
-
 /** One stretch of time in which this node's server is a standby: replays both topics, then follows them. */
 export class StandbySession {
   readonly #options: StandbySessionOptions;
@@ -91,7 +85,6 @@ export class StandbySession {
   #lastSlots: readonly LocalSlot[] | undefined;
   readonly #doubts: Doubts;
   readonly #rest: RoundPause;
-  readonly #pace = new RoundPace();
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     const { node, topics, clock, logger, postgres, advanceDuty } = options;
@@ -289,9 +282,12 @@ export class StandbySession {
       status.looked({ plan: next, view, settled, feed: this.#feed, alarm, decodingSlots });
       await this.#requests.answer({ view, settled, alarm, plan: next, writer, outcome });
       const moved = outcome.advancesLeft || outcome.advanced.length > 0;
-      this.#pace.took(clock.monotonicMs() - started, { ...outcome, moved, urgent });
+      this.#rest.took(clock.monotonicMs() - started, { stepped: outcome.stepped, moved, urgent });
       if (!outcome.stepped) {
-        await this.#pause({ view, settled, lookMs, ...outcome, atMostMs: reporter.untilDue() });
+        const { isWaiting } = this.#requests;
+        const advances = outcome.advancesLeft ? this.#advances() : undefined;
+        const reportDueMs = reporter.untilDue();
+        await this.#rest.rest({ view, settled, lookMs, urgent: isWaiting, advances, reportDueMs });
       }
     }
   }
@@ -311,16 +307,9 @@ export class StandbySession {
     return { probes, anchor, held, unloadable: this.#plugins.unloadable, remaking };
   }
 
-  /** Waits for news: a record that applies, replay that reaches one, budget for advances; not so short that looking itself becomes a load. */
-  async #pause({ view, settled, lookMs, advancesLeft, atMostMs }: Rest): Promise<void> {
-    let wanted = this.#requests.isWaiting ? REQUESTED_MS : this.#pace.restMs;
-    if (settled.waiting.size > 0) {
-      wanted = Math.min(wanted, IDLE_MS);
-    }
-    if (advancesLeft) {
-      wanted = Math.min(wanted, this.#sessions.quiet ? (this.#mover.waitMs() ?? wanted) : LOUD_PAUSE_MS);
-    }
-    await this.#rest.rest({ view, settled, lookMs, longestMs: Math.min(wanted, atMostMs) });
+  /** When advances that are left may go on. */
+  #advances() {
+    return { quiet: this.#sessions.quiet, waitMs: this.#mover.waitMs() };
   }
 
   #runner(writer: LogWriter): ActionRunner {

@@ -23,10 +23,3 @@ export interface SessionRequest {
   /** Called when the session ends before it could answer. */
   fail(error: unknown): void;
 }
-
-/** What a pause between two rounds depends on. */
-export interface Rest extends Pick<SessionRound, 'view' | 'settled'> {
-  readonly lookMs: number;
-  readonly advancesLeft: boolean;
-  readonly atMostMs: number;
-}
