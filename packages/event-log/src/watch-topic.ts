@@ -1,4 +1,4 @@
-import type { Clock } from '@slotcast/kernel';
+import { type Clock, pause } from '@slotcast/kernel';
 import type { EventLog } from './event-log.ts';
 import { LogUnavailableError, TopicRecreatedError } from './log-error.ts';
 
@@ -30,12 +30,6 @@ export async function watchTopic(options: {
       }
       onFailure(error);
     }
-    await clock.sleep(intervalMs, signal).catch((error: unknown) => unlessAborted(error, signal));
-  }
-}
-
-function unlessAborted(error: unknown, signal: AbortSignal): void {
-  if (!signal.aborted) {
-    throw error;
+    await pause(clock, intervalMs, signal);
   }
 }

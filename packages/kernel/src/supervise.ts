@@ -1,5 +1,5 @@
 import { backoffMs } from './backoff.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, pause } from './clock.ts';
 import { errorFields } from './error-fields.ts';
 import { exitCodes } from './exit-code.ts';
 import type { Logger } from './logger.ts';
@@ -66,14 +66,4 @@ export async function supervise(options: SuperviseOptions): Promise<void> {
 
 function mayPass(error: unknown): boolean {
   return error instanceof SlotcastError && error.mayPass;
-}
-
-async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await clock.sleep(ms, signal);
-  } catch (error) {
-    if (!signal.aborted) {
-      throw error;
-    }
-  }
 }

@@ -1,4 +1,4 @@
-import { errorText, systemClock } from '@slotcast/kernel';
+import { errorText, pause, systemClock } from '@slotcast/kernel';
 import { classifyPostgresError } from '@slotcast/postgres';
 import { DemoFailure } from './demo-failure.ts';
 
@@ -81,17 +81,6 @@ export class Application {
       return;
     }
     this.#lastError = error;
-    await pause(RECONNECT_MS, session);
-  }
-}
-
-/** Resolves after the time, or as soon as the signal is aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await systemClock.sleep(ms, signal);
-  } catch (error) {
-    if (!signal.aborted) {
-      throw error;
-    }
+    await pause(systemClock, RECONNECT_MS, session);
   }
 }

@@ -1,5 +1,6 @@
+import { pause, systemClock } from '@slotcast/kernel';
 import { connectPostgres, type PostgresConnection } from '@slotcast/postgres';
-import { Application, pause } from './application.ts';
+import { Application } from './application.ts';
 import { ORDERS_TABLE } from './shop.ts';
 
 const PAUSE_BETWEEN_ROWS_MS = 4;
@@ -40,7 +41,7 @@ export class Writer {
     try {
       while (!signal.aborted) {
         await this.#insertRow(connection);
-        await pause(PAUSE_BETWEEN_ROWS_MS, signal);
+        await pause(systemClock, PAUSE_BETWEEN_ROWS_MS, signal);
       }
     } finally {
       await connection.close();
