@@ -5,6 +5,7 @@ import type { ReadySlot } from '../oracle/ready-watch.ts';
 import type { Subscriber } from '../people/subscriber.ts';
 import type { SimServer } from '../types.ts';
 import type { NodeServices } from '../world/node-services.ts';
+import { TopicTail } from './topic-tail.ts';
 
 type DecodedNodesRecord = Awaited<ReturnType<typeof sharedCodec.decodeNodesRecord>>;
 
@@ -17,18 +18,18 @@ interface World {
 
 /** Follows both topics, and tells which slots of the standbys are called ready. */
 export class ReadySlots {
-  readonly #services: NodeServices;
+  readonly #nodes: TopicTail;
+  readonly #slots: TopicTail;
   /** What is to be taken from a time of Kafka's to have one of the world. */
   readonly #epochMs: () => number;
-  #nextNodes = 0n;
-  #nextSlots = 0n;
   /** Names of slots by node. */
   readonly #ready = new Map<string, Set<string>>();
   readonly #nodeHeardAt = new Map<string, number>();
   readonly #publisherHeardAt = new Map<string, number>();
 
-  constructor(services: NodeServices, epochMs: () => number) {
-    this.#services = services;
+  constructor({ broker, topics }: NodeServices, epochMs: () => number) {
+    this.#nodes = new TopicTail(broker, topics.nodes);
+    this.#slots = new TopicTail(broker, topics.slots);
     this.#epochMs = epochMs;
   }
 
@@ -60,11 +61,7 @@ export class ReadySlots {
   }
 
   async #readNodes(): Promise<void> {
-    const topic = this.#services.broker.topic(this.#services.topics.nodes);
-    const from = this.#nextNodes;
-    const to = topic?.end ?? 0n;
-    this.#nextNodes = to;
-    for (const record of topic?.committedFrom(from).filter(({ offset }) => offset < to) ?? []) {
+    for (const record of this.#nodes.take()) {
       this.#take(await sharedCodec.decodeNodesRecord(record), record.timestamp - this.#epochMs());
     }
   }
@@ -87,11 +84,7 @@ export class ReadySlots {
   }
 
   #readSlots(): void {
-    const topic = this.#services.broker.topic(this.#services.topics.slots);
-    const from = this.#nextSlots;
-    const to = topic?.end ?? 0n;
-    this.#nextSlots = to;
-    for (const record of topic?.committedFrom(from).filter(({ offset }) => offset < to) ?? []) {
+    for (const record of this.#slots.take()) {
       const origin = readOrigin(record.headers);
       if (origin !== undefined) {
         this.#publisherHeardAt.set(origin.node, record.timestamp - this.#epochMs());
