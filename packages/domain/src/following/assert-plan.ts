@@ -45,14 +45,15 @@ export function assertPlan(plan: Plan, input: PlanInput): readonly Violation[] {
   }
   const factsOn = factsOf(input, plan.filterDoubt !== undefined);
   const judged = new Set<SlotName>();
-  let free = input.maxReplicationSlots - input.local.length - (input.unreadable ?? []).length;
+  const away = slotsAway(input);
+  let free = input.maxReplicationSlots - input.local.length - (input.unreadable ?? []).length - away.size;
   const violations = stepping.flatMap(({ slot, action }): Violation[] => {
     if (action === undefined) {
       return [];
     }
     const facts = factsOn(action.slot);
     const isMade = ['copy', 'create_two_phase', 'restore'].includes(action.kind);
-    free -= isMade ? 1 : 0;
+    free -= isMade && !away.has(action.slot) ? 1 : 0;
     const checks: readonly Check[] = [
       [action.slot === slot && !judged.has(slot), 'it is not the only step of its slot'],
       [!isMade || free >= 0, 'no replication slot is free for it'],
@@ -66,6 +67,15 @@ export function assertPlan(plan: Plan, input: PlanInput): readonly Violation[] {
     violationOf(name, 'drop', checkIdleLeader(factsOn(name), factsOn)),
   );
   return [...violations, ...leaders];
+}
+
+/** Slots that are being made anew and are not here at the moment: each comes back into the place that it had. */
+function slotsAway({ local, remaking }: PlanInput): ReadonlySet<SlotName> {
+  const away = new Set(remaking?.slots);
+  for (const { name } of local) {
+    away.delete(name);
+  }
+  return away;
 }
 
 /** The plan without the steps that break a rule: their slots are blocked, and all others go on. */

@@ -172,6 +172,11 @@ describe('a right step', { timeout: 20_000 }, () => {
     ['copies a slot that is missing', copy, missing],
     ['makes a slot with two_phase', direct, twoPhase],
     ['makes a slot again', restore, lost],
+    [
+      'makes a slot again in its own place, the last one',
+      restore,
+      { ...lost, maxReplicationSlots: 2, remaking: { slots: new Set([a]), leaders: new Set([leader]) } },
+    ],
     ['drops what is gone', drop, { ...behind, events: [] }],
   ] as const) {
     test(what, () => assert.equal(faultsOf(action, situation), ''));

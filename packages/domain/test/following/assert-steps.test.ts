@@ -1,3 +1,4 @@
+import { parseSlotName } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { physicalSlot } from '../vocabulary-examples.ts';
 import { live, local, mine, owning, planInput } from './plan-situations.ts';
@@ -169,6 +170,16 @@ const wrongMakings: readonly Wrong[] = [
   ),
   wrong('in another database', { ...copy, database: { name: 'hr', oid: 16_385 } }, missing, /database/),
   wrong('where no slot is free', copy, { ...missing, maxReplicationSlots: 0 }, /free/),
+  wrong(
+    'in the place of a slot that is being made anew',
+    copy,
+    {
+      ...missing,
+      maxReplicationSlots: 1,
+      remaking: { slots: new Set([parseSlotName('b')]), leaders: new Set() },
+    },
+    /free/,
+  ),
   wrong('while one is being made', copy, { ...missing, holds: pausing }, /no step/),
   wrong('directly, although a copy does', direct, missing, /two_phase/),
   wrong('directly and as safe', direct, { ...twoPhase, owned: mine }, /two_phase/),
