@@ -176,7 +176,7 @@ export const configSchema = z.strictObject({
   topicPrefix: setting(topicNamePart, {
     name: 'SLOTCAST_TOPIC_PREFIX',
     default: 'slotcast',
-    help: 'First part of the topic names `<prefix>.<cluster>.slots` and `<prefix>.<cluster>.nodes`.',
+    help: 'First part of the topic names `<prefix>.<cluster>.slots` and `<prefix>.<cluster>.nodes`, and of the transactional ids of their writers, such as `<prefix>.<cluster>.publisher`.',
   }),
   schemaRegistryUrl: setting(url('a URL such as http://registry:8081', ['http:', 'https:']).optional(), {
     name: 'SLOTCAST_SCHEMA_REGISTRY_URL',

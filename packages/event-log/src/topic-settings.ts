@@ -57,6 +57,14 @@ export function topicNames(prefix: string, cluster: string): TopicNames {
   return names;
 }
 
+/**
+ * The transactional id of a writer to a topic: `publisher` gives `slotcast.orders.publisher` for `slotcast.orders.slots`. It begins as the names of the
+ * topics do, so that clusters which share a Kafka by different prefixes do not fence each other's writers.
+ */
+export function writerId(topic: string, writer: string): string {
+  return topic.slice(0, topic.lastIndexOf('.') + 1) + writer;
+}
+
 /** Copies of each topic: three where there are as many brokers. */
 export function replicationFactor(policy: TopicPolicy = {}): number {
   return Math.min(MAX_REPLICAS, policy.brokers ?? MAX_REPLICAS);

@@ -155,9 +155,9 @@ class StandbyAlone {
   }
 
   async adopt(slot: SlotName): Promise<AdoptedSlot> {
-    const { log, cluster, clock } = this.#options;
+    const { log, clock } = this.#options;
     await this.#awaitNodeName();
-    const writer = await this.#directory.claim({ log, cluster, signal: this.#signal });
+    const writer = await this.#directory.claim({ log, signal: this.#signal });
     try {
       const adoption = new Adoption({
         slot,

@@ -42,7 +42,6 @@ import { TopicLineage } from './topic-lineage.ts';
 
 export interface StandbySessionOptions {
   readonly node: string;
-  readonly cluster: string;
   readonly version: string;
   readonly instance: string;
   readonly topics: TopicsContext;
@@ -130,7 +129,7 @@ export class StandbySession {
    * that a session of this process may have lost the claim: then another process of this node goes first.
    */
   async run(fenced: boolean): Promise<void> {
-    const { topics, cluster, instance } = this.#options;
+    const { topics, instance } = this.#options;
     const { reader: nodes } = this.#directory;
     const { reader: slots } = this.#feed;
     const signal = this.#signal;
@@ -151,7 +150,7 @@ export class StandbySession {
       if (joined.kind === 'promoted') {
         return;
       }
-      writer = await this.#directory.claim({ log: topics.log, cluster, signal });
+      writer = await this.#directory.claim({ log: topics.log, signal });
       const claimedAtMs = this.#options.clock.monotonicMs();
       const { ownership } = this.#directory;
       await this.#creations.endLeft([...ownership].flatMap(([slot, { proven }]) => (proven ? [] : [slot])));

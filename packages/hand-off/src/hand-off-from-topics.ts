@@ -28,7 +28,6 @@ export interface TopicHandOffOptions
   readonly topics: TopicsContext;
   /** Has replayed the nodes topic, however long ago, and remembers the slots of this node. */
   readonly nodes: NodesReader;
-  readonly cluster: string;
   readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots'>;
   /** There when the server has not been promoted since slots were published last: then only the record is looked up. */
   readonly noneNeeded: HandedOver | undefined;
@@ -103,7 +102,7 @@ class TopicHandOff {
 
   /** Raises the fence, and resolves when this process is to do the rest, or with what another one has put on record. */
   async #takeTurn(): Promise<HandedOver | undefined> {
-    const { topics, cluster, clock, awaitEnd, signal } = this.#options;
+    const { topics, clock, awaitEnd, signal } = this.#options;
     await this.#feed.reader.replay(signal);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
     this.#early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
@@ -111,7 +110,7 @@ class TopicHandOff {
     if (byOther !== undefined) {
       return byOther;
     }
-    this.#writer = await this.#directory.claim({ log: topics.log, cluster, signal });
+    this.#writer = await this.#directory.claim({ log: topics.log, signal });
     // What it had begun goes on so long, and it may have come to its end before it was fenced.
     await clock.sleep(HAND_OFF_LEASE_MS, signal);
     return this.#onRecord();

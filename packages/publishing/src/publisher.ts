@@ -8,7 +8,7 @@ import {
   type PlanPolicy,
   remakingAfter,
 } from '@slotcast/domain';
-import { type EventLog, type LogUnavailableError, watchTopic } from '@slotcast/event-log';
+import { type EventLog, type LogUnavailableError, watchTopic, writerId } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import {
   type ActingHalf,
@@ -86,8 +86,8 @@ class Publisher {
   #former: FormerTenure | undefined;
 
   constructor(options: PublisherOptions, promotion: Promotion) {
-    const { node, cluster, slotsTopic, nodesTopic, takeOver, version, logger } = options;
-    const transactionalId = `slotcast.${cluster}.publisher`;
+    const { node, slotsTopic, nodesTopic, takeOver, version, logger } = options;
+    const transactionalId = writerId(slotsTopic, 'publisher');
     this.#options = options;
     const instance = randomUUID();
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };

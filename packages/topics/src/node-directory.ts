@@ -6,15 +6,10 @@ import type {
   Ownership,
   SlotName,
 } from '@slotcast/domain';
-import type { EventLog, LogWriter, NewRecord } from '@slotcast/event-log';
+import { type EventLog, type LogWriter, type NewRecord, writerId } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import type { NodesReader } from './nodes-reader.ts';
 import { OwnRecords } from './own-records.ts';
-
-/** The transactional id under which a node writes its own records. */
-function nodeWriterId(cluster: string, node: string): string {
-  return `slotcast.${cluster}.node.${node}`;
-}
 
 /**
  * One node's side of the nodes topic: what all nodes say, and this node's own records, which it alone writes. From its claim on it knows these
@@ -78,8 +73,8 @@ export class NodeDirectory {
    * committed behind them until they end, and those of a node that died do so for seconds: whoever did not wait would take slots
    * that are the node's own for somebody else's.
    */
-  async claim(options: { log: EventLog; cluster: string; signal: AbortSignal }): Promise<LogWriter> {
-    const writer = await options.log.claim(nodeWriterId(options.cluster, this.node));
+  async claim(options: { log: EventLog; signal: AbortSignal }): Promise<LogWriter> {
+    const writer = await options.log.claim(writerId(this.#topic, `node.${this.node}`));
     try {
       await this.reader.readToWrittenEnd(options.signal);
       this.#written = this.#own;

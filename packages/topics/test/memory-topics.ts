@@ -7,7 +7,6 @@ import { SilenceMeter, type TopicsContext, type UnusableRecord } from '@slotcast
 
 export const SLOTS = 'slotcast.orders.slots';
 export const NODES = 'slotcast.orders.nodes';
-export const CLUSTER = 'orders';
 
 /** Both topics of a cluster in memory, and a clock of the brokers that can be set. */
 export class MemoryTopics {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseSlotName } from '@slotcast/domain';
 import { NodeDirectory, NodesReader, nodeTombstones } from '@slotcast/topics';
-import { CLUSTER, MemoryTopics, NODES } from './memory-topics.ts';
+import { MemoryTopics, NODES } from './memory-topics.ts';
 import { nodeStatus, slotOn } from './records.ts';
 
 const options = { timeout: 20_000 };
@@ -23,7 +23,7 @@ describe('what a node reads of the nodes topic while it follows it', options, ()
     const { log } = topics;
     const open = async (node: string) => {
       const directory = await openDirectory(topics, node);
-      const writer = await directory.claim({ log, cluster: CLUSTER, signal });
+      const writer = await directory.claim({ log, signal });
       const write = () => directory.write(writer, { slots: [slotOn(node)], time: 1_700_000_000_000 });
       const takeNext = async (): Promise<boolean> => directory.isNews(await directory.reader.next(signal));
       return { write, takeNext };
@@ -39,7 +39,7 @@ describe('what a node reads of the nodes topic while it follows it', options, ()
   test('does not take back what the node has written since', async () => {
     const topics = await MemoryTopics.create();
     const directory = await openDirectory(topics, 's1');
-    const writer = await directory.claim({ log: topics.log, cluster: CLUSTER, signal });
+    const writer = await directory.claim({ log: topics.log, signal });
     await directory.write(writer, { node: nodeStatus('s1'), slots: [slotOn('s1')], time: 1 });
     const later = { node: nodeStatus('s1', { version: '0.2.0' }), forget: [slot], time: 2 };
     await topics.append(nodeStatus('s2'));
@@ -53,12 +53,31 @@ describe('what a node reads of the nodes topic while it follows it', options, ()
   });
 });
 
+describe('nodes of two clusters that are told apart by the prefix of their topics alone', options, () => {
+  test('do not fence each other', async () => {
+    const topics = await MemoryTopics.create();
+    const { log } = topics;
+    const elsewhere = 'staging.orders.nodes';
+    await log.createTopic({ topic: elsewhere, partitions: 1, replicationFactor: 1, config: new Map() });
+    const write = [];
+    for (const nodesTopic of [NODES, elsewhere]) {
+      const context = { ...topics.context(), nodesTopic };
+      const reader = new NodesReader(context, { slotsOf: 's1' });
+      await reader.replay(signal);
+      const directory = new NodeDirectory({ ...context, node: 's1', reader });
+      const writer = await directory.claim({ log, signal });
+      write.push(() => directory.write(writer, { node: nodeStatus('s1'), time: 1 }));
+    }
+    await Promise.all(write.map((commit) => commit()));
+  });
+});
+
 describe('a node that starts again', options, () => {
   test('knows the slots that it recorded behind the open transaction of a node that died', async () => {
     const topics = await MemoryTopics.create();
     const { log } = topics;
     const first = await openDirectory(topics, 's1');
-    const writer = await first.claim({ log, cluster: CLUSTER, signal });
+    const writer = await first.claim({ log, signal });
     log.leaveOpen('slotcast.orders.node.s2', await topics.encode(slotOn('s2')));
     const owned = slotOn('s1');
     await first.write(writer, { slots: [owned], time: owned.time });
@@ -66,7 +85,7 @@ describe('a node that starts again', options, () => {
     const second = await openDirectory(topics, 's1');
     assert.equal(second.ownership.has(slot), false, 'the record is out of sight');
     let claimed = false;
-    const ownership = second.claim({ log, cluster: CLUSTER, signal }).then(() => {
+    const ownership = second.claim({ log, signal }).then(() => {
       claimed = true;
       return second.ownership.get(slot);
     });

@@ -57,7 +57,7 @@ const rows: readonly Row[] = [
     matches: /^TRANSACTIONAL_ID_AUTHORIZATION_FAILED$/,
     type: 'refused',
     remedy:
-      'grant this user Write and Describe on the transactional ids that begin with "slotcast.<SLOTCAST_CLUSTER>."',
+      'grant this user Write and Describe on the transactional ids that begin with "<SLOTCAST_TOPIC_PREFIX>.<SLOTCAST_CLUSTER>."',
   },
   {
     matches: /^TOPIC_AUTHORIZATION_FAILED$/,

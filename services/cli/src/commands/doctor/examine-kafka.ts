@@ -14,6 +14,7 @@ import {
   type EventLog,
   LogUnavailableError,
   TopicRecreatedError,
+  writerId,
 } from '@slotcast/event-log';
 import { createCodec, SchemaRegistry, SchemaRegistryError } from '@slotcast/event-schema';
 import { errorCodes, systemClock } from '@slotcast/kernel';
@@ -90,8 +91,9 @@ async function checkTopics(
   }
 }
 
-async function checkClaim(log: EventLog, { cluster }: Config): Promise<Check> {
-  const id = `slotcast.${cluster}.doctor`;
+async function checkClaim(log: EventLog, config: Config): Promise<Check> {
+  const [slotsTopic = ''] = topicsOf(config);
+  const id = writerId(slotsTopic, 'doctor');
   const writer = await log.claim(id);
   await writer.close();
   return ok('transactional_id', `${id} could be claimed`);
