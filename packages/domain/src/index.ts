@@ -50,6 +50,7 @@ export * from './promotion/promotion-status.ts';
 export * from './promotion/promotion-verdict.ts';
 export * from './promotion/publisher-word.ts';
 export * from './promotion/quarantine-name.ts';
+export * from './promotion/seen-end.ts';
 export * from './promotion/wal-fence.ts';
 export * from './publishing/claim.ts';
 export * from './publishing/events-from-changes.ts';

@@ -1,12 +1,10 @@
-import { promotedHistory, type Timeline, type TimelineHistory } from '@slotcast/domain';
+import { promotedHistory, type Timeline, type TimelineHistory, type TimelineStart } from '@slotcast/domain';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
   identifySystem,
-  type PostgresConnection,
   type PostgresOptions,
   readTimelineHistory,
-  readWalEnd,
   silenceLog,
 } from '@slotcast/postgres';
 
@@ -43,15 +41,9 @@ export class DescentWatch {
     }
   }
 
-  /**
-   * The line of descent after the promotion, read on a connection that has been open since before it. Where replay ended is where the
-   * timeline was left, also when the last record was not whole (measured on 16 to 18).
-   */
-  async promoted(connection: PostgresConnection): Promise<TimelineHistory | undefined> {
-    const { timeline, replayedLsn } = await readWalEnd(connection, this.#signal);
-    return this.#known === undefined || replayedLsn === undefined
-      ? undefined
-      : promotedHistory(this.#known, { timeline, switchLsn: replayedLsn });
+  /** The line of descent after a promotion of the server that was looked at. */
+  promoted(start: TimelineStart | undefined): TimelineHistory | undefined {
+    return this.#known && start && promotedHistory(this.#known, start);
   }
 
   /** Gives up what is being asked. */

@@ -1,5 +1,4 @@
 import {
-  type FencePass,
   HAND_OFF_LEASE_MS,
   HAND_OFF_RECORD_MS,
   HandedOver,
@@ -8,15 +7,16 @@ import {
   physicalSlotPins,
   primaryStatus,
   promotionSlotStatuses,
+  type RaisedFence,
   type SlotName,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import { Deadline } from '@slotcast/kernel';
 import { NodeDirectory, type NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
+import type { EndedRecovery } from './ended-recovery.ts';
 import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
 import { HandOffLease } from './hand-off-lease.ts';
 import type { NodeLock } from './node-lock.ts';
-import type { EndedRecovery } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
 
 /** Between two looks whether the lock of the node is free, unless a record arrives before. */
@@ -65,7 +65,7 @@ class TopicHandOff {
   readonly #directory: NodeDirectory;
   #writer: LogWriter | undefined;
   /** Of the fence that was raised before this process was to hand over. */
-  #early: readonly FencePass[] = [];
+  #early: readonly RaisedFence[] = [];
 
   constructor(options: TopicHandOffOptions) {
     this.#options = options;

@@ -15,12 +15,12 @@ import {
   keptOwnership,
   type LocalSlot,
   type Lsn,
-  lastSwitch,
   type Ownership,
   type Promotion,
   type PublishedLine,
   planHandOff,
   planLeaderSweep,
+  type RaisedFence,
   type Reason,
   reason,
   reasonText,
@@ -28,6 +28,7 @@ import {
   type SlotLost,
   type SlotName,
   type SlotState,
+  startOf,
   type TimelineHistory,
   withoutWrongSteps,
 } from '@slotcast/domain';
@@ -44,10 +45,10 @@ import {
   readLeadingSlots,
   readWalEnd,
 } from '@slotcast/postgres';
+import { type EndedRecovery, type SeenCommits, seenCommits } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
 import { dropLeaders } from './leading-slots.ts';
 import { type HistorySources, readOwnHistory } from './own-history.ts';
-import type { EndedRecovery } from './recovery-guard.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { raiseFence } from './wal-fence.ts';
 
@@ -117,8 +118,8 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
   }
 }
 
-/** Where a promoted server left its line of descent. */
-interface SwitchPoint {
+/** Where a promoted server left its line of descent, and what was seen of that. */
+interface SwitchPoint extends SeenCommits {
   readonly history: TimelineHistory;
   /** The history until then. */
   readonly before: TimelineHistory;
@@ -134,13 +135,13 @@ async function readSwitch(
   if (await isInRecovery(connection, signal)) {
     return undefined;
   }
-  const { timeline } = await readWalEnd(connection, signal);
-  const history = await readOwnHistory(timeline, sources);
-  const left = lastSwitch(history);
+  const life = await readWalEnd(connection, signal);
+  const history = await readOwnHistory(life, sources);
+  const start = startOf(history);
   const before = historyBefore(history);
-  return left === undefined || before === undefined
+  return start === undefined || before === undefined
     ? undefined
-    : { history, before, switchLsn: left.switchLsn };
+    : { history, before, switchLsn: start.switchLsn, ...seenCommits(sources.ended, { life, start }) };
 }
 
 interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
@@ -156,7 +157,7 @@ interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
  */
 export async function raiseFenceEarly(
   options: HistorySources & Pick<HandOffOptions, 'knowledge' | 'onDivergence'>,
-): Promise<readonly FencePass[]> {
+): Promise<readonly RaisedFence[]> {
   const { postgres, knowledge, ended, onDivergence, signal } = options;
   if (onDivergence !== 'fence' || ended === undefined) {
     return [];
@@ -167,9 +168,9 @@ export async function raiseFenceEarly(
     if (point === undefined) {
       return [];
     }
-    const { before, switchLsn } = point;
+    const { before, switchLsn, baseline } = point;
     const targets = fenceTargets({ ...knowledge.publishedOn(before), switchLsn });
-    return [await raiseFence({ connection, targets, baseline: ended.baseline, signal })];
+    return [await raiseFence({ connection, targets, baseline, signal })];
   } finally {
     await connection.close();
   }
@@ -191,7 +192,7 @@ class HandOffRun {
     this.#earlier = knowledge.earlier?.timeline === history.timeline ? knowledge.earlier : undefined;
     const fenced = this.#earlier?.fencedLsn;
     this.#passes = [
-      ...(options.ended?.passes ?? []),
+      ...options.passes,
       ...(fenced === undefined ? [] : [{ reachedLsn: fenced, clean: true }]),
     ];
   }
@@ -310,10 +311,9 @@ class HandOffRun {
   }
 
   async #raiseFence(line: PublishedLine): Promise<void> {
-    const { connection, ended, onDivergence, switchLsn, signal } = this.#options;
+    const { connection, baseline, onDivergence, switchLsn, signal } = this.#options;
     if (onDivergence === 'fence') {
       const targets = fenceTargets({ ...line, switchLsn });
-      const baseline = ended?.baseline;
       this.#passes.push(await raiseFence({ connection, targets, baseline, signal }));
     }
   }

@@ -1,3 +1,4 @@
+export type { EndedRecovery } from './ended-recovery.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export type { SettledHandOff } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
@@ -6,7 +7,7 @@ export { NodeLock } from './node-lock.ts';
 export { readOwnHistory } from './own-history.ts';
 export type { PromotedSession } from './promoted-session.ts';
 export { type ActingHalf, type JoinedLock, Promotion } from './promotion.ts';
-export { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
+export { RecoveryGuard } from './recovery-guard.ts';
 export { requirePreconditions } from './require-preconditions.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';
 export { runHalf } from './run-half.ts';

@@ -35,7 +35,7 @@ export async function isOverlooked(
   if (directory.own?.role !== 'standby' || HandedOver.onRecord(directory.own, timeline) !== undefined) {
     return false;
   }
-  const history = await readOwnHistory(timeline, { ...options, ended: undefined, logger });
+  const history = await readOwnHistory(server, { ...options, ended: undefined, logger });
   const slots = new SlotsReader(topics);
   try {
     await slots.replay(signal);

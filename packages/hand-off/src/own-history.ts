@@ -1,4 +1,4 @@
-import type { Timeline, TimelineHistory } from '@slotcast/domain';
+import type { ServerLife, Timeline, TimelineHistory } from '@slotcast/domain';
 import { errorText, type Logger } from '@slotcast/kernel';
 import {
   connectPostgres,
@@ -6,7 +6,10 @@ import {
   type PostgresOptions,
   readTimelineHistory,
 } from '@slotcast/postgres';
-import type { EndedRecovery } from './recovery-guard.ts';
+import type { EndedRecovery } from './ended-recovery.ts';
+
+/** A primary whose line of descent is asked for. */
+type Asked = Pick<ServerLife, 'serverStartedAt' | 'timeline'>;
 
 /** Who can tell the line of descent of a primary. */
 export interface HistorySources {
@@ -20,10 +23,12 @@ export interface HistorySources {
 }
 
 /**
- * The line of descent of a primary on `timeline`. The server tells it in a walsender session only, and right after a promotion, when
- * consumers and standbys have taken all of max_wal_senders, there may be none left: then what this process saw itself will do.
+ * The line of descent of a primary. The server tells it in a walsender session only, and right after a promotion, when
+ * consumers and standbys have taken all of max_wal_senders, there may be none left: then what this process saw itself will do, unless the server was started
+ * since.
  */
-export async function readOwnHistory(timeline: Timeline, sources: HistorySources): Promise<TimelineHistory> {
+export async function readOwnHistory(server: Asked, sources: HistorySources): Promise<TimelineHistory> {
+  const { timeline } = server;
   if (timeline === 1) {
     return { timeline, ancestors: [] };
   }
@@ -31,7 +36,8 @@ export async function readOwnHistory(timeline: Timeline, sources: HistorySources
     return await askHistory(timeline, sources);
   } catch (error) {
     sources.signal.throwIfAborted();
-    const seen = sources.ended?.history;
+    const { ended } = sources;
+    const seen = ended?.serverStartedAt === server.serverStartedAt ? ended.history : undefined;
     if (seen?.timeline !== timeline) {
       throw error;
     }

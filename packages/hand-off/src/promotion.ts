@@ -7,6 +7,8 @@ import {
   type Manifest,
   type PlanPolicy,
   type PublishedLine,
+  type ServerLife,
+  sameLife,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
 import {
@@ -18,6 +20,7 @@ import {
   readWalEnd,
 } from '@slotcast/postgres';
 import { NodesReader, type TopicsContext } from '@slotcast/topics';
+import type { EndedRecovery } from './ended-recovery.ts';
 import { handOff } from './hand-off.ts';
 import {
   handOffFromTopics,
@@ -29,7 +32,7 @@ import { type FirstProof, HandOffLease } from './hand-off-lease.ts';
 import { NodeLock } from './node-lock.ts';
 import { isOverlooked, type Settling } from './overlooked-promotion.ts';
 import type { PromotedSession } from './promoted-session.ts';
-import { type EndedRecovery, RecoveryGuard } from './recovery-guard.ts';
+import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
 
 /** How often the session of an earlier process is ended that holds the lock: it is gone at once, unless it is one of another role. */
@@ -79,8 +82,8 @@ export class Promotion {
   readonly #listeners = new Set<ReportRole>();
   #watching: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
   #session: FollowingSession | undefined;
-  /** The end of recovery that was dealt with. */
-  #done: EndedRecovery | undefined;
+  /** The server whose hand-off this process has seen on record. */
+  #done: ServerLife | undefined;
 
   constructor(options: PromotionOptions) {
     this.#options = options;
@@ -147,10 +150,10 @@ export class Promotion {
     const { report } = half;
     report('left_recovery');
     const ended = await this.#guard.awaitEnd(session.signal);
-    const { timeline } = await readWalEnd(session.connection, session.signal);
+    const life = await readWalEnd(session.connection, session.signal);
     const { own } = session.directory;
-    if (HandedOver.onRecord(own, timeline) !== undefined) {
-      this.#done = ended;
+    if (HandedOver.onRecord(own, life.timeline) !== undefined) {
+      this.#done = life;
       report('recorded');
       return;
     }
@@ -163,7 +166,7 @@ export class Promotion {
     report('hand_over');
     const lease = new HandOffLease({ prove: () => prove(session, clock), clock, first });
     const isDone = await this.#handOver(session, { half, ended, lease });
-    this.#done = isDone ? ended : this.#done;
+    this.#done = isDone ? life : this.#done;
     report(isDone ? 'recorded' : 'not_promoted');
   }
 
@@ -195,22 +198,21 @@ export class Promotion {
    */
   async finishLate(half: ActingHalf, signal: AbortSignal): Promise<void> {
     const { ended } = this.#guard;
-    if (ended !== undefined && ended === this.#done) {
-      return;
-    }
     const connection = await connectPostgres({ ...this.#options.postgres, signal });
     const nodes = new NodesReader(half.topics, { slotsOf: this.#options.node });
     try {
-      const { timeline } = await readWalEnd(connection, signal);
-      if (timeline > 1) {
-        const server = { ...(await readServerIdentity(connection, signal)), timeline };
-        await nodes.replay(signal);
-        const known = { server, nodes, connection };
-        if (ended !== undefined || (await isOverlooked(half, known, { ...this.#options, signal }))) {
-          await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
-        }
+      const life = await readWalEnd(connection, signal);
+      const { timeline } = life;
+      if (timeline === 1 || sameLife(life, this.#done)) {
+        return;
       }
-      this.#done = ended;
+      const server = { ...(await readServerIdentity(connection, signal)), timeline };
+      await nodes.replay(signal);
+      const known = { server, nodes, connection };
+      if (ended !== undefined || (await isOverlooked(half, known, { ...this.#options, signal }))) {
+        const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
+        this.#done = settled && life;
+      }
     } finally {
       await Promise.allSettled([nodes.close(), connection.close()]);
     }

@@ -1,12 +1,14 @@
 import {
   type DivergencePolicy,
-  type FencePass,
   fenceTargets,
   formatLsn,
   HAND_OFF_FENCE_MS,
   HAND_OFF_GUARD_MS,
+  type Lsn,
   type PublishedLine,
-  type TimelineHistory,
+  type RaisedFence,
+  type SeenEnd,
+  startIn,
 } from '@slotcast/domain';
 import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
@@ -14,10 +16,12 @@ import {
   type PostgresConnection,
   type PostgresOptions,
   RecoveryWatch,
+  readServerIdentity,
   readWalEnd,
-  type WatchedRecovery,
+  type WalEnd,
 } from '@slotcast/postgres';
 import { DescentWatch } from './descent-watch.ts';
+import type { EndedRecovery } from './ended-recovery.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
 
@@ -26,15 +30,9 @@ const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
 const PRIMARY_LOOK_MS = 2000;
 const AWAIT_LOOK_MS = 2;
 
-/** The end of a recovery that this process has seen. */
-export interface EndedRecovery {
-  /** When the server was still in recovery, or later, by the monotonic clock. */
+/** A server that was in recovery when it was looked at last. */
+interface SeenRecovery extends SeenEnd, RecoveryBaseline {
   readonly recoveringAtMs: number;
-  /** The transactions when recovery ended, as far as this process saw it. */
-  readonly baseline: RecoveryBaseline;
-  readonly passes: readonly FencePass[];
-  /** The server's line of descent since then, as far as this process could follow it. */
-  readonly history?: TimelineHistory | undefined;
 }
 
 export interface RecoveryGuardOptions {
@@ -49,13 +47,22 @@ export interface RecoveryGuardOptions {
   readonly logger: Logger;
 }
 
+/** Where the guard raises the fence. */
+interface FenceSite {
+  readonly connection: PostgresConnection;
+  /** Of WAL, when the end of recovery was seen. */
+  readonly end: WalEnd;
+  readonly switchLsn: Lsn;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Watches this node's server for the end of recovery, on a connection of its own and without Kafka, and raises the WAL fence
  * at once: each millisecond counts, and Kafka may be down with the primary.
  */
 export class RecoveryGuard {
   readonly #options: RecoveryGuardOptions;
-  #last: (WatchedRecovery & Pick<EndedRecovery, 'recoveringAtMs'>) | undefined;
+  #last: SeenRecovery | undefined;
   #ended: EndedRecovery | undefined;
   #isFencing = false;
   #hasLooked = false;
@@ -116,6 +123,7 @@ export class RecoveryGuard {
     // Of this session only: after a restart the server may be another one.
     const descent = new DescentWatch({ ...this.#options, signal });
     try {
+      const { serverStartedAt } = await readServerIdentity(connection, signal);
       const watch = new RecoveryWatch(connection);
       for (;;) {
         const recoveringAtMs = this.#options.clock.monotonicMs();
@@ -123,7 +131,7 @@ export class RecoveryGuard {
         onSeen();
         this.#hasLooked = true;
         if (seen.inRecovery) {
-          this.#last = { ...seen, recoveringAtMs };
+          this.#last = { ...seen, recoveringAtMs, serverStartedAt, start: undefined };
           this.#forgetEnd();
           descent.look(seen.streamedTimeline);
         } else {
@@ -149,34 +157,61 @@ export class RecoveryGuard {
   ): Promise<void> {
     const last = this.#last;
     if (last !== undefined) {
-      this.#isFencing = true;
-      this.#options.report('recovery_ended');
-      try {
-        const passes = await this.#fence(connection, last, signal);
-        const history = await descent.promoted(connection);
-        this.#last = undefined;
-        this.#ended = endOf(last, { passes, history });
-      } finally {
-        this.#isFencing = false;
-        this.#options.report(this.#ended === undefined ? 'fence_failed' : 'fence_stands');
+      await this.#onEnd(last, { connection, descent, signal });
+    } else if (this.#ended !== undefined) {
+      const { timeline } = await readWalEnd(connection, signal);
+      if (timeline !== this.#ended.start?.timeline) {
+        this.#forgetEnd();
       }
-      this.#options.onEnd();
     }
     await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);
   }
 
+  async #onEnd(
+    last: SeenRecovery,
+    session: {
+      readonly connection: PostgresConnection;
+      readonly descent: DescentWatch;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<void> {
+    const { report, onEnd, logger } = this.#options;
+    this.#isFencing = true;
+    report('recovery_ended');
+    try {
+      const end = await readWalEnd(session.connection, session.signal);
+      // Before anything can fail: where the server is started anew meanwhile, it does not tell any more.
+      const seen = { ...last, start: last.start ?? startIn(end, last) };
+      if (seen.start?.timeline === end.timeline) {
+        this.#last = seen;
+        const passes = await this.#fence({ ...session, end, switchLsn: seen.start.switchLsn }, last);
+        const history = session.descent.promoted(seen.start);
+        this.#ended = endOf(seen, { passes, history });
+      } else {
+        logger.warn(
+          { timeline: end.timeline },
+          'the server was started anew since it was seen in recovery: nobody saw how that recovery ended',
+        );
+      }
+      this.#last = undefined;
+    } finally {
+      this.#isFencing = false;
+      report(this.#ended === undefined ? 'fence_failed' : 'fence_stands');
+    }
+    onEnd();
+  }
+
   async #fence(
-    connection: PostgresConnection,
+    { connection, end, switchLsn, signal }: FenceSite,
     baseline: RecoveryBaseline,
-    signal: AbortSignal,
-  ): Promise<readonly FencePass[]> {
+  ): Promise<readonly RaisedFence[]> {
     const { logger, clock, onDivergence, line } = this.#options;
     if (onDivergence !== 'fence') {
       return [];
     }
     const started = clock.monotonicMs();
-    const { replayedLsn, insertLsn } = await readWalEnd(connection, signal);
-    const targets = fenceTargets({ ...line(), switchLsn: replayedLsn ?? insertLsn });
+    const { insertLsn } = end;
+    const targets = fenceTargets({ ...line(), switchLsn });
     const pass = await raiseFence({ connection, targets, baseline, signal });
     logger.info(
       {
@@ -192,8 +227,8 @@ export class RecoveryGuard {
 }
 
 function endOf(
-  { recoveringAtMs, ...baseline }: RecoveryBaseline & Pick<EndedRecovery, 'recoveringAtMs'>,
-  seen: Pick<EndedRecovery, 'passes' | 'history'>,
+  { recoveringAtMs, serverStartedAt, start, ...baseline }: SeenRecovery,
+  found: Pick<EndedRecovery, 'passes' | 'history'>,
 ): EndedRecovery {
-  return { recoveringAtMs, baseline, ...seen };
+  return { recoveringAtMs, serverStartedAt, start, baseline, ...found };
 }

@@ -1,4 +1,4 @@
-import type { FencePass, Lsn } from '@slotcast/domain';
+import type { Lsn, RaisedFence } from '@slotcast/domain';
 import {
   fillWal,
   haveAborted,
@@ -29,7 +29,7 @@ export async function raiseFence(options: {
   readonly targets: readonly Lsn[];
   readonly baseline: RecoveryBaseline | undefined;
   readonly signal: AbortSignal;
-}): Promise<FencePass> {
+}): Promise<RaisedFence> {
   const { connection, targets, baseline, signal } = options;
   const baselineXid = await untouchedXid(connection, baseline, signal);
   let end = await readWalEnd(connection, signal);
@@ -43,7 +43,7 @@ export async function raiseFence(options: {
       cleanLsn = end.nextXid === baselineXid ? end.insertLsn : cleanLsn;
     }
   }
-  return { reachedLsn: cleanLsn ?? end.insertLsn, clean: cleanLsn !== undefined };
+  return { reachedLsn: cleanLsn ?? end.insertLsn, clean: cleanLsn !== undefined, flushedLsn: end.flushLsn };
 }
 
 /** The next transaction id as long as nothing was committed; absent when the id cannot tell, because of what was open before. */

@@ -1,5 +1,6 @@
 import {
   connectPostgres,
+  logStandbySnapshot,
   type PostgresConnection,
   type PostgresOptions,
   RecoveryWatch,
@@ -67,4 +68,36 @@ export class Pair {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.primary[Symbol.asyncDispose]();
   }
+}
+
+/** A slot of the standby, as the consumer would have made it. */
+export async function createSlots(pair: Pair, names: readonly string[]): Promise<void> {
+  const connection = await connectPostgres(optionsFor(pair.primary));
+  try {
+    for (const name of names) {
+      const created = pair.standby.query(`select pg_create_logical_replication_slot('${name}', 'pgoutput')`);
+      await pair.standby.waitFor(
+        `select from pg_replication_slots where slot_name = '${name}'`,
+        (rows) => rows.length === 1,
+      );
+      await logStandbySnapshot(connection);
+      await pair.primary.query("select pg_logical_emit_message(true, 'test', '')");
+      await created;
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Waits until the guard of a test has come to its second look, so that it has seen the server in recovery. One look has up to three starts: to parse, to bind, to execute. */
+export async function untilSeen(standby: PostgresServer): Promise<void> {
+  const starts = new Set<string>();
+  await standby.waitFor<{ started: string }>(
+    `select query_start::text as started from pg_stat_activity
+      where application_name = 'guard' and state = 'active' and query like '%recursive look%'`,
+    (rows) => {
+      rows.forEach(({ started }) => starts.add(started));
+      return starts.size > 3;
+    },
+  );
 }

@@ -1,4 +1,12 @@
-import { type Lsn, type Ownership, parseSlotName, type SlotEvent, timeline } from '@slotcast/domain';
+import {
+  emptyLine,
+  type Lsn,
+  type Ownership,
+  parseSlotName,
+  type SlotEvent,
+  timeline,
+} from '@slotcast/domain';
+import type { HandOffOptions } from '@slotcast/hand-off';
 
 const incarnation = { epoch: 1, seq: 1 };
 
@@ -30,5 +38,21 @@ export function confirmedAt(name: string, confirmedFlushLsn: Lsn): SlotEvent {
     seq: 2,
     node: 'primary',
     time: 0,
+  };
+}
+
+/** What the topics say when slots were published so, and are this node's. */
+export function knowledgeOfEvents(events: readonly SlotEvent[]): HandOffOptions['knowledge'] {
+  return {
+    node: 's1',
+    publishedOn: () => ({
+      ...emptyLine,
+      published: new Map(events.map((event) => [event.slot, event])),
+      lineage: owned.lineage,
+    }),
+    ownership: new Map(events.map(({ slot }) => [slot, owned])),
+    reasons: new Map(),
+    promotions: [],
+    earlier: undefined,
   };
 }

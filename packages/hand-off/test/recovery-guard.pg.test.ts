@@ -13,7 +13,7 @@ import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { RecoveryWatch, readWalEnd } from '@slotcast/postgres';
 import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
-import { optionsFor, Pair } from './promoted-servers.ts';
+import { optionsFor, Pair, ROLE, untilSeen } from './promoted-servers.ts';
 
 const TIMEOUT_MS = 180_000;
 const MEGABYTE = 1024n * 1024n;
@@ -51,10 +51,7 @@ class Watch {
   }
 
   async untilLooking(): Promise<void> {
-    await this.#pair.standby.waitFor(
-      `select from pg_stat_activity where application_name = 'guard' and query like '%recursive look%'`,
-      (rows) => rows.length === 1,
-    );
+    await untilSeen(this.#pair.standby);
   }
 
   /** The guard's session with the server. */
@@ -118,6 +115,42 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       }
     });
 
+    test('forgets an end when the server was promoted again and nobody was there to see it', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await using pair = await Pair.start(major);
+      await using watch = new Watch(pair, 'fence');
+      await watch.untilLooking();
+      await pair.standby.promote();
+      await watch.untilEnded();
+      await pair.standby.query(`alter role ${ROLE} connection limit 0`);
+      await pair.standby.follow(pair.primary, { waitForStreaming: false });
+      await pair.standby.promote();
+      await pair.standby.query(`alter role ${ROLE} connection limit -1`);
+      await waitUntil(() => watch.guard.ended === undefined, { describe: 'the guard to forget the end' });
+      assert.equal(await watch.awaitEnd(), undefined);
+      assert.equal(watch.ends, 1);
+    });
+
+    test('believes no recovery of the server before a restart, which may have been another one', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await using pair = await Pair.start(major);
+      await using watch = new Watch(pair, 'fence');
+      await watch.untilLooking();
+      await pair.primary.query(`alter role ${ROLE} connection limit 0`);
+      await pair.standby.waitFor(
+        `select from pg_roles where rolname = '${ROLE}' and rolconnlimit = 0`,
+        (rows) => rows.length === 1,
+      );
+      await pair.standby.restart();
+      await pair.standby.promote();
+      await pair.standby.query(`alter role ${ROLE} connection limit -1`);
+      await waitUntil(() => watch.ends === 1, { describe: 'the guard to find a primary' });
+      assert.equal(watch.guard.ended, undefined);
+      assert.deepEqual(watch.events, ['recovery_ended', 'fence_failed']);
+    });
+
     test('has nothing to wait for on a primary, nor to tell', { timeout: TIMEOUT_MS }, async () => {
       await using pair = await Pair.start(major);
       const { nextXid } = await pair.promote();
@@ -126,7 +159,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         const seen = await new RecoveryWatch(connection).look();
         assert.deepEqual([seen.inRecovery, seen.nextXid], [false, nextXid]);
         await using watch = new Watch(pair, 'fence');
-        await watch.untilLooking();
+        assert.equal(await watch.awaitEnd(), undefined);
         assert.equal(watch.guard.ended, undefined);
         assert.equal(watch.ends, 0);
       } finally {

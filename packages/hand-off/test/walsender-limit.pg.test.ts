@@ -6,15 +6,14 @@ import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import {
   connectPostgres,
-  logStandbySnapshot,
   observePrimary,
   type PostgresConnection,
   readTimelineHistory,
 } from '@slotcast/postgres';
 import { type PostgresMajor, type TakenWalsender, takeWalsenders, waitUntil } from '@slotcast/testkit';
 import { alone } from './plans.ts';
-import { optionsFor, Pair, ROLE } from './promoted-servers.ts';
-import { confirmedAt, owned } from './published-slots.ts';
+import { createSlots, optionsFor, Pair, ROLE } from './promoted-servers.ts';
+import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
 
 const TIMEOUT_MS = 180_000;
 /** Of the server: one for the standby on the primary, and some. */
@@ -65,25 +64,6 @@ async function dieWithinRecord({ primary }: Pair): Promise<void> {
   await died;
 }
 
-/** A slot of the standby, as the consumer would have made it. */
-async function createSlots(pair: Pair, names: readonly string[]): Promise<void> {
-  const connection = await connectPostgres(optionsFor(pair.primary));
-  try {
-    for (const name of names) {
-      const created = pair.standby.query(`select pg_create_logical_replication_slot('${name}', 'pgoutput')`);
-      await pair.standby.waitFor(
-        `select from pg_replication_slots where slot_name = '${name}'`,
-        (rows) => rows.length === 1,
-      );
-      await logStandbySnapshot(connection);
-      await pair.primary.query("select pg_logical_emit_message(true, 'test', '')");
-      await created;
-    }
-  } finally {
-    await connection.close();
-  }
-}
-
 for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
   describe(`a promoted PostgreSQL ${major} whose walsenders are all taken`, { timeout: 180_000 }, () => {
     let pair: Pair;
@@ -116,19 +96,11 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
       return await handOff({
         postgres: optionsFor(pair.standby),
         knowledge: {
-          node: 's1',
+          ...knowledgeOfEvents(events),
           publishedOn: (history) => {
             assert.deepEqual(history, { timeline: 1, ancestors: [] });
-            return {
-              ...emptyLine,
-              published: new Map(events.map((event) => [event.slot, event])),
-              lineage: owned.lineage,
-            };
+            return knowledgeOfEvents(events).publishedOn(history);
           },
-          ownership: new Map(events.map(({ slot }) => [slot, owned])),
-          reasons: new Map(),
-          promotions: [],
-          earlier: undefined,
         },
         slotsBefore: undefined,
         lease: alone,
@@ -181,7 +153,10 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
       timeout: TIMEOUT_MS,
     }, async () => {
       const sources = { postgres: optionsFor(pair.standby), ended: undefined, logger, signal };
-      assert.deepEqual(await readOwnHistory(told.timeline, { ...sources, walsender }), told);
+      assert.deepEqual(
+        await readOwnHistory({ timeline: told.timeline, serverStartedAt: 0 }, { ...sources, walsender }),
+        told,
+      );
       assert.ok((await handOver({ walsender }))?.promotion);
     });
   });

@@ -160,7 +160,8 @@ class Publisher {
   ): Promise<PrimaryIdentity> {
     const identity = await readServerIdentity(connection, signal);
     const { ended } = this.#promotion;
-    const history = await readOwnHistory(seen.timeline, { ...this.#options, ended, signal });
+    const server = { ...identity, timeline: seen.timeline };
+    const history = await readOwnHistory(server, { ...this.#options, ended, signal });
     return { ...identity, history };
   }
 

@@ -3,7 +3,7 @@ import { type Lsn, lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Promotion } from '../vocabulary/promotion-record.ts';
 import { type EventOrigin, plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { TimelineHistory, TimelineSwitch } from '../vocabulary/timeline-history.ts';
+import { sameStart, startsOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /**
  * A logical client that asks for a position beyond its slot's is given only what was committed after that position, without an
@@ -29,6 +29,16 @@ export interface FencePass {
   readonly reachedLsn: Lsn;
   /** True when no transaction had begun since the end of recovery, so that no commit at all lies before `reachedLsn`. */
   readonly clean: boolean;
+}
+
+/** A pass, and how much of its WAL had been flushed. */
+export interface RaisedFence extends FencePass {
+  readonly flushedLsn: Lsn;
+}
+
+/** What of it outlasts a crash, after which commits may lie where WAL was that had not been flushed. */
+export function lastingPass({ reachedLsn, clean, flushedLsn }: RaisedFence): FencePass {
+  return { reachedLsn: minLsn(reachedLsn, flushedLsn), clean };
 }
 
 /**
@@ -66,10 +76,10 @@ export type EarlierFences = ReadonlyMap<Timeline, Lsn>;
 /** The fences of earlier promotions on this line of descent, as nodes have recorded them. */
 export function earlierFences(history: TimelineHistory, promotions: Iterable<Promotion>): EarlierFences {
   const fences = new Map<Timeline, Lsn>();
-  const begun = begunAfter(history);
-  for (const { timeline, switchLsn, fencedLsn: fenced } of promotions) {
-    const began = begun.find((each) => each.timeline === timeline);
-    if (began?.switchLsn === switchLsn && fenced !== undefined) {
+  const starts = startsOf(history);
+  for (const promotion of promotions) {
+    const { timeline, fencedLsn: fenced } = promotion;
+    if (fenced !== undefined && starts.some((start) => sameStart(start, promotion))) {
       fences.set(timeline, fenced);
     }
   }
@@ -85,7 +95,7 @@ export function isFencedSince(
   history: TimelineHistory,
   fences: { readonly passes: readonly FencePass[]; readonly earlier: EarlierFences },
 ): boolean {
-  return begunAfter(history)
+  return startsOf(history)
     .filter(({ switchLsn }) => switchLsn >= mark.leftLsn && switchLsn < mark.confirmed)
     .every(({ timeline }) => {
       const fence = fences.earlier.get(timeline);
@@ -93,14 +103,6 @@ export function isFencedSince(
         ? isFenced(mark.confirmed, fences.passes)
         : fence !== undefined && fence >= mark.confirmed;
     });
-}
-
-/** The timelines of a history but the first, each with the point where it began. */
-function begunAfter({ timeline, ancestors }: TimelineHistory): TimelineSwitch[] {
-  return ancestors.map(({ switchLsn }, index) => ({
-    timeline: ancestors[index + 1]?.timeline ?? timeline,
-    switchLsn,
-  }));
 }
 
 /** The furthest position before which nothing was committed on the new timeline. */

@@ -111,6 +111,33 @@ export function leftAt(history: TimelineHistory, timeline: Timeline): Lsn {
   return left?.switchLsn ?? FIRST_LSN;
 }
 
+/**
+ * A timeline and where the one before it was left. The number alone does not tell which WAL is meant: servers that were promoted one by one take the same number, and so
+ * does one server that was made a standby again without what it had.
+ */
+export interface TimelineStart {
+  readonly timeline: Timeline;
+  readonly switchLsn: Lsn;
+}
+
+/** How the timelines of a history but the first began, oldest first. */
+export function startsOf({ timeline, ancestors }: TimelineHistory): readonly TimelineStart[] {
+  return ancestors.map(({ switchLsn }, index) => ({
+    timeline: ancestors[index + 1]?.timeline ?? timeline,
+    switchLsn,
+  }));
+}
+
+/** How the newest timeline of a history began; `undefined` for a server that was never promoted. */
+export function startOf(history: TimelineHistory): TimelineStart | undefined {
+  return startsOf(history).at(-1);
+}
+
+/** True when both are known, and are one timeline. */
+export function sameStart(a: TimelineStart | undefined, b: TimelineStart | undefined): boolean {
+  return a !== undefined && a.timeline === b?.timeline && a.switchLsn === b.switchLsn;
+}
+
 /** The timeline that a promoted server left last, and where. Absent on a server that was never promoted. */
 export function lastSwitch(history: TimelineHistory): TimelineSwitch | undefined {
   return history.ancestors.at(-1);

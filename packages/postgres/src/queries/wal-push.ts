@@ -1,17 +1,13 @@
-import { type Lsn, supports, type Timeline, timeline } from '@slotcast/domain';
+import { type Lsn, type ServerLife, supports, timeline } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
 
 /** The end of a primary's WAL. */
-export interface WalEnd {
+export interface WalEnd extends ServerLife {
   readonly insertLsn: Lsn;
   readonly flushLsn: Lsn;
   /** The next transaction id, 32 bits. To be compared for equality only. */
   readonly nextXid: number;
-  /** The timeline that is written. */
-  readonly timeline: Timeline;
-  /** Where the last recovery of this server's process ended; absent when it began without one. */
-  readonly replayedLsn: Lsn | undefined;
 }
 
 interface WalEndRow {
@@ -21,6 +17,7 @@ interface WalEndRow {
   /** Its first 8 hexadecimal digits are the timeline. */
   readonly wal_file: string;
   readonly replayed_lsn: string | null;
+  readonly server_started_at: number;
 }
 
 /** Reads where a primary's WAL ends. The transaction id is read last: no commit before `insertLsn` has a newer one. */
@@ -29,6 +26,7 @@ export async function readWalEnd(connection: PostgresConnection, signal?: AbortS
     select pg_current_wal_insert_lsn()::text as insert_lsn,
            pg_current_wal_flush_lsn()::text as flush_lsn,
            pg_last_wal_replay_lsn()::text as replayed_lsn,
+           floor(extract(epoch from pg_postmaster_start_time()) * 1000)::float8 as server_started_at,
            pg_walfile_name(pg_current_wal_lsn()) as wal_file,
            age('3'::xid) as next_xid`;
   const [row] = await connection.run<WalEndRow>({ name: 'slotcast_wal_end', text }, { signal });
@@ -41,6 +39,7 @@ export async function readWalEnd(connection: PostgresConnection, signal?: AbortS
     nextXid: row.next_xid,
     timeline: timeline(Number.parseInt(row.wal_file.slice(0, 8), 16)),
     replayedLsn: optionalLsn(row.replayed_lsn),
+    serverStartedAt: row.server_started_at,
   };
 }
 

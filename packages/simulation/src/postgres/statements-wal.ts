@@ -15,6 +15,7 @@ export const walStatements: StatementHandlers = {
         replayed_lsn: core.recoveredUpTo === undefined ? null : formatPosition(core.recoveredUpTo),
         wal_file: core.timeline.toString(16).toUpperCase().padStart(8, '0').padEnd(24, '0'),
         next_xid: ageOfThree(core),
+        server_started_at: core.startedAt,
       },
     ];
   },
