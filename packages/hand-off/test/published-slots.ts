@@ -10,7 +10,7 @@ import type { HandOffOptions } from '@slotcast/hand-off';
 
 const incarnation = { epoch: 1, seq: 1 };
 
-export const owned: Ownership = { incarnation, lineage: 'first', proven: true };
+const owned: Ownership = { incarnation, lineage: 'first', proven: true };
 
 /** The newest event of a slot whose subscriber had confirmed up to there, published on timeline 1. */
 export function confirmedAt(name: string, confirmedFlushLsn: Lsn): SlotEvent {
