@@ -15,8 +15,8 @@ import {
 import { serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { ConsumerStatus } from './consumer-status.ts';
 import { type ConsumerControl, SessionControl } from './requests/control.ts';
+import { StandbySession } from './session/standby-session.ts';
 import { StandbyServer } from './standby-server.ts';
-import { StandbySession } from './standby-session.ts';
 
 export interface ConsumerOptions {
   readonly node: string;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LoopScene } from './support/loop-scene.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 600_000;
 
 /** With a slot on the primary whose subscriber confirms at once, and a copy on the standby that is ready. */
 async function following(): Promise<LoopScene> {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { HEARTBEAT_MS, type Manifest, type SlotEvent } from '@slotcast/domain';
 import { LoopScene } from './support/loop-scene.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 600_000;
 
 /** With a publisher that has claimed the topic. */
 async function publishing(): Promise<LoopScene> {

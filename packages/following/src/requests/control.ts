@@ -1,7 +1,7 @@
 import { ADOPTION_MS, type PlanPolicy, type PreparedPromotion, type SlotName } from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
 import { type Clock, SlotcastError } from '@slotcast/kernel';
-import type { StandbySession } from '../standby-session.ts';
+import type { StandbySession } from '../session/standby-session.ts';
 import { type Late, within } from '../within.ts';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
 import { Preparation } from './preparation.ts';

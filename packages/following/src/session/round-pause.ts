@@ -10,8 +10,8 @@ import {
 } from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
 import type { SlotsFeed } from '@slotcast/topics';
+import type { StandbyServer, StandbyView } from '../standby-server.ts';
 import type { SessionBell } from './session-bell.ts';
-import type { StandbyServer, StandbyView } from './standby-server.ts';
 
 /** While events wait, it is asked how far replay is this often at first, then ever less often. */
 const WAITING_MS = 2;
