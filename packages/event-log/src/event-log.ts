@@ -46,7 +46,8 @@ export interface LogReader {
 export interface LogWriter {
   /**
    * Appends all records, of any of the log's topics, in one transaction: readers see all or none. Rejects with a
-   * WriterFencedError when a later claim took over, with an OutcomeUnknownError in every other case of failure; after
+   * WriterFencedError when a later claim took over; with a TopicRecreatedError when the records would lie before what this log
+   * has read of a topic or committed to it, and then commits nothing; with an OutcomeUnknownError in every other case of failure. After
    * any rejection the records may or may not be in the log, and the writer refuses every further call: claim again,
    * read to the end, compare.
    */

@@ -63,6 +63,46 @@ export const topicCases: ContractCases = {
     await reader.close();
   },
 
+  'a topic that was deleted and recreated is an alarm to who has written to it, however long the new one is by then, and nothing is committed':
+    async ({ harness, log, newTopic, newId }) => {
+      const topic = await newTopic();
+      const other = await newTopic();
+      const id = newId();
+      const writer = await log.claim(id);
+      await writer.append([record(topic, 'a', '1')]);
+      await harness.recreateTopic(topic);
+      await assert.rejects(
+        writer.append([record(other, 'a', '1'), record(topic, 'a', '2')]),
+        TopicRecreatedError,
+      );
+      await assert.rejects(writer.append([record(other, 'a', '1')]), TopicRecreatedError);
+      // A writer of the same log is none that knows nothing of the topic.
+      const next = await log.claim(id);
+      await next.append([record(other, 'a', '3')]);
+      await assert.rejects(next.append([record(topic, 'a', '3')]), TopicRecreatedError);
+      const reader = await log.read(other, 'beginning');
+      assert.deepEqual(shown(await readAll(log, reader, other)), ['a=3']);
+      await reader.close();
+    },
+
+  'a topic that was deleted and recreated is an alarm to a writer of a log that has read more of it': async ({
+    harness,
+    log,
+    newTopic,
+    newId,
+  }) => {
+    const topic = await newTopic();
+    const elsewhere = harness.connect();
+    await (await elsewhere.claim(newId())).append([record(topic, 'a', '1'), record(topic, 'b', '1')]);
+    const reader = await log.read(topic, 'beginning');
+    await readAll(log, reader, topic);
+    await reader.close();
+    const writer = await log.claim(newId());
+    await harness.recreateTopic(topic);
+    await assert.rejects(writer.append([record(topic, 'a', '2')]), TopicRecreatedError);
+    await elsewhere.close();
+  },
+
   'after compaction the newest record of each key is left, and the reader still gets to the end': async ({
     harness,
     log,

@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import {
   checkPreconditions,
   type DivergencePolicy,
-  HEARTBEAT_MS,
   type Manifest,
   type NodesRecord,
   type PlanPolicy,
   remakingAfter,
 } from '@slotcast/domain';
-import { type EventLog, type LogUnavailableError, watchTopic, writerId } from '@slotcast/event-log';
+import { type EventLog, writerId } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import {
   type ActingHalf,
@@ -255,8 +254,6 @@ class Publisher {
       },
       signal: both,
     });
-    // Beside the publishing: a question that a broker leaves unanswered must not hold up what is due.
-    const watching = this.#watchTopic(both);
     const publishing = publishLoop({
       ...this.#options,
       connection,
@@ -275,20 +272,11 @@ class Publisher {
       signal: both,
     });
     try {
-      const beside = [listening, watching].map((work) => work.then(() => publishing));
-      return await Promise.race([publishing, ...beside]);
+      return await Promise.race([publishing, listening]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening, watching, measuring, sweeping]);
+      await Promise.allSettled([publishing, listening, measuring, sweeping]);
     }
-  }
-
-  /** Rejects when the topic is not the one that the tenure began on. */
-  #watchTopic(signal: AbortSignal): Promise<void> {
-    const { log, slotsTopic: topic, logger, clock } = this.#options;
-    const onFailure = ({ message }: LogUnavailableError): void =>
-      logger.info({ detail: message }, 'the end of the topic is not known at the moment');
-    return watchTopic({ log, topic, intervalMs: HEARTBEAT_MS, onFailure, clock, signal });
   }
 }
 

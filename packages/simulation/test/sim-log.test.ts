@@ -20,7 +20,9 @@ testContract('the log of the simulation', async () => {
     ]),
     compact: async (topic) => broker.compact(topic),
     recreateTopic: async (topic) => broker.recreateTopic(topic),
-    leaveOpen: async (transactionalId, records) => broker.produce(broker.claim(transactionalId), records),
+    leaveOpen: async (transactionalId, records) => {
+      broker.produce(broker.claim(transactionalId), records);
+    },
     close: async () => undefined,
   };
 });

@@ -1,4 +1,5 @@
 import { Kafka, type KafkaConfig, logLevel } from 'kafkajs';
+import { KnownEnds } from '../known-ends.ts';
 import { BootstrapServers } from './bootstrap-servers.ts';
 import { toKafkajs } from './broker-address.ts';
 import { ClientSockets } from './client-sockets.ts';
@@ -44,8 +45,8 @@ export interface KafkaContext {
    * that one client for all would grow for ever.
    */
   readonly newClient: () => KafkaClient;
-  /** By topic, the end that this process itself has committed; see `endOffset`. */
-  readonly committedEnds: Map<string, bigint>;
+  /** Of the topics that this log has read or written. */
+  readonly ends: KnownEnds;
   /** By transactional id, the last claim that was begun; a later one must not overtake it. */
   readonly claims: Map<string, Promise<void>>;
 }
@@ -94,7 +95,7 @@ export function createKafkaContext(options: KafkaLogOptions): KafkaContext {
       const brokers = (): string[] => (sockets.isUsable ? [toKafkajs(servers.next())] : []);
       return { kafka: new Kafka({ ...config, brokers, socketFactory: sockets.create }), sockets };
     },
-    committedEnds: new Map(),
+    ends: new KnownEnds(),
     claims: new Map(),
   };
 }

@@ -16,7 +16,7 @@ import { claimKafkaWriter } from './writer.ts';
 
 /**
  * A commit is acknowledged some milliseconds before its control record is written and the last stable offset moves. An
- * end that is still behind what this process committed is looked up again for this long; then somebody else's open
+ * end that is still behind what this process committed or read is looked up again for this long; then somebody else's open
  * transaction must be what holds it back.
  */
 const SETTLE_TIMEOUT_MS = 500;
@@ -60,7 +60,7 @@ class KafkaLog implements EventLog {
   }
 
   async endOffset(topic: string): Promise<bigint> {
-    const expected = this.#context.committedEnds.get(topic) ?? 0n;
+    const expected = this.#context.ends.of(topic);
     const deadline = performance.now() + SETTLE_TIMEOUT_MS;
     for (;;) {
       const { high } = await this.#offsetsOf(topic);

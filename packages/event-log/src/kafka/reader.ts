@@ -139,6 +139,7 @@ export class KafkaReader implements LogReader {
       }
     }
     this.#fetched = batch.position;
+    this.#context.ends.reached(this.#start.topic, batch.position);
     this.#arrived.notify();
     while (this.#buffer.length > MAX_BUFFERED_RECORDS && !this.#closing.signal.aborted) {
       await this.#taken.wait({ timeoutMs: KEEP_ALIVE_MS });

@@ -1,7 +1,8 @@
 import { asError } from '@slotcast/kernel';
-import { type Message, Partitioners, type Producer, type TopicMessages } from 'kafkajs';
+import { type Message, Partitioners, type Producer, type TopicMessages, type Transaction } from 'kafkajs';
 import type { LogWriter, NewRecord } from '../event-log.ts';
-import { OutcomeUnknownError, WriterFencedError } from '../log-error.ts';
+import type { AppendCheck } from '../known-ends.ts';
+import { OutcomeUnknownError, TopicRecreatedError, WriterFencedError } from '../log-error.ts';
 import { disconnectLater, type KafkaClient, type KafkaContext } from './client.ts';
 import { describeKafkaFailure, failureMessage, unavailable } from './error.ts';
 import { withDeadline } from './with-deadline.ts';
@@ -142,24 +143,40 @@ class KafkaWriter implements LogWriter {
   }
 
   async #transact(records: readonly NewRecord[]): Promise<void> {
+    const { ends } = this.#context;
+    const check = ends.beforeAppend(topicsOf(records));
     const transaction = await this.#parts.producer.transaction();
-    const ends = new Map<string, bigint>();
-    for (const chunk of chunksOf(records)) {
-      const topicMessages = messagesByTopic(chunk);
-      const answers = await transaction.sendBatch({ acks: -1, topicMessages });
-      for (const { topicName, baseOffset } of answers) {
-        const count = topicMessages.find(({ topic }) => topic === topicName)?.messages.length ?? 0;
-        ends.set(topicName, BigInt(baseOffset ?? 0) + BigInt(count) + CONTROL_RECORD);
+    try {
+      await send(transaction, records, check);
+    } catch (error) {
+      if (error instanceof TopicRecreatedError) {
+        await this.#abort(transaction);
       }
+      throw error;
     }
     await transaction.commit();
-    for (const [topic, end] of ends) {
-      this.#context.committedEnds.set(topic, end);
+    for (const topic of topicsOf(records)) {
+      ends.reached(topic, check.endOf(topic) + CONTROL_RECORD);
+    }
+  }
+
+  /** So that no reader of a topic that was made anew waits until it times out. */
+  async #abort(transaction: Transaction): Promise<void> {
+    try {
+      await transaction.abort();
+    } catch (error) {
+      this.#context.logger('debug', 'a transaction was left behind for the brokers to abort', {
+        transactionalId: this.#parts.transactionalId,
+        error: asError(error).message,
+      });
     }
   }
 
   #explain(records: readonly NewRecord[], cause: unknown): Error {
-    const topics = [...new Set(records.map(({ topic }) => topic))].join(', ');
+    if (cause instanceof TopicRecreatedError) {
+      return cause;
+    }
+    const topics = topicsOf(records).join(', ');
     const attempt = `append ${records.length} records to ${topics} as ${this.#parts.transactionalId}`;
     const message = failureMessage(attempt, this.#context.brokers, cause);
     return describeKafkaFailure(cause).type === 'fenced'
@@ -168,6 +185,29 @@ class KafkaWriter implements LogWriter {
           `${message}. The records may or may not be there: claim again, read to the end and compare`,
           { cause },
         );
+  }
+}
+
+function topicsOf(records: readonly NewRecord[]): readonly string[] {
+  return [...new Set(records.map(({ topic }) => topic))];
+}
+
+/** Throws a TopicRecreatedError when the brokers stored a record where there was one before. */
+async function send(
+  transaction: Transaction,
+  records: readonly NewRecord[],
+  check: AppendCheck,
+): Promise<void> {
+  for (const chunk of chunksOf(records)) {
+    const topicMessages = messagesByTopic(chunk);
+    const answers = await transaction.sendBatch({ acks: -1, topicMessages });
+    for (const { topic, messages } of topicMessages) {
+      const { baseOffset } = answers.find(({ topicName }) => topicName === topic) ?? {};
+      if (baseOffset === undefined) {
+        throw new Error(`Kafka did not say at which offset of topic ${topic} the records were stored`);
+      }
+      check.stored(topic, BigInt(baseOffset), messages.length);
+    }
   }
 }
 

@@ -9,6 +9,7 @@ import type {
   NewTopic,
   TopicDescription,
 } from '../event-log.ts';
+import { KnownEnds } from '../known-ends.ts';
 import {
   LogUnavailableError,
   OutcomeUnknownError,
@@ -37,6 +38,7 @@ export class MemoryLog implements EventLog {
   readonly #changed = new WakeUp();
   readonly #claims = new Map<string, number>();
   readonly #openTransactions = new Map<string, OpenTransaction>();
+  readonly #ends = new KnownEnds();
   readonly #clusterId = randomUUID();
   readonly #brokers: number;
   readonly #now: () => number;
@@ -100,7 +102,9 @@ export class MemoryLog implements EventLog {
             `topic ${topic}, read up to offset ${offset}, is not the same topic any more`,
           );
         }
-        return started.read(offset);
+        const batch = started.read(offset);
+        this.#ends.reached(topic, batch?.position ?? offset);
+        return batch;
       },
     });
   }
@@ -164,23 +168,39 @@ export class MemoryLog implements EventLog {
     }
     const lost = this.#lostAnswers.shift();
     if (lost !== 'not written') {
-      this.#begin(transactionalId, records);
-      this.#end(transactionalId, 'committed');
+      this.#commit(transactionalId, records);
     }
     if (lost !== undefined) {
       throw new OutcomeUnknownError(`could not ${attempt}: the answer was lost`);
     }
   }
 
-  #begin(transactionalId: string, records: readonly NewRecord[]): void {
+  #commit(transactionalId: string, records: readonly NewRecord[]): void {
+    const check = this.#ends.beforeAppend(records.map(({ topic }) => topic));
+    try {
+      this.#begin(transactionalId, records).forEach(({ topic, offset }) => check.stored(topic, offset, 1));
+    } catch (error) {
+      this.#end(transactionalId, 'aborted');
+      throw error;
+    }
+    this.#end(transactionalId, 'committed');
+    records.forEach(({ topic }) => this.#ends.reached(topic, this.#existing(topic, 'append').writtenEnd));
+  }
+
+  /** Returns where each of the records is. */
+  #begin(
+    transactionalId: string,
+    records: readonly NewRecord[],
+  ): readonly { readonly topic: string; readonly offset: bigint }[] {
     const transaction: MemoryTransaction = { state: 'open' };
     const topics = new Set<MemoryTopic>();
-    for (const record of records) {
+    this.#openTransactions.set(transactionalId, { transaction, topics });
+    return records.map((record) => {
       const topic = this.#existing(record.topic, `append to topic ${record.topic}`);
       topics.add(topic);
-      topic.append(copyOf(record), transaction, this.#now());
-    }
-    this.#openTransactions.set(transactionalId, { transaction, topics });
+      const offset = topic.append(copyOf(record), transaction, this.#now());
+      return { topic: record.topic, offset };
+    });
   }
 
   #end(transactionalId: string, state: 'committed' | 'aborted'): void {

@@ -56,14 +56,15 @@ export class MemoryTopic {
       );
   }
 
-  /** Keeps the bytes as they are: nobody may write to them. */
-  append(record: NewRecord, transaction: MemoryTransaction, timestamp: number): void {
+  /** Keeps the bytes as they are: nobody may write to them. Returns the offset of the record. */
+  append(record: NewRecord, transaction: MemoryTransaction, timestamp: number): bigint {
     const offset = this.#take();
     const { key, value, headers } = record;
     if (!this.#open.has(transaction)) {
       this.#open.set(transaction, offset);
     }
     this.#entries.push({ offset, transaction, record: { offset, key, value, headers, timestamp } });
+    return offset;
   }
 
   /** Writes the control record that ends a transaction here. */

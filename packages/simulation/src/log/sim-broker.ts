@@ -71,17 +71,23 @@ export class SimBroker {
     return { transactionalId, epoch };
   }
 
-  /** Adds records to the transaction of a writer, and begins one if there is none. Throws a WriterFencedError or a LogUnavailableError. */
-  produce(claim: Claim, records: readonly NewRecord[]): void {
+  /**
+   * Adds records to the transaction of a writer, and begins one if there is none; returns where each of them is. Throws a WriterFencedError or a
+   * LogUnavailableError.
+   */
+  produce(
+    claim: Claim,
+    records: readonly NewRecord[],
+  ): readonly { readonly topic: string; readonly offset: bigint }[] {
     this.#assertNewest(claim);
-    const topics = records.map(({ topic }) => this.existing(topic, `append to topic ${topic}`));
+    const placed = records.map((record) => ({
+      record,
+      topic: this.existing(record.topic, `append to topic ${record.topic}`),
+    }));
     const open = this.#open.get(claim.transactionalId) ?? this.#begin(claim);
-    records.forEach((record, index) => {
-      const topic = topics[index];
-      if (topic !== undefined) {
-        topic.append(record, open.transaction, this.#now());
-        open.topics.add(topic);
-      }
+    return placed.map(({ record, topic }) => {
+      open.topics.add(topic);
+      return { topic: record.topic, offset: topic.append(record, open.transaction, this.#now()) };
     });
   }
 
@@ -89,6 +95,12 @@ export class SimBroker {
   commit(claim: Claim): void {
     this.#assertNewest(claim);
     this.#end(claim.transactionalId, 'committed');
+  }
+
+  /** Throws a WriterFencedError, also when the transaction took too long. */
+  abort(claim: Claim): void {
+    this.#assertNewest(claim);
+    this.#end(claim.transactionalId, 'aborted');
   }
 
   /** Compacts a topic now, as the log cleaner does at times of its own. */

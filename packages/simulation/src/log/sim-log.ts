@@ -1,5 +1,6 @@
 import {
   type EventLog,
+  KnownEnds,
   type LogReader,
   LogUnavailableError,
   type LogWriter,
@@ -18,6 +19,7 @@ const OPERATION_TIMEOUT_MS = 12_000;
 export class SimLog implements EventLog {
   readonly #broker: SimBroker;
   readonly #place: LogPlace;
+  readonly #ends = new KnownEnds();
 
   constructor(broker: SimBroker, place: LogPlace) {
     this.#broker = broker;
@@ -52,14 +54,15 @@ export class SimLog implements EventLog {
 
   read(topic: string, from: bigint | 'beginning'): Promise<LogReader> {
     const position = from === 'beginning' ? 0n : from;
-    const start = (): LogReader => new SimReader(this.#broker, this.#place, { topic, position });
+    const ends = this.#ends;
+    const start = (): LogReader => new SimReader(this.#broker, this.#place, { topic, position, ends });
     return this.#ask('read', `read topic ${topic}`, start);
   }
 
   async claim(transactionalId: string): Promise<LogWriter> {
     const attempt = `claim the transactional id ${transactionalId}`;
     const claim = await this.#ask('claim', attempt, () => this.#broker.claim(transactionalId));
-    return new SimWriter(this.#broker, this.#place, claim);
+    return new SimWriter(this.#broker, this.#place, { claim, ends: this.#ends });
   }
 
   /** Readers and writers are closed by who opened them. */

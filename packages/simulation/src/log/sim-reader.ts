@@ -1,4 +1,5 @@
 import {
+  type KnownEnds,
   type LogBatch,
   type LogReader,
   LogUnavailableError,
@@ -30,6 +31,7 @@ export class SimReader implements LogReader {
   readonly #place: LogPlace;
   readonly #name: string;
   readonly #topic: MemoryTopic;
+  readonly #ends: KnownEnds;
   readonly #unwatch: () => void;
   #position: bigint;
   #waiting: Waiting | undefined;
@@ -42,9 +44,10 @@ export class SimReader implements LogReader {
   constructor(
     broker: SimBroker,
     place: LogPlace,
-    start: { readonly topic: string; readonly position: bigint },
+    start: { readonly topic: string; readonly position: bigint; readonly ends: KnownEnds },
   ) {
     const { topic, position } = start;
+    this.#ends = start.ends;
     this.#broker = broker;
     this.#place = place;
     this.#name = topic;
@@ -150,6 +153,7 @@ export class SimReader implements LogReader {
     const batch = this.#topic.read(this.#position);
     if (batch !== undefined) {
       this.#position = batch.position;
+      this.#ends.reached(this.#name, batch.position);
       const waiting = this.#waiting;
       this.#waiting = undefined;
       waiting.resolve(batch);
