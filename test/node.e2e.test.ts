@@ -94,22 +94,25 @@ test('the publisher of an old primary that comes back as a primary is refused, r
   assert.doesNotMatch((await there.get('/metrics'))?.body ?? '', retired);
 });
 
-test('a half that is refused in the middle of its work shows nothing any more of what it did', {
+test('halves that are refused in the middle of their work show nothing any more of what they did', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
-  await (await scene.service('node', scene.primary)).ready();
+  const there = await (await scene.service('node', scene.primary)).ready();
   const here = await (await scene.service('node', scene.standby())).ready();
   await scene.createSlot('app1');
   await scene.untilReady('app1');
   const shown =
     /^slotcast_consumer_(slot_state|slot_lag_bytes|publisher_heartbeat_age_seconds|topic_alarm)\b/m;
   assert.match((await here.get('/metrics'))?.body ?? '', shown);
+  assert.match((await there.get('/metrics'))?.body ?? '', /^slotcast_publisher_is_publishing 1$/m);
 
   await recreateTopic(scene.log, scene.bootstrapServers, scene.topics.slots);
   await here.logged('this half of the node is refused, and rests', 60_000);
+  await there.logged('this half of the node is refused, and rests', 60_000);
   assert.match((await here.get('/readyz'))?.body ?? '', /^failed consumer: refused: /m);
   assert.doesNotMatch((await here.get('/metrics'))?.body ?? '', shown);
+  assert.match((await there.get('/metrics'))?.body ?? '', /^slotcast_publisher_is_publishing 0$/m);
 });
 
 function residentKib(pid: number): number {
