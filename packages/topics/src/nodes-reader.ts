@@ -65,7 +65,7 @@ export class NodesReader extends TopicReader<NodesRecord> {
     for (const { stored, heardAtMs } of records) {
       const record = await this.context.codec.decodeNodesRecord(stored);
       if (record.kind === 'malformed') {
-        this.skip(stored.offset, record.key, record.reason);
+        this.skip({ offset: stored.offset, key: record.key, reason: record.reason });
       } else {
         written.push({ record, writtenAt: stored.timestamp, heardAtMs });
       }

@@ -8,7 +8,7 @@ import {
   type Written,
 } from '@slotcast/domain';
 import { type ReadRecord, TopicReader } from './topic-reader.ts';
-import type { TopicsContext } from './topics-context.ts';
+import type { TopicsContext, UnusableRecord } from './topics-context.ts';
 
 /** The slots topic as it is read. */
 export class SlotsReader extends TopicReader<SlotsRecord> {
@@ -41,10 +41,11 @@ export class SlotsReader extends TopicReader<SlotsRecord> {
   protected override async take(records: readonly ReadRecord[]): Promise<readonly SlotsRecord[]> {
     const written: Written<SlotsRecord>[] = [];
     const offsets = new Map<SlotsRecord, bigint>();
+    const skipped: Omit<UnusableRecord, 'topic'>[] = [];
     for (const { stored, heardAtMs } of records) {
       const record = await this.context.codec.decodeSlotsRecord(stored);
       if (record.kind === 'malformed') {
-        this.skip(stored.offset, record.key, record.reason);
+        skipped.push({ offset: stored.offset, key: record.key, reason: record.reason });
       } else {
         offsets.set(record, stored.offset);
         written.push({ record, writtenAt: stored.timestamp, heardAtMs });
@@ -54,8 +55,10 @@ export class SlotsReader extends TopicReader<SlotsRecord> {
     this.#topic = topic;
     for (const { record, reason } of rejected) {
       const key = record.kind === 'manifest' ? MANIFEST_KEY : record.slot;
-      this.skip(offsets.get(record) ?? 0n, key, reason);
+      skipped.push({ offset: offsets.get(record) ?? 0n, key, reason });
     }
+    skipped.sort((one, other) => (one.offset < other.offset ? -1 : 1));
+    skipped.forEach((record) => this.skip(record));
     this.#onAccepted(accepted);
     return accepted.map(({ record }) => record);
   }

@@ -1,5 +1,5 @@
 import { type LogReader, type LogRecord, readTo, readToWrittenEnd, replayTopic } from '@slotcast/event-log';
-import type { TopicsContext } from './topics-context.ts';
+import type { TopicsContext, UnusableRecord } from './topics-context.ts';
 
 /** A record as it was read; what decodes it gives it its meaning. */
 export interface ReadRecord {
@@ -93,8 +93,9 @@ export abstract class TopicReader<Content> {
     return await this.take(records.map((stored) => ({ stored, heardAtMs })));
   }
 
-  protected skip(offset: bigint, key: string, reason: string): void {
-    this.context.onUnusable({ topic: this.#topic, offset, key, reason });
+  /** To be called in the order of the offsets. */
+  protected skip(record: Omit<UnusableRecord, 'topic'>): void {
+    this.context.onUnusable({ topic: this.#topic, ...record });
   }
 
   #opened(): LogReader {

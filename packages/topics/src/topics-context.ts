@@ -11,7 +11,7 @@ export interface TopicsContext {
   readonly nodesTopic: string;
   /** One for both topics. */
   readonly silence: SilenceMeter;
-  /** Called with each record that is skipped. */
+  /** Called with each record that is skipped, in the order of their offsets. */
   readonly onUnusable: (record: UnusableRecord) => void;
 }
 
@@ -23,7 +23,7 @@ export interface UnusableRecord {
   readonly reason: string;
 }
 
-/** What a service reads the topics with: it tells in its log of what it has to skip, and counts it. */
+/** What a service reads the topics with: it tells in its log of what it has to skip, and counts it, once however often it reads the topics anew. */
 export function serviceTopics(service: {
   readonly log: EventLog;
   readonly codec: Codec;
@@ -34,7 +34,13 @@ export function serviceTopics(service: {
   readonly metrics: { readonly malformedRecordsTotal: { inc(): void } };
 }): TopicsContext {
   const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = service;
+  // Each reading begins at the beginning, and tells of them in the order of their offsets.
+  const lastTold = new Map<string, bigint>();
   const onUnusable = ({ topic, offset, key, reason }: UnusableRecord): void => {
+    if (offset <= (lastTold.get(topic) ?? -1n)) {
+      return;
+    }
+    lastTold.set(topic, offset);
     metrics.malformedRecordsTotal.inc();
     const fields = { code: 'SC_RECORD_MALFORMED', topic, offset: String(offset), key, reason };
     logger.error(fields, 'skipped a record that slotcast cannot have written');
