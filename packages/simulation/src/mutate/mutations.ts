@@ -67,6 +67,16 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'call-a-strayed-copy-sound',
+    edits: [
+      {
+        file: 'packages/domain/src/following/copy-place.ts',
+        find: '(furthest !== undefined && position <= furthest)',
+        replace: 'furthest !== undefined',
+      },
+    ],
+  },
+  {
     name: 'no-fence',
     edits: [
       {

@@ -1,5 +1,6 @@
 import type { Note, SimServer, SimSlot, Violation } from '../types.ts';
 import { AheadWatch } from './ahead-watch.ts';
+import { judgeCalledSafe } from './called-safe.ts';
 import { DropWatch } from './drop-watch.ts';
 import type { Incarnation } from './incarnation.ts';
 import { findMishap } from './mishaps.ts';
@@ -77,6 +78,11 @@ export class Judge {
     if (violation !== undefined) {
       this.violations.push(violation);
     }
+  }
+
+  /** A node has answered that it may be promoted; `bad`: slots that were no good copies some time before it was asked, nor when it answered. */
+  calledSafe(node: string, bad: readonly string[]): void {
+    this.violations.push(...judgeCalledSafe(node, bad, this.#options.now()));
   }
 
   /** A slot is about to be dropped; `by` names the service, absent: somebody else does it. */

@@ -20,6 +20,8 @@ export type Act =
   | { readonly kind: 'checkpoint'; readonly node: string }
   /** A service that was killed is started again, as by systemd, unless it `stays` dead. */
   | { readonly kind: 'kill'; readonly node: string; readonly service: ServiceName; readonly stays?: boolean }
+  /** Somebody asks the consumer of a standby whether it may be promoted, as `slotcast prepare-promotion` does, some seconds after this act. */
+  | { readonly kind: 'prepare'; readonly node: string }
   | { readonly kind: 'freeze' | 'wake'; readonly node: string; readonly service: ServiceName }
   /** The way by which a standby gets its WAL. */
   | { readonly kind: 'stream'; readonly node: string; readonly state: LinkState }

@@ -319,6 +319,9 @@ export function failOver(draft: Draft): void {
     // Long enough for all that is known to be published.
     draft.add({ kind: 'wait', ms: 800 });
   }
+  if (random.chance(20)) {
+    draft.add({ kind: 'prepare', node: next }, { kind: 'wait', ms: 4000 });
+  }
   if (random.chance(30)) {
     draft.add({ kind: 'hammer', node: next, ms: 500 });
   }

@@ -13,6 +13,8 @@ export class Draft {
   readonly frozen = new Map<string, { node: string; service: ServiceName }>();
   readonly held = new Set<string>();
   readonly away = new Set<string>();
+  /** When the last server came back as a standby, by pg_rewind. */
+  rejoinedAt = 0;
   kafkaIsAway = false;
   /** The node whose data directory was backed up last. */
   backedUp: string | undefined;

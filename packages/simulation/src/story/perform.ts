@@ -14,6 +14,7 @@ export interface Stage {
   /** The slots of a server were touched by a person. */
   touched(server: SimServer, slot: string): void;
   kill(node: string, service: ServiceName, stays: boolean): void;
+  prepare(node: string): void;
   freeze(node: string, service: ServiceName): void;
   wake(node: string, service: ServiceName): void;
   kafka(state: LinkState, process: string | undefined): void;
@@ -56,6 +57,8 @@ function carryOut(act: Act, stage: Stage): void {
       return void stage.world.on(act.on, () => perform(act.act, stage));
     case 'kill':
       return stage.kill(act.node, act.service, act.stays ?? false);
+    case 'prepare':
+      return stage.prepare(act.node);
     case 'freeze':
       return stage.freeze(act.node, act.service);
     case 'wake':

@@ -1,4 +1,6 @@
+import { isPrepared } from '@slotcast/domain';
 import type { CalmFacts } from '../oracle/calm.ts';
+import { isGoodCopy } from '../oracle/good-copy.ts';
 import { Judge } from '../oracle/judge.ts';
 import { readOrigin } from '../oracle/origin.ts';
 import type { ReadySlot } from '../oracle/ready-watch.ts';
@@ -13,6 +15,10 @@ import { type Cast, type CastSlot, type ServiceName, serviceNames } from './act.
 import { readCalmFacts } from './calm-facts.ts';
 import type { Stage } from './perform.ts';
 import { ReadySlots } from './ready-slots.ts';
+import { TopicTail } from './topic-tail.ts';
+
+/** So that what was done right before is known to the publisher, which looks every 500 ms at least. */
+const ASKED_LATER_MS = 2000;
 
 /** Object id of the database that all slots are in. */
 const DATABASE = 16_384;
@@ -26,10 +32,10 @@ export class Scene implements Stage {
   readonly #servers = new Map<string, Server>();
   readonly #services: NodeServices;
   readonly #readySlots: ReadySlots;
+  readonly #published: TopicTail;
   readonly #backups = new Map<string, DataDirectory>();
   /** Servers that were copied from others, and that nobody was led to. */
   readonly #copies = new Set<string>();
-  #nextOffset = 0n;
   readonly #cast: Cast;
   #target: Server;
 
@@ -60,6 +66,7 @@ export class Scene implements Stage {
       onNote: (note) => this.judge.note(note),
     });
     this.#readySlots = new ReadySlots(this.#services, () => world.wallMsOf('kafka') - world.now);
+    this.#published = new TopicTail(this.#services.broker, this.#services.topics.slots);
     this.#services.broker.watch(() => this.#readTopic());
     for (const slot of cast.slots) {
       this.#makeSubscriber(slot);
@@ -104,6 +111,21 @@ export class Scene implements Stage {
 
   kill(node: string, service: ServiceName, stays: boolean): void {
     this.#services.kill(node, service, stays);
+  }
+
+  prepare(node: string): void {
+    const before = this.#badCopiesOn(node);
+    this.world.after(ASKED_LATER_MS, () =>
+      this.#services.prepare(node, (prepared) => {
+        if (isPrepared(prepared)) {
+          const still = this.#badCopiesOn(node);
+          this.judge.calledSafe(
+            node,
+            before.filter((slot) => still.includes(slot)),
+          );
+        }
+      }),
+    );
   }
 
   freeze(node: string, service: ServiceName): void {
@@ -178,6 +200,20 @@ export class Scene implements Stage {
     }
   }
 
+  /** Slots that a standby wants, and that would not give their subscribers all that they lack, were it promoted now. */
+  #badCopiesOn(node: string): string[] {
+    const server = this.server(node);
+    const { line } = this.#target;
+    if (!server.running || !server.inRecovery || line.partsAt(server.line) < server.line.end) {
+      return [];
+    }
+    const wanted = this.#cast.wanted?.[node];
+    return [...this.subscribers.values()].flatMap(({ slot, incarnation, asksFor }) => {
+      const isOwed = incarnation !== undefined && (wanted?.includes(slot) ?? true);
+      return isOwed && !isGoodCopy(server, incarnation, { asksFor }) ? [slot] : [];
+    });
+  }
+
   #makeServers({ nodes, maxReplicationSlots = {} }: Cast): Server {
     const [first, ...others] = nodes;
     if (first === undefined) {
@@ -209,9 +245,7 @@ export class Scene implements Stage {
 
   /** Shows the judge what was committed to the slots topic since the last time. */
   #readTopic(): void {
-    const topic = this.#services.broker.topic(this.#services.topics.slots);
-    for (const record of topic?.committedFrom(this.#nextOffset) ?? []) {
-      this.#nextOffset = record.offset + 1n;
+    for (const record of this.#published.take()) {
       const published = readOrigin(record.headers);
       const server = this.#servers.get(published?.node ?? '');
       if (published !== undefined && server !== undefined) {

@@ -4,6 +4,9 @@ import type { Draft } from './draft.ts';
 /** The longest that a service takes to be there again after its death. */
 const RESTART_MS = 5_500;
 
+/** The longest that a server which came back as a standby takes to have its slots again. */
+const REMAKE_MS = 20_000;
+
 /** Writes, subscribers that come and go, and promotions of standbys that have everything: nothing fails. */
 export function peace(draft: Draft, acts: number): void {
   const from = draft.acts.length;
@@ -41,12 +44,13 @@ export function sound(draft: Draft, acts: number): void {
     } else if (turn === 'cut') {
       cutOrHeal(draft);
     } else {
-      draft.add({ kind: 'wait', ms: Math.max(1000, killedAt + RESTART_MS - draft.ms) });
+      const quietFrom = Math.max(killedAt + RESTART_MS, draft.rejoinedAt + REMAKE_MS);
+      draft.add({ kind: 'wait', ms: Math.max(1000, quietFrom - draft.ms) });
       crashOver(draft);
     }
     draft.wait();
   }
-  draft.add({ kind: 'wait', ms: RESTART_MS });
+  draft.add({ kind: 'wait', ms: Math.max(RESTART_MS, draft.rejoinedAt + REMAKE_MS - draft.ms) });
   crashOver(draft);
 }
 
@@ -92,6 +96,7 @@ function switchOver(draft: Draft): void {
     return;
   }
   const next = random.pick(draft.standbys);
+  draft.add({ kind: 'prepare', node: next });
   draft.add({ kind: 'wait', ms: 4000 }, { kind: 'stop', node: old }, { kind: 'wait', ms: 500 });
   draft.add({ kind: 'promote', node: next });
   rejoinAll(draft, next, old);
@@ -107,5 +112,7 @@ function rejoinAll(draft: Draft, next: string, old: string): void {
     draft.add({ kind: 'stream', node, state: 'up' });
   }
   draft.cut.clear();
-  draft.add({ kind: 'rejoin', node: old, upstream: next }, { kind: 'wait', ms: 4000 });
+  draft.add({ kind: 'rejoin', node: old, upstream: next });
+  draft.rejoinedAt = draft.ms;
+  draft.add({ kind: 'wait', ms: 4000 });
 }

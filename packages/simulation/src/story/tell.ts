@@ -28,6 +28,8 @@ function tellAct(act: Act): string {
       return `for ${formatMs(act.ms)}, the application writes to ${act.node} without a pause as soon as it is a primary`;
     case 'kill':
       return `the ${act.service} of ${act.node} is killed${act.stays === true ? ' and stays down' : ' and started again'}`;
+    case 'prepare':
+      return `somebody asks ${act.node} for prepare-promotion`;
     case 'freeze':
       return `the ${act.service} of ${act.node} freezes`;
     case 'wake':

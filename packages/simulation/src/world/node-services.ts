@@ -1,6 +1,6 @@
-import type { DivergencePolicy, PlanPolicy } from '@slotcast/domain';
+import type { DivergencePolicy, PlanPolicy, PreparedPromotion } from '@slotcast/domain';
 import { checkTopic, type EventLog, requiredTopicConfig, topicNames } from '@slotcast/event-log';
-import { createConsumer } from '@slotcast/following';
+import { type ConsumerControl, createConsumer } from '@slotcast/following';
 import { exitCodeOf, exitCodes, type LogLevel, SlotcastError } from '@slotcast/kernel';
 import { createConsumerMetrics, createPublisherMetrics } from '@slotcast/observability';
 import { createPublisher } from '@slotcast/publishing';
@@ -19,6 +19,9 @@ const BROKERS = { brokers: 1 };
 const MIB = 1024n * 1024n;
 /** After a death a service is there again within this, as `RestartSec` of systemd says. */
 const RESTART_MS = [100, 5_000] as const;
+
+/** How long a preparation may take, as the command's default is. */
+const PREPARE_MS = 10_000;
 
 /** Made once for all worlds: nobody reads them. */
 const BUILD = { version: '0', node: 'sim', cluster: CLUSTER };
@@ -49,6 +52,8 @@ export class NodeServices {
   readonly topics = topicNames('slotcast', CLUSTER);
   readonly #options: NodeServicesOptions;
   readonly #processes = new Map<string, Process>();
+  /** Of the consumers that were started last, by node. */
+  readonly #controls = new Map<string, ConsumerControl>();
   #starts = 0;
 
   constructor(options: NodeServicesOptions) {
@@ -93,6 +98,31 @@ export class NodeServices {
     if (!stays) {
       this.#startLater(node, service);
     }
+  }
+
+  /** Asks the consumer of a node whether it may be promoted. One that does not run, dies or cannot tell gives no answer. */
+  prepare(node: string, onAnswer: (prepared: PreparedPromotion) => void): void {
+    const { world } = this.#options;
+    const process = this.process(node, 'consumer');
+    const control = this.#controls.get(node);
+    if (process === undefined || control === undefined) {
+      return;
+    }
+    const { signal } = new AbortController();
+    const ask = async (): Promise<void> => {
+      try {
+        onAnswer(await control.prepare(PREPARE_MS, signal));
+      } catch (thrown) {
+        const error = explainError(thrown);
+        // One with a code says why there is no answer, and the command does not end with 0.
+        if (!(error instanceof SlotcastError)) {
+          world.fail(
+            new Error(`prepare-promotion of ${node} met an error that it does not know`, { cause: error }),
+          );
+        }
+      }
+    };
+    world.after(0, ask, process);
   }
 
   freeze(node: string, service: ServiceName): void {
@@ -144,7 +174,14 @@ export class NodeServices {
       });
     }
     const restartGapBytes = 64n * MIB;
-    return createConsumer({ ...common, advanceDuty: 0.25, restartGapBytes, metrics: consumerMetrics });
+    const consumer = createConsumer({
+      ...common,
+      advanceDuty: 0.25,
+      restartGapBytes,
+      metrics: consumerMetrics,
+    });
+    this.#controls.set(server.node, consumer.control);
+    return consumer;
   }
 
   #commonOptions(service: ServiceName, server: SimServer, process: Process) {
