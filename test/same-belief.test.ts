@@ -8,6 +8,7 @@ import {
   parseSlotName,
   parseSystemIdentifier,
   type SlotEvent,
+  startOf,
   type TimelineHistory,
   timeline,
 } from '@slotcast/domain';
@@ -129,7 +130,7 @@ async function claim(log: EventLog, line: number) {
       claimed.push(newest);
       const handedOver =
         HandedOver.noneNeeded(newest, timeline(line)) ??
-        HandedOver.onRecord({ promotion: promotionTo(line) }, timeline(line));
+        HandedOver.onRecord({ promotion: promotionTo(line) }, startOf(historyOf(line)));
       return handedOver === undefined
         ? Promise.reject(new Error('open'))
         : Promise.resolve({ handedOver, ownership: new Map() });

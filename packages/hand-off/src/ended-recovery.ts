@@ -4,6 +4,7 @@ import {
   lastingPass,
   type RaisedFence,
   type SeenEnd,
+  type SeenEndWorth,
   type ServerLife,
   type TimelineHistory,
   type TimelineStart,
@@ -27,18 +28,30 @@ export interface SeenCommits {
   readonly passes: readonly FencePass[];
 }
 
+/** A primary, and how its timeline began by its history; a server that was never promoted has no such beginning. */
+export interface PresentServer {
+  readonly life: ServerLife;
+  readonly start: TimelineStart | undefined;
+}
+
 /**
- * What an end of recovery that was seen tells of the timeline that the server writes now, of which `start` is the beginning by its history. A process that was
- * frozen, or could not connect, may have missed another recovery, and the fence of one timeline says nothing of the next.
+ * What an end of recovery that was seen tells of the timeline that the server writes now. A process that was frozen, or could not connect, may have missed another recovery,
+ * and the fence of one timeline says nothing of the next.
  */
-export function seenCommits(
-  ended: EndedRecovery | undefined,
-  now: { readonly life: ServerLife; readonly start: TimelineStart },
-): SeenCommits {
-  const worth = ended === undefined ? 'nothing' : judgeSeenEnd(ended, now);
+export function seenCommits(ended: EndedRecovery | undefined, now: PresentServer): SeenCommits {
+  const worth = worthOf(ended, now);
   if (ended === undefined || worth === 'nothing') {
     return { baseline: undefined, passes: [] };
   }
   const { baseline, passes } = ended;
   return { baseline, passes: worth === 'all' ? passes : passes.map(lastingPass) };
+}
+
+/** True when it is the promotion that began the timeline which the server writes now. */
+export function isSeen(ended: EndedRecovery | undefined, now: PresentServer): boolean {
+  return worthOf(ended, now) !== 'nothing';
+}
+
+function worthOf(ended: EndedRecovery | undefined, { life, start }: PresentServer): SeenEndWorth {
+  return ended === undefined || start === undefined ? 'nothing' : judgeSeenEnd(ended, { life, start });
 }

@@ -9,6 +9,7 @@ import {
   promotionSlotStatuses,
   type RaisedFence,
   type SlotName,
+  type TimelineStart,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import { Deadline } from '@slotcast/kernel';
@@ -29,6 +30,8 @@ export interface TopicHandOffOptions
   /** Has replayed the nodes topic, however long ago, and remembers the slots of this node. */
   readonly nodes: NodesReader;
   readonly facts: Omit<NodeFacts, 'physicalSlots' | 'lineage' | 'unreadableSlots'>;
+  /** How the server's timeline began; absent when it was never promoted. */
+  readonly start: TimelineStart | undefined;
   /** There when the server has not been promoted since slots were published last: then only the record is looked up. */
   readonly noneNeeded: HandedOver | undefined;
   /** What this process's guard saw of the end of recovery, once it is done with it. */
@@ -47,7 +50,7 @@ export interface SettledHandOff {
 /**
  * The hand-off by a process that does not follow the topics: reads them from the beginning, raises the fence at once, waits for whoever holds the
  * lock of the node to do the rest, and does it itself when nobody does, or when that takes too long. `undefined` when nothing is on
- * record for the timeline of the facts after that: the server is in recovery again, or was never promoted to it.
+ * record for the server's timeline after that: the server is in recovery again, or was never promoted to it.
  */
 export async function handOffFromTopics(options: TopicHandOffOptions): Promise<SettledHandOff | undefined> {
   const run = new TopicHandOff(options);
@@ -64,8 +67,6 @@ class TopicHandOff {
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
   #writer: LogWriter | undefined;
-  /** Of the fence that was raised before this process was to hand over. */
-  #early: readonly RaisedFence[] = [];
 
   constructor(options: TopicHandOffOptions) {
     this.#options = options;
@@ -87,7 +88,7 @@ class TopicHandOff {
       return this.#onRecord() ?? noneNeeded;
     }
     await nodes.readToEnd(signal);
-    const done = this.#onRecord() ?? (await this.#takeTurn()) ?? (await this.#handOver());
+    const done = this.#onRecord() ?? (await this.#inTurn());
     report(done === undefined ? 'not_promoted' : 'recorded');
     return done;
   }
@@ -100,31 +101,29 @@ class TopicHandOff {
     ]);
   }
 
-  /** Raises the fence, and resolves when this process is to do the rest, or with what another one has put on record. */
-  async #takeTurn(): Promise<HandedOver | undefined> {
+  /** Raises the fence, and does the rest when it is this process's turn, unless another one puts it on record. */
+  async #inTurn(): Promise<HandedOver | undefined> {
     const { topics, clock, awaitEnd, signal } = this.#options;
     await this.#feed.reader.replay(signal);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
-    this.#early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
+    const early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
     const byOther = await this.#awaitLock();
     if (byOther !== undefined) {
       return byOther;
     }
-    this.#writer = await this.#directory.claim({ log: topics.log, signal });
+    const writer = await this.#directory.claim({ log: topics.log, signal });
+    this.#writer = writer;
     // What it had begun goes on so long, and it may have come to its end before it was fenced.
     await clock.sleep(HAND_OFF_LEASE_MS, signal);
-    return this.#onRecord();
+    return this.#onRecord() ?? (await this.#handOver(writer, early));
   }
 
-  async #handOver(): Promise<HandedOver | undefined> {
+  /** `early`: of the fence that was raised before this process was to hand over. */
+  async #handOver(writer: LogWriter, early: readonly RaisedFence[]): Promise<HandedOver | undefined> {
     const { facts, clock, awaitEnd, report, signal } = this.#options;
-    const writer = this.#writer;
-    if (writer === undefined) {
-      throw new Error('the name of the node was not claimed before the hand-off');
-    }
     const lease = new HandOffLease({ clock, prove: () => this.#prove(writer) });
     const seen = await awaitEnd(signal);
-    const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...this.#early] };
+    const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
     const knowledge = knowledgeOf(this.#feed, this.#directory);
     report('hand_over');
     // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
@@ -147,7 +146,7 @@ class TopicHandOff {
   }
 
   #onRecord(): HandedOver | undefined {
-    return HandedOver.onRecord(this.#directory.own, this.#options.facts.timeline);
+    return HandedOver.onRecord(this.#directory.own, this.#options.start);
   }
 
   /** Resolves when this process has the lock of the node, with the record when another one has written it, and when the holder has had its time. */

@@ -28,6 +28,7 @@ import {
   type SlotLost,
   type SlotName,
   type SlotState,
+  sameStart,
   startOf,
   type TimelineHistory,
   withoutWrongSteps,
@@ -110,7 +111,7 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
       return undefined;
     }
     const drop = (leaders: readonly LocalSlot[]): Promise<number> =>
-      dropLeaders(leaders, { sessions, logger, signal });
+      dropLeaders(leaders, { sessions, mayDrop: () => lease.assertHeld(), logger, signal });
     return await new HandOffRun({ ...options, ...point, connection, mover, drop }).run();
   } finally {
     await mover.finish().catch(() => undefined);
@@ -188,8 +189,8 @@ class HandOffRun {
 
   constructor(options: HandOffRunOptions) {
     this.#options = options;
-    const { knowledge, history } = options;
-    this.#earlier = knowledge.earlier?.timeline === history.timeline ? knowledge.earlier : undefined;
+    const { earlier } = options.knowledge;
+    this.#earlier = sameStart(earlier, startOf(options.history)) ? earlier : undefined;
     const fenced = this.#earlier?.fencedLsn;
     this.#passes = [
       ...options.passes,
@@ -232,7 +233,7 @@ class HandOffRun {
 
   /** All but those that a missing slot may still be made from; the publisher sees to what is left, once it publishes. Returns the ownership of the missing ones. */
   async #dropLeaders(after: ObservedPrimary): Promise<ReadonlyMap<SlotName, Ownership>> {
-    const { connection, drop, lease, logger, switchLsn, signal } = this.#options;
+    const { connection, drop, logger, switchLsn, signal } = this.#options;
     const leaders = await readLeadingSlots(connection, signal);
     const here = new Set([
       ...after.slots.map(({ name }) => name),
@@ -243,7 +244,6 @@ class HandOffRun {
     for (const { slot, leader } of restores) {
       logger.warn({ slot, leader }, 'kept a leading slot: a missing slot may still be made from it');
     }
-    await lease.assertHeld();
     await drop(idle);
     const missing = new Set(restores.map(({ slot }) => slot));
     return new Map(
@@ -261,10 +261,7 @@ class HandOffRun {
 
   async #round(): Promise<Promotion | undefined> {
     const { connection, knowledge, mover, before, history, switchLsn, signal } = this.#options;
-    const line = besideOwn(knowledge.publishedOn(before), {
-      node: knowledge.node,
-      timeline: history.timeline,
-    });
+    const line = besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
     await this.#raiseFence(line);
     const seen = await observePrimary(connection, signal);
     if (seen.inRecovery) {

@@ -6,7 +6,7 @@ import {
   type SlotName,
   type SlotRestore,
 } from '@slotcast/domain';
-import { type Clock, errorText, type Logger } from '@slotcast/kernel';
+import { type Clock, errorText, type Logger, pause } from '@slotcast/kernel';
 import {
   connectPostgres,
   copySlot,
@@ -22,14 +22,23 @@ const RESTORE_AGAIN_MS = 15_000;
 /** So long a leading slot may hold back WAL and vacuum for a slot that cannot be made from it. */
 const KEPT_MS = 3_600_000;
 
-/** Drops leading slots that nothing is to be made from any more, and returns how many could not be. They would hold back WAL and vacuum for ever. */
+/**
+ * Drops leading slots that nothing is to be made from any more, and returns how many could not be. They would hold back WAL and vacuum for ever. `mayDrop` is awaited before
+ * each of them, as one that is held up lets time go by, and ends it all when it rejects.
+ */
 export async function dropLeaders(
   leaders: readonly LocalSlot[],
-  { sessions, logger, signal }: { sessions: DatabaseSessions; logger: Logger; signal: AbortSignal },
+  {
+    sessions,
+    mayDrop,
+    logger,
+    signal,
+  }: { sessions: DatabaseSessions; mayDrop: () => Promise<void>; logger: Logger; signal: AbortSignal },
 ): Promise<number> {
   let left = 0;
   for (const leader of leaders) {
     const { name } = leader;
+    await mayDrop();
     try {
       await sessions.drop(name, leader);
       logger.info({ slot: name }, 'dropped a leading slot');
@@ -75,7 +84,7 @@ export async function sweepLeaders(options: LeaderSweepOptions): Promise<void> {
         logger.warn({ error: errorText(error) }, 'leading slots could not be looked for yet');
       }
     }
-    await clock.sleep(pauseMs, signal).catch(() => undefined);
+    await pause(clock, pauseMs, signal);
   }
 }
 
@@ -110,7 +119,8 @@ class Sweep {
         await this.#restore(sessions, restore);
       }
       const kept = leaders.length - plan.idle.length;
-      const left = kept + (await dropLeaders(plan.idle, { sessions, logger, signal }));
+      const left =
+        kept + (await dropLeaders(plan.idle, { sessions, mayDrop: () => Promise.resolve(), logger, signal }));
       return { left, missing: plan.restores.length };
     } finally {
       await Promise.allSettled([connection.close(), sessions.close()]);

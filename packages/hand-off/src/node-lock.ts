@@ -61,11 +61,11 @@ export class NodeLock {
     await endNodeLockHolders(this.#connection, this.#name, signal);
   }
 
-  /** Gives it back, where the session goes on without it. */
+  /** Gives it back, where the session goes on without it. Rejects when the server does not answer in time, and the lock ends with the session then. */
   async release(signal?: AbortSignal): Promise<void> {
     if (this.#isTaken && !this.#connection.broken) {
       this.#isTaken = false;
-      await releaseNodeLock(this.#connection, this.#name, signal);
+      await releaseNodeLock(this.#connection, this.#name, { signal, timeoutMs: HAND_OFF_LEASE_MS });
     }
   }
 }

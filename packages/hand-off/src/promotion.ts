@@ -9,6 +9,8 @@ import {
   type PublishedLine,
   type ServerLife,
   sameLife,
+  startIn,
+  startOf,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
 import {
@@ -20,7 +22,7 @@ import {
   readWalEnd,
 } from '@slotcast/postgres';
 import { NodesReader, type TopicsContext } from '@slotcast/topics';
-import type { EndedRecovery } from './ended-recovery.ts';
+import { type EndedRecovery, isSeen } from './ended-recovery.ts';
 import { handOff } from './hand-off.ts';
 import {
   handOffFromTopics,
@@ -29,8 +31,9 @@ import {
   type SettledHandOff,
 } from './hand-off-from-topics.ts';
 import { type FirstProof, HandOffLease } from './hand-off-lease.ts';
+import { isLeftOver, type Settling } from './left-over-promotion.ts';
 import { NodeLock } from './node-lock.ts';
-import { isOverlooked, type Settling } from './overlooked-promotion.ts';
+import { readOwnHistory } from './own-history.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
@@ -152,7 +155,8 @@ export class Promotion {
     const ended = await this.#guard.awaitEnd(session.signal);
     const life = await readWalEnd(session.connection, session.signal);
     const { own } = session.directory;
-    if (HandedOver.onRecord(own, life.timeline) !== undefined) {
+    // The session has been open since before.
+    if (HandedOver.onRecord(own, startIn(life, life)) !== undefined) {
       this.#done = life;
       report('recorded');
       return;
@@ -202,14 +206,15 @@ export class Promotion {
     const nodes = new NodesReader(half.topics, { slotsOf: this.#options.node });
     try {
       const life = await readWalEnd(connection, signal);
-      const { timeline } = life;
-      if (timeline === 1 || sameLife(life, this.#done)) {
+      if (life.timeline === 1 || sameLife(life, this.#done)) {
         return;
       }
-      const server = { ...(await readServerIdentity(connection, signal)), timeline };
+      const history = await readOwnHistory(life, { ...this.#options, ended, signal });
+      const server = { ...(await readServerIdentity(connection, signal)), history };
       await nodes.replay(signal);
       const known = { server, nodes, connection };
-      if (ended !== undefined || (await isOverlooked(half, known, { ...this.#options, signal }))) {
+      const seen = isSeen(ended, { life, start: startOf(history) });
+      if (await isLeftOver(half, known, { node: this.#options.node, seen, signal })) {
         const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
         this.#done = settled && life;
       }
@@ -228,7 +233,7 @@ export class Promotion {
     { manifest, ...known }: Settling & { readonly manifest: Manifest | undefined },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
-    const noneNeeded = HandedOver.noneNeeded(manifest, known.server.timeline);
+    const noneNeeded = HandedOver.noneNeeded(manifest, known.server.history.timeline);
     return this.#handOffFromTopics(half, { ...known, noneNeeded }, signal);
   }
 
@@ -238,12 +243,14 @@ export class Promotion {
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
     const { node, version, policy } = this.#options;
-    const { systemIdentifier, timeline, serverVersion, serverStartedAt } = parts.server;
+    const { systemIdentifier, history, serverVersion, serverStartedAt } = parts.server;
+    const { timeline } = history;
     return handOffFromTopics({
       ...this.#options,
       ...parts,
       topics,
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
+      start: startOf(history),
       wanted: policy.wanted,
       awaitEnd: (stop) => this.#guard.awaitEnd(stop),
       lock: new NodeLock(parts.connection, this.#options),

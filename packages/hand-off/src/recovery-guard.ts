@@ -10,7 +10,7 @@ import {
   type SeenEnd,
   startIn,
 } from '@slotcast/domain';
-import { backoffMs, type Clock, errorText, type Logger } from '@slotcast/kernel';
+import { backoffMs, type Clock, errorText, type Logger, pause } from '@slotcast/kernel';
 import {
   connectPostgres,
   type PostgresConnection,
@@ -113,7 +113,7 @@ export class RecoveryGuard {
         failures += 1;
         // The service itself reports a server that does not answer, at the level that it deserves.
         logger.debug({ error: errorText(error), failures }, 'cannot watch the recovery of the server');
-        await clock.sleep(backoffMs(failures, BACKOFF, Math.random), signal).catch(() => undefined);
+        await pause(clock, backoffMs(failures, BACKOFF, Math.random), signal);
       }
     }
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { emptyLine, type Lsn, lsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import { emptyLine, type Lsn, lsn, type Promotion, parseLsn, parseSlotName } from '@slotcast/domain';
 import { type EndedRecovery, type HandOffOutcome, handOff, RecoveryGuard } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
@@ -50,11 +50,15 @@ async function promoteWatched(pair: Pair): Promise<EndedRecovery> {
 }
 
 /** The hand-off of a slot whose subscriber was ahead of the standby, by a process that had seen a promotion. */
-async function handOver(pair: Pair, ended: EndedRecovery): Promise<HandOffOutcome | undefined> {
+async function handOver(
+  pair: Pair,
+  ended: EndedRecovery,
+  earlier?: Promotion,
+): Promise<HandOffOutcome | undefined> {
   const event = confirmedAt(AHEAD, lsn((await switchOf(pair)) + 100n));
   return await handOff({
     postgres: postgresOf(pair),
-    knowledge: knowledgeOfEvents([event]),
+    knowledge: { ...knowledgeOfEvents([event]), earlier },
     slotsBefore: undefined,
     lease: alone,
     ended,
@@ -116,7 +120,9 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const switchLsn = await switchOf(pair);
       const reached = ended.passes[0]?.reachedLsn ?? assert.fail('no fence');
       assert.ok(switchLsn > ended.start.switchLsn && reached > switchLsn + 100n);
-      const outcome = await handOver(pair, ended);
+      // On record from then, under the same number.
+      const earlier = { ...ended.start, fencedLsn: reached, ahead: [], lost: [], time: 0 };
+      const outcome = await handOver(pair, ended, earlier);
       assert.deepEqual(
         outcome?.promotion.ahead.map(({ outcome: of }) => of),
         ['quarantined'],

@@ -97,7 +97,7 @@ export async function claimTopic(options: {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
       await slots.readToWrittenEnd(signal);
       const granted = judge(slots.topic, options);
-      if (!handedOver.holds(slots.manifest, server.history.timeline)) {
+      if (!handedOver.holds(slots.manifest, server.history)) {
         throw handOffOpen(server.history.timeline);
       }
       await retireFormerName(slots.manifest, writer, options);

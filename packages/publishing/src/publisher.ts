@@ -220,7 +220,7 @@ class Publisher {
   ): Promise<SettledHandOff> {
     const { manifest, server, nodes } = known;
     const { timeline } = server.history;
-    const parts = { manifest, server: { ...server, timeline }, nodes, connection };
+    const parts = { manifest, server, nodes, connection };
     const settled = await this.#promotion.settle(this.#half, parts, signal);
     const seen = await observePrimary(connection, signal);
     if (settled === undefined || seen.inRecovery || seen.timeline !== timeline) {

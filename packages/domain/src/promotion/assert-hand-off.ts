@@ -1,11 +1,12 @@
 import { isUsableSource } from '../following/assert-making.ts';
 import { type Check, isUpTo, placeOf, violationOf } from '../following/plan-facts.ts';
 import { reason } from '../reasons/reason.ts';
-import { laterLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, laterLsn } from '../vocabulary/lsn.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { describeHistory, sameStart, startOf } from '../vocabulary/timeline-history.ts';
 import {
   type HandOffFacts,
   handOffFacts,
@@ -26,8 +27,12 @@ export interface HandOffViolation {
   readonly reason: string;
 }
 
-/** Checks a hand-off against the facts that it was planned from, by other code than planned it. */
+/**
+ * Checks a hand-off against the facts that it was planned from, by other code than planned it. Throws a RangeError when it goes by what was done or seen of another promotion: no
+ * step is right then.
+ */
 export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly HandOffViolation[] {
+  assertOnePromotion(input);
   const on = handOffFacts(input);
   const sources = new Map(
     plan.restores.map(({ slot, leader }) => [slot, input.leaders?.find(({ name }) => name === leader)]),
@@ -65,6 +70,22 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
     }),
     ...reportViolations(plan, input, on),
   ];
+}
+
+/** A timeline of the same number may have begun elsewhere, and a fence that was raised on this one lies beyond its beginning. */
+function assertOnePromotion({ history, switchLsn, earlier, passes }: HandOffInput): void {
+  const start = { timeline: history.timeline, switchLsn };
+  if (!sameStart(start, startOf(history)) || (earlier !== undefined && !sameStart(earlier, start))) {
+    throw new RangeError(
+      `a hand-off of timeline ${history.timeline} from ${formatLsn(switchLsn)} on goes by another promotion: ${describeHistory(history)}`,
+    );
+  }
+  const before = passes.find(({ reachedLsn }) => reachedLsn < switchLsn);
+  if (before !== undefined) {
+    throw new RangeError(
+      `a fence at ${formatLsn(before.reachedLsn)} is not of timeline ${history.timeline}, which began at ${formatLsn(switchLsn)}`,
+    );
+  }
 }
 
 /** A slot with what stands under its name when the step is taken: it may be a copy of a leading slot by then. */

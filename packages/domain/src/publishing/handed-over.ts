@@ -2,6 +2,12 @@ import type { Timeline } from '../vocabulary/identity.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import type { Promotion } from '../vocabulary/promotion-record.ts';
 import type { Manifest } from '../vocabulary/slot-event.ts';
+import {
+  sameStart,
+  startOf,
+  type TimelineHistory,
+  type TimelineStart,
+} from '../vocabulary/timeline-history.ts';
 
 /**
  * What a publisher has to have before it claims the topic: the slots of its server are handed over for the timeline that it writes, or
@@ -17,13 +23,18 @@ export class HandedOver {
     this.promotion = promotion;
   }
 
-  /** `own` is the newest record of the server's node; `undefined` when it tells of no hand-off of a promotion to this timeline. */
+  /**
+   * `own` is the newest record of the server's node; `undefined` when it tells of no hand-off of the promotion that began the server's timeline. A server that was cloned anew
+   * and promoted to the same number finds the record of what it was before.
+   */
   static onRecord(
     own: Pick<NodeStatus, 'promotion'> | undefined,
-    timeline: Timeline,
+    start: TimelineStart | undefined,
   ): HandedOver | undefined {
     const promotion = own?.promotion;
-    return promotion?.timeline === timeline ? new HandedOver(timeline, promotion) : undefined;
+    return promotion !== undefined && sameStart(promotion, start)
+      ? new HandedOver(promotion.timeline, promotion)
+      : undefined;
   }
 
   /** `undefined` when slots were published on an earlier timeline last: the server was promoted since then. */
@@ -31,9 +42,11 @@ export class HandedOver {
     return isNoneNeeded(manifest, timeline) ? new HandedOver(timeline, undefined) : undefined;
   }
 
-  /** Whether it counts for a server on this timeline, with a manifest that may have come after it was made. */
-  holds(manifest: Manifest | undefined, timeline: Timeline): boolean {
-    return this.#timeline === timeline && (this.promotion !== undefined || isNoneNeeded(manifest, timeline));
+  /** Whether it counts for a server with this history, with a manifest that may have come after it was made. */
+  holds(manifest: Manifest | undefined, history: TimelineHistory): boolean {
+    return this.promotion === undefined
+      ? this.#timeline === history.timeline && isNoneNeeded(manifest, history.timeline)
+      : sameStart(this.promotion, startOf(history));
   }
 }
 

@@ -1,8 +1,7 @@
-import type { Timeline } from '../vocabulary/identity.ts';
 import { type Lsn, lsn } from '../vocabulary/lsn.ts';
 import { compareOrder, type EventOrigin, type Manifest, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type EventBacklog, settle } from './event-backlog.ts';
 
 /** All that was published on one line of descent, whether a server has replayed it or not. */
@@ -21,6 +20,7 @@ export interface PublishedLine {
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   /** Of the newest manifest, wherever it lies. */
   readonly lineage: string | undefined;
+  readonly newestHistory: TimelineHistory | undefined;
 }
 
 /** The newest records of a topic, of whatever branch. */
@@ -38,6 +38,7 @@ export const emptyLine: PublishedLine = {
   lastOrigin: undefined,
   elsewhere: new Map(),
   lineage: undefined,
+  newestHistory: undefined,
 };
 
 const FURTHEST: Lsn = lsn(2n ** 63n - 1n);
@@ -55,24 +56,30 @@ export function publishedOn(
     (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
     undefined,
   );
-  const lineage = newest.manifest?.lineage;
+  const { lineage, history: newestHistory } = newest.manifest ?? {};
   const elsewhere = new Map(
     [...liveEvents(newest.events, newest.manifest)].filter(
       ([, event]) => branchOf(history, event) !== 'on_history',
     ),
   );
-  return { published, furthest, manifest, lastOrigin, elsewhere, lineage };
+  return { published, furthest, manifest, lastOrigin, elsewhere, lineage, newestHistory };
 }
 
 /**
  * The line as a promoted server of this node has to see it: what its own publisher has written of the new timeline already is no other branch.
- * That is so for a process that comes late to a hand-off which another one has finished.
+ * That is so for a process that comes late to a hand-off which another one has finished. Where the publisher wrote of a timeline of the same number that began
+ * elsewhere, as before the server was cloned anew, that is another branch.
  */
 export function besideOwn(
   line: PublishedLine,
-  own: { readonly node: string; readonly timeline: Timeline },
+  own: { readonly node: string; readonly history: TimelineHistory },
 ): PublishedLine {
-  const isOther = (event: SlotEvent): boolean => event.timeline !== own.timeline || event.node !== own.node;
+  const { newestHistory } = line;
+  if (newestHistory === undefined || !sameHistory(newestHistory, own.history)) {
+    return line;
+  }
+  const isOther = (event: SlotEvent): boolean =>
+    event.timeline !== own.history.timeline || event.node !== own.node;
   return { ...line, elsewhere: new Map([...line.elsewhere].filter(([, event]) => isOther(event))) };
 }
 

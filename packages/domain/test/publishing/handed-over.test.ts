@@ -20,6 +20,9 @@ const promotion: Promotion = {
   time: 1_700_000_000_000,
 };
 
+const start = { timeline: TWO, switchLsn: promotion.switchLsn };
+const onTwo = { timeline: TWO, ancestors: [{ timeline: ONE, switchLsn: promotion.switchLsn }] };
+
 function manifestOn(line: Manifest['timeline']): Manifest {
   return {
     kind: 'manifest',
@@ -40,11 +43,15 @@ function manifestOn(line: Manifest['timeline']): Manifest {
 
 describe('what a claim demands', () => {
   test('is there when the hand-off of the promotion to the very timeline is on record', () => {
-    assert.equal(HandedOver.onRecord({ promotion }, TWO)?.promotion, promotion);
-    assert.equal(HandedOver.onRecord({ promotion }, timeline(3)), undefined);
-    assert.equal(HandedOver.onRecord({ promotion }, ONE), undefined);
-    assert.equal(HandedOver.onRecord({ promotion: undefined }, TWO), undefined);
-    assert.equal(HandedOver.onRecord(undefined, TWO), undefined);
+    assert.equal(HandedOver.onRecord({ promotion }, start)?.promotion, promotion);
+    assert.equal(HandedOver.onRecord({ promotion }, { ...start, timeline: timeline(3) }), undefined);
+    assert.equal(HandedOver.onRecord({ promotion }, undefined), undefined);
+    assert.equal(HandedOver.onRecord({ promotion: undefined }, start), undefined);
+    assert.equal(HandedOver.onRecord(undefined, start), undefined);
+  });
+
+  test('is not there by the record of a timeline of the same number that began elsewhere', () => {
+    assert.equal(HandedOver.onRecord({ promotion }, { ...start, switchLsn: lsn(0x400n) }), undefined);
   });
 
   test('is there without a record unless slots were published on an earlier timeline last', () => {
@@ -55,14 +62,17 @@ describe('what a claim demands', () => {
 
   test('counts no more when a manifest came meanwhile that makes a hand-off needed', () => {
     const none = HandedOver.noneNeeded(undefined, TWO);
-    assert.equal(none?.holds(manifestOn(TWO), TWO), true);
-    assert.equal(none?.holds(manifestOn(ONE), TWO), false);
-    assert.equal(HandedOver.onRecord({ promotion }, TWO)?.holds(manifestOn(ONE), TWO), true);
+    assert.equal(none?.holds(manifestOn(TWO), onTwo), true);
+    assert.equal(none?.holds(manifestOn(ONE), onTwo), false);
+    assert.equal(HandedOver.onRecord({ promotion }, start)?.holds(manifestOn(ONE), onTwo), true);
   });
 
   test('counts for its own timeline only', () => {
-    assert.equal(HandedOver.noneNeeded(undefined, TWO)?.holds(undefined, timeline(3)), false);
-    assert.equal(HandedOver.onRecord({ promotion }, TWO)?.holds(undefined, timeline(3)), false);
+    const onThree = { timeline: timeline(3), ancestors: [...onTwo.ancestors, start] };
+    const elsewhere = { timeline: TWO, ancestors: [{ timeline: ONE, switchLsn: lsn(0x400n) }] };
+    assert.equal(HandedOver.noneNeeded(undefined, TWO)?.holds(undefined, onThree), false);
+    assert.equal(HandedOver.onRecord({ promotion }, start)?.holds(undefined, onThree), false);
+    assert.equal(HandedOver.onRecord({ promotion }, start)?.holds(undefined, elsewhere), false);
   });
 
   test('cannot be made in another way', () => {

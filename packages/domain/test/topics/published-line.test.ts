@@ -78,12 +78,29 @@ describe('all that was published on a line of descent', { timeout: 20_000 }, () 
       slotEvent('a', { seq: 1, lsn: 0x80 }),
       slotEvent('a', { seq: 2, lsn: 0x110, timeline: 2, node: 'bravo' }),
     ];
-    const line = lineOf(records);
+    const line = { ...lineOf(records), newestHistory: second };
     assert.equal(line.elsewhere.size, 1);
-    const own = { node: 'bravo', timeline: timeline(2) };
+    const own = { node: 'bravo', history: second };
     assert.equal(besideOwn(line, own).elsewhere.size, 0);
     assert.equal(besideOwn(line, { ...own, node: 'charlie' }).elsewhere.size, 1);
-    assert.equal(besideOwn(line, { ...own, timeline: timeline(3) }).elsewhere.size, 1);
+    const third = { timeline: timeline(3), ancestors: second.ancestors };
+    assert.equal(besideOwn(line, { ...own, history: third }).elsewhere.size, 1);
+  });
+
+  test('takes what the own publisher wrote before the server was cloned anew for another branch, also by the same number', () => {
+    const written = slotEvent('a', { seq: 2, lsn: 0x110, timeline: 2, node: 'bravo' });
+    const line = lineOf([
+      { ...manifest(['a'], { seq: 1, timeline: 2, lsn: 0x108 }), history: second },
+      written,
+    ]);
+    const began = { timeline: timeline(1), switchLsn: at(0x105) };
+    const anew = { timeline: timeline(2), ancestors: [began] };
+    assert.equal(besideOwn(line, { node: 'bravo', history: second }).elsewhere.size, 0);
+    assert.equal(besideOwn(line, { node: 'bravo', history: anew }).elsewhere.size, 1);
+    assert.equal(
+      besideOwn({ ...line, newestHistory: undefined }, { node: 'bravo', history: second }).elsewhere.size,
+      1,
+    );
   });
 
   test('holds no event of a timeline that came later', () => {

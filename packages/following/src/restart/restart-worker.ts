@@ -16,7 +16,7 @@ import {
   sameDatabase,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { type Clock, type Doorbell, errorFields, errorText, type Logger } from '@slotcast/kernel';
+import { type Clock, type Doorbell, errorFields, errorText, type Logger, pause } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import { advanceSlot, DatabaseSessions, isMissingWal, type PostgresOptions } from '@slotcast/postgres';
 import type { NodeDirectory } from '@slotcast/topics';
@@ -179,7 +179,7 @@ export class RestartWorker {
         }
         const fields = { ...errorFields(error, this.#options.logger), error: errorText(error) };
         this.#options.logger.warn(fields, 'moving restart_lsn failed; it is tried again');
-        await clock.sleep(LOOK_MS, this.#signal).catch(() => undefined);
+        await pause(clock, LOOK_MS, this.#signal);
       }
     }
   }

@@ -25,10 +25,10 @@ export async function tryNodeLock(
 export async function releaseNodeLock(
   connection: PostgresConnection,
   name: string,
-  signal?: AbortSignal,
+  limits: StatementLimits,
 ): Promise<void> {
   const text = 'select pg_advisory_unlock(hashtextextended($1, 0))';
-  await connection.run({ text, values: [name] }, { signal });
+  await connection.run({ text, values: [name] }, limits);
 }
 
 /** Whether this session holds the lock, and whether another one does. */
