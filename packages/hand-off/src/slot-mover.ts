@@ -33,8 +33,8 @@ const CHUNK = 25;
 const EXISTS = '42710';
 /** object_in_use */
 const IN_USE = '55006';
-/** configuration_limit_exceeded: all of max_replication_slots is in use */
-const NO_ROOM = '53400';
+/** configuration_limit_exceeded: all of max_replication_slots is in use; disk_full */
+const NO_ROOM = ['53400', '53100'];
 
 type Advance = HandOffPlan['advances'][number];
 
@@ -211,7 +211,7 @@ export class SlotMover {
     this.#logger.error(
       { slot, copy: made === 'no_room' ? undefined : copy, reason },
       made === 'no_room'
-        ? 'dropped a slot that must not be used: max_replication_slots leaves no room to keep a copy'
+        ? 'dropped a slot that must not be used: max_replication_slots or the disk leaves no room to keep a copy'
         : 'quarantined a slot',
     );
   }
@@ -233,7 +233,7 @@ export class SlotMover {
       if (hasCode(error, EXISTS)) {
         return 'there';
       }
-      if (hasCode(error, NO_ROOM)) {
+      if (NO_ROOM.some((code) => hasCode(error, code))) {
         return 'no_room';
       }
       throw error;
