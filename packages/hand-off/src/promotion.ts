@@ -64,8 +64,8 @@ export interface ActingHalf {
 
 /** What follows the topics, as far as a promotion is concerned. */
 export interface FollowingSession {
-  /** What was published on the line of descent that the server replays. */
-  line(): PublishedLine;
+  /** What was published on the line of descent that the server replays; absent as long as it does not know. */
+  line(): PublishedLine | undefined;
   /** Has it look at the server now. */
   wake(): void;
 }
@@ -85,6 +85,8 @@ export class Promotion {
   readonly #listeners = new Set<ReportRole>();
   #watching: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
   #session: FollowingSession | undefined;
+  /** By the sessions before it. */
+  #knownBefore = emptyLine;
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
 
@@ -92,7 +94,7 @@ export class Promotion {
     this.#options = options;
     this.#guard = new RecoveryGuard({
       ...options,
-      line: () => this.#session?.line() ?? emptyLine,
+      line: () => this.#session?.line() ?? this.#knownBefore,
       onEnd: () => this.#session?.wake(),
       report: (event) => this.#listeners.forEach((report) => report(event)),
     });
@@ -117,8 +119,9 @@ export class Promotion {
     }
   }
 
-  /** Takes what a session knows as the measure of the fence, also after the session has ended. */
+  /** Takes what a session knows as the measure of the fence, also after the session has ended, until the next one has read the topics. */
   follow(session: FollowingSession): void {
+    this.#knownBefore = this.#session?.line() ?? this.#knownBefore;
     this.#session = session;
   }
 

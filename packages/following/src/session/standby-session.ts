@@ -1,5 +1,4 @@
 import {
-  emptyLine,
   HAND_OFF_DRAIN_MS,
   type LocalSlot,
   type Manifest,
@@ -106,10 +105,10 @@ export class StandbySession {
     }
   }
 
-  /** What was published on the line of descent that this standby replays. */
-  line(): PublishedLine {
+  /** What was published on the line of descent that this standby replays; absent until the slots topic is replayed, and the server was looked at. */
+  line(): PublishedLine | undefined {
     const { history } = this.#server;
-    return history === undefined ? emptyLine : this.#parts.feed.publishedOn(history);
+    return history && this.#parts.feed.publishedOn(history);
   }
 
   /** Whether this process has written the record of its node, so that one of another process there is of its successor. */
