@@ -163,7 +163,9 @@ function addConfig(program: Command): void {
   subcommand(program, 'config')
     .description('print the settings in effect and where each came from, without secrets')
     .addOption(
-      new Option('--service <service>', 'whose defaults and requirements').choices(services).default('cli'),
+      new Option('--service <service>', 'whose defaults and requirements: of a service, or of the commands')
+        .choices(services)
+        .default('cli'),
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {

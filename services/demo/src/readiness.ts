@@ -5,7 +5,7 @@ import { readSlotReasons } from './slot-reasons.ts';
 import { readPublishingEpoch, readSlotStates } from './slot-states.ts';
 import type { Node, Stage } from './stage.ts';
 
-const TIMEOUT_MS = 45_000;
+const TIMEOUT_MS = 120_000;
 
 export interface ReadinessGoal {
   /** The standbys whose slots have to be ready. */

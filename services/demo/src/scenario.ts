@@ -15,7 +15,7 @@ import { Writer } from './writer.ts';
 
 /** Enough to see that life goes on: some five seconds. */
 const ROWS_AFTER_FAILOVER = 600;
-const ROWS_TIMEOUT_MS = 30_000;
+const ROWS_TIMEOUT_MS = 60_000;
 const LAST_ROWS_TIMEOUT_MS = 20_000;
 
 interface Applications {
