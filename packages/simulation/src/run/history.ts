@@ -1,4 +1,5 @@
 import { judgeCalm } from '../oracle/calm.ts';
+import { judgeGrowth } from '../oracle/growth.ts';
 import { REPORT_PATIENCE_MS } from '../oracle/report.ts';
 import type { Act, Story } from '../story/act.ts';
 import { perform } from '../story/perform.ts';
@@ -7,7 +8,9 @@ import type { Note, Violation } from '../types.ts';
 import { SimWorld } from '../world/sim-world.ts';
 
 /** Longer than any back-off or patience of the services. */
-const CALM_MS = 25_000;
+const SETTLE_MS = 25_000;
+/** How long is looked afterwards whether anything changes or grows. */
+const REST_MS = 15_000;
 
 /** What came of a story. */
 export interface History {
@@ -47,8 +50,11 @@ export async function runStory(story: Story, options: RunOptions = {}): Promise<
     }
   }
   if (options.calm === true) {
-    await world.run(CALM_MS);
-    judge.violations.push(...judgeCalm(await scene.calmFacts(), world.now));
+    await world.run(SETTLE_MS);
+    const before = scene.sizes();
+    await world.run(REST_MS);
+    const calm = judgeCalm(await scene.calmFacts(before.at), world.now);
+    judge.violations.push(...calm, ...judgeGrowth(before, scene.sizes(), scene.writers));
   }
   return {
     violations: judge.violations,

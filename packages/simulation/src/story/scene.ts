@@ -1,6 +1,7 @@
 import { isPrepared } from '@slotcast/domain';
 import type { CalmFacts } from '../oracle/calm.ts';
 import { isGoodCopy } from '../oracle/good-copy.ts';
+import type { Sizes } from '../oracle/growth.ts';
 import { Judge } from '../oracle/judge.ts';
 import { readOrigin } from '../oracle/origin.ts';
 import type { ReadySlot } from '../oracle/ready-watch.ts';
@@ -8,7 +9,7 @@ import { Application } from '../people/application.ts';
 import { Subscriber } from '../people/subscriber.ts';
 import type { DataDirectory } from '../postgres/data-directory.ts';
 import { Server } from '../postgres/server.ts';
-import type { LinkState, SimServer } from '../types.ts';
+import type { LinkState, SimServer, SimSlot } from '../types.ts';
 import { NodeServices } from '../world/node-services.ts';
 import type { SimWorld } from '../world/sim-world.ts';
 import { type Cast, type CastSlot, type ServiceName, serviceNames } from './act.ts';
@@ -92,15 +93,33 @@ export class Scene implements Stage {
     this.subscribers.get(slot)?.touched(server);
   }
 
-  /** How things stand, for when all is calm. */
-  calmFacts(): Promise<CalmFacts> {
+  /** How things stand, for when all is calm since `since`, of the world. */
+  calmFacts(since: number): Promise<CalmFacts> {
     return readCalmFacts({
       cast: this.#cast,
       primary: this.#target,
       servers: [...this.#servers.values()],
       services: this.#services,
       notes: this.judge.notes,
+      since: this.world.wallMsOf('kafka') - this.world.now + since,
     });
+  }
+
+  /** What could grow. */
+  sizes(): Sizes {
+    const servers = [...this.#servers.values()];
+    const { broker, topics } = this.#services;
+    return {
+      at: this.world.now,
+      sessions: new Map(servers.map(({ node, core }) => [node, core.sessions.size])),
+      ownSlots: new Map(servers.map(({ node, slots }) => [node, slots.filter(isOwn).length])),
+      records: new Map(Object.values(topics).map((topic) => [topic, Number(broker.topic(topic)?.end ?? 0n)])),
+    };
+  }
+
+  /** Nodes, and slots on nodes: each is written about. */
+  get writers(): number {
+    return this.#servers.size * (1 + this.subscribers.size);
   }
 
   /** Which slots of standbys are called ready. */
@@ -273,4 +292,8 @@ export class Scene implements Stage {
       subscriber.connect();
     }
   }
+}
+
+function isOwn({ name }: SimSlot): boolean {
+  return name.startsWith('slotcast_');
 }
