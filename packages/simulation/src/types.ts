@@ -49,9 +49,8 @@ export interface Link {
 }
 
 export interface CallOptions {
-  /** Latency of the request and of the answer; absent: drawn by the world. */
-  readonly before?: number;
-  readonly after?: number;
+  /** Latency there and back; absent: drawn by the world. */
+  readonly ms?: number;
   /** Absent: nothing can come between. */
   readonly link?: Link;
   /** What the caller gets while the link refuses, and when it begins to do so while the call is under way. */
@@ -91,8 +90,9 @@ export interface World {
   /** Does `work` in an event of `process` (absent: of the world) after `ms`. */
   after(ms: number, work: () => unknown, process?: SimProcess): SimTimer;
   /**
-   * What a process asks of something outside: the effect happens after a latency, in an event of the world, and the answer comes after another one.
-   * A process that is dead by then gets no answer; one that is frozen gets it when it wakes.
+   * What a process asks of something outside: after a latency the effect happens, in an event of the world, and the process has the answer.
+   * A process that is dead by then gets no answer; one that is frozen gets it when it wakes. Where process or way were disturbed meanwhile, the
+   * effect may have happened before or not at all.
    */
   call<T>(process: SimProcess, kind: string, effect: () => T | Pending<T>, options?: CallOptions): Promise<T>;
   /** For an effect that ends later. */

@@ -7,7 +7,7 @@ import { SimWorld } from '../src/world/sim-world.ts';
 /** Does three things one after the other, and tells of each. */
 async function work(world: SimWorld, process: ReturnType<SimWorld['spawn']>, told: string[]): Promise<void> {
   for (const step of ['one', 'two', 'three']) {
-    await world.call(process, step, () => told.push(`${step} done`), { before: 1, after: 1 });
+    await world.call(process, step, () => told.push(`${step} done`), { ms: 2 });
     told.push(`${step} answered`);
   }
 }
@@ -101,7 +101,7 @@ describe('time', () => {
       0,
       async () => {
         for (;;) {
-          await world.call(process, 'look', () => undefined, { before: 0, after: 0 });
+          await world.call(process, 'look', () => undefined, { ms: 0 });
         }
       },
       process,

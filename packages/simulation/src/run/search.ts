@@ -5,14 +5,18 @@ import { type GenerateOptions, generate, silentThemes } from '../story/generate.
 import { shrink } from '../story/shrink.ts';
 import { tellStory } from '../story/tell.ts';
 import type { Violation } from '../types.ts';
-import { type History, runStory } from './history.ts';
+import { runStory } from './history.ts';
+import { noTotals, type Totals, withHistory } from './totals.ts';
 
 /** How many runs the shrinking of one story may take. */
 const SHRINK_RUNS = 400;
 
+/** What is searched, as data that can be sent to another process. */
 export interface SearchOptions {
-  /** The first seed; the others follow it. */
+  /** The first seed. */
   readonly seed: number;
+  /** From one seed to the next. */
+  readonly stride: number;
   /** How long to look, by the clock of this machine. */
   readonly ms: number;
   readonly acts: number;
@@ -21,44 +25,55 @@ export interface SearchOptions {
   readonly goesOn: boolean;
   /** Where stories that failed are kept. */
   readonly folder: string;
-  readonly say: (text: string) => void;
 }
 
-/** Runs histories from one seed after another. Returns how many of them broke an invariant. */
-export async function search(options: SearchOptions): Promise<number> {
-  const { say, acts, theme } = options;
-  const startedAt = performance.now();
+/** Who is told, and who ends it early. */
+export interface SearchHost {
+  readonly say: (text: string) => void;
+  readonly isStopped: () => boolean;
+}
+
+/** Runs histories from one seed after another. */
+export async function search(options: SearchOptions, host: SearchHost): Promise<Totals> {
+  const { acts, theme, stride } = options;
+  const until = performance.now() + options.ms;
   const usedBefore = process.cpuUsage();
-  const totals = new Totals();
-  let failed = 0;
-  say(`seed ${options.seed}`);
-  for (let seed = options.seed; performance.now() - startedAt < options.ms; seed += 1) {
+  let totals = noTotals;
+  for (let seed = options.seed; performance.now() < until && !host.isStopped(); seed += stride) {
     const story = generate({ seed, acts, theme });
     const history = await runStory(story, { calm: isToBeCalm(story) });
-    totals.add(history);
+    totals = withHistory(totals, history);
     const [violation] = history.violations;
     if (violation !== undefined) {
-      failed += 1;
-      await tell(story, violation, options);
+      await tell(story, violation, options, host);
       if (!options.goesOn) {
         break;
       }
     }
   }
   const { user, system } = process.cpuUsage(usedBefore);
-  say(totals.text({ ms: performance.now() - startedAt, cpuMs: (user + system) / 1000 }, failed));
-  return failed;
+  return { ...totals, cpuMs: (user + system) / 1000 };
 }
 
-async function tell(story: Story, violation: Violation, { folder, say }: SearchOptions): Promise<void> {
-  say(`seed ${story.seed} breaks ${violation.invariant}; looking for the shortest story that does`);
+/** All at once, so that what others say does not come between. */
+async function tell(
+  story: Story,
+  violation: Violation,
+  { folder, acts, theme }: SearchOptions,
+  { say }: SearchHost,
+): Promise<void> {
+  const again = `--seed ${story.seed} --acts ${acts}${theme === undefined ? '' : ` --theme ${theme}`}`;
+  say(
+    `seed ${story.seed} breaks ${violation.invariant} (alone: npm run simulate -- ${again}); looking for the shortest story that does`,
+  );
   const shrunk = await shortestThat(story, violation);
   const { violations } = await runStory(shrunk, { calm: isToBeCalm(shrunk) });
   const file = join(folder, `${story.seed}-${violation.invariant}.json`);
   await mkdir(folder, { recursive: true });
   await writeFile(file, `${JSON.stringify({ ...shrunk, expect: violation.invariant }, null, 2)}\n`);
-  say(tellStory(shrunk, violations));
-  say(`kept as ${file}; it runs again with npm run simulate -- --story ${file}`);
+  say(
+    `${tellStory(shrunk, violations)}\nkept as ${file}; it runs again with npm run simulate -- --story ${file}`,
+  );
 }
 
 /** True for stories at whose end nothing is left broken. */
@@ -74,29 +89,4 @@ function shortestThat(story: Story, { invariant, slot }: Violation): Promise<Sto
     return violations.some(isSame);
   };
   return shrink(story, { fails, runs: SHRINK_RUNS });
-}
-
-/** What a search has run through. */
-class Totals {
-  #histories = 0;
-  #steps = 0;
-  #calls = 0;
-  #virtualMs = 0;
-
-  add({ steps, calls, virtualMs }: History): void {
-    this.#histories += 1;
-    this.#steps += steps;
-    this.#calls += calls;
-    this.#virtualMs += virtualMs;
-  }
-
-  /** Rates are by processor time, as others may use the machine, too. */
-  text({ ms, cpuMs }: { readonly ms: number; readonly cpuMs: number }, failed: number): string {
-    const perMinute = (count: number): string => Math.round((count / cpuMs) * 60_000).toLocaleString('en');
-    return (
-      `${this.#histories} histories in ${(ms / 1000).toFixed(1)} s, ${failed} broke an invariant; a minute of one processor takes ` +
-      `${perMinute(this.#histories)} histories, ${perMinute(this.#steps)} steps, ${perMinute(this.#calls)} calls, ` +
-      `${perMinute(this.#virtualMs / 1000)} s of simulated time`
-    );
-  }
 }

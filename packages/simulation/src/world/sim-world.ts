@@ -3,7 +3,8 @@ import { EventQueue, type SimEvent } from '../time/event-queue.ts';
 import { drainMicrotasks } from '../time/microtasks.ts';
 import { type GlobalsHost, withGlobals } from '../time/virtual-globals.ts';
 import type { CallOptions, Pending, SimProcess, SimTimer, Trigger, World } from '../types.ts';
-import { isPending, PendingCall } from './pending-call.ts';
+import { Call } from './call.ts';
+import { PendingCall } from './pending-call.ts';
 import { Process } from './process.ts';
 import { SimLink } from './sim-link.ts';
 import { Trace } from './trace.ts';
@@ -133,19 +134,28 @@ export class SimWorld implements World, GlobalsHost {
     options: CallOptions = {},
   ): Promise<T> {
     this.#count(process, kind);
-    const [before, after] = this.#latency(process, kind, options);
+    const ms = options.ms ?? this.#latency(process, kind);
+    const { link, refused } = options;
     return new Promise<T>((resolve, reject) => {
-      const call = new Call<T>(this, process, { kind, effect, link: options.link, refused: options.refused });
-      call.answerIn = after;
-      call.resolve = resolve;
-      call.reject = reject;
-      this.#queue.add(this.#now + before, this.world, () => call.arrive());
+      const parts = { kind, effect, link, refused, resolve, reject, answerMs: ms / 2 };
+      const call = new Call<T>(this, process, parts);
+      this.#queue.add(this.#now + Math.max(ms, SHORTEST_MS), this.world, () => call.arrive());
     });
   }
 
-  /** Whether a call of a process that died on its way still arrives. */
-  arrivesFromTheDead(process: SimProcess, kind: string): boolean {
+  /** Whether a call that was under way when its process or its way was disturbed had arrived before. */
+  toss(process: SimProcess, kind: string): boolean {
     return chanceOf(this.seed, process.name, kind, 'arrives', this.#nextDraw(process.name, 'arrives')) < 0.5;
+  }
+
+  /** Goes on in the present event, as its last part, as the process; in one of its own where that is not running. */
+  hand(process: SimProcess, work: () => void): void {
+    if (process.state === 'running') {
+      this.#current = process;
+      work();
+    } else {
+      this.after(0, work, process);
+    }
   }
 
   fire(process: SimProcess, kind: string, moment: Trigger['moment']): void {
@@ -225,19 +235,11 @@ export class SimWorld implements World, GlobalsHost {
     }
   }
 
-  #latency(
-    process: SimProcess,
-    kind: string,
-    { before, after }: CallOptions,
-  ): readonly [before: number, after: number] {
-    if (before !== undefined && after !== undefined) {
-      return [Math.max(before, SHORTEST_MS), after];
-    }
+  #latency(process: SimProcess, kind: string): number {
     const drawn = this.#draw(kind, process);
     const [low, high] = rangeOf(kind);
     const slow = Math.floor(drawn * 1e6) % SLOW_ONE_IN === 0 ? 100 : 1;
-    const whole = (low + drawn * (high - low)) * slow;
-    return [Math.max(before ?? whole / 2, SHORTEST_MS), after ?? whole / 2];
+    return (low + drawn * (high - low)) * slow;
   }
 
   #draw(what: string, { name }: SimProcess = this.#current): number {
@@ -258,107 +260,4 @@ function rangeOf(kind: string): readonly [number, number] {
     return [2, 10];
   }
   return kind === 'connect' ? [1, 5] : [0.1, 2];
-}
-
-interface CallParts<T> {
-  readonly kind: string;
-  readonly effect: () => T | Pending<T>;
-  readonly link: CallOptions['link'];
-  readonly refused: CallOptions['refused'];
-}
-
-/** One call on its way. */
-class Call<T> {
-  answerIn = 0;
-  resolve: (value: T) => void = nothing;
-  reject: (error: unknown) => void = nothing;
-  readonly #world: SimWorld;
-  readonly #process: SimProcess;
-  readonly #parts: CallParts<T>;
-  #answered = false;
-
-  constructor(world: SimWorld, process: SimProcess, parts: CallParts<T>) {
-    this.#world = world;
-    this.#process = process;
-    this.#parts = parts;
-  }
-
-  /** The request has got to the other side. */
-  arrive(): void {
-    const { kind, link } = this.#parts;
-    if (link?.state === 'silent' && link instanceof SimLink) {
-      link.hold(() => this.arrive());
-      return;
-    }
-    if (link?.state === 'refusing') {
-      this.#answer(() => this.reject(this.#refusal()));
-      return;
-    }
-    if (this.#process.state === 'dead' && !this.#world.arrivesFromTheDead(this.#process, kind)) {
-      return;
-    }
-    const { state } = this.#process;
-    this.#world.fire(this.#process, kind, 'before');
-    if (this.#process.state === state) {
-      this.#happen();
-    } else if (this.#process.state === 'frozen') {
-      // Frozen before it sent this.
-      this.#world.after(0, () => this.arrive(), this.#process);
-    }
-  }
-
-  #happen(): void {
-    const { kind, effect } = this.#parts;
-    this.#world.trail.add(this.#world.now, this.#process.name, kind);
-    try {
-      const result = effect();
-      if (isPending(result)) {
-        this.#await(result);
-      } else {
-        this.#answer(() => this.resolve(result));
-      }
-    } catch (error) {
-      this.#answer(() => this.reject(error));
-    }
-    this.#world.fire(this.#process, kind, 'after');
-  }
-
-  #await(pending: Pending<T>): void {
-    const unwatch = this.#parts.link?.onChange((state) => {
-      if (state === 'refusing') {
-        this.#answer(() => this.reject(this.#refusal()));
-      }
-    });
-    pending.whenEnded((outcome) => {
-      unwatch?.();
-      this.#answer(() => ('value' in outcome ? this.resolve(outcome.value) : this.reject(outcome.error)));
-    });
-  }
-
-  /** Sends the answer, once; the caller has it in an event of its own. */
-  #answer(tell: () => void): void {
-    if (this.#answered) {
-      return;
-    }
-    this.#answered = true;
-    this.#world.after(this.answerIn, () => this.#deliver(tell));
-  }
-
-  #deliver(tell: () => void): void {
-    const { link } = this.#parts;
-    if (link?.state === 'silent' && link instanceof SimLink) {
-      link.hold(() => this.#deliver(tell));
-      return;
-    }
-    const told = link?.state === 'refusing' ? () => this.reject(this.#refusal()) : tell;
-    this.#world.after(0, told, this.#process);
-  }
-
-  #refusal(): Error {
-    return this.#parts.refused?.() ?? new Error(`${this.#parts.kind} was refused`);
-  }
-}
-
-function nothing(): void {
-  // Until the promise is made.
 }
