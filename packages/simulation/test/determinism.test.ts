@@ -28,7 +28,7 @@ function openScene(seed: number): Scene {
   const services = new NodeServices({
     world,
     servers,
-    settings: { onDivergence: 'fence' },
+    settings: { onDivergence: 'fence', pollMs: { min: 100, max: 500 } },
     onNote: (note) => notes.push(note),
   });
   a.createSlot('read');

@@ -105,6 +105,11 @@ export class Judge {
     }
   }
 
+  /** A subscriber was passed over, and there is still time to report it. */
+  get awaitsReport(): boolean {
+    return this.#skips.due !== undefined;
+  }
+
   /** Judges what was to be reported by now, and what is called ready. */
   look(ready: readonly ReadySlot[]): void {
     const now = this.#options.now();

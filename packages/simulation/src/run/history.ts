@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly until?: ((violation: Violation) => boolean) | undefined;
   /** Lets a while pass at the end, in which nothing happens, and looks whether all has come to rest. For stories that leave nothing broken. */
   readonly calm?: boolean | undefined;
+  /** Ends with the last act when no subscriber was passed over; else, and when absent, it waits until that is judged. */
+  readonly short?: boolean | undefined;
   /** From which level on lines of the services are kept; `warn` when absent. */
   readonly logLevel?: 'info' | 'warn';
 }
@@ -40,14 +42,22 @@ export async function runStory(story: Story, options: RunOptions = {}): Promise<
   const scene = new Scene(world, story.cast, options);
   const { judge } = scene;
   let steps = 0;
-  for (const act of [...story.acts, { kind: 'wait', ms: REPORT_PATIENCE_MS + 1000 } satisfies Act]) {
+  const step = async (act: Act): Promise<boolean> => {
     steps += 1;
     perform(act, scene);
     await world.run(act.kind === 'wait' ? act.ms : 0);
     judge.look(await scene.readySlots());
-    if (options.until !== undefined && judge.violations.some(options.until)) {
+    return options.until !== undefined && judge.violations.some(options.until);
+  };
+  let isFound = false;
+  for (const act of story.acts) {
+    isFound = await step(act);
+    if (isFound) {
       break;
     }
+  }
+  if (!isFound && (options.short !== true || judge.awaitsReport)) {
+    await step({ kind: 'wait', ms: REPORT_PATIENCE_MS + 1000 });
   }
   if (options.calm === true) {
     await world.run(SETTLE_MS);

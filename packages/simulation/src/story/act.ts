@@ -67,6 +67,8 @@ export interface Cast {
   readonly slots: readonly CastSlot[];
   readonly onDivergence: DivergencePolicy;
   readonly maxReplicationSlots?: Readonly<Record<string, number>>;
+  /** How often the publishers look, `SLOTCAST_POLL_MIN_MS` and `SLOTCAST_POLL_MAX_MS`; absent: 100 and 500. */
+  readonly pollMs?: { readonly min: number; readonly max: number };
   /** Filter of `SLOTCAST_SLOTS` by node; absent: all. */
   readonly wanted?: Readonly<Record<string, readonly string[]>>;
 }

@@ -189,7 +189,7 @@ function awayOrBack(draft: Draft): void {
   }
   draft.kafkaIsAway = true;
   draft.add({ kind: 'kafka', state });
-  if (draft.random.chance(50)) {
+  if (draft.random.chance(20)) {
     draft.add({ kind: 'wait', ms: draft.random.pick([2000, 12_000, 20_000]) });
   }
 }

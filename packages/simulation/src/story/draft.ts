@@ -37,7 +37,7 @@ export class Draft {
   /** Mostly short; now and then long enough for a timer of the services. */
   wait(longest = 160): void {
     const { random } = this;
-    const ms = random.chance(3)
+    const ms = random.chance(2)
       ? random.pick([1000, 2000, 4000])
       : Math.round(10 + random.next() ** 2 * longest);
     this.add({ kind: 'wait', ms });

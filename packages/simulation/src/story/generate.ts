@@ -17,6 +17,13 @@ export interface GenerateOptions {
 export const silentThemes = ['peace', 'sound'] as const;
 type SilentTheme = (typeof silentThemes)[number];
 
+/** How often publishers look: most looks find nothing, so mostly seldom. */
+const polls: readonly (readonly [NonNullable<Cast['pollMs']>, number])[] = [
+  [{ min: 100, max: 500 }, 2],
+  [{ min: 250, max: 1000 }, 4],
+  [{ min: 500, max: 2000 }, 4],
+];
+
 /** A story from a seed. */
 export function generate(options: GenerateOptions): Story {
   const { seed } = options;
@@ -39,8 +46,17 @@ function castOf(random: Random, theme: Theme | SilentTheme): Cast {
   const nodes = random.chance(theme === 'blocked' ? 10 : 60) ? ['a', 'b'] : ['a', 'b', 'c'];
   const slots = ['app', 'web', 'log'].slice(0, 1 + random.below(3)).map((name) => castSlot(random, name));
   const wanted = wantedIn(theme, nodes, slots);
+  // What the silent themes wait for is told by publishers that look often.
+  const isSilent = silentThemes.some((silent) => silent === theme);
+  const pollMs = isSilent ? undefined : random.weighted(polls);
   const onDivergence = random.chance(70) || theme === 'sound' ? 'fence' : 'quarantine';
-  return { nodes, slots, onDivergence, ...(wanted === undefined ? {} : { wanted }) };
+  return {
+    nodes,
+    slots,
+    onDivergence,
+    ...(pollMs === undefined ? {} : { pollMs }),
+    ...(wanted === undefined ? {} : { wanted }),
+  };
 }
 
 /** Filters of the nodes: one that wants nothing, or all without what a DBA makes besides. */

@@ -21,6 +21,8 @@ import { TopicTail } from './topic-tail.ts';
 /** So that what was done right before is known to the publisher, which looks every 500 ms at least. */
 const ASKED_LATER_MS = 2000;
 
+/** Slower than a user's, as most looks find nothing. */
+const USUAL_POLL_MS = { min: 100, max: 500 };
 /** Object id of the database that all slots are in. */
 const DATABASE = 16_384;
 
@@ -63,7 +65,12 @@ export class Scene implements Stage {
     this.#services = new NodeServices({
       world,
       servers: this.#servers,
-      settings: { onDivergence: cast.onDivergence, wanted: cast.wanted ?? {}, logLevel },
+      settings: {
+        onDivergence: cast.onDivergence,
+        wanted: cast.wanted ?? {},
+        pollMs: cast.pollMs ?? USUAL_POLL_MS,
+        logLevel,
+      },
       onNote: (note) => this.judge.note(note),
     });
     this.#readySlots = new ReadySlots(this.#services, () => world.wallMsOf('kafka') - world.now);

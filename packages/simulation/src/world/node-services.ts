@@ -32,9 +32,7 @@ interface ServiceSettings {
   readonly onDivergence: DivergencePolicy;
   /** Names of the slots that a node wants; all of them on a node that is not here. */
   readonly wanted?: Readonly<Record<string, readonly string[]>>;
-  /** 100 and 500 by default: slower than a user's, as most looks find nothing. */
-  readonly pollMinMs?: number;
-  readonly pollMaxMs?: number;
+  readonly pollMs: { readonly min: number; readonly max: number };
   /** `warn` by default. */
   readonly logLevel?: LogLevel;
 }
@@ -161,7 +159,7 @@ export class NodeServices {
     server: SimServer,
     process: Process,
   ): { run(signal: AbortSignal): Promise<void> } {
-    const { pollMinMs = 100, pollMaxMs = 500 } = this.#options.settings;
+    const { min: pollMinMs, max: pollMaxMs } = this.#options.settings.pollMs;
     const common = { ...this.#commonOptions(service, server, process), pollMaxMs };
     if (service === 'publisher') {
       return createPublisher({

@@ -24,7 +24,7 @@ export class LoopScene {
     this.services = new NodeServices({
       world: this.world,
       servers: new Map([this.primary, this.standby].map((server) => [server.node, server])),
-      settings: { onDivergence: 'fence', logLevel: 'info', pollMinMs: 10 },
+      settings: { onDivergence: 'fence', logLevel: 'info', pollMs: { min: 10, max: 500 } },
       onNote: (note) => this.notes.push(note),
     });
   }
