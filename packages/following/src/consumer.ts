@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { checkPreconditions, type DivergencePolicy, type PlanPolicy } from '@slotcast/domain';
-import { type EventLog, WriterFencedError } from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
-import { type ActingHalf, Promotion, RoleTracker, requirePreconditions, runHalf } from '@slotcast/hand-off';
-import type { Clock, Logger } from '@slotcast/kernel';
+import { checkPreconditions } from '@slotcast/domain';
+import { WriterFencedError } from '@slotcast/event-log';
+import {
+  type ActingHalf,
+  type HalfOptions,
+  Promotion,
+  RoleTracker,
+  requirePreconditions,
+  runHalf,
+} from '@slotcast/hand-off';
 import type { ConsumerMetrics, NodeService } from '@slotcast/observability';
 import {
   connectPostgres,
   isInRecovery,
   type PostgresConnection,
-  type PostgresOptions,
   readPreconditions,
 } from '@slotcast/postgres';
 import { serviceTopics, type TopicsContext } from '@slotcast/topics';
@@ -18,30 +22,12 @@ import { type ConsumerControl, SessionControl } from './requests/control.ts';
 import { StandbySession } from './session/standby-session.ts';
 import { StandbyServer } from './standby-server.ts';
 
-export interface ConsumerOptions {
-  readonly node: string;
-  readonly cluster: string;
-  readonly version: string;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
-  readonly policy: PlanPolicy;
-  readonly onDivergence: DivergencePolicy;
+export interface ConsumerOptions extends HalfOptions {
   /** Share of a core that decoding may take, above 0 and up to 1. */
   readonly advanceDuty: number;
   /** WAL that the restart_lsn of a slot may be behind before it is moved. */
   readonly restartGapBytes: bigint;
-  /** How often a server that is not in recovery is looked at. */
-  readonly pollMaxMs: number;
-  readonly postgres: PostgresOptions;
-  readonly log: EventLog;
-  readonly codec: Codec;
-  /** Rejects with a SlotcastError when a topic is missing or has settings that lose data. */
-  readonly verifyTopics: () => Promise<void>;
-  /** Gives errors of Kafka and PostgreSQL their slotcast code. */
-  readonly explainError: (error: unknown) => unknown;
   readonly metrics: ConsumerMetrics;
-  readonly logger: Logger;
-  readonly clock: Clock;
 }
 
 /** A consumer: a service that takes commands. */
@@ -85,13 +71,15 @@ class Consumer {
   }
 
   run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
     return runHalf({
-      ...this.#options,
       promotion: this.#promotion,
       report: this.#role.report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: (thrown) => this.#explain(thrown),
       onFailure: (message) => this.status.failed(message),
+      clock,
+      logger,
       signal,
     });
   }

@@ -1,4 +1,5 @@
 export type { EndedRecovery } from './ended-recovery.ts';
+export type { HalfOptions } from './half-options.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export type { SettledHandOff } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';

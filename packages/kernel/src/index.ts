@@ -11,6 +11,7 @@ export * from './lifecycle.ts';
 export * from './listen-address.ts';
 export * from './logger.ts';
 export * from './repeat-level.ts';
+export type { Runtime } from './runtime.ts';
 export * from './slotcast-error.ts';
 export * from './supervise.ts';
 export * from './wake-up.ts';

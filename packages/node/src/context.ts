@@ -3,14 +3,11 @@ import type { ConsumerMetrics, PublisherMetrics } from '@slotcast/observability'
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { PublisherOptions } from '@slotcast/publishing';
 
-/** What belongs to one half of a node and not to the other. */
-type OwnOfHalf = 'metrics' | 'postgres' | 'logger';
+/** What is made for each half by itself. */
+type OwnOfHalf = 'metrics' | 'postgres';
 
 /** All that the halves of a node have in common: names, rules, and what they work with. Made once per process. */
-export interface NodeContext
-  extends Omit<PublisherOptions, OwnOfHalf>,
-    Omit<ConsumerOptions, OwnOfHalf>,
-    Pick<PublisherOptions, 'logger'> {
+export interface NodeContext extends Omit<PublisherOptions & ConsumerOptions, OwnOfHalf> {
   /** `undefined` when the `PG*` variables say where the server is. */
   readonly postgresUrl: string | undefined;
 }

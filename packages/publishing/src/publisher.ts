@@ -1,16 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import {
-  checkPreconditions,
-  type DivergencePolicy,
-  type Manifest,
-  type NodesRecord,
-  type PlanPolicy,
-  remakingAfter,
-} from '@slotcast/domain';
-import { type EventLog, writerId } from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
+import { checkPreconditions, type Manifest, type NodesRecord, remakingAfter } from '@slotcast/domain';
+import { writerId } from '@slotcast/event-log';
 import {
   type ActingHalf,
+  type HalfOptions,
   Promotion,
   RoleTracker,
   readOwnHistory,
@@ -19,7 +12,7 @@ import {
   type SettledHandOff,
   sweepLeaders,
 } from '@slotcast/hand-off';
-import { type Clock, Doorbell, type Logger } from '@slotcast/kernel';
+import { Doorbell } from '@slotcast/kernel';
 import type { NodeService, PublisherMetrics } from '@slotcast/observability';
 import {
   connectPostgres,
@@ -27,7 +20,6 @@ import {
   type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
-  type PostgresOptions,
   readPreconditions,
   readServerIdentity,
 } from '@slotcast/postgres';
@@ -39,30 +31,13 @@ import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
 
-export interface PublisherOptions {
-  readonly node: string;
-  readonly cluster: string;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
-  readonly version: string;
+export interface PublisherOptions extends HalfOptions {
   readonly takeOver: boolean;
-  readonly policy: PlanPolicy;
-  readonly onDivergence: DivergencePolicy;
   readonly pollMinMs: number;
-  readonly pollMaxMs: number;
   readonly maxEventsPerSecond: number;
   /** Whether the canary runs. */
   readonly canary: boolean;
-  readonly postgres: PostgresOptions;
-  readonly log: EventLog;
-  readonly codec: Codec;
-  /** Rejects with a SlotcastError when a topic is missing or has settings that lose data. */
-  readonly verifyTopics: () => Promise<void>;
-  /** Gives errors of Kafka and PostgreSQL their slotcast code. */
-  readonly explainError: (error: unknown) => unknown;
   readonly metrics: PublisherMetrics;
-  readonly logger: Logger;
-  readonly clock: Clock;
 }
 
 /**
@@ -99,13 +74,15 @@ class Publisher {
   }
 
   run(signal: AbortSignal): Promise<void> {
+    const { explainError: explain, clock, logger } = this.#options;
     return runHalf({
-      ...this.#options,
       promotion: this.#promotion,
       report: this.#role.report,
       attempt: (progressed) => this.#attempt(progressed, signal),
-      explain: this.#options.explainError,
+      explain,
       onFailure: (message) => this.status.failed(message),
+      clock,
+      logger,
       signal,
     });
   }
@@ -159,8 +136,9 @@ class Publisher {
   ): Promise<PrimaryIdentity> {
     const identity = await readServerIdentity(connection, signal);
     const { ended } = this.#promotion;
+    const { postgres, logger } = this.#options;
     const server = { ...identity, timeline: seen.timeline };
-    const history = await readOwnHistory(server, { ...this.#options, ended, signal });
+    const history = await readOwnHistory(server, { postgres, ended, logger, signal });
     return { ...identity, history };
   }
 
@@ -235,40 +213,49 @@ class Publisher {
     { tenure, nodes, progressed }: { tenure: Tenure; nodes: NodesReader; progressed: () => void },
     signal: AbortSignal,
   ): Promise<string> {
+    const { postgres, metrics, clock, logger, canary: enabled } = this.#options;
+    const { pollMinMs, pollMaxMs, maxEventsPerSecond } = this.#options;
+    const { status } = this;
     const doorbell = new Doorbell();
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const listening = nodes.follow(both, (records) => records.some(isWish) && doorbell.ring());
-    const canary = new Canary({ ...this.#options, enabled: this.#options.canary, status: this.status });
+    const canary = new Canary({ enabled, postgres, metrics, status, clock, logger });
     const measuring = canary.run(both);
     const { promotion } = tenure.facts.handedOver;
     // Before the first comparison: what is missing is published as dropped then.
     const remaking = remakingAfter(promotion, { ...tenure.facts, published: tenure.published });
     const sweeping = sweepLeaders({
-      ...this.#options,
+      postgres,
       remaking,
       switchLsn: promotion?.switchLsn,
       onRestored: (slot) => {
         tenure.restored(slot);
-        this.status.promoted(tenure.promotion);
+        status.promoted(tenure.promotion);
       },
+      clock,
+      logger,
       signal: both,
     });
     const publishing = publishLoop({
-      ...this.#options,
       connection,
       tenure,
       wishes: () => nodes.wishes(),
       doorbell,
+      pollMinMs,
+      pollMaxMs,
+      maxEventsPerSecond,
       mark: (slots) => canary.mark(slots),
-      status: this.status,
+      status,
       progressed,
       // From the first manifest on: a second publisher of this node must find out at once, or both fence each other for a while.
       onEstablished: () => {
         this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
-        this.status.promoted(tenure.promotion);
-        this.status.enter('publishing', tenure.facts.epoch);
+        status.promoted(tenure.promotion);
+        status.enter('publishing', tenure.facts.epoch);
       },
+      clock,
+      logger,
       signal: both,
     });
     try {

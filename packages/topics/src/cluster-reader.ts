@@ -1,17 +1,11 @@
 import { type ClusterFacts, clusterFacts, type Heartbeat, isRecent, SlotTracks } from '@slotcast/domain';
-import type { EventLog } from '@slotcast/event-log';
-import type { Codec } from '@slotcast/event-schema';
 import { type Clock, Deadline } from '@slotcast/kernel';
 import { NodesReader } from './nodes-reader.ts';
 import { SilenceMeter } from './silence-meter.ts';
 import { SlotsReader } from './slots-reader.ts';
-import type { TopicsContext, UnusableRecord } from './topics-context.ts';
+import type { TopicsAccess, TopicsContext, UnusableRecord } from './topics-context.ts';
 
-export interface ClusterReaderOptions {
-  readonly log: EventLog;
-  readonly codec: Codec;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
+export interface ClusterReaderOptions extends TopicsAccess {
   readonly clock: Clock;
 }
 
@@ -25,10 +19,11 @@ export class ClusterReader {
   readonly #tracks = new SlotTracks();
 
   private constructor(options: ClusterReaderOptions) {
-    this.#clock = options.clock;
+    const { clock, ...access } = options;
+    this.#clock = clock;
     const context: TopicsContext = {
-      ...options,
-      silence: new SilenceMeter(options.clock),
+      ...access,
+      silence: new SilenceMeter(clock),
       onUnusable: (record) => this.unusable.push(record),
     };
     this.slots = new SlotsReader(context, (records) =>

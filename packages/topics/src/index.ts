@@ -6,4 +6,9 @@ export { NodesReader } from './nodes-reader.ts';
 export { SilenceMeter } from './silence-meter.ts';
 export { SlotsFeed } from './slots-feed.ts';
 export { SlotsReader } from './slots-reader.ts';
-export { serviceTopics, type TopicsContext, type UnusableRecord } from './topics-context.ts';
+export {
+  serviceTopics,
+  type TopicsAccess,
+  type TopicsContext,
+  type UnusableRecord,
+} from './topics-context.ts';

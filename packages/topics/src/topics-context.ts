@@ -1,14 +1,18 @@
 import type { EventLog } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
-import type { Clock, Logger } from '@slotcast/kernel';
+import type { Runtime } from '@slotcast/kernel';
 import { SilenceMeter } from './silence-meter.ts';
 
-/** What both topics of a cluster are read with. */
-export interface TopicsContext {
+/** Both topics of a cluster, and by what they are reached and understood. */
+export interface TopicsAccess {
   readonly log: EventLog;
   readonly codec: Codec;
   readonly slotsTopic: string;
   readonly nodesTopic: string;
+}
+
+/** What both topics of a cluster are read with. */
+export interface TopicsContext extends TopicsAccess {
   /** One for both topics. */
   readonly silence: SilenceMeter;
   /** Called with each record that is skipped, in the order of their offsets. */
@@ -24,15 +28,9 @@ export interface UnusableRecord {
 }
 
 /** What a service reads the topics with: it tells in its log of what it has to skip, and counts it, once however often it reads the topics anew. */
-export function serviceTopics(service: {
-  readonly log: EventLog;
-  readonly codec: Codec;
-  readonly slotsTopic: string;
-  readonly nodesTopic: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: { readonly malformedRecordsTotal: { inc(): void } };
-}): TopicsContext {
+export function serviceTopics(
+  service: TopicsAccess & Runtime & { readonly metrics: { readonly malformedRecordsTotal: { inc(): void } } },
+): TopicsContext {
   const { log, codec, slotsTopic, nodesTopic, clock, logger, metrics } = service;
   // Each reading begins at the beginning, and tells of them in the order of their offsets.
   const lastTold = new Map<string, bigint>();
