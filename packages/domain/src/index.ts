@@ -86,7 +86,7 @@ export * from './vocabulary/canary-slot.ts';
 export * from './vocabulary/identity.ts';
 export * from './vocabulary/lsn.ts';
 export * from './vocabulary/names-text.ts';
-export * from './vocabulary/node-identity.ts';
+export type { NodeIdentity } from './vocabulary/node-identity.ts';
 export * from './vocabulary/node-status.ts';
 export * from './vocabulary/open-transaction.ts';
 export * from './vocabulary/physical-slot-pin.ts';
