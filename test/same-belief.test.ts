@@ -126,6 +126,7 @@ async function claim(log: EventLog, line: number) {
     },
     server: { systemIdentifier, history: historyOf(line), serverVersion: 180_004, serverStartedAt: 1 },
     former: undefined,
+    progressed: () => undefined,
     beforeClaim: (newest) => {
       claimed.push(newest);
       const handedOver =

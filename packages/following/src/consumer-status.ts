@@ -52,6 +52,11 @@ export class ConsumerStatus implements HealthSource {
     }
   }
 
+  /** What it is doing may go on for long, and has just come further. */
+  progressed(): void {
+    this.#aliveAt = this.#clock.monotonicMs();
+  }
+
   get isAsleep(): boolean {
     return this.#phase === 'asleep';
   }

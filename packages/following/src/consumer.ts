@@ -5,6 +5,7 @@ import {
   type ActingHalf,
   type HalfOptions,
   Promotion,
+  type ReportRole,
   RoleTracker,
   requirePreconditions,
   runHalf,
@@ -66,15 +67,21 @@ class Consumer {
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
     this.control = new SessionControl(options, () => this.status.isAsleep);
     this.#role = new RoleTracker('following', options);
-    const { report } = this.#role;
-    this.#half = { instance: this.#instance, topics: this.#topics, report, logger };
+    const progressed = (): void => this.status.progressed();
+    this.#half = {
+      instance: this.#instance,
+      topics: this.#topics,
+      report: this.#report,
+      progressed,
+      logger,
+    };
   }
 
   run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     return runHalf({
       promotion: this.#promotion,
-      report: this.#role.report,
+      report: this.#report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: (thrown) => this.#explain(thrown),
       onFailure: (message) => this.status.failed(message),
@@ -83,6 +90,12 @@ class Consumer {
       signal,
     });
   }
+
+  /** A turn that is taken is a sign of life, too. */
+  readonly #report: ReportRole = (event) => {
+    this.status.progressed();
+    this.#role.report(event);
+  };
 
   /** Whoever asks this consumer for something meanwhile is told the same. */
   #explain(thrown: unknown): unknown {
@@ -102,7 +115,7 @@ class Consumer {
         topics: this.#topics,
         instance: this.#instance,
         status: this.status,
-        report: this.#role.report,
+        report: this.#report,
         progressed,
         onJoin: this.#promotion.join.bind(this.#promotion),
         onPromoted: (promoted) => this.#promotion.finish(promoted, this.#half),
@@ -133,7 +146,7 @@ class Consumer {
     try {
       for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
-          this.#role.report('primary_seen');
+          this.#report('primary_seen');
           await this.#promotion.finishLate(this.#half, signal);
           // Whoever took over from this process has done so for a primary.
           this.#fenced = false;
@@ -143,7 +156,7 @@ class Consumer {
         this.status.enter('asleep');
         await clock.sleep(pollMaxMs, signal);
       }
-      this.#role.report('standby_seen');
+      this.#report('standby_seen');
       await this.#checkServer(connection, signal);
     } finally {
       await connection.close();

@@ -39,6 +39,8 @@ export interface TopicHandOffOptions
   /** Of the node, on a session that lasts as long as this. */
   readonly lock: NodeLock;
   readonly report: ReportRole;
+  /** Called before each step. */
+  readonly progressed: () => void;
 }
 
 /** That the slots are handed over, and which of them this node owns by the topics. */
@@ -120,8 +122,8 @@ class TopicHandOff {
 
   /** `early`: of the fence that was raised before this process was to hand over. */
   async #handOver(writer: LogWriter, early: readonly RaisedFence[]): Promise<HandedOver | undefined> {
-    const { facts, clock, awaitEnd, report, signal } = this.#options;
-    const lease = new HandOffLease({ clock, prove: () => this.#prove(writer) });
+    const { facts, clock, awaitEnd, report, progressed, signal } = this.#options;
+    const lease = new HandOffLease({ clock, prove: () => this.#prove(writer), onStep: progressed });
     const seen = await awaitEnd(signal);
     const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
     const knowledge = knowledgeOf(this.#feed, this.#directory);

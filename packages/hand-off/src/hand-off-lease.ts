@@ -15,6 +15,7 @@ const MOST_PROOFS = 5;
 export class HandOffLease {
   readonly #prove: () => Promise<void>;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #onStep: () => void;
   #first: FirstProof | undefined;
   #heldUntilMs = Number.NEGATIVE_INFINITY;
   #proving: Promise<void> | undefined;
@@ -23,16 +24,20 @@ export class HandOffLease {
     /** Commits something as the node. Rejects when another process writes as the node by now. */
     readonly prove: () => Promise<void>;
     readonly clock: Pick<Clock, 'monotonicMs'>;
+    /** Called before each step: those before it have come to their end. */
+    readonly onStep: () => void;
     /** Goes before, as long as it holds; once it does not, it never counts again. */
     readonly first?: FirstProof | undefined;
   }) {
     this.#prove = options.prove;
     this.#clock = options.clock;
+    this.#onStep = options.onStep;
     this.#first = options.first;
   }
 
   /** To be awaited right before each step that changes a slot. Rejects when another process has taken over, or when that cannot be told. */
   async assertHeld(): Promise<void> {
+    this.#onStep();
     // Also after a proof, as this process may have been frozen over its answer.
     for (let left = MOST_PROOFS; this.#clock.monotonicMs() >= this.#heldUntilMs; left -= 1) {
       if (left === 0) {

@@ -59,6 +59,8 @@ export interface ActingHalf {
   readonly instance: string;
   readonly topics: TopicsContext;
   readonly report: ReportRole;
+  /** Called before each step of a hand-off, which as a whole may take long: the half does not hang. */
+  readonly progressed: () => void;
   readonly logger: Logger;
 }
 
@@ -171,7 +173,12 @@ export class Promotion {
       await clock.sleep(Math.max(0, HAND_OFF_LEASE_MS - sinceMs), session.signal);
     }
     report('hand_over');
-    const lease = new HandOffLease({ prove: () => prove(session, clock), clock, first });
+    const lease = new HandOffLease({
+      prove: () => prove(session, clock),
+      clock,
+      onStep: half.progressed,
+      first,
+    });
     const isDone = await this.#handOver(session, { half, ended, lease });
     this.#done = isDone ? life : this.#done;
     report(isDone ? 'recorded' : 'not_promoted');
@@ -241,7 +248,7 @@ export class Promotion {
   }
 
   #handOffFromTopics(
-    { instance, topics, report, logger }: ActingHalf,
+    { instance, topics, report, progressed, logger }: ActingHalf,
     parts: Settling & { readonly noneNeeded: HandedOver | undefined },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
@@ -258,6 +265,7 @@ export class Promotion {
       awaitEnd: (stop) => this.#guard.awaitEnd(stop),
       lock: new NodeLock(parts.connection, this.#options),
       report,
+      progressed,
       logger,
       signal,
     });

@@ -5,6 +5,7 @@ import { HandOffLease } from '@slotcast/hand-off';
 
 class Proofs {
   count = 0;
+  steps = 0;
   nowMs = 0;
   refusal: Error | undefined;
   /** How long each proof takes to come back. */
@@ -21,7 +22,11 @@ class Proofs {
       return Promise.resolve(this.holds);
     };
     const first = untilMs === undefined ? undefined : { untilMs, holds };
-    this.lease = new HandOffLease({ prove: () => this.#prove(), clock, first });
+    this.lease = new HandOffLease({ prove: () => this.#prove(), clock, onStep: () => this.#onStep(), first });
+  }
+
+  #onStep(): void {
+    this.steps += 1;
   }
 
   async #prove(): Promise<void> {
@@ -47,6 +52,7 @@ describe('one of two processes that hand over', { timeout: 5_000 }, () => {
     proofs.nowMs = 4_999 + HAND_OFF_LEASE_MS;
     await proofs.lease.assertHeld();
     assert.deepEqual([proofs.asked, proofs.count], [2, 1]);
+    assert.equal(proofs.steps, 4, 'each is told of, whether it needed a proof or not');
   });
 
   test('needs a commit for each further step once the server has not said so', async () => {

@@ -72,6 +72,8 @@ export async function claimTopic(options: {
   identity: PublisherIdentity;
   server: PrimaryIdentity;
   former: FormerTenure | undefined;
+  /** Called while it is listened for another server of this name, which may take a while. */
+  progressed: () => void;
   /** Called when nothing speaks against the claim, before anybody is fenced. */
   beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
   signal: AbortSignal;
@@ -196,15 +198,19 @@ async function refuseOtherServer(
     logger: Logger;
     identity: PublisherIdentity;
     server: PrimaryIdentity;
+    progressed: () => void;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const { topics, nodes, logger, identity, server, signal } = options;
+  const { topics, nodes, logger, identity, server, progressed, signal } = options;
   const { node, instance } = identity;
   const { systemIdentifier, serverStartedAt } = server;
   const own = { node, instance, systemIdentifier, serverStartedAt };
   await awaitNodeName({
-    look: () => Promise.resolve({ own, manifest }),
+    look: () => {
+      progressed();
+      return Promise.resolve({ own, manifest });
+    },
     directory: new NodeDirectory({ ...topics, node, reader: nodes }),
     logger,
     signal,

@@ -42,6 +42,11 @@ export class PublisherStatus {
     }
   }
 
+  /** What it is doing may go on for long, and has just come further. */
+  progressed(): void {
+    this.#aliveAt = this.#clock.monotonicMs();
+  }
+
   failed(message: string): void {
     this.#lastError = message;
     this.#phase = 'starting';

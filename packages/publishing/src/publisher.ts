@@ -5,6 +5,7 @@ import {
   type ActingHalf,
   type HalfOptions,
   Promotion,
+  type ReportRole,
   RoleTracker,
   readOwnHistory,
   requirePreconditions,
@@ -68,8 +69,9 @@ class Publisher {
     this.#role = new RoleTracker('publishing', options);
     this.#topics = serviceTopics(options);
     this.#promotion = promotion;
-    this.#half = { instance, topics: this.#topics, report: this.#role.report, logger };
     this.status = new PublisherStatus(options.metrics, options.clock);
+    const progressed = (): void => this.status.progressed();
+    this.#half = { instance, topics: this.#topics, report: this.#report, progressed, logger };
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
 
@@ -77,7 +79,7 @@ class Publisher {
     const { explainError: explain, clock, logger } = this.#options;
     return runHalf({
       promotion: this.#promotion,
-      report: this.#role.report,
+      report: this.#report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain,
       onFailure: (message) => this.status.failed(message),
@@ -86,6 +88,12 @@ class Publisher {
       signal,
     });
   }
+
+  /** A turn that is taken is a sign of life, too. */
+  readonly #report: ReportRole = (event) => {
+    this.status.progressed();
+    this.#role.report(event);
+  };
 
   async #attempt(progressed: () => void, signal: AbortSignal): Promise<void> {
     await this.#options.verifyTopics();
@@ -116,11 +124,11 @@ class Publisher {
       const asleep = await isInRecovery(connection, signal);
       const seen = asleep ? undefined : await observePrimary(connection, signal);
       if (seen?.inRecovery === false) {
-        this.#role.report('primary_seen');
+        this.#report('primary_seen');
         return seen;
       }
       if (!announced) {
-        this.#role.report('standby_seen');
+        this.#report('standby_seen');
         logger.info('asleep: the server is in recovery');
       }
       progressed();
@@ -156,7 +164,7 @@ class Publisher {
       const tenure = await this.#claim(connection, server, nodes, signal);
       try {
         const reason = await this.#publish(connection, { tenure, nodes, progressed }, signal);
-        this.#role.report('tenure_ended');
+        this.#report('tenure_ended');
         this.#options.logger.info({ epoch: tenure.facts.epoch, reason }, 'ended the tenure');
       } finally {
         await tenure.close();
@@ -181,10 +189,11 @@ class Publisher {
       identity: this.#identity,
       server,
       former: this.#former,
+      progressed: () => this.status.progressed(),
       beforeClaim: (manifest) => this.#settle(connection, { manifest, server, nodes }, signal),
       signal,
     });
-    this.#role.report('claimed');
+    this.#report('claimed');
     const { epoch, history } = tenure.facts;
     logger.info({ epoch, timeline: history.timeline, slots: tenure.published.size }, 'claimed the topic');
     return tenure;
