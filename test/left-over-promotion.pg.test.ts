@@ -84,7 +84,10 @@ test('a promotion that was seen is handed over without a session only where a pu
       [row.id, ['primary']],
     ] as const) {
       const topics = await topicsOf(systemIdentifier);
-      await promotion.finishLate({ instance: 'two', topics, report: () => undefined, progressed: () => undefined, logger }, signal);
+      await promotion.finishLate(
+        { instance: 'two', topics, report: () => undefined, progressed: () => undefined, logger },
+        signal,
+      );
       const nodes = new NodesReader(topics);
       await nodes.replay(signal);
       assert.deepEqual(
