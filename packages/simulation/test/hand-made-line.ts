@@ -1,3 +1,4 @@
+import { lossReports } from '../src/oracle/report.ts';
 import type { Committed, Note, WalLine } from '../src/types.ts';
 
 const DATABASE = 5;
@@ -76,13 +77,18 @@ export class HandMadeLine implements WalLine {
 
 export const handMade = { DATABASE };
 
-export function logged(at: number, slot: string, fields: Record<string, unknown> = {}): Note {
+export function logged(
+  at: number,
+  slot: string,
+  fields: Record<string, unknown> = {},
+  message: string = lossReports[0],
+): Note {
   return {
     kind: 'log',
     at,
     process: 'consumer@b',
     level: 'error',
-    message: 'the consumer of a slot was ahead of this server',
+    message,
     fields: { slot, ...fields },
   };
 }

@@ -147,6 +147,7 @@ describe('a subscriber that is led past a row', () => {
   for (const [what, note] of [
     ['another slot', logged(4000, 'other')],
     ['a fence that stands, which says that nothing is missing', logged(4000, 'app', { outcome: 'fenced' })],
+    ['work on the slot', logged(4000, 'app', {}, 'a slot is advanced by decoding')],
     ['it too late', logged(5200, 'app')],
   ] as const) {
     it(`is one all the same, when the log tells of ${what}`, () => {

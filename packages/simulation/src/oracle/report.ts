@@ -3,16 +3,24 @@ import type { Note } from '../types.ts';
 /** How long after a subscriber was passed over a report still counts, in virtual milliseconds. */
 export const REPORT_PATIENCE_MS = 5000;
 
-/**
- * True when somebody who reads the log learns that this slot's subscriber may lack rows. A fence that stands says the opposite: that the
- * subscriber lacks none.
- */
+/** Lines that tell a person that the subscriber of a slot lacks rows or may lack them, or that the slot is not to be used. All others are about work. */
+export const lossReports = [
+  'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
+  'a slot was lost on the promotion: it was not ready',
+  'dropped a slot that was not safe to use at the promotion',
+  'dropped a slot that must not be used: max_replication_slots leaves no room to keep a copy',
+  'quarantined a slot',
+  'left a slot alone: its row cannot be right',
+] as const;
+
+/** True when this line says of this slot that its subscriber may lack rows. A fence that stands says the opposite: that the subscriber lacks none. */
 function tellsOfLoss(note: Note, slot: string): boolean {
   return (
     note.kind === 'log' &&
     note.level !== 'info' &&
     note.fields['slot'] === slot &&
-    note.fields['outcome'] !== 'fenced'
+    note.fields['outcome'] !== 'fenced' &&
+    lossReports.some((report) => report === note.message)
   );
 }
 
