@@ -189,9 +189,19 @@ function awayOrBack(draft: Draft): void {
   }
   draft.kafkaIsAway = true;
   draft.add({ kind: 'kafka', state });
+  if (draft.standbys.length > 0 && draft.random.chance(30)) {
+    startAgain(draft, draft.random.pick(draft.standbys));
+  }
   if (draft.random.chance(20)) {
     draft.add({ kind: 'wait', ms: draft.random.pick([2000, 12_000, 20_000]) });
   }
+}
+
+/** Both services of a node die and come back: what they knew and had not written to Kafka is gone. */
+function startAgain(draft: Draft, node: string): void {
+  draft.wait(800);
+  draft.add({ kind: 'kill', node, service: 'consumer' }, { kind: 'kill', node, service: 'publisher' });
+  draft.add({ kind: 'wait', ms: 6000 });
 }
 
 function touchSlots(draft: Draft, node: string): void {
@@ -290,11 +300,17 @@ function takeOverSlowly(draft: Draft): void {
     return;
   }
   const next = random.pick(standbys);
-  if (random.chance(50)) {
-    draft.add({ kind: 'freeze', node: next, service: draft.anyService() });
+  const frozen = random.weighted([
+    ['publisher', 3],
+    ['consumer', 2],
+    [undefined, 3],
+  ] as const);
+  if (frozen !== undefined) {
+    draft.add({ kind: 'freeze', node: next, service: frozen });
   }
   draft.add({ kind: 'promote', node: next });
-  draft.wait(2000);
+  // Now and then long enough for a hand-off without the half that is frozen: positions reach the topic after it, and before the claim.
+  draft.add({ kind: 'wait', ms: random.pick([200, 1500, 2500]) });
   draft.add({ kind: 'bulk', mib: random.pick([1, 24, 40]) }, { kind: 'write', rows: 3 });
   draft.wait(2000);
   for (const service of ['publisher', 'consumer'] as const) {

@@ -30,6 +30,7 @@ export function generate(options: GenerateOptions): Story {
   const random = new SeededRandom(seed);
   const theme = options.theme ?? random.pick(themes);
   const draft = new Draft(castOf(random, theme), random);
+  leaveInTheMiddle(draft);
   warmUp(draft);
   if (theme === 'peace') {
     peace(draft, options.acts);
@@ -44,7 +45,9 @@ export function generate(options: GenerateOptions): Story {
 
 function castOf(random: Random, theme: Theme | SilentTheme): Cast {
   const nodes = random.chance(theme === 'blocked' ? 10 : 60) ? ['a', 'b'] : ['a', 'b', 'c'];
-  const slots = ['app', 'web', 'log'].slice(0, 1 + random.below(3)).map((name) => castSlot(random, name));
+  const slots = ['app', 'web', 'log']
+    .slice(0, 1 + random.below(3))
+    .map((name) => castSlot(random, name, theme));
   const wanted = wantedIn(theme, nodes, slots);
   // What the silent themes wait for is told by publishers that look often.
   const isSilent = silentThemes.some((silent) => silent === theme);
@@ -72,9 +75,28 @@ function wantedIn(
   return theme === 'remade' ? Object.fromEntries(nodes.map((node) => [node, names])) : undefined;
 }
 
-function castSlot(random: Random, name: string): CastSlot {
+function castSlot(random: Random, name: string, theme: Theme | SilentTheme): CastSlot {
   const memory = random.chance(65) ? 'own' : 'slot';
-  return { name, memory, ...(random.chance(15) ? { recreates: true } : {}) };
+  const twoPhase = theme === 'no_kafka' && random.chance(25);
+  return {
+    name,
+    memory,
+    ...(random.chance(15) ? { recreates: true } : {}),
+    ...(twoPhase ? { twoPhase } : {}),
+  };
+}
+
+/** The subscriber of a `two_phase` slot is gone when a standby makes its copy, and so never passes the point from which the copy is proven. */
+function leaveInTheMiddle(draft: Draft): void {
+  const { random, cast } = draft;
+  const slot = cast.slots.find(({ twoPhase }) => twoPhase === true)?.name;
+  if (slot !== undefined && draft.standbys.length > 0 && random.chance(60)) {
+    const node = random.pick(draft.standbys);
+    const on = { process: `consumer@${node}`, kind: 'create_logical', nth: 1, moment: 'before' } as const;
+    draft.away.add(slot);
+    draft.add({ kind: 'when', on, act: { kind: 'subscriber', slot, does: 'leave' } });
+    draft.add({ kind: 'when', on, act: { kind: 'write', rows: 3 } });
+  }
 }
 
 /** Until the standbys have their slots. */
