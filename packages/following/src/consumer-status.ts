@@ -8,7 +8,7 @@ import {
   slotLag,
 } from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
-import type { ConsumerMetrics, HealthCheck, HealthSource } from '@slotcast/observability';
+import type { ConsumerMetrics, HealthSource, ReadinessCondition } from '@slotcast/observability';
 import type { SlotsFeed } from '@slotcast/topics';
 import type { StandbyView } from './standby-server.ts';
 
@@ -108,7 +108,7 @@ export class ConsumerStatus implements HealthSource {
     return this.#clock.monotonicMs() - this.#aliveAt < STALL_MS;
   }
 
-  checks(): HealthCheck[] {
+  checks(): ReadinessCondition[] {
     const role = this.#phase === 'asleep' ? 'asleep: the server is a primary' : this.#phase;
     const works = this.#phase === 'asleep' || this.#phase === 'following';
     const checks = [{ name: 'consumer', ok: works, detail: this.#lastError ?? role }];
@@ -120,7 +120,7 @@ export class ConsumerStatus implements HealthSource {
     return checks;
   }
 
-  #heartbeatCheck(): HealthCheck {
+  #heartbeatCheck(): ReadinessCondition {
     if (!Number.isFinite(this.#heartbeatAgeMs)) {
       return {
         name: 'publisher',
@@ -170,6 +170,6 @@ function labelsOf(slot: SlotName): { slot_name: string; slot_type: string } {
   return { slot_name: slot, slot_type: 'logical' };
 }
 
-function checkOf(name: string, fault: Reason | undefined, otherwise: string): HealthCheck {
+function checkOf(name: string, fault: Reason | undefined, otherwise: string): ReadinessCondition {
   return { name, ok: fault === undefined, detail: fault === undefined ? otherwise : reasonText([fault]) };
 }

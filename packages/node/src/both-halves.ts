@@ -1,5 +1,5 @@
 import { errorFields, errorText, exitCodeOf, exitCodes, type Logger } from '@slotcast/kernel';
-import type { HealthCheck, HealthSource, NodeService } from '@slotcast/observability';
+import type { HealthSource, NodeService, ReadinessCondition } from '@slotcast/observability';
 
 /** One half of a node, and the name under which its checks are shown. */
 export interface Half {
@@ -83,7 +83,7 @@ class RunningHalf {
     return this.#refusal !== undefined || this.#service.health.alive();
   }
 
-  checks(): readonly HealthCheck[] {
+  checks(): readonly ReadinessCondition[] {
     const { name } = this.#half;
     if (this.#refusal !== undefined) {
       return [{ name, ok: false, detail: `refused: ${errorText(this.#refusal.error)}` }];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SlotcastError } from '@slotcast/kernel';
 import { BothHalves, type Half } from '@slotcast/node';
-import { createLogger, type HealthCheck } from '@slotcast/observability';
+import { createLogger, type ReadinessCondition } from '@slotcast/observability';
 
 const options = { timeout: 5000 };
 const logger = createLogger({ level: 'silent', fields: {} });
@@ -15,14 +15,14 @@ const refusedForNow = new SlotcastError('SC_SPLIT_BRAIN', 'db2 has published thi
 class FakeHalf {
   ended = false;
   alive = true;
-  checks: readonly HealthCheck[];
+  checks: readonly ReadinessCondition[];
   readonly half: Half;
   starts = 0;
   /** Called once what refused it has gone; it rests for good when this is never called. */
   becomeFit: () => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
 
-  constructor(name: Half['name'], checks: readonly HealthCheck[] = []) {
+  constructor(name: Half['name'], checks: readonly ReadinessCondition[] = []) {
     this.checks = [{ name, ok: true, detail: 'asleep' }, ...checks];
     const health = { alive: () => this.alive, checks: () => this.checks };
     const service = { health, run: (signal: AbortSignal) => this.#run(signal) };

@@ -1,5 +1,5 @@
 /** One condition of readiness. */
-export interface HealthCheck {
+export interface ReadinessCondition {
   readonly name: string;
   readonly ok: boolean;
   /** What is so, or what is missing and what would fix it; one line. */
@@ -10,7 +10,7 @@ export interface HealthCheck {
 export interface HealthSource {
   /** True as long as its loop turns; false calls for a restart. */
   alive(): boolean;
-  checks(): readonly HealthCheck[];
+  checks(): readonly ReadinessCondition[];
 }
 
 /** What works beside a server until it is told to stop. */

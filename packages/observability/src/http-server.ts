@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type ErrorCode, errorText, formatListen, type ListenAddress, SlotcastError } from '@slotcast/kernel';
 import type { Registry } from 'prom-client';
-import type { HealthCheck, HealthSource } from './health.ts';
+import type { HealthSource, ReadinessCondition } from './health.ts';
 
 /** A command that is given over HTTP; resolves with what is sent back as JSON. Its signal is aborted when the client is gone. */
 export type HttpCommand = (query: URLSearchParams, signal: AbortSignal) => Promise<object>;
@@ -150,7 +150,7 @@ function json(status: number, body: object): Answer {
   return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
 }
 
-function readiness(checks: readonly HealthCheck[]): Answer {
+function readiness(checks: readonly ReadinessCondition[]): Answer {
   const failed = checks.filter((check) => !check.ok);
   const shown = failed.length > 0 ? failed : checks;
   const lines = shown.map(({ name, ok, detail }) => `${ok ? 'ok' : 'failed'} ${name}: ${oneLine(detail)}\n`);

@@ -6,14 +6,14 @@ import { Doorbell, formatListen, SlotcastError } from '@slotcast/kernel';
 import {
   COMMAND_HEADER,
   createPublisherMetrics,
-  type HealthCheck,
   type HttpServer,
+  type ReadinessCondition,
   startHttpServer,
 } from '@slotcast/observability';
 
 const metrics = createPublisherMetrics({ version: '1', node: 'n', cluster: 'c' });
 
-function start(checks: readonly HealthCheck[] = []): Promise<HttpServer> {
+function start(checks: readonly ReadinessCondition[] = []): Promise<HttpServer> {
   return startHttpServer({
     listen: { host: '127.0.0.1', port: 0 },
     health: { alive: () => true, checks: () => checks },

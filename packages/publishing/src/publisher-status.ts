@@ -1,6 +1,6 @@
 import { aheadOutcomes, type Promotion } from '@slotcast/domain';
 import type { Clock } from '@slotcast/kernel';
-import type { HealthCheck, PublisherMetrics } from '@slotcast/observability';
+import type { PublisherMetrics, ReadinessCondition } from '@slotcast/observability';
 import type { Publication } from './tenure.ts';
 
 export type PublisherPhase = 'starting' | 'asleep' | 'claiming' | 'publishing';
@@ -95,7 +95,7 @@ export class PublisherStatus {
     return this.#clock.monotonicMs() - this.#aliveAt < STALL_MS;
   }
 
-  checks(): HealthCheck[] {
+  checks(): ReadinessCondition[] {
     const role = this.#phase === 'asleep' ? 'asleep: the server is a standby' : this.#phase;
     return [
       {
