@@ -8,7 +8,7 @@ export const lossReports = [
   'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
   'a slot was lost on the promotion: it was not ready',
   'dropped a slot that was not safe to use at the promotion',
-  'dropped a slot that must not be used: max_replication_slots leaves no room to keep a copy',
+  'dropped a slot that must not be used: max_replication_slots or the disk leaves no room to keep a copy',
   'quarantined a slot',
   'left a slot alone: its row cannot be right',
 ] as const;
