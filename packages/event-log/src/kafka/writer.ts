@@ -13,8 +13,6 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 const APPEND_TIMEOUT_MS = TRANSACTION_TIMEOUT_MS - 1_000;
 /** Half of Kafka's default `max.message.bytes`, which holds for a whole batch. */
 const MAX_BATCH_BYTES = 512 * 1024;
-/** The commit itself takes an offset. */
-const CONTROL_RECORD = 1n;
 /** What a record takes besides key, value and headers; an upper bound. */
 const RECORD_OVERHEAD_BYTES = 32;
 
@@ -143,8 +141,7 @@ class KafkaWriter implements LogWriter {
   }
 
   async #transact(records: readonly NewRecord[]): Promise<void> {
-    const { ends } = this.#context;
-    const check = ends.beforeAppend(topicsOf(records));
+    const check = this.#context.ends.beforeAppend(topicsOf(records));
     const transaction = await this.#parts.producer.transaction();
     try {
       await send(transaction, records, check);
@@ -155,9 +152,7 @@ class KafkaWriter implements LogWriter {
       throw error;
     }
     await transaction.commit();
-    for (const topic of topicsOf(records)) {
-      ends.reached(topic, check.endOf(topic) + CONTROL_RECORD);
-    }
+    check.committed();
   }
 
   /** So that no reader of a topic that was made anew waits until it times out. */

@@ -184,7 +184,7 @@ export class MemoryLog implements EventLog {
       throw error;
     }
     this.#end(transactionalId, 'committed');
-    records.forEach(({ topic }) => this.#ends.reached(topic, this.#existing(topic, 'append').writtenEnd));
+    check.committed();
   }
 
   /** Returns where each of the records is. */

@@ -12,8 +12,6 @@ import { type CallBroker, type LogPlace, within } from './within.ts';
 
 /** As long as slotcast's writer for Kafka waits: less than the broker gives a transaction. */
 const APPEND_TIMEOUT_MS = 9_000;
-/** The commit itself takes an offset. */
-const CONTROL_RECORD = 1n;
 
 /**
  * A writer. An append has two effects at the brokers, one after the other: its records are there, and their transaction is committed. A writer that
@@ -59,7 +57,7 @@ export class SimWriter implements LogWriter {
         const check = this.#ends.beforeAppend(records.map(({ topic }) => topic));
         await this.#send(call, records, check);
         await call('commit', () => this.#broker.commit(this.#claim));
-        records.forEach(({ topic }) => this.#ends.reached(topic, check.endOf(topic) + CONTROL_RECORD));
+        check.committed();
       });
     } catch (cause) {
       const error = isOutcome(cause) ? cause : new OutcomeUnknownError(`could not ${attempt}`, { cause });
