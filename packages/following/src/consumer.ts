@@ -5,7 +5,6 @@ import {
   type ActingHalf,
   type HalfOptions,
   Promotion,
-  type ReportRole,
   RoleTracker,
   requirePreconditions,
   runHalf,
@@ -66,12 +65,12 @@ class Consumer {
     const { metrics, clock, logger, policy } = options;
     this.status = new ConsumerStatus({ metrics, clock, heartbeatStaleMs: policy.limits.heartbeatStaleMs });
     this.control = new SessionControl(options, () => this.status.isAsleep);
-    this.#role = new RoleTracker('following', options);
     const progressed = (): void => this.status.progressed();
+    this.#role = new RoleTracker('following', { ...options, onTurn: progressed });
     this.#half = {
       instance: this.#instance,
       topics: this.#topics,
-      report: this.#report,
+      report: this.#role.report,
       progressed,
       logger,
     };
@@ -81,7 +80,7 @@ class Consumer {
     const { clock, logger } = this.#options;
     return runHalf({
       promotion: this.#promotion,
-      report: this.#report,
+      report: this.#role.report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain: (thrown) => this.#explain(thrown),
       onFailure: (message) => this.status.failed(message),
@@ -90,12 +89,6 @@ class Consumer {
       signal,
     });
   }
-
-  /** A turn that is taken is a sign of life, too. */
-  readonly #report: ReportRole = (event) => {
-    this.status.progressed();
-    this.#role.report(event);
-  };
 
   /** Whoever asks this consumer for something meanwhile is told the same. */
   #explain(thrown: unknown): unknown {
@@ -115,7 +108,7 @@ class Consumer {
         topics: this.#topics,
         instance: this.#instance,
         status: this.status,
-        report: this.#report,
+        report: this.#role.report,
         progressed,
         onJoin: this.#promotion.join.bind(this.#promotion),
         onPromoted: (promoted) => this.#promotion.finish(promoted, this.#half),
@@ -146,7 +139,7 @@ class Consumer {
     try {
       for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
-          this.#report('primary_seen');
+          this.#role.report('primary_seen');
           await this.#promotion.finishLate(this.#half, signal);
           // Whoever took over from this process has done so for a primary.
           this.#fenced = false;
@@ -156,7 +149,7 @@ class Consumer {
         this.status.enter('asleep');
         await clock.sleep(pollMaxMs, signal);
       }
-      this.#report('standby_seen');
+      this.#role.report('standby_seen');
       await this.#checkServer(connection, signal);
     } finally {
       await connection.close();

@@ -19,6 +19,7 @@ export type ReportRole = (event: RoleEvent) => void;
 export class RoleTracker {
   readonly #metrics: Pick<ConsumerMetrics, 'nodePhase' | 'roleViolationsTotal'>;
   readonly #logger: Logger;
+  readonly #onTurn: () => void;
   #state: RoleState;
 
   constructor(
@@ -26,15 +27,19 @@ export class RoleTracker {
     options: {
       readonly metrics: Pick<ConsumerMetrics, 'nodePhase' | 'roleViolationsTotal'>;
       readonly logger: Logger;
+      /** Called before each turn: what took it is alive. */
+      readonly onTurn: () => void;
     },
   ) {
     this.#metrics = options.metrics;
     this.#logger = options.logger;
+    this.#onTurn = options.onTurn;
     this.#state = startRole(half);
     this.#show();
   }
 
   readonly report: ReportRole = (event) => {
+    this.#onTurn();
     const { phase: from } = this.#state;
     try {
       this.#state = stepRole(this.#state, event);

@@ -10,7 +10,7 @@ test('shows the phase, and reports what the table lacks without an end to anythi
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
   const logger = createLogger({ level: 'debug', fields: {}, stream });
-  const { report } = new RoleTracker('following', { metrics, logger });
+  const { report } = new RoleTracker('following', { metrics, logger, onTurn: () => undefined });
   const shown = async (): Promise<unknown> => {
     const metric = await metrics.registry.getSingleMetric('slotcast_node_phase')?.get();
     return metric?.values.map(({ labels }) => labels['phase']);

@@ -5,7 +5,6 @@ import {
   type ActingHalf,
   type HalfOptions,
   Promotion,
-  type ReportRole,
   RoleTracker,
   readOwnHistory,
   requirePreconditions,
@@ -66,12 +65,12 @@ class Publisher {
     this.#options = options;
     const instance = randomUUID();
     this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
-    this.#role = new RoleTracker('publishing', options);
+    const progressed = (): void => this.status.progressed();
+    this.#role = new RoleTracker('publishing', { ...options, onTurn: progressed });
     this.#topics = serviceTopics(options);
     this.#promotion = promotion;
     this.status = new PublisherStatus(options.metrics, options.clock);
-    const progressed = (): void => this.status.progressed();
-    this.#half = { instance, topics: this.#topics, report: this.#report, progressed, logger };
+    this.#half = { instance, topics: this.#topics, report: this.#role.report, progressed, logger };
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
 
@@ -79,7 +78,7 @@ class Publisher {
     const { explainError: explain, clock, logger } = this.#options;
     return runHalf({
       promotion: this.#promotion,
-      report: this.#report,
+      report: this.#role.report,
       attempt: (progressed) => this.#attempt(progressed, signal),
       explain,
       onFailure: (message) => this.status.failed(message),
@@ -88,12 +87,6 @@ class Publisher {
       signal,
     });
   }
-
-  /** A turn that is taken is a sign of life, too. */
-  readonly #report: ReportRole = (event) => {
-    this.status.progressed();
-    this.#role.report(event);
-  };
 
   async #attempt(progressed: () => void, signal: AbortSignal): Promise<void> {
     await this.#options.verifyTopics();
@@ -124,11 +117,11 @@ class Publisher {
       const asleep = await isInRecovery(connection, signal);
       const seen = asleep ? undefined : await observePrimary(connection, signal);
       if (seen?.inRecovery === false) {
-        this.#report('primary_seen');
+        this.#role.report('primary_seen');
         return seen;
       }
       if (!announced) {
-        this.#report('standby_seen');
+        this.#role.report('standby_seen');
         logger.info('asleep: the server is in recovery');
       }
       progressed();
@@ -164,7 +157,7 @@ class Publisher {
       const tenure = await this.#claim(connection, server, nodes, signal);
       try {
         const reason = await this.#publish(connection, { tenure, nodes, progressed }, signal);
-        this.#report('tenure_ended');
+        this.#role.report('tenure_ended');
         this.#options.logger.info({ epoch: tenure.facts.epoch, reason }, 'ended the tenure');
       } finally {
         await tenure.close();
@@ -193,7 +186,7 @@ class Publisher {
       beforeClaim: (manifest) => this.#settle(connection, { manifest, server, nodes }, signal),
       signal,
     });
-    this.#report('claimed');
+    this.#role.report('claimed');
     const { epoch, history } = tenure.facts;
     logger.info({ epoch, timeline: history.timeline, slots: tenure.published.size }, 'claimed the topic');
     return tenure;

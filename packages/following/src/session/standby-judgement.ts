@@ -1,4 +1,4 @@
-import type { Manifest, Plan, PlanPolicy, Reason, SettledBacklog } from '@slotcast/domain';
+import type { Plan, PlanPolicy, Reason, SettledBacklog } from '@slotcast/domain';
 import { UnreadableSlots } from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
@@ -12,7 +12,6 @@ import type { SessionParts } from './session-parts.ts';
 export interface Judged {
   readonly view: StandbyView;
   readonly settled: SettledBacklog;
-  readonly manifest: Manifest | undefined;
   /** Why nothing may be done to the slots now. */
   readonly alarm: Reason | undefined;
   /** Absent while nothing may be concluded: no step is taken then, nor anything forgotten. */
@@ -72,7 +71,7 @@ export class StandbyJudgement {
     const alarm = this.#doubts.alarm(manifest, view, directory.nodes);
     const planned = alarm === undefined ? this.#plan(view, settled) : undefined;
     this.#doubts.planned(planned, alarm, manifest);
-    return { view, settled, manifest, alarm, planned, plan: planned ?? emptyPlan };
+    return { view, settled, alarm, planned, plan: planned ?? emptyPlan };
   }
 
   #plan(view: StandbyView, settled: SettledBacklog): Plan | undefined {
