@@ -1,3 +1,6 @@
+import { type EndedRecovery, RecoveryGuard } from '@slotcast/hand-off';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
 import {
   connectPostgres,
   logStandbySnapshot,
@@ -11,6 +14,7 @@ import {
   type PostgresServer,
   type PostgresSettings,
   startPrimary,
+  waitUntil,
 } from '@slotcast/testkit';
 
 /** Name of the least-privileged role, made by `createRole` of the test kit. */
@@ -67,6 +71,29 @@ export class Pair {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.primary[Symbol.asyncDispose]();
+  }
+}
+
+/** What a guard sees of the end of a recovery that `promote` brings about while it watches. */
+export async function watchEnd(
+  options: Pick<ConstructorParameters<typeof RecoveryGuard>[0], 'postgres' | 'onDivergence' | 'line'>,
+  promote: () => Promise<void>,
+): Promise<EndedRecovery> {
+  const guard = new RecoveryGuard({
+    ...options,
+    onEnd: () => undefined,
+    report: () => undefined,
+    clock: systemClock,
+    logger: createLogger({ level: 'silent', fields: {} }),
+  });
+  const stop = new AbortController();
+  const watching = guard.run(stop.signal);
+  try {
+    await promote();
+    return await waitUntil(() => guard.ended, { describe: 'the guard to see the end of recovery' });
+  } finally {
+    stop.abort();
+    await watching;
   }
 }
 

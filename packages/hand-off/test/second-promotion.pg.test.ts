@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { emptyLine, type Lsn, lsn, type Promotion, parseLsn, parseSlotName } from '@slotcast/domain';
-import { type EndedRecovery, type HandOffOutcome, handOff, RecoveryGuard } from '@slotcast/hand-off';
+import { type EndedRecovery, type HandOffOutcome, handOff } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { connectPostgres, readTimelineHistory, readWalEnd } from '@slotcast/postgres';
-import { type PostgresMajor, waitUntil } from '@slotcast/testkit';
+import { type PostgresMajor } from '@slotcast/testkit';
 import { alone } from './plans.ts';
-import { createSlots, optionsFor, Pair, SWITCHER, untilSeen } from './promoted-servers.ts';
+import { createSlots, optionsFor, Pair, SWITCHER, untilSeen, watchEnd } from './promoted-servers.ts';
 import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
 
 const FAR_BYTES = 64n * 1024n * 1024n;
@@ -26,27 +26,13 @@ function postgresOf(pair: Pair, more: { replication?: true } = {}) {
 /** Promotes the standby under a guard that raises the fence far, and leaves with what that saw. */
 async function promoteWatched(pair: Pair): Promise<EndedRecovery> {
   const far = lsn(parseLsn(await pair.primary.currentLsn()) + FAR_BYTES);
-  const guard = new RecoveryGuard({
-    postgres: postgresOf(pair),
-    onDivergence: 'fence',
-    line: () => ({ ...emptyLine, published: new Map([[AHEAD, confirmedAt(AHEAD, far)]]) }),
-    onEnd: () => undefined,
-    report: () => undefined,
-    clock: systemClock,
-    logger,
-  });
-  const stop = new AbortController();
-  const watching = guard.run(stop.signal);
-  try {
+  const line = () => ({ ...emptyLine, published: new Map([[AHEAD, confirmedAt(AHEAD, far)]]) });
+  const ended = await watchEnd({ postgres: postgresOf(pair), onDivergence: 'fence', line }, async () => {
     await untilSeen(pair.standby);
     await pair.standby.promote();
-    const ended = await waitUntil(() => guard.ended, { describe: 'the fence' });
-    assert.equal(ended.passes[0]?.clean, true);
-    return ended;
-  } finally {
-    stop.abort();
-    await watching;
-  }
+  });
+  assert.equal(ended.passes[0]?.clean, true);
+  return ended;
 }
 
 /** The hand-off of a slot whose subscriber was ahead of the standby, by a process that had seen a promotion. */

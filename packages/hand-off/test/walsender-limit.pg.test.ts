@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { emptyLine, type Lsn, lsn, type SlotState, type TimelineHistory, timeline } from '@slotcast/domain';
-import { type EndedRecovery, handOff, RecoveryGuard, readOwnHistory } from '@slotcast/hand-off';
+import { type EndedRecovery, handOff, readOwnHistory } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import {
@@ -12,7 +12,7 @@ import {
 } from '@slotcast/postgres';
 import { type PostgresMajor, type TakenWalsender, takeWalsenders, waitUntil } from '@slotcast/testkit';
 import { alone } from './plans.ts';
-import { createSlots, optionsFor, Pair, ROLE } from './promoted-servers.ts';
+import { createSlots, optionsFor, Pair, ROLE, watchEnd } from './promoted-servers.ts';
 import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -24,18 +24,8 @@ const logger = createLogger({ level: 'silent', fields: {} });
 
 /** Watches the promotion of a standby whose primary died in the middle of a record. */
 async function watchPromotion(pair: Pair): Promise<EndedRecovery> {
-  const guard = new RecoveryGuard({
-    postgres: optionsFor(pair.standby, { applicationName: 'guard' }),
-    onDivergence: 'quarantine',
-    line: () => emptyLine,
-    onEnd: () => undefined,
-    report: () => undefined,
-    clock: systemClock,
-    logger,
-  });
-  const stop = new AbortController();
-  const watching = guard.run(stop.signal);
-  try {
+  const postgres = optionsFor(pair.standby, { applicationName: 'guard' });
+  return await watchEnd({ postgres, onDivergence: 'quarantine', line: () => emptyLine }, async () => {
     const asked = /replication connection authorized: .*application_name=guard/;
     await waitUntil(async () => asked.test(await pair.standby.log()), { describe: 'the guard to ask' });
     await pair.standby.waitFor(
@@ -44,11 +34,7 @@ async function watchPromotion(pair: Pair): Promise<EndedRecovery> {
     );
     await dieWithinRecord(pair);
     await pair.standby.promote();
-    return await waitUntil(() => guard.ended, { describe: 'the guard to see the end of recovery' });
-  } finally {
-    stop.abort();
-    await watching;
-  }
+  });
 }
 
 async function dieWithinRecord({ primary }: Pair): Promise<void> {
