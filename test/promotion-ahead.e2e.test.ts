@@ -191,8 +191,11 @@ async function assertQuarantined(scene: Scene, confirmed: string): Promise<void>
   assert.equal(await position(standby, 'app1'), undefined);
   assert.notEqual(await position(standby, 'app1_diverged'), undefined);
   const reader = new SlotReader({ server: standby, slot: 'app1', startLsn: parseLsn(confirmed) });
-  await assert.rejects(reader.until([21]), /replication slot "app1" does not exist/);
+  await assert.rejects(reader.until([21]), /cannot use physical replication slot/);
   await reader.stop();
+  // As a client does that finds its slot missing and says nothing of it.
+  const anew = standby.query("select pg_create_logical_replication_slot('app1', 'pgoutput')");
+  await assert.rejects(anew, /"app1" already exists/);
   await scene.records.waitForState('s1', 'app1', 'diverged', { reason: /app1_diverged/ });
 }
 

@@ -228,7 +228,7 @@ export async function recordHandOff(options: {
   const physicalSlots = physicalSlotPins(outcome.local);
   await directory.write(writer, {
     node: primaryStatus({ ...facts, timeline: promotion.timeline, physicalSlots, lineage }, promotion, time),
-    slots: promotionSlotStatuses(facts.node, promotion, kept, time),
+    slots: promotionSlotStatuses(facts.node, promotion, { kept, here: outcome.local, time }),
     time,
   });
 }

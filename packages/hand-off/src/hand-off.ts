@@ -12,6 +12,7 @@ import {
   type HandOffInput,
   type HandOffPlan,
   historyBefore,
+  judgeQuarantines,
   keptOwnership,
   type LocalSlot,
   type Lsn,
@@ -180,6 +181,8 @@ export async function raiseFenceEarly(
 class HandOffRun {
   readonly #options: HandOffRunOptions;
   readonly #passes: FencePass[];
+  /** What was on record of this promotion when this hand-off began. */
+  readonly #recorded: Promotion | undefined;
   /** What was done for this promotion before. */
   #earlier: Promotion | undefined;
   /** What the last round went by, and was to do. */
@@ -190,7 +193,8 @@ class HandOffRun {
   constructor(options: HandOffRunOptions) {
     this.#options = options;
     const { earlier } = options.knowledge;
-    this.#earlier = sameStart(earlier, startOf(options.history)) ? earlier : undefined;
+    this.#recorded = sameStart(earlier, startOf(options.history)) ? earlier : undefined;
+    this.#earlier = this.#recorded;
     const fenced = this.#earlier?.fencedLsn;
     this.#passes = [
       ...options.passes,
@@ -209,7 +213,8 @@ class HandOffRun {
     if (handedOver === undefined || after.inRecovery) {
       return undefined;
     }
-    const promotion = { ...handedOver, lost: handedOver.lost.map((entry) => this.#withFailure(entry)) };
+    const lost = handedOver.lost.map((entry) => this.#withFailure(entry));
+    const promotion = this.#asItStands({ ...handedOver, lost }, after);
     // After a crash WAL that was not flushed is gone, and a commit could come to lie before the fence.
     await flushWal(this.#options.connection, this.#options.signal);
     // Before the record: the publisher must not say of a slot that it lacks a property which it is about to get.
@@ -257,6 +262,18 @@ class HandOffRun {
     const isMissing = this.#last?.plan.restores.some(({ slot }) => slot === entry.slot) === true;
     const isNotDropped = this.#failed.has(entry.slot) && !isMissing;
     return isNotDropped ? { ...entry, reasons: [reason('not_dropped')] } : entry;
+  }
+
+  /** What was quarantined is told as it is found afterwards: somebody may have been faster than the placeholder, and a copy may be missing. */
+  #asItStands(promotion: Promotion, after: ObservedPrimary): Promotion {
+    const { standing, faults } = judgeQuarantines(promotion, { slots: after.slots, before: this.#recorded });
+    for (const slot of faults) {
+      this.#options.logger.error(
+        { slot },
+        'the name of a quarantined slot is not kept taken: whoever uses a slot of that name now misses changes',
+      );
+    }
+    return standing;
   }
 
   async #round(): Promise<Promotion | undefined> {

@@ -16,7 +16,6 @@ import {
   copySlot,
   type DatabaseSessions,
   describePostgresError,
-  dropSlot,
   endCreations,
   isPostgresError,
   type PostgresConnection,
@@ -25,16 +24,11 @@ import {
 import { type Attempt, setFailoverProperties } from './failover-properties.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
 import { Patience } from './patience.ts';
+import { NameNotKeptError, quarantineSlot, takeName } from './quarantine.ts';
 import { UndecodedMoves } from './undecoded-moves.ts';
 
 /** Slots in one statement that decodes. */
 const CHUNK = 25;
-/** duplicate_object */
-const EXISTS = '42710';
-/** object_in_use */
-const IN_USE = '55006';
-/** configuration_limit_exceeded: all of max_replication_slots is in use; disk_full */
-const NO_ROOM = ['53400', '53100'];
 
 type Advance = HandOffPlan['advances'][number];
 
@@ -98,6 +92,9 @@ export class SlotMover {
     }
     for (const quarantine of plan.quarantines) {
       await attempt(quarantine.slot, 'quarantine', () => this.#quarantine(quarantine));
+    }
+    for (const placeholder of plan.placeholders) {
+      await attempt(placeholder.slot, 'keep the name taken', () => this.#takeName(placeholder));
     }
     for (const { slot, reason, seen } of plan.drops) {
       await attempt(slot, 'drop', async () => {
@@ -192,52 +189,26 @@ export class SlotMover {
     await advanceSlots(await this.#sessions.get(database), targets, { signal: this.#signal });
   }
 
-  /**
-   * A copy that an earlier attempt made is kept: it holds the older positions. One that was made in vain, because the slot is in use or was moved, is
-   * taken back: nobody would know of it, and it would hold back WAL. Where there is no room for a copy the slot goes without: its
-   * subscriber has to fail.
-   */
-  async #quarantine({ slot, copy, database, plugin, reason, seen }: Quarantine): Promise<void> {
-    const connection = await this.#sessions.get(database);
-    const made = await this.#copy(connection, { source: slot, target: copy, plugin });
-    try {
-      await dropSlot(connection, slot, this.#signal, seen);
-    } catch (error) {
-      if (made === 'new' && (hasCode(error, IN_USE) || error instanceof SlotMovedError)) {
-        await dropSlot(connection, copy, this.#signal);
-      }
-      throw error;
-    }
+  async #quarantine(quarantine: Quarantine): Promise<void> {
+    const { slot, reason } = quarantine;
+    const done = await quarantineSlot(quarantine, { sessions: this.#sessions, signal: this.#signal });
     this.#logger.error(
-      { slot, copy: made === 'no_room' ? undefined : copy, reason },
-      made === 'no_room'
-        ? 'dropped a slot that must not be used: max_replication_slots or the disk leaves no room to keep a copy'
-        : 'quarantined a slot',
+      { slot, reason, ...done },
+      'copy' in done
+        ? 'quarantined a slot: a copy is kept, and a placeholder has its name'
+        : 'dropped a slot that must not be used, as the server keeps no copy of it; a placeholder has its name',
     );
+  }
+
+  async #takeName({ slot }: HandOffPlan['placeholders'][number]): Promise<void> {
+    await takeName(slot, { sessions: this.#sessions, signal: this.#signal });
+    this.#logger.error({ slot }, 'put a placeholder under the name of a quarantined slot');
   }
 
   async #restore({ slot, leader, database, plugin }: SlotRestore): Promise<void> {
     const names = { source: leader, target: slot, plugin, onPromoted: true };
     await copySlot(await this.#sessions.get(database), names, this.#signal);
     this.#logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
-  }
-
-  async #copy(
-    connection: PostgresConnection,
-    names: { readonly source: SlotName; readonly target: SlotName; readonly plugin: string },
-  ): Promise<'new' | 'there' | 'no_room'> {
-    try {
-      await copySlot(connection, { ...names, onPromoted: true }, this.#signal);
-      return 'new';
-    } catch (error) {
-      if (hasCode(error, EXISTS)) {
-        return 'there';
-      }
-      if (NO_ROOM.some((code) => hasCode(error, code))) {
-        return 'no_room';
-      }
-      throw error;
-    }
   }
 
   /** How it failed, if it did. A slot that its subscriber uses already, or that is further on, is none of a hand-off's business. */
@@ -258,16 +229,14 @@ export class SlotMover {
         { slot, step, error: said },
         'a step of the hand-off was not done',
       );
-      return { again: known === 'retry' || known === 'cancelled' || error instanceof SlotMovedError };
+      const mayPass = error instanceof SlotMovedError || error instanceof NameNotKeptError;
+      return { again: known === 'retry' || known === 'cancelled' || mayPass };
     }
   }
 }
 
 /** True when a plan has more to do than to set properties. */
-function touchesSlots({ creations, restores, quarantines, drops, advances }: HandOffPlan): boolean {
-  return [creations, restores, quarantines, drops, advances].some((steps) => steps.length > 0);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return isPostgresError(error) && classifyPostgresError(error).code === code;
+function touchesSlots(plan: HandOffPlan): boolean {
+  const { creations, restores, quarantines, placeholders, drops, advances } = plan;
+  return [creations, restores, quarantines, placeholders, drops, advances].some((steps) => steps.length > 0);
 }

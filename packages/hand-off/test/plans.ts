@@ -10,6 +10,7 @@ export function planOf(over: Partial<HandOffPlan>): HandOffPlan {
     advances: [],
     restores: [],
     quarantines: [],
+    placeholders: [],
     creations: [],
     drops: [],
     failovers: [],

@@ -15,7 +15,6 @@ import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import {
   connectPostgres,
-  copySlot,
   createLogicalSlot,
   DatabaseSessions,
   flushWal,
@@ -123,36 +122,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       }
     }
 
-    test('a quarantined slot is kept under its other name, where it stood', {
-      timeout: TIMEOUT_MS,
-    }, async () => {
-      await create('app');
-      const before = await slotNamed('app');
-      assert.deepEqual(
-        await mover.run(planOf({ quarantines: [await quarantineOf('app')] }), EVERYTHING),
-        new Map(),
-      );
-      assert.equal(await slotNamed('app'), undefined);
-      const copy = await slotNamed('app_diverged');
-      assert.deepEqual(copy?.confirmedFlushLsn, before?.confirmedFlushLsn);
-      assert.deepEqual(copy?.restartLsn, before?.restartLsn);
-    });
-
-    test('a quarantine that broke off after the copy is finished, and the copy stays as it is', {
-      timeout: TIMEOUT_MS,
-    }, async () => {
-      await create('broken');
-      const names = { source: 'broken', target: 'broken_diverged', plugin: 'pgoutput', onPromoted: true };
-      const { confirmedFlushLsn } = await copySlot(connection, names);
-      await server.query(`select pg_replication_slot_advance('broken', '${await movedOn()}')`);
-      const plan = planOf({ quarantines: [await quarantineOf('broken')] });
-      assert.deepEqual(await mover.run(plan, EVERYTHING), new Map());
-      assert.equal(await slotNamed('broken'), undefined);
-      assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
-      await mover.run(plan, EVERYTHING);
-      assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
-    });
-
     async function movedOn(): Promise<string> {
       await flushWal(connection);
       return await server.currentLsn();
@@ -168,23 +137,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(await mover.run(plan, EVERYTHING), new Map([['resumed', { again: true }]]));
       assert.deepEqual(await seenAt('resumed'), now);
       assert.equal(await slotNamed('resumed_diverged'), undefined);
-    });
-
-    test('a slot in use is not quarantined but reported, and no copy of it is left behind', {
-      timeout: TIMEOUT_MS,
-    }, async () => {
-      await create('used');
-      await create('idle');
-      const quarantines = [await quarantineOf('used'), await quarantineOf('idle')];
-      await whileInUse('used', async () => {
-        assert.deepEqual(
-          await mover.run(planOf({ quarantines }), EVERYTHING),
-          new Map([['used', { again: true }]]),
-        );
-      });
-      assert.notEqual(await slotNamed('used'), undefined);
-      assert.equal(await slotNamed('used_diverged'), undefined);
-      assert.equal(await slotNamed('idle'), undefined);
     });
 
     test('slots that are in use, gone or further on hold up none of the others', {
@@ -232,25 +184,6 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(await mover.run(planOf({ drops }), EVERYTHING), new Map());
       assert.equal(await slotNamed('unsafe'), undefined);
       assert.equal(await slotNamed('unsafe_there'), undefined);
-    });
-
-    test('a slot goes without a copy where max_replication_slots leaves no room for one', {
-      timeout: TIMEOUT_MS,
-    }, async () => {
-      await create('crowded');
-      await server.query(`
-        select pg_create_physical_replication_slot('fills_' || number)
-          from generate_series(1, current_setting('max_replication_slots')::int
-                                    - (select count(*)::int from pg_replication_slots)) as number`);
-      assert.deepEqual(
-        await mover.run(planOf({ quarantines: [await quarantineOf('crowded')] }), EVERYTHING),
-        new Map(),
-      );
-      assert.equal(await slotNamed('crowded'), undefined);
-      assert.equal(await slotNamed('crowded_diverged'), undefined);
-      await server.query(
-        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name like 'fills%'",
-      );
     });
 
     test('a slot in the making comes to nothing, whether or not another can be stopped', {

@@ -168,6 +168,11 @@ export const errorCodes = {
     meaning: 'The slot cannot be adopted without losing changes.',
     remedy: 'Do what the message says, then try again.',
   },
+  SC_RELEASE_REFUSED: {
+    exit: 'negative',
+    meaning: "What has the name is no placeholder of a quarantined slot, so it may be somebody's.",
+    remedy: 'Look at it in pg_replication_slots. If nobody needs it, drop it there.',
+  },
   SC_CONTROL_DENIED: {
     exit: 'precondition',
     meaning: 'The HTTP endpoint of a consumer takes commands from its own machine, or with its token, only.',

@@ -74,6 +74,14 @@ export {
   type ServerIdentity,
 } from './queries/server-identity.ts';
 export {
+  createPlaceholder,
+  dropPlaceholder,
+  dropSlot,
+  type FoundPlaceholder,
+  replaceByPlaceholder,
+  SlotMovedError,
+} from './queries/slot-drop.ts';
+export {
   type AdvancedSlot,
   type AdvanceTarget,
   advanceSlot,
@@ -83,12 +91,10 @@ export {
   copySlots,
   createLogicalSlot,
   createTemporarySlot,
-  dropSlot,
   endCreations,
   endLeftSessions,
   type NewLogicalSlot,
   readExistingSlots,
-  SlotMovedError,
 } from './queries/slot-functions.ts';
 export { moveSlots, type SlotMove, type SlotMoveOutcome, takesDecoding } from './queries/slot-moves.ts';
 export { dropLeadingSlot, type RemakeOutcome, remakeSlot, type SlotRemake } from './queries/slot-remake.ts';

@@ -13,6 +13,7 @@ import {
   sortOutImplausible,
   startSnapshotPolicy,
   type ThrottleState,
+  withoutPlaceholders,
 } from '@slotcast/domain';
 import { UnreadableSlots } from '@slotcast/hand-off';
 import type { Clock, Doorbell, Logger } from '@slotcast/kernel';
@@ -65,11 +66,19 @@ export async function publishLoop(options: PublishLoopOptions): Promise<TenureEn
   }
 }
 
+/** What is to be published of a look at the primary, in `slots`. */
+interface SortedPrimary extends ObservedPrimary {
+  /** With the placeholders. */
+  readonly all: readonly SlotState[];
+}
+
 class PublishLoop {
   readonly #options: PublishLoopOptions;
   readonly #unreadable: UnreadableSlots;
   readonly #memory = primaryMemory();
   #comparison: SlotComparison | undefined;
+  /** Of the last look: the very same slots are told by the very same array. */
+  #carried: { readonly of: readonly SlotState[]; readonly slots: readonly SlotState[] } | undefined;
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
   #pace: PollPace | undefined;
@@ -115,16 +124,19 @@ class PublishLoop {
     return { delayMs: Math.max(1, delayMs - (now - started)) };
   }
 
-  /** What is to be published, apart from what cannot be right. */
-  #sorted(observed: ObservedPrimary): ObservedPrimary {
+  /** What is to be published, apart from what cannot be right, and from what only keeps a name taken: a placeholder is neither the slot nor another one. */
+  #sorted(observed: ObservedPrimary): SortedPrimary {
     const { plausible, implausible } = sortOutImplausible(observed.slots, observed.insertLsn);
     const unreadable =
       implausible.length === 0 ? observed.unreadable : [...observed.unreadable, ...implausible];
-    return { ...observed, slots: this.#options.mark(plausible), unreadable };
+    if (this.#carried?.of !== plausible) {
+      this.#carried = { of: plausible, slots: withoutPlaceholders(plausible) };
+    }
+    return { ...observed, slots: this.#options.mark(this.#carried.slots), all: plausible, unreadable };
   }
 
   /** Publishes what is due; returns when what was held back becomes due. */
-  async #publish(seen: ObservedPrimary, now: number): Promise<number | undefined> {
+  async #publish(seen: SortedPrimary, now: number): Promise<number | undefined> {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
     const first = this.#comparison === undefined;
     const { published } = tenure;
@@ -167,12 +179,12 @@ class PublishLoop {
     return selection.nextDueAt;
   }
 
-  async #heartbeat({ slots, unreadable }: ObservedPrimary): Promise<Heartbeat> {
+  async #heartbeat({ all, unreadable }: SortedPrimary): Promise<Heartbeat> {
     const { connection, signal } = this.#options;
     return {
       oldestTransaction: await readOldestTransaction(connection, signal),
       preparedTransactions: await readPreparedTransactions(connection, signal),
-      physicalSlots: physicalSlotPins(slots),
+      physicalSlots: physicalSlotPins(all),
       unreadableSlots: unreadable,
     };
   }

@@ -5,6 +5,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigOptions } from './commands/config/command.ts';
 import type { EventsOptions } from './commands/events/command.ts';
 import type { PrepareOptions } from './commands/prepare-promotion/command.ts';
+import type { ReleaseOptions } from './commands/release/command.ts';
 import type { StatusOptions } from './commands/status/command.ts';
 import type { TopicCreateOptions } from './commands/topic/command.ts';
 import type { GlobalOptions, PrintOptions } from './shared/command-scope.ts';
@@ -32,6 +33,7 @@ export function createCommandLine(): Command {
   addStatus(program);
   addPreparePromotion(program);
   addAdopt(program);
+  addRelease(program);
   addConfig(program);
   return program;
 }
@@ -156,6 +158,18 @@ function addAdopt(program: Command): void {
     .action(async (slot: SlotName, _options: unknown, command: Command) => {
       const { runAdopt } = await import('./commands/adopt/command.ts');
       await runAdopt(slot, command.optsWithGlobals<PrintOptions>());
+    });
+}
+
+function addRelease(program: Command): void {
+  subcommand(program, 'release')
+    .description('free the name of a slot that was quarantined on this server')
+    .addArgument(new Argument('<slot>', 'name of the slot').argParser(slotName))
+    .option('--yes', 'do not ask: the subscriber starts over', false)
+    .addOption(outputOption())
+    .action(async (slot: SlotName, _options: unknown, command: Command) => {
+      const { runRelease } = await import('./commands/release/command.ts');
+      await runRelease(slot, command.optsWithGlobals<ReleaseOptions>());
     });
 }
 

@@ -1,4 +1,5 @@
 import type { NodeStatus } from '../vocabulary/node-status.ts';
+import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import { isInvalidated, type PhysicalSlotState, type SlotState } from '../vocabulary/slot-state.ts';
 import {
   createPhysicalSlot,
@@ -119,6 +120,10 @@ function judgeUnknown(slot: PhysicalSlotState): Check {
   const { name, active, xmin, catalogXmin } = slot;
   if (isInvalidated(slot)) {
     return judgeLost(slot, '', '/* or drop it only, if its standby is gone for good */ ');
+  }
+  if (isPlaceholder(slot)) {
+    const message = `the physical slot ${name} holds back nothing, and nobody has used it: it may keep the name of a quarantined slot taken`;
+    return info('standby_slots', message, `/* if slotcast status says so */ slotcast release ${name}`);
   }
   if (!active) {
     const message = `nobody streams from the physical slot ${name}, which holds back WAL`;

@@ -1,5 +1,7 @@
+import { reason, reasonText } from '../reasons/reason.ts';
 import { formatLsn, type Lsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
@@ -28,6 +30,9 @@ export function judgeAdoption(input: {
   const { slot, local, event, furthest, manifest, owned } = input;
   if (local === undefined || local.temporary) {
     return refuse(`there is no slot ${slot} on this server`);
+  }
+  if (isPlaceholder(local)) {
+    return refuse(reasonText([reason('name_taken_by_placeholder')]));
   }
   if (local.type !== 'logical') {
     return refuse(`${slot} is a physical slot on this server: rename one of the two`);

@@ -2,6 +2,7 @@ import { isUsableSource } from '../following/assert-making.ts';
 import { type Check, isUpTo, placeOf, violationOf } from '../following/plan-facts.ts';
 import { reason } from '../reasons/reason.ts';
 import { formatLsn, laterLsn } from '../vocabulary/lsn.ts';
+import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -18,11 +19,20 @@ import {
 } from './hand-off-facts.ts';
 import type { HandOffInput, HandOffPlan, Quarantine, SeenPlace } from './hand-off-plan.ts';
 import type { SlotRestore } from './leader-sweep.ts';
+import { quarantineName } from './quarantine-name.ts';
 
 /** A step of a hand-off that breaks a rule by which no data is lost, or a report that is not true. */
 export interface HandOffViolation {
   readonly slot: SlotName;
-  readonly step: 'advance' | 'restore' | 'quarantine' | 'drop' | 'end' | 'failover' | 'report';
+  readonly step:
+    | 'advance'
+    | 'restore'
+    | 'quarantine'
+    | 'placeholder'
+    | 'drop'
+    | 'end'
+    | 'failover'
+    | 'report';
   /** All that is wrong with it. */
   readonly reason: string;
 }
@@ -38,7 +48,7 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
     plan.restores.map(({ slot, leader }) => [slot, input.leaders?.find(({ name }) => name === leader)]),
   );
   const targetOf = (slot: SlotName): Target => ({ ...on(slot), stands: on(slot).here ?? sources.get(slot) });
-  const steps = countOf([...plan.advances, ...plan.quarantines, ...plan.drops]);
+  const steps = countOf([...plan.advances, ...plan.quarantines, ...plan.placeholders, ...plan.drops]);
   const once = (slot: SlotName): Check => [
     steps.get(slot) === 1,
     'it has another step, which does not go with this one',
@@ -58,6 +68,9 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
       const checks = [once(entry.slot), ...checkQuarantine(entry, targetOf(entry.slot))];
       return violationOf(entry.slot, 'quarantine', checks);
     }),
+    ...plan.placeholders.flatMap(({ slot }) =>
+      violationOf(slot, 'placeholder', [once(slot), ...checkPlaceholder(on(slot))]),
+    ),
     ...plan.drops.flatMap(({ slot, seen }) => {
       return violationOf(slot, 'drop', [once(slot), ...checkDrop(seen, on(slot))]);
     }),
@@ -154,11 +167,7 @@ function checkRestore({ leader, database }: SlotRestore, slot: HandOffFacts): re
 
 /** Renamed only when its subscriber would skip changes: it is ahead and nothing fences it, or the copy strayed while its server was a standby. */
 function checkQuarantine({ copy, database, seen }: Quarantine, slot: Target): readonly Check[] {
-  const { name, stands, isOurs, marks, input } = slot;
-  const ahead = marks.filter(isAhead);
-  const isUnfenced =
-    ahead.length > 0 &&
-    (input.onDivergence === 'quarantine' || ahead.some((mark) => !isFencedFor(mark, input)));
+  const { name, stands, isOurs, input } = slot;
   return [
     [isOurs, "it is not slotcast's, or of another incarnation"],
     [isLogical(stands) && !isInvalidated(stands), 'no such slot is here'],
@@ -166,12 +175,37 @@ function checkQuarantine({ copy, database, seen }: Quarantine, slot: Target): re
     [stands !== undefined && standsAt(stands, seen), 'it stands elsewhere'],
     [isLogical(stands) && sameDatabase(databaseOf(stands), database), 'it is in another database'],
     [copy !== name, 'it would keep its name'],
-    [isUnfenced || isStrayed(slot), 'nothing is wrong with it'],
+    [isUnfenced(slot) || isStrayed(slot), 'nothing is wrong with it'],
     [isReadable(name, input), 'its row here cannot be right'],
   ];
 }
 
-function isStrayed({ name, owned, marks, input }: Target): boolean {
+function isUnfenced({ marks, input }: HandOffFacts): boolean {
+  const ahead = marks.filter(isAhead);
+  return (
+    ahead.length > 0 &&
+    (input.onDivergence === 'quarantine' || ahead.some((mark) => !isFencedFor(mark, input)))
+  );
+}
+
+/** A name is kept taken only when it is free, and was that of a slot that must not be used: nobody else has decided to free it. */
+function checkPlaceholder(slot: HandOffFacts): readonly Check[] {
+  const { name, here, isOurs, input } = slot;
+  return [
+    [isOurs, "the slot was not slotcast's, or of another incarnation"],
+    [here === undefined, 'a slot of that name is here'],
+    [isReadable(name, input), 'a slot of that name is here'],
+    [!wasLeft(name, input), 'it was lost or quarantined before, and a person may have freed the name'],
+    [isUnfenced(slot) || isStrayed(slot) || isKept(slot), 'nothing was wrong with it'],
+  ];
+}
+
+/** A quarantine of it was begun: its copy is here. */
+function isKept({ name, input }: HandOffFacts): boolean {
+  return input.local.some((slot) => slot.name === quarantineName(name));
+}
+
+function isStrayed({ name, owned, marks, input }: HandOffFacts): boolean {
   const before = input.before?.find((slot) => slot.name === name && !slot.temporary);
   const known = [input.furthest.get(name), ...marks.map(sharedOf)].reduce(laterLsn, owned?.highestLsn);
   return before !== undefined && owned?.highestLsn !== undefined && !isUpTo(placeOf(before), known);
@@ -202,7 +236,7 @@ function reportViolations(
   on: (name: SlotName) => HandOffFacts,
 ): HandOffViolation[] {
   const times = countOf(plan.ahead);
-  const renamed = new Set(plan.quarantines.map(({ slot }) => slot));
+  const renamed = new Set([...plan.quarantines, ...plan.placeholders].map(({ slot }) => slot));
   const told = new Set([...plan.ahead, ...plan.lost, ...plan.drops].map(({ slot }) => slot));
   const counts = plan.ahead.flatMap((entry) =>
     violationOf(entry.slot, 'report', [
@@ -236,7 +270,11 @@ function checkOutcome(
     [outcome !== 'fenced' || isFenced || isToldBefore === true, 'no fence is known that reaches so far'],
     [outcome === 'fenced' ? !renamed.has(slot) : true, 'it is renamed although it is fenced'],
     [
-      outcome !== 'quarantined' || renamed.has(slot) || here === undefined || isToldBefore === true,
+      outcome !== 'quarantined' ||
+        renamed.has(slot) ||
+        here === undefined ||
+        isPlaceholder(here) ||
+        isToldBefore === true,
       'it is said to be renamed, and is not',
     ],
   ];
@@ -261,6 +299,7 @@ export function withoutWrongSteps(plan: HandOffPlan, violations: readonly HandOf
     advances: kept(plan.advances),
     restores: kept(plan.restores),
     quarantines: kept(plan.quarantines),
+    placeholders: kept(plan.placeholders),
     creations: plan.creations.filter((slot) => !wrong.has(slot)),
     drops: kept(plan.drops),
     failovers: kept(plan.failovers),

@@ -2,6 +2,7 @@ import { reason, reasonText } from '../reasons/reason.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
 import { type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
+import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
@@ -57,7 +58,7 @@ export interface HandOffInput {
 /** Where a slot stands that is to be dropped: one that was moved or made anew meanwhile is somebody else's. */
 export type SeenPlace = Pick<LocalSlot, 'restartLsn' | 'confirmedFlushLsn'>;
 
-/** A slot to be renamed: copied to `copy`, then dropped. */
+/** A slot to be put out of reach: copied to `copy`, then dropped, with a placeholder under its name at the same moment. */
 export interface Quarantine {
   readonly slot: SlotName;
   readonly copy: SlotName;
@@ -81,6 +82,8 @@ export interface HandOffPlan {
   /** Slots that are missing since they were to be made anew, to be copied from a leading slot. */
   readonly restores: readonly SlotRestore[];
   readonly quarantines: readonly Quarantine[];
+  /** Names of quarantined slots that are free, as somebody or a crash came between: each gets its placeholder. */
+  readonly placeholders: readonly { readonly slot: SlotName }[];
   /** Slots whose making may still be under way, and must come to nothing. */
   readonly creations: readonly SlotName[];
   readonly drops: readonly { readonly slot: SlotName; readonly reason: string; readonly seen: SeenPlace }[];
@@ -106,7 +109,8 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
       input.ownership.get(slot.name)?.proven === false &&
       !isMadeSince(slot, input.switchLsn),
   );
-  const useless = new Set([...unproven.map((slot) => slot.name), ...namesLeftBefore(input.earlier)]);
+  const left = new Set(namesLeftBefore(input.earlier));
+  const useless = new Set([...unproven.map((slot) => slot.name), ...left]);
   const events = logicalEvents(input);
   const unreadable = new Map((input.unreadable ?? []).map((each) => [each.slot, each.reason]));
   const subjects = events
@@ -129,6 +133,10 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
           ? [quarantineOf(here, AHEAD)]
           : [],
     ),
+    placeholders: subjects
+      .filter(({ name, stray, isOpen }) => isOpen && (stray !== undefined || quarantined.has(name)))
+      .filter(({ name }) => !left.has(name))
+      .map(({ name }) => ({ slot: name })),
     creations: [...input.ownership].flatMap(([name, { proven }]) => (proven ? [] : [name])),
     drops: unproven.map((seen) => ({
       slot: seen.name,
@@ -173,6 +181,8 @@ interface Subject {
   readonly owned: boolean;
   /** The slot here is slotcast's, but does not stand where slotcast put it. */
   readonly stray: StrayCopy | undefined;
+  /** Its name is free, though a quarantine of it was begun. */
+  readonly isOpen: boolean;
   readonly marks: readonly ConfirmedMark[];
 }
 
@@ -218,7 +228,18 @@ function subjectOf(
   const restore = leader && restoreFrom(leader, event);
   const restored = leader && { ...leader, name: event.slot, plugin: event.state.plugin };
   const here = usable && stray === undefined ? slot : restored;
-  return { name: event.slot, event, state: event.state, here, restore, owned, stray, marks };
+  const isOpen = slot === undefined && wasBegun(input, event.slot, slots.local);
+  return { name: event.slot, event, state: event.state, here, restore, owned, stray, isOpen, marks };
+}
+
+/** A hand-off that came to nothing left the copy, or one of this promotion tells that it could not keep the name taken. */
+function wasBegun(
+  { earlier }: HandOffInput,
+  name: SlotName,
+  local: Parameters<typeof findStray>[1]['local'],
+): boolean {
+  const failed = earlier?.ahead.some(({ slot, outcome }) => slot === name && outcome === 'unsafe');
+  return local.has(quarantineName(name)) || failed === true;
 }
 
 function remakingSlot(
@@ -266,7 +287,7 @@ function judgeAhead(
   subject: Subject,
   local: ReadonlyMap<SlotName, LocalSlot>,
 ): SlotAhead[] {
-  const { name, here, owned } = subject;
+  const { name, here, owned, isOpen } = subject;
   const marks = subject.marks.filter(({ confirmed, leftLsn }) => confirmed > leftLsn);
   const [first] = marks;
   if (first === undefined) {
@@ -278,9 +299,9 @@ function judgeAhead(
   const isOurs = owned && (here === undefined || !isMadeSince(here, input.switchLsn));
   const outcome = outcomeOf(input, marks, isOurs);
   if (here === undefined) {
-    // Renamed by a hand-off that came to nothing before it was recorded.
-    const isRenamed = outcome === 'quarantined' && local.has(quarantineName(name)) && !local.has(name);
-    const told = earlier ?? (isRenamed ? { slot: name, confirmedFlushLsn, outcome } : undefined);
+    // By a hand-off that came to nothing before it was recorded.
+    const isBegun = outcome === 'quarantined' && (isOpen || isPlaceholder(local.get(name)));
+    const told = isBegun ? { slot: name, confirmedFlushLsn, outcome } : earlier;
     return told === undefined ? [] : [told];
   }
   return [{ slot: name, confirmedFlushLsn, outcome }];

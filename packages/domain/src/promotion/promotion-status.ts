@@ -3,6 +3,7 @@ import type { NodeSlotStatus, NodeStatus, Ownership } from '../vocabulary/node-s
 import type { Promotion, SlotAhead } from '../vocabulary/promotion-record.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
 import { quarantineName } from './quarantine-name.ts';
 
 /** What a node's record says besides its slots. */
@@ -56,19 +57,32 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
 
 /**
  * The records of the slots that a promotion made useless on a node, with what is to be done. `kept`: the ownership of those among them that may still
- * be made from a leading slot.
+ * be made from a leading slot. `here`: the slots of the node.
  */
 export function promotionSlotStatuses(
   node: string,
   promotion: Promotion,
-  kept: ReadonlyMap<SlotName, Ownership>,
-  time: number,
+  {
+    kept,
+    here,
+    time,
+  }: {
+    readonly kept: ReadonlyMap<SlotName, Ownership>;
+    readonly here: readonly Pick<SlotState, 'name'>[];
+    readonly time: number;
+  },
 ): NodeSlotStatus[] {
+  const names = new Set(here.map(({ name }) => name));
   const about = { kind: 'node_slot', node, role: 'primary', time } as const;
   const diverged = promotion.ahead
     .filter(({ outcome }) => outcome !== 'fenced')
     .map((entry): NodeSlotStatus => {
-      return { ...about, slot: entry.slot, state: 'diverged', reasons: [divergedReason(entry, promotion)] };
+      return {
+        ...about,
+        slot: entry.slot,
+        state: 'diverged',
+        reasons: [divergedReason(entry, promotion, names)],
+      };
     });
   const known = new Set(diverged.map(({ slot }) => slot));
   const lost = promotion.lost
@@ -80,11 +94,19 @@ export function promotionSlotStatuses(
   return [...diverged, ...lost];
 }
 
-function divergedReason({ slot, confirmedFlushLsn, outcome }: SlotAhead, { switchLsn }: Promotion): Reason {
+function divergedReason(
+  { slot, confirmedFlushLsn, outcome }: SlotAhead,
+  { switchLsn }: Promotion,
+  here: ReadonlySet<SlotName>,
+): Reason {
   // Otherwise it was ahead of an earlier promotion already.
   const left = confirmedFlushLsn > switchLsn ? switchLsn : undefined;
   const range = { confirmed: confirmedFlushLsn, left };
-  return outcome === 'quarantined'
-    ? reason('diverged_quarantined', { ...range, copy: quarantineName(slot) })
-    : reason('diverged_unsafe', range);
+  if (outcome !== 'quarantined') {
+    return reason('diverged_unsafe', range);
+  }
+  const copy = quarantineName(slot);
+  return here.has(copy)
+    ? reason('diverged_quarantined', { ...range, copy })
+    : reason('diverged_dropped', range);
 }

@@ -2,6 +2,7 @@ import { judgePlace, placeReasons } from '../following/copy-place.ts';
 import { reason } from '../reasons/reason.ts';
 import { type Lsn, maxLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
@@ -35,7 +36,8 @@ export function findStray(
 ): StrayCopy | undefined {
   const { owned, marks, switchLsn } = known;
   const furthest = marks.reduce<Lsn | undefined>((most, mark) => maxLsn(most ?? mark, mark), known.furthest);
-  const here = slots.local.get(name);
+  const standing = slots.local.get(name);
+  const here = isPlaceholder(standing) ? undefined : standing;
   const renamed = here === undefined ? slots.local.get(quarantineName(name)) : undefined;
   const found = here ?? renamed;
   const stood = slots.before === undefined ? found : slots.before.get(name);

@@ -18,6 +18,9 @@ export const blockingReasons = {
   name_taken_by_physical: fixed(
     'a physical slot of this name exists here, which slotcast never touches: rename one of the two',
   ),
+  name_taken_by_placeholder: fixed(
+    'a physical slot without WAL has the name here, as slotcast leaves one under that of a quarantined slot: free the name with slotcast release',
+  ),
   name_taken: fixed(
     'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it in its own database, or set SLOTCAST_ON_CONFLICT=replace to have it replaced',
   ),

@@ -5,7 +5,12 @@ export const promotionReasons = {
   diverged_quarantined: entry(
     { confirmed: 'lsn', left: 'lsn?', copy: 'name' },
     ({ confirmed, left, copy }) =>
-      `${divergedRange(confirmed, left)}: the slot is kept as ${copy}. Let the subscriber start over with a new slot, then drop that one`,
+      `${divergedRange(confirmed, left)}: the slot is kept as ${copy}, and a placeholder has its name, so that the subscriber fails. Free the name with slotcast release, let the subscriber start over with a new slot, then drop the copy`,
+  ),
+  diverged_dropped: entry(
+    { confirmed: 'lsn', left: 'lsn?' },
+    ({ confirmed, left }) =>
+      `${divergedRange(confirmed, left)}: the slot was dropped, as the server kept no copy of it, and a placeholder has its name, so that the subscriber fails. Free the name with slotcast release, and let the subscriber start over with a new slot`,
   ),
   diverged_unsafe: entry(
     { confirmed: 'lsn', left: 'lsn?' },
@@ -27,7 +32,14 @@ export const promotionReasons = {
   ),
   strayed_kept: entry(
     { copy: 'name' },
-    ({ copy }) => `It is kept as ${copy}: let its subscriber start over with a new slot`,
+    ({ copy }) =>
+      `It is kept as ${copy}, and a placeholder has its name: free that with slotcast release, and let its subscriber start over with a new slot`,
+  ),
+  strayed_dropped: fixed(
+    'It was dropped, as the server kept no copy of it, and a placeholder has its name: free that with slotcast release, and let its subscriber start over with a new slot',
+  ),
+  name_not_kept: fixed(
+    'It was dropped as it must not be used, and its name could not be kept taken: whoever uses a slot of that name now misses changes. Stop that, and let its subscriber start over with a new slot',
   ),
   strayed_left: fixed(
     'It was left as it is, because its subscriber may have confirmed that itself: see whether it misses changes',

@@ -6,6 +6,7 @@ import { live, local, mine, owning } from '../following/plan-situations.ts';
 import { saying, whyOf } from '../reason-examples.ts';
 import { physicalSlot, shop } from '../vocabulary-examples.ts';
 import { confirmed, type HandOffSituation, handOffInput, handOffOf } from './hand-off-situations.ts';
+import { placeholder } from './promoted-model.ts';
 
 const a = parseSlotName('a');
 const copy = parseSlotName('a_diverged');
@@ -40,6 +41,7 @@ function advance(target: number): Partial<HandOffPlan> {
 const renaming = { slot: a, copy, database: shop, plugin: 'pgoutput', reason: 'ahead' };
 const told = [{ slot: a, confirmedFlushLsn: at(0x5800), outcome: 'quarantined' }] as const;
 const quarantine = { quarantines: [{ ...renaming, seen: local('a') }], ahead: told };
+const placing = { placeholders: [{ slot: a }], ahead: told };
 const drop = { drops: [{ slot: a, reason: 'unsafe', seen: local('a') }] };
 const restore = { restores: [{ slot: a, leader, database: shop, plugin: 'pgoutput' }] };
 const failover = { failovers: [{ slot: a, database: shop }] };
@@ -117,6 +119,26 @@ const others: readonly Wrong[] = [
     { ...quarantine, ahead: [] },
     { ...ahead, ...notClean },
     /nobody is told/,
+  ],
+  ['a name is taken that is not free', placing, { ...ahead, ...notClean }, /slot of that name is here/],
+  ['the name of a slot is taken that is fenced', placing, { ...ahead, local: [] }, /nothing was wrong/],
+  [
+    'the name of a foreign slot is taken',
+    placing,
+    { ...ahead, ...notClean, local: [], owned: {} },
+    /not slotcast/,
+  ],
+  [
+    'a name is taken that a person has freed',
+    placing,
+    { ...ahead, ...notClean, local: [], earlier: { ...left, ahead: told, lost: [] } },
+    /a person may have freed/,
+  ],
+  [
+    'the name of a slot is taken whose row cannot be right',
+    placing,
+    { ...ahead, ...notClean, local: [], unreadable: [{ slot: 'a', reason: saying('odd') }] },
+    /slot of that name is here/,
   ],
   ['a safe slot is dropped', drop, behind, /unsafe/],
   ['a foreign slot is dropped', drop, { ...behind, owned: {} }, /unsafe/],
@@ -200,6 +222,12 @@ describe('a hand-off that is right', options, () => {
   for (const [what, plan, situation] of [
     ['moves a copy to where its subscriber was', advance(0x3000), behind],
     ['renames a slot that nothing fences', quarantine, { ...ahead, ...notClean }],
+    ['takes the name of such a slot', placing, { ...ahead, ...notClean, local: [] }],
+    [
+      'tells of a slot that it had quarantined',
+      { ahead: told },
+      { ...ahead, ...notClean, local: [placeholder('a')] },
+    ],
     ['drops a slot that is not safe', drop, unproven],
     ['makes a slot again', restore, lost],
     ['tells of a fence that stands', outcome('fenced'), ahead],

@@ -19,6 +19,7 @@ import {
   SWITCH,
   stepsOf,
 } from './hand-off-situations.ts';
+import { placeholder } from './promoted-model.ts';
 
 const unfenced = [{ reachedLsn: at(0x6000), clean: false }];
 const advance = { slot: 'a', database: shop, plugin: 'pgoutput', target: at(0x3000) };
@@ -276,6 +277,43 @@ describe('a subscriber that another branch has served', { timeout: 20_000 }, () 
   });
 });
 
+describe('a quarantine that was begun', { timeout: 20_000 }, () => {
+  const begun: HandOffSituation = {
+    events: [confirmed('a', 0x5800)],
+    owned: mine,
+    onDivergence: 'quarantine',
+    before: [local('a')],
+  };
+  const told = [{ slot: 'a', confirmedFlushLsn: at(0x5800), outcome: 'quarantined' }];
+  const renamed = local('a_diverged');
+
+  test('is finished where the name is free, with the placeholder alone', () => {
+    const plan = handOffOf({ ...begun, local: [renamed] });
+    assert.deepEqual([stepsOf(plan), plan.ahead], [['placeholder a'], told]);
+  });
+
+  test('is done where the placeholder stands, with or without a copy', () => {
+    for (const slots of [[renamed, placeholder('a')], [placeholder('a')]]) {
+      const plan = handOffOf({ ...begun, local: slots });
+      assert.deepEqual([stepsOf(plan), plan.ahead, plan.lost], [[], told, []]);
+    }
+  });
+
+  test('is tried again after the name could not be taken, where there is no copy', () => {
+    const start = { timeline: timeline(2), switchLsn: at(0x5000) };
+    const unsafe = { slot: parseSlotName('a'), confirmedFlushLsn: at(0x5800), outcome: 'unsafe' } as const;
+    const earlier = { ...start, ahead: [unsafe], lost: [], time: 0 };
+    const plan = handOffOf({ ...begun, earlier });
+    assert.deepEqual([stepsOf(plan), plan.ahead], [['placeholder a'], told]);
+  });
+
+  test('leaves alone what somebody made under the name meanwhile, and tells that it is unsafe', () => {
+    const anew = local('a', { restartLsn: at(0x7000), confirmedFlushLsn: at(0x7000) });
+    const plan = handOffOf({ ...begun, local: [renamed, anew] });
+    assert.deepEqual([stepsOf(plan), plan.ahead[0]?.outcome], [[], 'unsafe']);
+  });
+});
+
 describe('a slot that is not here after a promotion', { timeout: 20_000 }, () => {
   test('is reported as lost, with the reason that the consumer gave last', () => {
     const events = [confirmed('a', 0x3000), confirmed('b', 0x3000)];
@@ -318,7 +356,10 @@ describe('a slot that did not stand where slotcast put it before the promotion',
     const again = handOffOf({ events, local: renamed, before: [stray], owned });
     const late = handOffOf({ events, local: renamed, before: undefined, owned });
     const { lost } = handOffOf({ events, local: [stray], owned });
-    assert.deepEqual([again.lost, late.lost, stepsOf(again), stepsOf(late)], [lost, lost, [], []]);
+    assert.deepEqual(
+      [again.lost, late.lost, stepsOf(again), stepsOf(late)],
+      [lost, lost, ['placeholder a'], ['placeholder a']],
+    );
   });
 
   test('is sound when a published position that came late covers it, or one on record', () => {

@@ -71,6 +71,7 @@ export function dropped(name: string): SlotEvent {
 export function stepsOf(plan: HandOffPlan): string[] {
   return [
     ...plan.quarantines.map(({ slot }) => `quarantine ${slot}`),
+    ...plan.placeholders.map(({ slot }) => `placeholder ${slot}`),
     ...plan.drops.map(({ slot }) => `drop ${slot}`),
     ...plan.advances.map(({ slot }) => `advance ${slot}`),
     ...plan.failovers.map(({ slot }) => `failover ${slot}`),

@@ -10,6 +10,7 @@ import {
   type SlotName,
   timeline,
 } from '@slotcast/domain';
+import { physicalSlot } from '../vocabulary-examples.ts';
 import { type HandOffSituation, handOffOf, SWITCH } from './hand-off-situations.ts';
 
 /** One statement on the promoted server. */
@@ -68,7 +69,10 @@ function statements(plan: HandOffPlan): Step[] {
         slots.set(copy, slots.get(copy) ?? { ...existing(slots, slot), name: copy, twoPhase: false });
       },
       (slots) => void slots.delete(slot),
+      // One statement with the drop, unless the server crashes there.
+      placeAt(slot),
     ]),
+    ...plan.placeholders.map(({ slot }) => placeAt(slot)),
     ...plan.drops.map(
       ({ slot }): Step =>
         (slots) => {
@@ -89,6 +93,21 @@ function statements(plan: HandOffPlan): Step[] {
         },
     ),
   ];
+}
+
+function placeAt(name: SlotName): Step {
+  return (slots) => {
+    if (slots.has(name)) {
+      throw new Error(`the plan has a placeholder for slot ${name}, which is here`);
+    }
+    slots.set(name, placeholder(name));
+  };
+}
+
+/** A physical slot that holds nothing but its name. */
+export function placeholder(name: string): LocalSlot {
+  const nothing = { restartLsn: undefined, xmin: undefined, walStatus: undefined, active: false };
+  return { ...physicalSlot(name, nothing), temporary: false };
 }
 
 function existing(slots: ReadonlyMap<SlotName, LocalSlot>, name: SlotName): LocalLogicalSlot {

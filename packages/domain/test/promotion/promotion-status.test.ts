@@ -70,8 +70,7 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
           { slot: b, reasons: [saying('no slot of that name was here')] },
         ],
       }),
-      new Map(),
-      7,
+      { kept: new Map(), here: [{ name: parseSlotName('b_diverged') }], time: 7 },
     );
     assert.deepEqual(
       statuses.map(({ slot, state }) => [slot, state]),
@@ -92,11 +91,11 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
     assert.ok(d !== undefined);
     const owned = { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true, remaking: true };
     const lost = promotion({ lost: [{ slot: d, reasons: [] }] });
-    const [status] = promotionSlotStatuses('bravo', lost, new Map([[d, owned]]), 7);
+    const [status] = promotionSlotStatuses('bravo', lost, { kept: new Map([[d, owned]]), here: [], time: 7 });
     assert.deepEqual([status?.slot, status?.ownership], [d, owned]);
   });
 
   test('says nothing of slots that were handed over', () => {
-    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), new Map(), 7), []);
+    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), { kept: new Map(), here: [], time: 7 }), []);
   });
 });

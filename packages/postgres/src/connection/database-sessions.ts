@@ -1,5 +1,6 @@
 import type { SeenPlace, SlotDatabase } from '@slotcast/domain';
-import { dropSlot, readSlotDatabase } from '../queries/slot-functions.ts';
+import { dropSlot } from '../queries/slot-drop.ts';
+import { readSlotDatabase } from '../queries/slot-functions.ts';
 import { connectPostgres, type PostgresConnection } from './connection.ts';
 import { codeOf, DatabaseGoneError } from './connection-error.ts';
 import type { PostgresOptions } from './connection-options.ts';

@@ -1,11 +1,4 @@
-import {
-  formatLsn,
-  type Lsn,
-  parseLsn,
-  parseSlotName,
-  type SeenPlace,
-  type SlotName,
-} from '@slotcast/domain';
+import { formatLsn, type Lsn, parseLsn, parseSlotName, type SlotName } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 import type { StatementLimits } from '../connection/statement-interruption.ts';
 import { nameUnlessPromoted, PromotedServerError } from './promoted-server.ts';
@@ -125,74 +118,6 @@ export async function readExistingSlots(
   const text = 'select slot_name from pg_replication_slots where slot_name = any($1::name[])';
   const rows = await connection.run<{ slot_name: string }>({ text, values: [names] }, { signal });
   return new Set(rows.map((row) => parseSlotName(row.slot_name)));
-}
-
-interface DroppedRow {
-  /** Why it was not dropped. */
-  readonly obstacle: 'physical' | 'other_database' | 'moved' | null;
-  /** The slot as it was found; nothing where there is none. */
-  readonly database: string | null;
-  readonly restart_lsn: string | null;
-  readonly confirmed_flush_lsn: string | null;
-}
-
-/** A slot was not dropped, as it does not stand any more where it was seen. The next look shows what is to be done. */
-export class SlotMovedError extends Error {
-  override name = 'SlotMovedError';
-}
-
-/**
- * Drops a logical slot from a session of its own database, or from any once that database is gone. The server would allow any at any time, but holds the
- * slot for the moment of the drop, and a standby that replays `DROP DATABASE` in that moment shuts down. Rejects with 42704 when
- * there is none, 55006 when it is in use, a SlotMovedError when it was moved or made anew since it was `seen`: whoever did that may know more. Drops nothing
- * from another database, nor a physical slot.
- */
-export async function dropSlot(
-  connection: PostgresConnection,
-  name: string,
-  signal?: AbortSignal,
-  seen?: SeenPlace,
-): Promise<void> {
-  // The function is strict, and `offset 0` keeps the look at the slot in one place.
-  const text = `
-    select slot.obstacle, pg_drop_replication_slot(case when slot.obstacle is null then $1::name end),
-           slot.database, slot.restart_lsn, slot.confirmed_flush_lsn
-      from (values (1)) as always
-      left join (select case when s.slot_type <> 'logical' then 'physical'
-                             when d.oid <> own.datid then 'other_database'
-                             when $2::boolean and (s.restart_lsn, s.confirmed_flush_lsn) is distinct from ($3::text::pg_lsn, $4::text::pg_lsn)
-                             then 'moved' end as obstacle,
-                        d.datname as database, s.restart_lsn::text, s.confirmed_flush_lsn::text
-                   from pg_stat_get_activity(pg_backend_pid()) as own, pg_replication_slots as s
-                   left join pg_database as d on d.oid = s.datoid
-                  where s.slot_name = $1::name
-                 offset 0) as slot on true`;
-  const values = [name, seen !== undefined, ...positionsOf(seen)];
-  const [row] = await connection.run<DroppedRow>({ text, values }, { signal });
-  if (row?.obstacle !== null) {
-    const text = `replication slot ${name} was not dropped from database ${connection.database}: ${obstacleText(row, seen)}`;
-    throw row?.obstacle === 'moved' ? new SlotMovedError(text) : new Error(text);
-  }
-}
-
-function obstacleText(row: DroppedRow | undefined, seen: SeenPlace | undefined): string {
-  switch (row?.obstacle) {
-    case 'physical':
-      return 'it is a physical slot';
-    case 'other_database':
-      return `it belongs to database ${row.database}`;
-    case 'moved': {
-      const [restart, confirmed] = positionsOf(seen);
-      return `it was moved, or made anew, since it was looked at: it was at ${confirmed} and needed WAL from ${restart} on, now it is at ${row.confirmed_flush_lsn} and needs WAL from ${row.restart_lsn} on`;
-    }
-    case null:
-    case undefined:
-      return 'the server returned no row';
-  }
-}
-
-function positionsOf(seen: SeenPlace | undefined): readonly (string | null)[] {
-  return [seen?.restartLsn, seen?.confirmedFlushLsn].map((at) => (at === undefined ? null : formatLsn(at)));
 }
 
 interface SlotOidRow {

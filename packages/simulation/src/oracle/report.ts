@@ -8,8 +8,10 @@ export const lossReports = [
   'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
   'a slot was lost on the promotion: it was not ready',
   'dropped a slot that was not safe to use at the promotion',
-  'dropped a slot that must not be used: max_replication_slots or the disk leaves no room to keep a copy',
-  'quarantined a slot',
+  'dropped a slot that must not be used, as the server keeps no copy of it; a placeholder has its name',
+  'quarantined a slot: a copy is kept, and a placeholder has its name',
+  'put a placeholder under the name of a quarantined slot',
+  'the name of a quarantined slot is not kept taken: whoever uses a slot of that name now misses changes',
   'left a slot alone: its row cannot be right',
 ] as const;
 

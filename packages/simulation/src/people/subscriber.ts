@@ -166,6 +166,9 @@ export class Subscriber {
   #meet(server: SimServer): boolean {
     const { slot, recreates } = this.#options;
     const found = server.slots.find(({ name }) => name === slot);
+    if (found?.type === 'physical') {
+      return this.#stop(`a physical slot has the name of its slot on ${server.node}`);
+    }
     if (found?.confirmedFlush === undefined && found !== undefined) {
       this.#retry();
       return false;

@@ -78,6 +78,15 @@ export function copySlot(
   return slot;
 }
 
+/** `pg_create_physical_replication_slot` without WAL. Throws 42710 or 53400. */
+export function createPlaceholder(core: ServerCore, name: string): void {
+  const physical = { type: 'physical', plugin: undefined, databaseOid: undefined } as const;
+  const slot = newSlot({ name, ...physical, temporary: false, twoPhase: false });
+  core.slots.add(slot);
+  saveSlot(slot);
+  core.slots.release(slot, core.nowMs);
+}
+
 /** `pg_drop_replication_slot`. Throws 42704 or 55006. */
 export function dropSlot(core: ServerCore, who: Toucher, name: string): void {
   core.dropSlot(core.slots.acquire(name, who.pid), who.process);

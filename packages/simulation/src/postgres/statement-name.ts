@@ -44,6 +44,8 @@ const words = [
   ['find_load_failure', 'temporary => true, plugin => $3) as made'],
   ['create_logical', '$2, temporary => false'],
   ['existing_slots', 'select slot_name from pg_replication_slots where slot_name = any($1::name[])'],
+  ['replace_by_placeholder', 'case pg_drop_replication_slot(case when slot.obstacle is null'],
+  ['create_placeholder', 'from pg_create_physical_replication_slot($1::name, false)'],
   ['drop_slot', 'pg_drop_replication_slot(case when slot.obstacle is null then $1::name end)'],
   ['slot_database', 'select datoid from pg_replication_slots where slot_name = $1'],
   [

@@ -1,7 +1,14 @@
 import { Creation } from './creation.ts';
 import { formatPosition, parsePosition } from './position-text.ts';
 import { changeSlot, saveSlot } from './slot.ts';
-import { advanceSlot, copySlot, dropSlot, remakeObstacle, type SlotRemake } from './slot-work.ts';
+import {
+  advanceSlot,
+  copySlot,
+  createPlaceholder,
+  dropSlot,
+  remakeObstacle,
+  type SlotRemake,
+} from './slot-work.ts';
 import { noSuchSlot, sessionTerminated } from './sqlstate.ts';
 import {
   type Answer,
@@ -51,22 +58,18 @@ export const slotStatements: StatementHandlers = {
     return [{ lsn: formatPosition(slot.confirmedFlush ?? 0) }];
   },
   drop_slot: (statement) => {
+    const found = findBeforeDrop(statement);
     const { core, session, values } = statement;
-    const obstacle = dropObstacle(statement);
-    const slot = core.slots.find(String(values[0]));
-    const [restart, confirmed] = [slot?.restartLsn, slot?.confirmedFlush].map(positionText);
-    if (obstacle === null) {
+    if (found.obstacle === null) {
       dropSlot(core, session, String(values[0]));
     }
-    return [
-      {
-        obstacle,
-        pg_drop_replication_slot: obstacle === null ? '' : null,
-        database: core.databases.get(slot?.databaseOid ?? 0) ?? null,
-        restart_lsn: restart,
-        confirmed_flush_lsn: confirmed,
-      },
-    ];
+    return [{ ...found, pg_drop_replication_slot: found.obstacle === null ? '' : null }];
+  },
+  replace_by_placeholder: replaceByPlaceholder,
+  create_placeholder: ({ core, values }) => {
+    const name = String(values[0]);
+    createPlaceholder(core, name);
+    return [{ slot_name: name }];
   },
   drop_leading_slot: ({ core, session, values }) => {
     const leader = core.slots.find(String(values[0]));
@@ -134,6 +137,43 @@ function createSlot(statement: ServerStatement, { temporary }: { readonly tempor
     },
   );
   statement.onCancel((error) => creation.abandon(error));
+  return pending;
+}
+
+function findBeforeDrop(statement: ServerStatement) {
+  const { core, values } = statement;
+  const slot = core.slots.find(String(values[0]));
+  const [restart, confirmed] = [slot?.restartLsn, slot?.confirmedFlush].map(positionText);
+  return {
+    obstacle: dropObstacle(statement),
+    database: core.databases.get(slot?.databaseOid ?? 0) ?? null,
+    restart_lsn: restart,
+    confirmed_flush_lsn: confirmed,
+  };
+}
+
+/** Neither a cancellation nor the end of its client comes between the two steps; a crash does. */
+function replaceByPlaceholder(statement: ServerStatement): Answer {
+  const { core, session, values } = statement;
+  const name = String(values[0]);
+  const found = findBeforeDrop(statement);
+  if (found.obstacle !== null) {
+    return [{ ...found, slot_name: null }];
+  }
+  dropSlot(core, session, name);
+  const pending = core.world.pending<readonly Row[]>();
+  const { life } = core;
+  core.world.after(REMAKE_MS, () => {
+    if (core.life !== life) {
+      return;
+    }
+    try {
+      createPlaceholder(core, name);
+      pending.settle([{ ...found, slot_name: name }]);
+    } catch (error) {
+      pending.fail(error);
+    }
+  });
   return pending;
 }
 

@@ -1,0 +1,46 @@
+import { reason } from '../reasons/reason.ts';
+import { isPlaceholder } from '../vocabulary/placeholder.ts';
+import type { Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
+import type { SlotName } from '../vocabulary/slot-name.ts';
+import type { SlotState } from '../vocabulary/slot-state.ts';
+import { quarantineName } from './quarantine-name.ts';
+
+/** The slots that a promotion put out of their subscribers' reach: a placeholder has each name until a person frees it. */
+export function quarantinedSlots(promotion: Promotion | undefined): ReadonlySet<SlotName> {
+  const ahead = promotion?.ahead.filter(({ outcome }) => outcome === 'quarantined') ?? [];
+  const strayed = promotion?.lost.filter(isStrayedAway) ?? [];
+  return new Set([...ahead, ...strayed].map(({ slot }) => slot));
+}
+
+function isStrayedAway({ reasons }: SlotLost): boolean {
+  return reasons.some(({ code }) => code === 'strayed_kept' || code === 'strayed_dropped');
+}
+
+/**
+ * What a hand-off may say of the slots that it quarantined, by what stands on the server in the end. `before`: what was on record when it began; of those slots a
+ * person may have freed the names since. `faults`: names that are free, or that somebody took for a slot.
+ */
+export function judgeQuarantines(
+  promotion: Promotion,
+  { slots, before }: { readonly slots: readonly SlotState[]; readonly before: Promotion | undefined },
+): { readonly standing: Promotion; readonly faults: readonly SlotName[] } {
+  const here = new Map(slots.map((slot) => [slot.name, slot]));
+  const settled = quarantinedSlots(before);
+  const fresh = [...quarantinedSlots(promotion)].filter((slot) => !settled.has(slot));
+  const faults = fresh.filter((slot) => !isPlaceholder(here.get(slot)));
+  const bare = new Set(fresh.filter((slot) => !here.has(quarantineName(slot))));
+  const ahead = promotion.ahead.map(
+    (entry): SlotAhead => (faults.includes(entry.slot) ? { ...entry, outcome: 'unsafe' } : entry),
+  );
+  const lost = promotion.lost.map((entry): SlotLost => {
+    if (!fresh.includes(entry.slot)) {
+      return entry;
+    }
+    const kept = entry.reasons.filter(({ code }) => code !== 'strayed_kept' && code !== 'strayed_dropped');
+    if (faults.includes(entry.slot)) {
+      return { ...entry, reasons: [...kept, reason('name_not_kept')] };
+    }
+    return bare.has(entry.slot) ? { ...entry, reasons: [...kept, reason('strayed_dropped')] } : entry;
+  });
+  return { standing: { ...promotion, ahead, lost }, faults };
+}
