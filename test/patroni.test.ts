@@ -39,7 +39,15 @@ describe("Patroni's pre_promote", options, () => {
   test('asks slotcast with the settings of the services, within a bounded time', () => {
     const { code } = prePromote(['--slotcast', fake('exit 0'), '--config', '/etc/x.env', '--timeout', '7']);
     assert.equal(code, 0);
-    assert.equal(readFileSync(asked, 'utf8'), '--config /etc/x.env prepare-promotion --timeout 7s\n');
+    assert.equal(
+      readFileSync(asked, 'utf8'),
+      '--config /etc/x.env prepare-promotion --timeout 7s --policy balanced\n',
+    );
+  });
+
+  test('hands on the policy', () => {
+    prePromote(['--slotcast', fake('exit 0'), '--policy', 'never']);
+    assert.match(readFileSync(asked, 'utf8'), / --policy never\n$/);
   });
 
   const cases: readonly (readonly [number, readonly string[], number])[] = [
@@ -50,9 +58,9 @@ describe("Patroni's pre_promote", options, () => {
     [78, [], 0],
     [127, [], 0],
     [143, [], 0],
-    [3, ['--when-unsafe', 'promote'], 0],
+    [3, ['--policy', 'strict'], 1],
     [3, ['--when-unknown', 'promote'], 1],
-    [0, ['--when-unsafe', 'abort', '--when-unknown', 'abort'], 0],
+    [0, ['--policy', 'strict', '--when-unknown', 'abort'], 0],
     [1, ['--when-unknown', 'abort'], 1],
     [78, ['--when-unknown', 'abort'], 1],
   ];
@@ -77,12 +85,7 @@ describe("Patroni's pre_promote", options, () => {
     assert.equal(prePromote(['--slotcast', missing, '--when-unknown', 'abort']).code, 1);
   });
 
-  for (const mistake of [
-    ['--when-unsafe', 'perhaps'],
-    ['--timeout', '10s'],
-    ['--wrong', 'x'],
-    ['--config'],
-  ]) {
+  for (const mistake of [['--policy', 'perhaps'], ['--timeout', '10s'], ['--wrong', 'x'], ['--config']]) {
     test(`takes the mistake ${mistake.join(' ')} for not knowing, and says so`, () => {
       const slotcast = fake('exit 0');
       const { code, said } = prePromote(['--slotcast', slotcast, '--when-unknown', 'abort', ...mistake]);

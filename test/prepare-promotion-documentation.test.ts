@@ -14,7 +14,7 @@ import { read } from './support/deploy-files.ts';
 const page = read('docs/reference/prepare-promotion.md');
 
 /** The command itself adds it to what the domain says. */
-const OF_THE_COMMAND = ['forced'];
+const OF_THE_COMMAND = ['policy', 'better[].slot', 'better[].node', 'forced'];
 
 const prepared: PreparedPromotion = {
   node: 'db2',

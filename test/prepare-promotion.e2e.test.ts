@@ -120,7 +120,7 @@ for (const consumerRuns of [true, false]) {
   });
 }
 
-test('a subscriber that has confirmed WAL which the standby does not have makes a promotion unsafe', {
+test('a subscriber that has confirmed WAL which the standby does not have makes a promotion unsafe, and does not stop it by the policy balanced', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
@@ -136,6 +136,10 @@ test('a subscriber that has confirmed WAL which the standby does not have makes 
   assert.equal(result.code, 3, result.stderr);
   assert.deepEqual(read(result).risks, { app1: 'diverged' });
   assert.ok(parseLsn(confirmed) > parseLsn((await position(standby, 'app1')) ?? ''));
+  // The fence is for that, and nobody else has that WAL.
+  const balanced = await beside(scene, standby, listen, [...PREPARE, '--policy', 'balanced']);
+  assert.equal(balanced.code, 0, balanced.stderr);
+  assert.deepEqual(read(balanced).risks, { app1: 'diverged' });
   const text = await beside(scene, standby, listen, ['prepare-promotion', '--timeout', '3s']);
   assert.match(text.stdout, /^unsafe: .*\n(.*\n)*DIVERGED +app1 /);
 });

@@ -2,16 +2,16 @@
 # Patroni's pre_promote: asks slotcast whether this standby may be promoted. Patroni promotes when it ends with 0; with anything else it
 # gives the leader key back, and this node stays out of the race for one ttl. docs/operating/patroni.md says which policy to choose.
 #
-#   pre-promote.sh [--slotcast COMMAND] [--config FILE] [--timeout SECONDS] [--when-unsafe abort|promote] [--when-unknown abort|promote]
+#   pre-promote.sh [--slotcast COMMAND] [--config FILE] [--timeout SECONDS] [--policy strict|balanced|never] [--when-unknown abort|promote]
 #
-# `slotcast prepare-promotion` ends with 0 when the promotion is safe, with 3 when slots or changes would be lost, and with anything else
+# `slotcast prepare-promotion` ends with 0 when nothing that the policy minds would be lost, with 3 when something would be, and with anything else
 # when it could not tell, for example because Kafka does not answer.
 set -u
 
 slotcast=slotcast
 config=/etc/slotcast/slotcast.env
 timeout=10
-when_unsafe=abort
+policy=balanced
 when_unknown=promote
 
 say() {
@@ -39,24 +39,27 @@ while [ $# -gt 0 ]; do
         *) timeout=$2 ;;
       esac
       ;;
-    --when-unsafe | --when-unknown)
+    --policy)
+      case $2 in
+        strict | balanced | never) policy=$2 ;;
+        *) mistake "--policy is strict, balanced or never, not $2" ;;
+      esac
+      ;;
+    --when-unknown)
       case $2 in
         abort | promote) ;;
-        *) mistake "$1 is abort or promote, not $2" ;;
+        *) mistake "--when-unknown is abort or promote, not $2" ;;
       esac
-      case $1 in
-        --when-unsafe) when_unsafe=$2 ;;
-        *) when_unknown=$2 ;;
-      esac
+      when_unknown=$2
       ;;
     *) mistake "$1 is unknown" ;;
   esac
   shift 2
 done
 
-# Ends with what the policy says; a policy that cannot be read is the careful one.
-decide() {
-  if [ "$2" = promote ]; then
+# Nothing is known; a word that cannot be read is the careful one.
+not_knowing() {
+  if [ "$when_unknown" = promote ]; then
     say "$1: promoting all the same"
     exit 0
   fi
@@ -65,18 +68,21 @@ decide() {
 }
 
 if [ "$mistaken" = yes ]; then
-  decide 'could not ask slotcast' "$when_unknown"
+  not_knowing 'could not ask slotcast'
 fi
 
 # There is no primary while this runs, so it is ended when slotcast does not end by itself.
-timeout --kill-after=2 "$((timeout + 5))" "$slotcast" --config "$config" prepare-promotion --timeout "${timeout}s"
+timeout --kill-after=2 "$((timeout + 5))" "$slotcast" --config "$config" prepare-promotion --timeout "${timeout}s" --policy "$policy"
 code=$?
 
 case $code in
   0)
-    say 'safe: promoting'
+    say "nothing that the policy $policy minds would be lost: promoting"
     exit 0
     ;;
-  3) decide 'unsafe, see the list above' "$when_unsafe" ;;
-  *) decide "could not tell whether it is safe (slotcast ended with $code)" "$when_unknown" ;;
+  3)
+    say "something would be lost that the policy $policy minds, see the list above: not promoting"
+    exit 1
+    ;;
+  *) not_knowing "could not tell whether it is safe (slotcast ended with $code)" ;;
 esac

@@ -46,6 +46,7 @@ export * from './promotion/copy-risk.ts';
 export * from './promotion/hand-off-plan.ts';
 export * from './promotion/leader-sweep.ts';
 export * from './promotion/prepared-promotion.ts';
+export * from './promotion/promotion-policy.ts';
 export * from './promotion/promotion-status.ts';
 export * from './promotion/promotion-verdict.ts';
 export * from './promotion/publisher-word.ts';

@@ -1,5 +1,5 @@
 import { services } from '@slotcast/config';
-import { parseSlotName, type Requirement, type SlotName } from '@slotcast/domain';
+import { parseSlotName, promotionPolicies, type Requirement, type SlotName } from '@slotcast/domain';
 import { isPatience, PATIENCE } from '@slotcast/kernel';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigOptions } from './commands/config/command.ts';
@@ -141,6 +141,14 @@ function addPreparePromotion(program: Command): void {
       new Option('--timeout <time>', 'for applying what is left, such as 10s or 500ms')
         .default(10_000, '10s')
         .argParser(timeoutMs),
+    )
+    .addOption(
+      new Option(
+        '--policy <policy>',
+        'what stops a promotion: any risk; one that another standby would avoid; nothing',
+      )
+        .choices(promotionPolicies)
+        .default('strict'),
     )
     .option('--force', 'exit 0 although it is not safe', false)
     .addOption(outputOption())

@@ -1,4 +1,4 @@
-import { LATE_MS, promotionRisks } from '@slotcast/domain';
+import { LATE_MS, type PromotionDecision, type PromotionPolicy, promotionRisks } from '@slotcast/domain';
 import { SlotcastError } from '@slotcast/kernel';
 import { counted, durationText, type PreparedPromotionJson, textTable } from '@slotcast/views';
 import { z } from 'zod';
@@ -56,21 +56,47 @@ export function isUnsafe({ alarm, filter, slots }: PreparedAnswer): boolean {
   return alarm !== null || filter !== null || slots.some(({ risk }) => risk !== 'none');
 }
 
+/** What is to be done by the answer, and why. */
+export interface PromotionVerdictText {
+  readonly forced: boolean;
+  readonly policy: PromotionPolicy;
+  readonly decision: PromotionDecision;
+}
+
 /** The answer for people: the verdict first, then each slot at risk with the reason. */
-export function preparedText(prepared: PreparedAnswer, forced: boolean): string {
+export function preparedText(prepared: PreparedAnswer, verdict: PromotionVerdictText): string {
   const risky = prepared.slots.filter(({ risk }) => risk !== 'none');
   return [
-    verdictLine(prepared, risky.length, forced),
+    verdictLine(prepared, risky.length, goingOn(verdict)),
+    ...betterLines(verdict.decision),
     ...circumstances(prepared),
     ...slotLines(prepared),
   ].join('\n');
 }
 
-function verdictLine(prepared: PreparedAnswer, risky: number, forced: boolean): string {
+/** Why it goes on although not all is well. */
+function goingOn({ forced, policy, decision }: PromotionVerdictText): string {
+  if (forced) {
+    return ', and --force was given: go on';
+  }
+  if (decision.kind !== 'go') {
+    return '';
+  }
+  return policy === 'balanced'
+    ? ', which neither waiting nor another standby would better: go on'
+    : `, and the policy is ${policy}: go on`;
+}
+
+function betterLines(decision: PromotionDecision): string[] {
+  return decision.kind === 'stop'
+    ? decision.better.map(({ slot, node }) => printable(`${node} could take over ${slot}, and loses no more`))
+    : [];
+}
+
+function verdictLine(prepared: PreparedAnswer, risky: number, forcedText: string): string {
   if (prepared.safe) {
     return `safe: node ${prepared.node} can be promoted, with ${counted(prepared.slots.length, 'slot')}`;
   }
-  const forcedText = forced ? ', and --force was given: go on' : '';
   if (prepared.alarm !== null) {
     return `unsafe: ${prepared.alarm}${forcedText}`;
   }

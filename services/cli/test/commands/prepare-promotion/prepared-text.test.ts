@@ -33,8 +33,10 @@ function answer(over: Partial<PreparedAnswer> = {}): PreparedAnswer {
   };
 }
 
+const STRICT = { forced: false, policy: 'strict', decision: { kind: 'stop', better: [] } } as const;
+
 function firstLine(prepared: PreparedAnswer): string | undefined {
-  return preparedText(prepared, false).split('\n')[0];
+  return preparedText(prepared, STRICT).split('\n')[0];
 }
 
 describe('the answer of prepare-promotion', { timeout: 5000 }, () => {
@@ -50,8 +52,21 @@ describe('the answer of prepare-promotion', { timeout: 5000 }, () => {
   test('is "no" for a slot at risk, and says besides what is not known', () => {
     const both = answer({ ...unknown, ...risky });
     assert.match(firstLine(both) ?? '', /^unsafe: a promotion of node db2 would not be safe for 1 slot of 1/);
-    assert.match(preparedText(both, false), /^besides, not all is known: 120 bytes/m);
+    assert.match(preparedText(both, STRICT), /^besides, not all is known: 120 bytes/m);
     assert.equal(isUnsafe(both), true);
+  });
+
+  test('says why it goes on all the same, or who would be better', () => {
+    const go = { ...STRICT, policy: 'balanced', decision: { kind: 'go' } } as const;
+    assert.match(
+      preparedText(answer(risky), go),
+      /^unsafe: .* neither waiting nor another standby .*: go on\n/,
+    );
+    const never = { ...go, policy: 'never' } as const;
+    assert.match(preparedText(answer(unknown), never), /^cannot tell: .* the policy is never: go on\n/);
+    const better = { kind: 'stop', better: [{ slot: 'app1', node: 'db3' }] } as const;
+    const stopped = preparedText(answer(risky), { ...go, decision: better });
+    assert.match(stopped, /^db3 could take over app1/m);
   });
 
   test('is "no" for a filter in doubt, which it names', () => {
@@ -59,6 +74,6 @@ describe('the answer of prepare-promotion', { timeout: 5000 }, () => {
     const doubted = answer({ ...unknown, filter });
     assert.equal(firstLine(doubted), `unsafe: ${filter}`);
     assert.equal(isUnsafe(doubted), true);
-    assert.match(preparedText(answer({ filter, ...risky }), false), /^SLOTCAST_SLOTS=ordres selects none$/m);
+    assert.match(preparedText(answer({ filter, ...risky }), STRICT), /^SLOTCAST_SLOTS=ordres selects none$/m);
   });
 });
