@@ -174,15 +174,28 @@ test('a subscriber that was ahead of a promotion that nobody fenced is found out
   assert.equal(await position(s2, 'app1'), undefined);
 });
 
-test('with the policy quarantine the slot of a subscriber that is ahead is renamed at once', {
+/** Whether both services of a node say that writers may be let in. */
+async function fencedBy({
+  publisher,
+  consumer,
+}: Ahead['services']): Promise<readonly (number | undefined)[]> {
+  const answers = await Promise.all([publisher, consumer].map((service) => service.get('/fenced')));
+  return answers.map((answer) => answer?.status);
+}
+
+test('with the policy quarantine the slot of a subscriber that is ahead is renamed at once, and then writers may come', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18 });
-  const { confirmed } = await consumerAhead(scene, {
+  const { confirmed, services } = await consumerAhead(scene, {
     extra: { SLOTCAST_ON_DIVERGENCE: 'quarantine' },
   });
+  assert.deepEqual(await fencedBy(services), [503, 503]);
   await scene.standby().promote();
   assert.equal(await outcomeOn(scene, 'app1'), 'quarantined');
+  await waitUntil(async () => (await fencedBy(services)).every((status) => status === 200), {
+    describe: 'both services to say that fence and hand-off stand',
+  });
   await assertQuarantined(scene, confirmed);
 });
 

@@ -270,7 +270,7 @@ export const configSchema = z.strictObject({
     name: 'SLOTCAST_HTTP_LISTEN',
     // The commands that ask the consumer look for it at its address, so a node, which has one, is there, too.
     default: { node: '127.0.0.1:9478', publisher: '127.0.0.1:9477', consumer: '127.0.0.1:9478', cli: 'off' },
-    help: 'Address of `/livez`, `/readyz` and `/metrics`, or `off`.',
+    help: 'Address of `/livez`, `/readyz`, `/fenced` and `/metrics`, or `off`.',
   }),
   httpToken: setting(plainText.optional(), {
     name: 'SLOTCAST_HTTP_TOKEN',

@@ -44,7 +44,12 @@ export function createConsumer(
   promotion = new Promotion(options),
 ): ConsumerService {
   const consumer = new Consumer(options, promotion);
-  return { health: consumer.status, control: consumer.control, run: consumer.run.bind(consumer) };
+  return {
+    health: consumer.status,
+    fenced: () => promotion.fenced(),
+    control: consumer.control,
+    run: consumer.run.bind(consumer),
+  };
 }
 
 class Consumer {

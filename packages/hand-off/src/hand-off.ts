@@ -82,6 +82,8 @@ export interface HandOffOptions {
   readonly wanted: (slot: SlotState) => boolean;
   /** Brings `knowledge` up to the present end of the topics. Rejects when Kafka does not answer. */
   readonly drain: () => Promise<void>;
+  /** Called when the slots are handed over as far as is known without Kafka. */
+  readonly onRound?: (() => void) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
@@ -207,6 +209,7 @@ class HandOffRun {
     if ((await this.#round()) === undefined) {
       return undefined;
     }
+    this.#options.onRound?.();
     await this.#options.drain();
     const handedOver = await this.#untilDone();
     const after = await observePrimary(this.#options.connection, this.#options.signal);

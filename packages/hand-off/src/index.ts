@@ -13,5 +13,6 @@ export { requirePreconditions } from './require-preconditions.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';
 export { runHalf } from './run-half.ts';
 export { SlotMover } from './slot-mover.ts';
+export { StandingHandOff } from './standing-hand-off.ts';
 export { UnreadableSlots } from './unreadable-slots.ts';
 export { raiseFence } from './wal-fence.ts';

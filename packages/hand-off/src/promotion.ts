@@ -13,6 +13,7 @@ import {
   startOf,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
+import type { FencedAnswer } from '@slotcast/observability';
 import {
   connectPostgres,
   isInRecovery,
@@ -37,6 +38,7 @@ import { readOwnHistory } from './own-history.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
+import { StandingHandOff } from './standing-hand-off.ts';
 
 /** How often the session of an earlier process is ended that holds the lock: it is gone at once, unless it is one of another role. */
 const JOIN_ATTEMPTS = 3;
@@ -91,15 +93,22 @@ export class Promotion {
   #knownBefore = emptyLine;
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
+  readonly #standing: StandingHandOff;
 
   constructor(options: PromotionOptions) {
     this.#options = options;
+    this.#standing = new StandingHandOff(options.clock);
     this.#guard = new RecoveryGuard({
       ...options,
       line: () => this.#session?.line() ?? this.#knownBefore,
       onEnd: () => this.#session?.wake(),
       report: (event) => this.#listeners.forEach((report) => report(event)),
     });
+  }
+
+  /** Whether writers may be let in: the server is a primary, and its fence and hand-off stand. */
+  fenced(): FencedAnswer {
+    return this.#standing.judge(this.#guard.server);
   }
 
   /** The end of the recovery that the server was in last, when it was seen. */
@@ -163,6 +172,7 @@ export class Promotion {
     // The session has been open since before.
     if (HandedOver.onRecord(own, startIn(life, life)) !== undefined) {
       this.#done = life;
+      this.#standing.recorded(life);
       report('recorded');
       return;
     }
@@ -180,7 +190,10 @@ export class Promotion {
       first,
     });
     const isDone = await this.#handOver(session, { half, ended, lease });
-    this.#done = isDone ? life : this.#done;
+    if (isDone) {
+      this.#done = life;
+      this.#standing.recorded(life);
+    }
     report(isDone ? 'recorded' : 'not_promoted');
   }
 
@@ -196,7 +209,8 @@ export class Promotion {
     const knowledge = knowledgeOf(feed, directory);
     const sources = { ended, walsender, slotsBefore, knowledge, lease };
     const rules = { postgres, onDivergence, wanted: policy.wanted };
-    const outcome = await handOff({ ...rules, ...sources, clock, drain, logger, signal });
+    const onRound = (): void => this.#standing.doneHere({ serverStartedAt });
+    const outcome = await handOff({ ...rules, ...sources, onRound, clock, drain, logger, signal });
     if (outcome === undefined) {
       return false;
     }
@@ -227,6 +241,9 @@ export class Promotion {
       if (await isLeftOver(half, known, { node: this.#options.node, seen, signal })) {
         const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
         this.#done = settled && life;
+        if (settled !== undefined) {
+          this.#standing.recorded(life);
+        }
       }
     } finally {
       await Promise.allSettled([nodes.close(), connection.close()]);
@@ -238,13 +255,17 @@ export class Promotion {
    * before, and nothing is to be handed over; `nodes` has replayed the nodes topic. `undefined` when the server is not the
    * promoted one any more that it was.
    */
-  settle(
+  async settle(
     half: ActingHalf,
     { manifest, ...known }: Settling & { readonly manifest: Manifest | undefined },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
     const noneNeeded = HandedOver.noneNeeded(manifest, known.server.history.timeline);
-    return this.#handOffFromTopics(half, { ...known, noneNeeded }, signal);
+    const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded }, signal);
+    if (settled !== undefined) {
+      this.#standing.recorded(known.server);
+    }
+    return settled;
   }
 
   #handOffFromTopics(

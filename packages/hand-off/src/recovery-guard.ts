@@ -30,6 +30,13 @@ const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
 const PRIMARY_LOOK_MS = 2000;
 const AWAIT_LOOK_MS = 2;
 
+/** A server with which there is a session: it cannot go into recovery without ending that. */
+export interface SeenServer {
+  /** Milliseconds since 1970. */
+  readonly serverStartedAt: number;
+  readonly inRecovery: boolean;
+}
+
 /** A server that was in recovery when it was looked at last. */
 interface SeenRecovery extends SeenEnd, RecoveryBaseline {
   readonly recoveringAtMs: number;
@@ -66,6 +73,8 @@ export class RecoveryGuard {
   #ended: EndedRecovery | undefined;
   #isFencing = false;
   #hasLooked = false;
+  /** Of the server that is looked at, by the last look; nothing while it is not reached. */
+  #server: SeenServer | undefined;
 
   constructor(options: RecoveryGuardOptions) {
     this.#options = options;
@@ -74,6 +83,11 @@ export class RecoveryGuard {
   /** The end of the recovery that the server was in last; absent while it is in recovery, and when nobody saw the end. */
   get ended(): EndedRecovery | undefined {
     return this.#ended;
+  }
+
+  /** The server as it was seen last; absent while there is no session with it. */
+  get server(): SeenServer | undefined {
+    return this.#server;
   }
 
   /**
@@ -130,6 +144,7 @@ export class RecoveryGuard {
         const seen = await watch.look(signal);
         onSeen();
         this.#hasLooked = true;
+        this.#server = { serverStartedAt, inRecovery: seen.inRecovery };
         if (seen.inRecovery) {
           this.#last = { ...seen, recoveringAtMs, serverStartedAt, start: undefined };
           this.#forgetEnd();
@@ -139,6 +154,7 @@ export class RecoveryGuard {
         }
       }
     } finally {
+      this.#server = undefined;
       await Promise.all([connection.close(), descent.close()]);
     }
   }

@@ -1,5 +1,5 @@
 import { errorFields, errorText, exitCodeOf, exitCodes, type Logger } from '@slotcast/kernel';
-import type { HealthSource, NodeService, ReadinessCondition } from '@slotcast/observability';
+import type { FencedAnswer, HealthSource, NodeService, ReadinessCondition } from '@slotcast/observability';
 
 /** One half of a node, and the name under which its checks are shown. */
 export interface Half {
@@ -25,6 +25,13 @@ export class BothHalves implements NodeService {
       alive: () => running.every((half) => half.alive()),
       checks: () => running.flatMap((half) => half.checks()),
     };
+  }
+
+  /** Both halves share what they know of the promotion. A publisher that is refused says that another server is the primary. */
+  fenced(): FencedAnswer {
+    const answers = this.#halves.map((half) => half.fenced());
+    const [first = { fenced: false, reason: 'nothing runs here' }] = answers;
+    return answers.find(({ fenced }) => !fenced) ?? first;
   }
 
   /**
@@ -81,6 +88,13 @@ class RunningHalf {
   /** Whether a half that works hangs; one that rests does not. */
   alive(): boolean {
     return this.#refusal !== undefined || this.#service.health.alive();
+  }
+
+  fenced(): FencedAnswer {
+    const { name } = this.#half;
+    return name === 'publisher' && this.#refusal !== undefined
+      ? { fenced: false, reason: `the publisher is refused: ${errorText(this.#refusal.error)}` }
+      : this.#service.fenced();
   }
 
   checks(): readonly ReadinessCondition[] {

@@ -52,7 +52,14 @@ async function serve(
   signal: AbortSignal,
 ): Promise<void> {
   const { httpListen: listen, httpToken: token } = config;
-  const http = await startHttpServer({ listen, health: service.health, registry, commands, token });
+  const http = await startHttpServer({
+    listen,
+    health: service.health,
+    fenced: () => service.fenced(),
+    registry,
+    commands,
+    token,
+  });
   const address = http.address === undefined ? 'off' : formatListen(http.address);
   logger.info({ version, http: address }, 'started');
   try {

@@ -11,6 +11,8 @@ const refusal = new SlotcastError('SC_HIGHER_TIMELINE', 'timeline 3 is published
 
 const refusedForNow = new SlotcastError('SC_SPLIT_BRAIN', 'db2 has published this timeline first');
 
+const handedOver = () => ({ fenced: true, reason: 'handed over' });
+
 /** A half that works until it is stopped, or fails with what it is told. */
 class FakeHalf {
   ended = false;
@@ -25,7 +27,7 @@ class FakeHalf {
   constructor(name: Half['name'], checks: readonly ReadinessCondition[] = []) {
     this.checks = [{ name, ok: true, detail: 'asleep' }, ...checks];
     const health = { alive: () => this.alive, checks: () => this.checks };
-    const service = { health, run: (signal: AbortSignal) => this.#run(signal) };
+    const service = { health, fenced: handedOver, run: (signal: AbortSignal) => this.#run(signal) };
     this.half = { name, logger, make: () => service, untilFit: (refusal) => this.#untilFit(refusal) };
   }
 
@@ -77,6 +79,7 @@ test('both halves end in order when the node is stopped', options, async () => {
 
 test('the checks of both halves are told apart', options, async () => {
   const { node, running, stop } = start();
+  assert.equal(node.fenced().fenced, true);
   assert.deepEqual(
     node.health.checks().map(({ name, ok }) => `${name} ${ok}`),
     ['publisher true', 'consumer true', 'consumer.publisher false'],
@@ -97,6 +100,7 @@ test(
     const [check] = node.health.checks();
     assert.equal(check?.ok, false);
     assert.match(check?.detail ?? '', /^refused: timeline 3 is published by db2$/);
+    assert.equal(node.fenced().fenced, false, 'another server is the primary');
     assert.equal(node.health.alive(), true, 'what rests does not hang');
     consumer.alive = false;
     assert.equal(node.health.alive(), false);

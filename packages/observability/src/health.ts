@@ -13,9 +13,18 @@ export interface HealthSource {
   checks(): readonly ReadinessCondition[];
 }
 
+/** Whether the fence and the hand-off of a primary stand, so that writers may be let in. */
+export interface FencedAnswer {
+  readonly fenced: boolean;
+  /** Why, or why not; one line. */
+  readonly reason: string;
+}
+
 /** What works beside a server until it is told to stop. */
 export interface NodeService {
   readonly health: HealthSource;
+  /** By what is known at the moment; false for a standby, and while nobody knows. */
+  fenced(): FencedAnswer;
   /** Works until the signal is aborted. Rejects with a SlotcastError that a restart will not fix. */
   run(signal: AbortSignal): Promise<void>;
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type ErrorCode, errorText, formatListen, type ListenAddress, SlotcastError } from '@slotcast/kernel';
 import type { Registry } from 'prom-client';
-import type { HealthSource, ReadinessCondition } from './health.ts';
+import type { FencedAnswer, HealthSource, ReadinessCondition } from './health.ts';
 
 /** A command that is given over HTTP; resolves with what is sent back as JSON. Its signal is aborted when the client is gone. */
 export type HttpCommand = (query: URLSearchParams, signal: AbortSignal) => Promise<object>;
@@ -15,6 +15,8 @@ export interface HttpServerOptions {
   readonly token?: string | undefined;
   /** Asked at each request, so it must be cheap. */
   readonly health: HealthSource;
+  /** The same. */
+  readonly fenced: () => FencedAnswer;
   readonly registry: Pick<Registry, 'contentType' | 'metrics'>;
 }
 
@@ -37,7 +39,8 @@ export const COMMAND_HEADER = 'x-slotcast-command';
 const PLAIN = 'text/plain; charset=utf-8';
 
 /**
- * Serves `/livez` (200, or 503 when only a restart helps), `/readyz` (200 when every check holds, otherwise 503 with the failed ones) and `/metrics`.
+ * Serves `/livez` (200, or 503 when only a restart helps), `/readyz` (200 when every check holds, otherwise 503 with the failed ones), `/fenced` (200 on a primary whose fence and
+ * hand-off stand, otherwise 503 with the reason) and `/metrics`.
  * Throws a SlotcastError SC_HTTP_LISTEN when the address cannot be had.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
@@ -81,10 +84,18 @@ async function answer(
         : { status: 503, type: PLAIN, body: 'the service hangs\n' };
     case '/readyz':
       return readiness(options.health.checks());
+    case '/fenced': {
+      const fenced = options.fenced();
+      return json(fenced.fenced ? 200 : 503, fenced);
+    }
     case '/metrics':
       return { status: 200, type: options.registry.contentType, body: await options.registry.metrics() };
     default:
-      return { status: 404, type: PLAIN, body: 'not found; there are /livez, /readyz and /metrics\n' };
+      return {
+        status: 404,
+        type: PLAIN,
+        body: 'not found; there are /livez, /readyz, /fenced and /metrics\n',
+      };
   }
 }
 

@@ -13,10 +13,13 @@ import {
 
 const metrics = createPublisherMetrics({ version: '1', node: 'n', cluster: 'c' });
 
+const notFenced = () => ({ fenced: false, reason: 'the server of this node is a standby' });
+
 function start(checks: readonly ReadinessCondition[] = []): Promise<HttpServer> {
   return startHttpServer({
     listen: { host: '127.0.0.1', port: 0 },
     health: { alive: () => true, checks: () => checks },
+    fenced: notFenced,
     registry: metrics.registry,
   });
 }
@@ -43,9 +46,26 @@ describe('the HTTP endpoint', { timeout: 60_000 }, () => {
     const server = await startHttpServer({
       listen: { host: '127.0.0.1', port: 0 },
       health: { alive: () => false, checks: () => [] },
+      fenced: notFenced,
       registry: metrics.registry,
     });
     assert.equal((await fetchFrom(server, '/livez')).status, 503);
+    await server.close();
+  });
+
+  test('says whether writers may be let in, and why not', async () => {
+    let answer = notFenced();
+    const server = await startHttpServer({
+      listen: { host: '127.0.0.1', port: 0 },
+      health: { alive: () => true, checks: () => [] },
+      fenced: () => answer,
+      registry: metrics.registry,
+    });
+    const standby = await fetchFrom(server, '/fenced');
+    assert.deepEqual([standby.status, JSON.parse(standby.body)], [503, answer]);
+    answer = { fenced: true, reason: 'handed over' };
+    const primary = await fetchFrom(server, '/fenced');
+    assert.deepEqual([primary.status, JSON.parse(primary.body)], [200, answer]);
     await server.close();
   });
 
@@ -94,6 +114,7 @@ describe('the HTTP endpoint', { timeout: 60_000 }, () => {
           throw new Error('broken check');
         },
       },
+      fenced: notFenced,
       registry: metrics.registry,
     });
     assert.equal((await fetchFrom(server, '/')).status, 404);
@@ -128,6 +149,7 @@ describe('the HTTP endpoint', { timeout: 60_000 }, () => {
       startHttpServer({
         listen: first.address,
         health: { alive: () => true, checks: () => [] },
+        fenced: notFenced,
         registry: metrics.registry,
       }),
       (error) =>
@@ -142,6 +164,7 @@ describe('the HTTP endpoint', { timeout: 60_000 }, () => {
     const server = await startHttpServer({
       listen: { host: '127.0.0.1', port: 0 },
       health: { alive: () => true, checks: () => [] },
+      fenced: notFenced,
       registry: metrics.registry,
       commands: new Map([
         ['/odd', () => Promise.reject(new SlotcastError('SC_USAGE', 'odd'))],
@@ -172,6 +195,7 @@ describe('the HTTP endpoint', { timeout: 60_000 }, () => {
     const server = await startHttpServer({
       listen: { host: '127.0.0.1', port: 0 },
       health: { alive: () => true, checks: () => [] },
+      fenced: notFenced,
       registry: metrics.registry,
       commands: new Map([
         [
@@ -206,6 +230,7 @@ describe('the HTTP endpoint', { timeout: 60_000 }, () => {
     const server = await startHttpServer({
       listen: 'off',
       health: { alive: () => true, checks: () => [] },
+      fenced: notFenced,
       registry: metrics.registry,
     });
     assert.equal(server.address, undefined);

@@ -46,7 +46,7 @@ export interface PublisherOptions extends HalfOptions {
  */
 export function createPublisher(options: PublisherOptions, promotion = new Promotion(options)): NodeService {
   const publisher = new Publisher(options, promotion);
-  return { health: publisher.status, run: publisher.run.bind(publisher) };
+  return { health: publisher.status, fenced: () => promotion.fenced(), run: publisher.run.bind(publisher) };
 }
 
 class Publisher {
