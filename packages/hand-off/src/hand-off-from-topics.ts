@@ -204,6 +204,11 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
     get reasons() {
       return new Map([...directory.written].map(([slot, { reasons }]) => [slot, reasons]));
     },
+    get prepared() {
+      return [...directory.nodes.values()].flatMap(({ node, role, preparedTransactions }) =>
+        node !== directory.node && role === 'primary' ? (preparedTransactions ?? []) : [],
+      );
+    },
     get promotions() {
       return [...directory.nodes.values()].flatMap(({ promotion }) => promotion ?? []);
     },

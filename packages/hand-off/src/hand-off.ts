@@ -16,6 +16,7 @@ import {
   keptOwnership,
   type LocalSlot,
   type Lsn,
+  type OpenTransaction,
   type Ownership,
   type Promotion,
   type PublishedLine,
@@ -50,6 +51,7 @@ import {
 import { type EndedRecovery, type SeenCommits, seenCommits } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
 import { dropLeaders } from './leading-slots.ts';
+import { reportOrphanPrepared } from './orphan-prepared.ts';
 import { type HistorySources, readOwnHistory } from './own-history.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { raiseFence } from './wal-fence.ts';
@@ -61,6 +63,8 @@ interface HandOffKnowledge {
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   /** Why slots were not ready, as the consumer last wrote. */
   readonly reasons: ReadonlyMap<SlotName, readonly Reason[]>;
+  /** Transactions that were prepared on other nodes when these were primaries, as they wrote last. */
+  readonly prepared: readonly OpenTransaction[];
   /** The promotions that the nodes' records tell of. */
   readonly promotions: readonly Promotion[];
   /** The promotion that this node's record tells of. */
@@ -223,6 +227,7 @@ class HandOffRun {
     // Before the record: the publisher must not say of a slot that it lacks a property which it is about to get.
     await this.#options.mover.finish();
     report(promotion, this.#options.logger);
+    await this.#reportPrepared(promotion);
     const kept = await this.#dropLeaders(after);
     return { promotion, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
@@ -265,6 +270,16 @@ class HandOffRun {
     const isMissing = this.#last?.plan.restores.some(({ slot }) => slot === entry.slot) === true;
     const isNotDropped = this.#failed.has(entry.slot) && !isMissing;
     return isNotDropped ? { ...entry, reasons: [reason('not_dropped')] } : entry;
+  }
+
+  async #reportPrepared(promotion: Promotion): Promise<void> {
+    if (this.#last !== undefined) {
+      const { knowledge } = this.#options;
+      await reportOrphanPrepared(promotion, this.#last.input, {
+        ...this.#options,
+        before: knowledge.prepared,
+      });
+    }
   }
 
   /** What was quarantined is told as it is found afterwards: somebody may have been faster than the placeholder, and a copy may be missing. */

@@ -53,6 +53,7 @@ export function knowledgeOfEvents(events: readonly SlotEvent[]): HandOffOptions[
     ownership: new Map(events.map(({ slot }) => [slot, owned])),
     reasons: new Map(),
     promotions: [],
+    prepared: [],
     earlier: undefined,
   };
 }
