@@ -10,3 +10,4 @@ export {
   services,
 } from './config-table.ts';
 export * from './kafka-options.ts';
+export { parseBytes } from './units.ts';

@@ -71,6 +71,15 @@ export class FieldReader {
     return lsn(value);
   }
 
+  /** Bytes, which are not copied. */
+  bytes(name: string): Buffer {
+    const value = this.#fields[name];
+    if (!Buffer.isBuffer(value)) {
+      throw this.#bad(name, 'no bytes');
+    }
+    return value;
+  }
+
   /** One of the symbols. */
   symbol<const S extends string>(name: string, symbols: readonly S[]): S {
     const text = this.text(name);

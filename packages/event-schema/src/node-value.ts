@@ -12,6 +12,7 @@ import {
 import { orNull, toLong, toTimestamp } from './avro-number.ts';
 import type { FieldReader } from './field-reader.ts';
 import { promotionFields, readPromotion } from './promotion-value.ts';
+import { proofFields, readProof } from './proof-value.ts';
 import { readOptionalReason, readReason, readReasons, reasonFields } from './reason-value.ts';
 import { incarnationFields, readIncarnation } from './slot-value.ts';
 
@@ -171,7 +172,7 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
     confirmed_flush_lsn: status.confirmedFlushLsn ?? null,
     decoding: orNull(status.decoding, reasonFields),
     orphaned: false,
-    proof: null,
+    proof: orNull(status.proof, proofFields),
     time: toTimestamp('time', status.time),
   };
 }
@@ -182,6 +183,7 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
   const restartLsn = fields.optionalPosition('restart_lsn');
   const confirmedFlushLsn = fields.optionalPosition('confirmed_flush_lsn');
   const decoding = readOptionalReason(fields, 'decoding');
+  const proof = readProof(fields.optionalRecord('proof'));
   return {
     kind: 'node_slot',
     node: fields.text('node'),
@@ -193,6 +195,7 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
     ...(restartLsn !== undefined && { restartLsn }),
     ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
     ...(decoding !== undefined && { decoding }),
+    ...(proof !== undefined && { proof }),
     time: fields.integer('time'),
   };
 }

@@ -2,6 +2,7 @@ import {
   equalReasons,
   isInvalidated,
   type LocalSlot,
+  lastingProof,
   NODE_RECORD_MS,
   type NodeSlotStatus,
   type NodeStatus,
@@ -199,6 +200,7 @@ export class StatusWriter {
       restartLsn: lasting?.restartLsn,
       confirmedFlushLsn: lasting?.confirmedFlushLsn,
       decoding: local === undefined || ownership === undefined ? undefined : this.#decodingReason(local),
+      proof: lastingProof(this.#directory.written.get(entry.slot), { ownership, state: entry.state }),
       time,
     };
   }

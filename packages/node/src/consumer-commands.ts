@@ -1,14 +1,15 @@
 import type { Config } from '@slotcast/config';
-import { isSlotName, type SlotName } from '@slotcast/domain';
+import { DEFAULT_PROOF_BYTES, isProofSize, isSlotName, type SlotName } from '@slotcast/domain';
 import type { ConsumerControl } from '@slotcast/following';
 import { isPatience, PATIENCE, SlotcastError } from '@slotcast/kernel';
 import type { HttpCommand } from '@slotcast/observability';
-import { preparedPromotionJson } from '@slotcast/views';
+import { preparedPromotionJson, verifiedJson } from '@slotcast/views';
 import { explainError } from './explain-error.ts';
 
 /** Paths of the commands that a running consumer takes. */
 export const PREPARE_PATH = '/prepare-promotion';
 export const ADOPT_PATH = '/adopt';
+export const VERIFY_PATH = '/verify';
 
 /** The commands of a running consumer, for one that is asked for by node and cluster. */
 export function consumerCommands(
@@ -34,9 +35,15 @@ export function consumerCommands(
   const prepare: HttpCommand = async (query, signal) =>
     preparedPromotionJson(await control.prepare(timeoutOf(query), signal));
   const adopt: HttpCommand = async (query, signal) => control.adopt(slotOf(query), signal);
+  const verify: HttpCommand = async (query, signal) => {
+    const slot = query.has('slot') ? slotOf(query) : undefined;
+    const order = { slot, bytes: bytesOf(query), timeoutMs: timeoutOf(query) };
+    return verifiedJson(node, await control.verify(order, signal));
+  };
   return new Map([
     [PREPARE_PATH, checked(prepare)],
     [ADOPT_PATH, checked(adopt)],
+    [VERIFY_PATH, checked(verify)],
   ]);
 }
 
@@ -47,6 +54,15 @@ function timeoutOf(query: URLSearchParams): number {
     throw misuse(`timeout_ms=${text}: expected ${PATIENCE}, in milliseconds`);
   }
   return ms;
+}
+
+function bytesOf(query: URLSearchParams): bigint {
+  const text = query.get('bytes') ?? String(DEFAULT_PROOF_BYTES);
+  const bytes = /^[0-9]{1,12}$/.test(text) ? BigInt(text) : 0n;
+  if (!isProofSize(bytes)) {
+    throw misuse(`bytes=${text}: expected a number of bytes from 1 MB to 1 GB`);
+  }
+  return bytes;
 }
 
 function slotOf(query: URLSearchParams): SlotName {

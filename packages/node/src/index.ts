@@ -1,6 +1,6 @@
 export { BothHalves, type Half } from './both-halves.ts';
 export { composeNode } from './compose.ts';
-export { ADOPT_PATH, consumerCommands, PREPARE_PATH } from './consumer-commands.ts';
+export { ADOPT_PATH, consumerCommands, PREPARE_PATH, VERIFY_PATH } from './consumer-commands.ts';
 export { followingOptions, type NodeContext, publishingOptions } from './context.ts';
 export { explainError, explainLogError } from './explain-error.ts';
 export { untilRejoined } from './rejoin.ts';

@@ -225,6 +225,18 @@ export const consumerMetrics = {
     help: 'Slots whose restart_lsn is far behind while it falls behind faster than it is made up; 0 otherwise, however much is being made up.',
     labels: [],
   },
+  slotProofTimestampSeconds: {
+    name: 'slotcast_consumer_slot_proof_timestamp_seconds',
+    type: 'gauge',
+    help: 'Unix time at which the copy of the slot was last seen to deliver what the slot on the primary does (slotcast verify); none where it was not, or is refuted since.',
+    labels: perSlot,
+  },
+  proofsTotal: {
+    name: 'slotcast_consumer_proofs_total',
+    type: 'counter',
+    help: 'Copies that were compared with their slots on the primary, by result: proven, wrong, nothing or unknown.',
+    labels: ['result'],
+  },
   applyDelaySeconds: {
     name: 'slotcast_consumer_apply_delay_seconds',
     type: 'histogram',

@@ -91,6 +91,8 @@ export function createConsumerMetrics(
     advanceSeconds: histogram(registry, consumerRows.advanceSeconds),
     restartGapBytes: gauge(registry, consumerRows.restartGapBytes),
     restartBacklogSlots: gauge(registry, consumerRows.restartBacklogSlots),
+    slotProofTimestampSeconds: gauge(registry, consumerRows.slotProofTimestampSeconds),
+    proofsTotal: counter(registry, consumerRows.proofsTotal),
     applyDelaySeconds: histogram(registry, consumerRows.applyDelaySeconds),
     canaryLagSeconds: gauge(registry, consumerRows.canaryLagSeconds),
     canarySeconds: histogram(registry, consumerRows.canarySeconds),

@@ -24,6 +24,7 @@ export {
   isMissingWal,
   isPostgresError,
 } from './connection/postgres-error.ts';
+export { withProofCopy } from './connection/proof-copy.ts';
 export { isPoolerError } from './connection/refused-connection.ts';
 export { outputPluginLibraries, silenceLog } from './connection/session-settings.ts';
 export type { StatementLimits } from './connection/statement-interruption.ts';
@@ -73,6 +74,13 @@ export {
   readTimelineHistory,
   type ServerIdentity,
 } from './queries/server-identity.ts';
+export {
+  digestCopy,
+  judgeReading,
+  type ProofCopy,
+  readFlushLsn,
+  type SlotDigest,
+} from './queries/slot-digest.ts';
 export {
   createPlaceholder,
   dropPlaceholder,

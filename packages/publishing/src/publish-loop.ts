@@ -27,6 +27,7 @@ import {
   readOldestTransaction,
   readPreparedTransactions,
 } from '@slotcast/postgres';
+import type { ProofAnswers } from './proof-answers.ts';
 import type { PublisherStatus } from './publisher-status.ts';
 import type { Heartbeat, Tenure } from './tenure.ts';
 
@@ -42,6 +43,8 @@ export interface PublishLoopOptions {
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
   readonly maxEventsPerSecond: number;
+  /** What consumers asked of slots, and the loop writes. */
+  readonly answers: Pick<ProofAnswers, 'take'>;
   /** Adds to the slots what the server does not tell of them. */
   readonly mark: (slots: readonly SlotState[]) => readonly SlotState[];
   /** Called with each heartbeat but the first. */
@@ -107,6 +110,7 @@ class PublishLoop {
     this.#unreadable.take(seen.unreadable);
     status.polled(queryMs, seen);
     const nextDueAt = await this.#publish(seen, started);
+    await tenure.recordAnswers(this.#options.answers.take());
     const snapshotAt = await this.#logSnapshot(seen, clock.monotonicMs());
     const now = clock.monotonicMs();
     const { delayMs, pace } = nextPoll({

@@ -27,6 +27,7 @@ import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, handOffOpen, type PublisherIdentity } from './claim-topic.ts';
 import type { PrimaryIdentity } from './primary.ts';
+import { ProofAnswers } from './proof-answers.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
 import type { Tenure } from './tenure.ts';
@@ -221,7 +222,15 @@ class Publisher {
     const doorbell = new Doorbell();
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const listening = nodes.follow(both, (records) => records.some(isWish) && doorbell.ring());
+    const onDue = (): void => doorbell.ring();
+    const answers = new ProofAnswers({ ...this.#options, tenure, onDue });
+    const answering = answers.run(both);
+    const listening = nodes.follow(both, (records) => {
+      answers.hear(records);
+      if (records.some(isWish)) {
+        doorbell.ring();
+      }
+    });
     const canary = new Canary({ enabled, postgres, metrics, status, clock, logger });
     const measuring = canary.run(both);
     const { promotion } = tenure.facts.handedOver;
@@ -243,6 +252,7 @@ class Publisher {
       connection,
       tenure,
       wishes: () => nodes.wishes(),
+      answers,
       doorbell,
       pollMinMs,
       pollMaxMs,
@@ -261,10 +271,10 @@ class Publisher {
       signal: both,
     });
     try {
-      return await Promise.race([publishing, listening]);
+      return await Promise.race([publishing, listening, answering]);
     } finally {
       stop.abort();
-      await Promise.allSettled([publishing, listening, measuring, sweeping]);
+      await Promise.allSettled([publishing, listening, answering, measuring, sweeping]);
     }
   }
 }

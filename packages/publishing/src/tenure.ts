@@ -3,6 +3,7 @@ import {
   type EventOrigin,
   eventsFromChanges,
   type HandedOver,
+  type Incarnation,
   type Lsn,
   type Manifest,
   manifestSlots,
@@ -24,6 +25,7 @@ import {
 import type { LogWriter, NewRecord } from '@slotcast/event-log';
 import type { Codec } from '@slotcast/event-schema';
 import type { Clock } from '@slotcast/kernel';
+import type { DueAnswer } from './proof-answers.ts';
 
 /** What stays the same while one publisher holds the topic. */
 export interface TenureFacts {
@@ -138,8 +140,20 @@ export class Tenure {
     const records: NewRecord[] = [];
     for (const [slot, { incarnation, state }] of this.#published) {
       if (state.type === 'logical') {
-        records.push(await this.#ownershipRecord({ slot, incarnation }));
+        records.push(await this.#slotStatusRecord({ slot, incarnation }));
       }
+    }
+    if (records.length > 0) {
+      await this.#writer.append(records);
+    }
+  }
+
+  /** Says on the nodes topic what consumers asked of slots; of those that are published no more nobody waits for an answer. Rejects as `publish` does. */
+  async recordAnswers(answers: readonly DueAnswer[]): Promise<void> {
+    const records: NewRecord[] = [];
+    for (const { slot, record } of answers) {
+      const incarnation = this.#published.get(slot)?.incarnation;
+      records.push(await this.#slotStatusRecord({ slot, incarnation }, record));
     }
     if (records.length > 0) {
       await this.#writer.append(records);
@@ -161,7 +175,7 @@ export class Tenure {
       const encoded = await this.#codec.encodeSlotEvent(this.facts.slotsTopic, event);
       records.push(...encoded.map((record) => ({ ...record, topic: this.facts.slotsTopic })));
       if (event.op === 'create' && event.state?.type === 'logical') {
-        records.push(await this.#ownershipRecord(event));
+        records.push(await this.#slotStatusRecord(event));
       }
     }
     return records;
@@ -189,16 +203,20 @@ export class Tenure {
     return { ...(await this.#codec.encodeNodeStatus(nodesTopic, status)), topic: nodesTopic };
   }
 
-  async #ownershipRecord(of: Pick<SlotEvent, 'slot' | 'incarnation'>): Promise<NewRecord> {
+  async #slotStatusRecord(
+    of: { readonly slot: SlotName; readonly incarnation: Incarnation | undefined },
+    more: Partial<NodeSlotStatus> = {},
+  ): Promise<NewRecord> {
     const { node, nodesTopic, lineage } = this.facts;
     const status: NodeSlotStatus = {
       kind: 'node_slot',
       node,
       slot: of.slot,
       role: 'primary',
-      ownership: { incarnation: of.incarnation, lineage, proven: true },
+      ownership: of.incarnation && { incarnation: of.incarnation, lineage, proven: true },
       state: 'ready',
       reasons: [],
+      ...more,
       time: this.#clock.now(),
     };
     return { ...(await this.#codec.encodeNodeSlotStatus(nodesTopic, status)), topic: nodesTopic };

@@ -5,3 +5,4 @@ export * from './quantity.ts';
 export { type StatusReport, statusJson } from './status-json.ts';
 export * from './text-table.ts';
 export { type TopicReport, topicsJson } from './topics-json.ts';
+export { type VerifiedJson, verifiedJson } from './verified-json.ts';

@@ -1,5 +1,12 @@
-import { services } from '@slotcast/config';
-import { parseSlotName, promotionPolicies, type Requirement, type SlotName } from '@slotcast/domain';
+import { parseBytes, services } from '@slotcast/config';
+import {
+  DEFAULT_PROOF_BYTES,
+  isProofSize,
+  parseSlotName,
+  promotionPolicies,
+  type Requirement,
+  type SlotName,
+} from '@slotcast/domain';
 import { isPatience, PATIENCE } from '@slotcast/kernel';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigOptions } from './commands/config/command.ts';
@@ -8,6 +15,7 @@ import type { PrepareOptions } from './commands/prepare-promotion/command.ts';
 import type { ReleaseOptions } from './commands/release/command.ts';
 import type { StatusOptions } from './commands/status/command.ts';
 import type { TopicCreateOptions } from './commands/topic/command.ts';
+import type { VerifyOptions } from './commands/verify/command.ts';
 import type { GlobalOptions, PrintOptions } from './shared/command-scope.ts';
 import { outputFormats } from './shared/output.ts';
 import { packageVersion } from './version.ts';
@@ -32,6 +40,7 @@ export function createCommandLine(): Command {
   addDoctor(program);
   addStatus(program);
   addPreparePromotion(program);
+  addVerify(program);
   addAdopt(program);
   addRelease(program);
   addConfig(program);
@@ -158,6 +167,29 @@ function addPreparePromotion(program: Command): void {
     });
 }
 
+function addVerify(program: Command): void {
+  subcommand(program, 'verify')
+    .description(
+      'on a standby: compare what its slots deliver with what those on the primary do, and move none; exit code 3 when one differs',
+    )
+    .option('--slot <name>', 'only this slot', slotName)
+    .addOption(
+      new Option('--bytes <size>', 'so much WAL for a slot at most, such as 64MB')
+        .default(DEFAULT_PROOF_BYTES, '64MB')
+        .argParser(byteCount),
+    )
+    .addOption(
+      new Option('--timeout <time>', 'for all slots together, such as 2min')
+        .default(120_000, '2min')
+        .argParser(timeoutMs),
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runVerify } = await import('./commands/verify/command.ts');
+      await runVerify(command.optsWithGlobals<VerifyOptions>());
+    });
+}
+
 function addAdopt(program: Command): void {
   subcommand(program, 'adopt')
     .description("on a standby: make a slot slotcast's that it did not make, if that loses nothing")
@@ -221,6 +253,20 @@ function timeoutMs(text: string): number {
     throw new InvalidArgumentError(`Expected ${PATIENCE}, such as 10s, 500ms or 1min.`);
   }
   return ms;
+}
+
+function byteCount(text: string): number {
+  try {
+    const bytes = parseBytes(text);
+    if (isProofSize(BigInt(bytes))) {
+      return bytes;
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) {
+      throw error;
+    }
+  }
+  throw new InvalidArgumentError('Expected a size from 1MB to 1GB, such as 64MB.');
 }
 
 function unitOf(text: string | undefined): 'ms' | 's' | 'min' {

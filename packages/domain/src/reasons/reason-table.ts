@@ -1,6 +1,7 @@
 import { blockingReasons } from './blocking-reasons.ts';
 import { promotionReasons, topicReasons } from './cluster-reasons.ts';
 import { makingReasons } from './making-reasons.ts';
+import { proofReasons } from './proof-reasons.ts';
 
 /** All reasons: their facts, and their sentence. A code is on the wire for good; its sentence may change. */
 export const reasonTable = {
@@ -8,5 +9,6 @@ export const reasonTable = {
   ...blockingReasons,
   ...promotionReasons,
   ...topicReasons,
+  ...proofReasons,
 } as const;
 export type ReasonCode = keyof typeof reasonTable;

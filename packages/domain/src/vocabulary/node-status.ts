@@ -6,6 +6,7 @@ import type { Promotion } from './promotion-record.ts';
 import type { Reason } from './reason.ts';
 import type { Incarnation } from './slot-event.ts';
 import type { SlotName } from './slot-name.ts';
+import type { ProofRecord } from './slot-proof.ts';
 
 export const nodeRoles = ['primary', 'standby'] as const;
 export type NodeRole = (typeof nodeRoles)[number];
@@ -116,6 +117,8 @@ export interface NodeSlotStatus {
   readonly confirmedFlushLsn?: Lsn | undefined;
   /** Why the slot here is moved by decoding; absent when it is not. */
   readonly decoding?: Reason | undefined;
+  /** That the copy delivers what the slot on the primary does, or what the two sides say to find that out. */
+  readonly proof?: ProofRecord | undefined;
   /** Milliseconds since 1970. */
   readonly time: number;
 }

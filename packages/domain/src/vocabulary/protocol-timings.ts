@@ -66,3 +66,6 @@ export const HAND_OFF_RETRY_PAUSE_MS = 500;
 
 /** A running consumer answers the command that asks for an adoption within this time, and the command waits a little longer. */
 export const ADOPTION_MS = 10_000;
+
+/** Whoever asks what a slot on the primary delivers waits so long for the answer; an older question is not answered any more. */
+export const PROOF_ANSWER_MS = 60_000;

@@ -1,6 +1,13 @@
-import { ADOPTION_MS, type PlanPolicy, type PreparedPromotion, type SlotName } from '@slotcast/domain';
+import {
+  ADOPTION_MS,
+  type PlanPolicy,
+  type PreparedPromotion,
+  type ProofOutcome,
+  reason,
+  type SlotName,
+} from '@slotcast/domain';
 import type { EventLog } from '@slotcast/event-log';
-import { type Clock, SlotcastError } from '@slotcast/kernel';
+import { type Clock, Deadline, SlotcastError } from '@slotcast/kernel';
 import type { StandbySession } from '../session/standby-session.ts';
 import { type Late, within } from '../within.ts';
 import { type AdoptedSlot, Adoption } from './adoption.ts';
@@ -10,8 +17,21 @@ import { Preparation } from './preparation.ts';
 export interface ConsumerControl {
   /** Drains the topic once more and judges a promotion of this standby. Answers in time, or rejects with an error that says why not. */
   prepare(timeoutMs: number, signal: AbortSignal): Promise<PreparedPromotion>;
+  /**
+   * Proves copies, one after the other, by what the slots on the primary deliver: this one, or all. Answers in time: for those that the time did not suffice for
+   * it says so.
+   */
+  verify(order: VerifyOrder, signal: AbortSignal): Promise<readonly ProofOutcome[]>;
   /** Makes a slot that slotcast did not make its own. */
   adopt(slot: SlotName, signal: AbortSignal): Promise<AdoptedSlot>;
+}
+
+export interface VerifyOrder {
+  /** All slots that are slotcast's, without it. */
+  readonly slot?: SlotName | undefined;
+  /** So much WAL is compared for a slot at most. */
+  readonly bytes: bigint;
+  readonly timeoutMs: number;
 }
 
 interface SessionControlOptions {
@@ -73,6 +93,26 @@ export class SessionControl implements ConsumerControl {
     const adoption = new Adoption({ slot, ...session.parts, clock, signal });
     session.ask(adoption);
     return await within(adoption.result, ADOPTION_MS, signal, this.#busy());
+  }
+
+  async verify(
+    { slot, bytes, timeoutMs }: VerifyOrder,
+    signal: AbortSignal,
+  ): Promise<readonly ProofOutcome[]> {
+    const { proofs } = this.#sessionNow().parts;
+    const outcomes: ProofOutcome[] = [];
+    using deadline = new Deadline(signal, timeoutMs);
+    for (const name of slot === undefined ? proofs.candidates : [slot]) {
+      try {
+        outcomes.push(await deadline.race(proofs.prove({ slot: name, bytes }, deadline.signal)));
+      } catch (error) {
+        if (!deadline.expired) {
+          throw error;
+        }
+        outcomes.push({ slot: name, result: 'unknown', reasons: [reason('proof_no_time')] });
+      }
+    }
+    return outcomes;
   }
 
   #sessionNow(): StandbySession {

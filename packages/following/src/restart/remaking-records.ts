@@ -54,6 +54,6 @@ export class RemakingRecords {
     const ownership = this.#directory.ownership.get(slot);
     return written === undefined || ownership?.proven !== true
       ? []
-      : [{ ...written, ownership: { ...ownership, remaking: true }, time }];
+      : [{ ...written, ownership: { ...ownership, remaking: true }, proof: undefined, time }];
   }
 }

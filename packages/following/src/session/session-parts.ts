@@ -1,6 +1,7 @@
 import {
   type Manifest,
   type OpenTransaction,
+  type PlanPolicy,
   reason,
   type SlotEvent,
   waitsForTransactions,
@@ -13,6 +14,7 @@ import { DecodingBudget } from '../moves/decoding-budget.ts';
 import { warnOfLoudLog } from '../moves/loud-log.ts';
 import { Mover } from '../moves/mover.ts';
 import { PluginWatch } from '../moves/plugin-watch.ts';
+import { SlotProofs } from '../proof/slot-proofs.ts';
 import { RestartWorker } from '../restart/restart-worker.ts';
 import { SlotFailures } from '../slot-failures.ts';
 import type { WorkUnderWay } from '../standby-planner.ts';
@@ -22,6 +24,7 @@ import { SessionBell } from './session-bell.ts';
 export interface SessionPartsOptions {
   readonly node: string;
   readonly topics: TopicsContext;
+  readonly policy: Pick<PlanPolicy, 'allowedPlugins'>;
   readonly postgres: PostgresOptions;
   /** Share of a core that decoding may take, above 0 and up to 1. */
   readonly advanceDuty: number;
@@ -50,6 +53,7 @@ export class SessionParts {
   readonly plugins: PluginWatch;
   readonly mover: Mover;
   readonly restart: RestartWorker;
+  readonly proofs: SlotProofs;
 
   constructor(options: SessionPartsOptions) {
     const { node, topics, postgres, advanceDuty, clock, logger, hear, signal } = options;
@@ -71,6 +75,7 @@ export class SessionParts {
     const budget = new DecodingBudget(advanceDuty, clock);
     this.plugins = new PluginWatch(common);
     this.restart = new RestartWorker({ ...common, directory, failures, budget });
+    this.proofs = new SlotProofs({ ...options, directory, ring: () => doorbell.ring() });
     this.mover = new Mover({ ...common, failures, budget, onEnd: () => doorbell.ring() });
   }
 
@@ -116,6 +121,6 @@ export class SessionParts {
   }
 
   get #workers() {
-    return [this.creations, this.plugins, this.mover, this.restart];
+    return [this.creations, this.plugins, this.mover, this.restart, this.proofs];
   }
 }

@@ -92,12 +92,14 @@ export class StandbyRounds {
     return judgement.judge(view);
   }
 
-  async #act({ view, settled, planned, plan }: Judged, urgent: boolean): Promise<RunOutcome> {
+  async #act({ view, settled, alarm, planned, plan }: Judged, urgent: boolean): Promise<RunOutcome> {
     const { parts, canary, writer } = this.#options;
-    const { desired } = settled;
+    const { desired, furthest } = settled;
+    parts.proofs.looked({ view, furthest, alarm });
     parts.restart.planned(planned && { view, desired, plan: planned, urgent });
     const outcome = await this.#runner.run(plan, view, desired, { urgent });
     await parts.restart.record(writer);
+    await parts.proofs.record(writer);
     canary.measure({ view, advanced: outcome.advanced, ownership: parts.directory.ownership });
     return outcome;
   }

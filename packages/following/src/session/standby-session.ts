@@ -14,6 +14,7 @@ import type { NodeDirectory, SlotsFeed, TopicsContext } from '@slotcast/topics';
 import { CanaryMeter } from '../canary-meter.ts';
 import type { ConsumerStatus } from '../consumer-status.ts';
 import { awaitStandbyName, refuseOtherInstance } from '../node-name.ts';
+import type { SlotProofs } from '../proof/slot-proofs.ts';
 import { RequestQueue } from '../requests/request-queue.ts';
 import type { SessionRequest } from '../requests/session-request.ts';
 import type { StandbyServer } from '../standby-server.ts';
@@ -137,10 +138,11 @@ export class StandbySession {
     readonly feed: SlotsFeed;
     readonly directory: NodeDirectory;
     readonly sessions: DatabaseSessions;
+    readonly proofs: SlotProofs;
     readonly taken: () => bigint;
   } {
-    const { feed, directory, sessions } = this.#parts;
-    return { feed, directory, sessions, taken: () => feed.reader.taken };
+    const { feed, directory, sessions, proofs } = this.#parts;
+    return { feed, directory, sessions, proofs, taken: () => feed.reader.taken };
   }
 
   /** The claim would fence a consumer that works under this name beside another server. */
@@ -162,8 +164,13 @@ export class StandbySession {
   }
 
   #followNodes(): Promise<void> {
-    const { directory, doorbell } = this.#parts;
-    return directory.reader.follow(this.#signal, (records) => directory.isNews(records) && doorbell.ring());
+    const { directory, doorbell, proofs } = this.#parts;
+    return directory.reader.follow(this.#signal, (records) => {
+      proofs.hear(records);
+      if (directory.isNews(records)) {
+        doorbell.ring();
+      }
+    });
   }
 
   #rounds(writer: LogWriter): StandbyRounds {

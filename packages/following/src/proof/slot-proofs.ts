@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import {
+  isInvalidated,
+  isLogical,
+  isOwnWorkingSlot,
+  laterLsn,
+  type LocalLogicalSlot,
+  type Lsn,
+  type NodesRecord,
+  type PlanPolicy,
+  PROOF_ANSWER_MS,
+  type ProofOutcome,
+  type ProofRecord,
+  proofPlugin,
+  type Reason,
+  reason,
+  reasonText,
+  type SlotName,
+} from '@slotcast/domain';
+import type { LogWriter } from '@slotcast/event-log';
+import { type Clock, Deadline, type Logger } from '@slotcast/kernel';
+import type { ConsumerMetrics } from '@slotcast/observability';
+import type { PostgresOptions } from '@slotcast/postgres';
+import type { NodeDirectory } from '@slotcast/topics';
+import type { StandbyView } from '../standby-server.ts';
+import { type HeardAnswer, proveSlot } from './prove-slot.ts';
+import { ProofRecords } from './proof-records.ts';
+
+export interface SlotProofsOptions {
+  readonly postgres: PostgresOptions;
+  readonly directory: NodeDirectory;
+  readonly policy: Pick<PlanPolicy, 'allowedPlugins'>;
+  /** Has the session's loop go round. */
+  readonly ring: () => void;
+  readonly metrics: ConsumerMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What a round of the loop found. */
+export interface ProofFacts {
+  readonly view: Pick<StandbyView, 'slots'>;
+  readonly furthest: ReadonlyMap<SlotName, Lsn>;
+  /** Why nothing of the topics may be believed now. */
+  readonly alarm: Reason | undefined;
+}
+
+/** Proves copies of this standby, one at a time, beside the session's loop and on sessions of its own. It moves no slot. */
+export class SlotProofs {
+  readonly #options: SlotProofsOptions;
+  readonly #records: ProofRecords;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #facts: ProofFacts | undefined;
+  /** Whose answer is waited for. */
+  #waiting: { readonly id: bigint; readonly resolve: (answer: HeardAnswer) => void } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SlotProofsOptions) {
+    this.#options = options;
+    this.#records = new ProofRecords(options);
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+  }
+
+  /** Takes what a round found. */
+  looked(facts: ProofFacts): void {
+    this.#facts = facts;
+  }
+
+  /** Takes the answer that is waited for out of new records of the nodes topic. */
+  hear(records: readonly NodesRecord[]): void {
+    for (const record of records) {
+      if (record.kind === 'node_slot' && record.role === 'primary' && record.proof?.kind === 'answer') {
+        const { proof } = record;
+        if (proof.id === this.#waiting?.id) {
+          this.#waiting.resolve({ proof, status: record });
+        }
+      }
+    }
+  }
+
+  /** To be called in every round of the loop: commits what is to be said. */
+  record(writer: LogWriter): Promise<void> {
+    return this.#records.write(writer);
+  }
+
+  /** Copies that can be proven: slotcast's own, by name. */
+  get candidates(): readonly SlotName[] {
+    const owned = this.#options.directory.ownership;
+    return [...owned.keys()].filter((slot) => !isOwnWorkingSlot(slot)).toSorted();
+  }
+
+  /** Proves one copy, after those that were asked for before. Rejects with the signal's reason. */
+  prove(
+    order: { readonly slot: SlotName; readonly bytes: bigint },
+    signal: AbortSignal,
+  ): Promise<ProofOutcome> {
+    const either = AbortSignal.any([signal, this.#signal]);
+    const turn = this.#turn.then(() => this.#prove(order, either));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Ends what is under way, and waits until it has. */
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('no more slots are proven'));
+    await this.#turn;
+  }
+
+  async #prove(
+    { slot, bytes }: { readonly slot: SlotName; readonly bytes: bigint },
+    signal: AbortSignal,
+  ): Promise<ProofOutcome> {
+    signal.throwIfAborted();
+    const former = this.#options.directory.written.get(slot)?.proof;
+    const outcome = await this.#find({ slot, bytes }, signal);
+    this.#tell(outcome);
+    const proof = proofAfter(outcome, former);
+    if (proof !== this.#options.directory.written.get(slot)?.proof) {
+      await this.#records.ask(slot, proof, signal);
+    }
+    return outcome;
+  }
+
+  async #find(
+    { slot, bytes }: { readonly slot: SlotName; readonly bytes: bigint },
+    signal: AbortSignal,
+  ): Promise<ProofOutcome> {
+    const { postgres, clock, policy } = this.#options;
+    const facts = this.#facts;
+    const unknown = (why: Reason): ProofOutcome => ({ slot, result: 'unknown', reasons: [why] });
+    if (facts?.alarm !== undefined) {
+      return unknown(facts.alarm);
+    }
+    if (!policy.allowedPlugins.includes(proofPlugin)) {
+      return unknown(reason('proof_no_plugin', { plugin: proofPlugin }));
+    }
+    const local = facts?.view.slots.find((each) => each.name === slot && !each.temporary);
+    if (!isLogical(local) || !this.#options.directory.ownership.has(slot)) {
+      return unknown(reason('proof_no_copy'));
+    }
+    if (isInvalidated(local)) {
+      const cause = local.invalidationReason ?? 'wal_removed';
+      return { slot, result: 'wrong', reasons: [reason('invalidated_here', { cause })] };
+    }
+    const furthest = this.#furthest(local);
+    const ask = (stretch: { readonly fromLsn: Lsn; readonly toLsn: Lsn }) => this.#ask(slot, stretch, signal);
+    return await proveSlot({ local, furthest, bytes, postgres, ask, clock, signal });
+  }
+
+  #furthest({ name }: LocalLogicalSlot): Lsn | undefined {
+    const recorded = this.#options.directory.ownership.get(name)?.highestLsn;
+    return laterLsn(this.#facts?.furthest.get(name), recorded);
+  }
+
+  /** The publisher's answer; `undefined` when none came in time. */
+  async #ask(
+    slot: SlotName,
+    stretch: { readonly fromLsn: Lsn; readonly toLsn: Lsn },
+    signal: AbortSignal,
+  ): Promise<HeardAnswer | undefined> {
+    const id = randomBytes(8).readBigUInt64BE();
+    const answered = new Promise<HeardAnswer>((resolve) => {
+      this.#waiting = { id, resolve };
+    });
+    using deadline = new Deadline(signal, PROOF_ANSWER_MS);
+    try {
+      const question = { kind: 'question', id, time: this.#options.clock.now(), ...stretch } as const;
+      const isWritten = await this.#records.ask(slot, question, deadline.signal);
+      return isWritten ? await deadline.race(answered) : undefined;
+    } catch (error) {
+      if (deadline.expired) {
+        return undefined;
+      }
+      throw error;
+    } finally {
+      this.#waiting = undefined;
+    }
+  }
+
+  #tell({ slot, result, reasons, compared }: ProofOutcome): void {
+    const { metrics, logger } = this.#options;
+    metrics.proofsTotal.inc({ result });
+    const labels = { slot_name: slot, slot_type: 'logical' };
+    if (compared !== undefined) {
+      metrics.slotProofTimestampSeconds.set(labels, compared.time / 1000);
+    }
+    if (result === 'wrong') {
+      metrics.slotProofTimestampSeconds.remove(labels);
+      logger.error({ slot, reason: reasonText(reasons) }, 'a copy does not deliver what its slot on the primary does');
+    } else {
+      logger.debug({ slot, result, reason: reasonText(reasons) }, 'a copy was compared with its slot on the primary');
+    }
+  }
+}
+
+/** What stays on record: a proof is taken back only by what shows that it does not hold any more. */
+function proofAfter({ result, compared }: ProofOutcome, former: ProofRecord | undefined): ProofRecord | undefined {
+  if (compared !== undefined) {
+    return { kind: 'proven', ...compared };
+  }
+  return result === 'wrong' || former?.kind !== 'proven' ? undefined : former;
+}
