@@ -35,7 +35,7 @@ import {
 import type { Tenure } from './tenure.ts';
 
 /** After so long each the WAL is read again, for a transaction to compare. */
-const LOOKS_MS = [500, 1500, 3000, 5000] as const;
+const LOOKS_MS = [500, 1500, 3000] as const;
 
 /** A question with the claim of whoever asks. */
 interface Asked {
