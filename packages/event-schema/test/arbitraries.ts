@@ -11,6 +11,7 @@ import {
   type OpenTransaction,
   type PhysicalSlotState,
   type Promotion,
+  type ProofRecord,
   parseSlotName,
   parseSystemIdentifier,
   type Reason,
@@ -216,6 +217,32 @@ export const anyNodeStatus: fc.Arbitrary<NodeStatus> = fc.record(
   { ...plain, requiredKeys: [...requiredOfNode] },
 );
 
+const anyCount = fc.nat({ max: 2 ** 32 - 1 });
+const anyWord = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const proofPlace = { time: anyTime, fromLsn: anyLsn, toLsn: anyLsn };
+const anyProof: fc.Arbitrary<ProofRecord> = fc.oneof(
+  fc.record({ kind: fc.constant('question' as const), id: anyWord, ...proofPlace }, plain),
+  fc.record(
+    {
+      kind: fc.constant('answer' as const),
+      id: anyWord,
+      ...proofPlace,
+      spans: fc.array(
+        fc.record(
+          { span: fc.nat({ max: 0xffff }), transactions: anyCount, changes: anyCount, digest: anyWord },
+          plain,
+        ),
+        { maxLength: 5 },
+      ),
+    },
+    plain,
+  ),
+  fc.record(
+    { kind: fc.constant('proven' as const), ...proofPlace, transactions: anyNumber, changes: anyNumber },
+    plain,
+  ),
+);
+
 export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
   {
     kind: fc.constant('node_slot' as const),
@@ -237,6 +264,7 @@ export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
     restartLsn: anyLsn,
     confirmedFlushLsn: anyLsn,
     decoding: anyReason,
+    proof: anyProof,
     time: anyTime,
   },
   { ...plain, requiredKeys: ['kind', 'node', 'slot', 'role', 'state', 'reasons', 'time'] },

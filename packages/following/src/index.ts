@@ -2,8 +2,8 @@ export { type ConsumerOptions, type ConsumerService, createConsumer } from './co
 export { DecodingBudget } from './moves/decoding-budget.ts';
 export { Mover } from './moves/mover.ts';
 export { PluginWatch } from './moves/plugin-watch.ts';
-export { SlotProofs } from './proof/slot-proofs.ts';
 export { PlanCheck } from './plan-check.ts';
+export { SlotProofs } from './proof/slot-proofs.ts';
 export type { AdoptedSlot } from './requests/adoption.ts';
 export type { ConsumerControl, VerifyOrder } from './requests/control.ts';
 export { gapsOf } from './restart/restart-meter.ts';

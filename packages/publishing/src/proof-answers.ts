@@ -136,7 +136,14 @@ export class ProofAnswers {
     }
     const { question, from } = asked;
     const { spans, fromLsn, toLsn, confirmedFlushLsn, refusal = [] } = await this.#find(asked, signal);
-    const proof = { kind: 'answer', id: question.id, time: this.#clock.now(), fromLsn, toLsn, spans } as const;
+    const proof = {
+      kind: 'answer',
+      id: question.id,
+      time: this.#clock.now(),
+      fromLsn,
+      toLsn,
+      spans,
+    } as const;
     this.#due.push({ slot: from.slot, record: { proof, reasons: refusal, confirmedFlushLsn } });
     this.#onDue();
     return this.#clock.monotonicMs() - started;

@@ -18,7 +18,7 @@ export const proofReasons = {
   proof_nothing: fixed(
     'no transaction of its database was committed beyond what its subscriber has confirmed, so there was nothing to compare',
   ),
-  proof_no_copy: fixed('there is no copy here that is slotcast\'s'),
+  proof_no_copy: fixed("there is no copy here that is slotcast's"),
   proof_no_plugin: entry(
     { plugin: 'name' },
     ({ plugin }) => `slots are compared by plugin ${plugin}, which SLOTCAST_PLUGINS does not allow`,

@@ -1,7 +1,7 @@
 import {
   countDelivery,
-  databaseOf,
   type Delivery,
+  databaseOf,
   findAhead,
   findDifference,
   type LocalLogicalSlot,
@@ -26,8 +26,8 @@ import {
   judgeReading,
   type PostgresConnection,
   type PostgresOptions,
-  type ProofCopy,
   PromotedServerError,
+  type ProofCopy,
   readReplayLsn,
   withProofCopy,
 } from '@slotcast/postgres';
@@ -89,7 +89,11 @@ async function compare(
   const there = status.confirmedFlushLsn;
   if (status.reasons.length > 0 || there === undefined) {
     const isOther = status.reasons.some(({ code }) => code === 'other_incarnation');
-    return outcome(subject, isOther ? 'wrong' : 'unknown', isOther ? [reason('other_incarnation')] : status.reasons);
+    return outcome(
+      subject,
+      isOther ? 'wrong' : 'unknown',
+      isOther ? [reason('other_incarnation')] : status.reasons,
+    );
   }
   const strayed = findAhead({ here, there, furthest });
   const read = await readHere(subject, { connection, copy, proof });
@@ -161,10 +165,6 @@ function failed(subject: ProofSubject, error: unknown): ProofOutcome {
   }
 }
 
-function outcome(
-  { local }: ProofSubject,
-  result: ProofResult,
-  reasons: readonly Reason[],
-): ProofOutcome {
+function outcome({ local }: ProofSubject, result: ProofResult, reasons: readonly Reason[]): ProofOutcome {
   return { slot: local.name, result, reasons };
 }

@@ -3,9 +3,9 @@ import {
   isInvalidated,
   isLogical,
   isOwnWorkingSlot,
-  laterLsn,
   type LocalLogicalSlot,
   type Lsn,
+  laterLsn,
   type NodesRecord,
   type PlanPolicy,
   PROOF_ANSWER_MS,
@@ -23,8 +23,8 @@ import type { ConsumerMetrics } from '@slotcast/observability';
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { NodeDirectory } from '@slotcast/topics';
 import type { StandbyView } from '../standby-server.ts';
-import { type HeardAnswer, proveSlot } from './prove-slot.ts';
 import { ProofRecords } from './proof-records.ts';
+import { type HeardAnswer, proveSlot } from './prove-slot.ts';
 
 export interface SlotProofsOptions {
   readonly postgres: PostgresOptions;
@@ -188,15 +188,24 @@ export class SlotProofs {
     }
     if (result === 'wrong') {
       metrics.slotProofTimestampSeconds.remove(labels);
-      logger.error({ slot, reason: reasonText(reasons) }, 'a copy does not deliver what its slot on the primary does');
+      logger.error(
+        { slot, reason: reasonText(reasons) },
+        'a copy does not deliver what its slot on the primary does',
+      );
     } else {
-      logger.debug({ slot, result, reason: reasonText(reasons) }, 'a copy was compared with its slot on the primary');
+      logger.debug(
+        { slot, result, reason: reasonText(reasons) },
+        'a copy was compared with its slot on the primary',
+      );
     }
   }
 }
 
 /** What stays on record: a proof is taken back only by what shows that it does not hold any more. */
-function proofAfter({ result, compared }: ProofOutcome, former: ProofRecord | undefined): ProofRecord | undefined {
+function proofAfter(
+  { result, compared }: ProofOutcome,
+  former: ProofRecord | undefined,
+): ProofRecord | undefined {
   if (compared !== undefined) {
     return { kind: 'proven', ...compared };
   }

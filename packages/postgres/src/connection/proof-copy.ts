@@ -1,4 +1,4 @@
-import { parseSlotName, PROBE_PREFIX, type SlotDatabase, type SlotName } from '@slotcast/domain';
+import { PROBE_PREFIX, parseSlotName, type SlotDatabase, type SlotName } from '@slotcast/domain';
 import { copyForProof, limitProof, type ProofCopy } from '../queries/slot-digest.ts';
 import type { PostgresConnection } from './connection.ts';
 import type { PostgresOptions } from './connection-options.ts';
