@@ -64,6 +64,34 @@ async function answersBesides(scene: Scene, listen: string, waiting: Promise<unk
   assert.match(String(await Promise.race([adopting, waiting])), /SC_ADOPT_REFUSED/);
 }
 
+interface Verified {
+  readonly verdict: string;
+  readonly slots: readonly {
+    readonly result: string;
+    readonly changes: number | null;
+    readonly reasons: readonly { readonly code: string }[];
+  }[];
+}
+
+/** `slotcast verify` through the running consumer, and what stays of it in `slotcast status`. */
+async function provesCopies(scene: Scene, listen: string): Promise<void> {
+  const verify = async (...more: string[]): Promise<{ code: number | null; answer: Verified }> => {
+    const result = await beside(scene, scene.standby(), listen, ['verify', '--output', 'json', ...more]);
+    assert.notEqual(result.stdout, '', result.stderr);
+    return { code: result.code, answer: JSON.parse(result.stdout) };
+  };
+  await scene.primary.query('create table proven as select generate_series(1, 7) as id');
+  const { code, answer } = await verify();
+  assert.deepEqual([code, answer.verdict, answer.slots.length], [0, 'proven', 1], JSON.stringify(answer));
+  assert.equal(answer.slots[0]?.changes, 7);
+  const status = await runCommand(['status', '--output', 'json'], scene.environment(scene.standby()));
+  const copies: { readonly proof: { readonly changes: number } | null }[] = JSON.parse(status.stdout).slots[0]
+    .copies;
+  assert.equal(copies[0]?.proof?.changes, 7);
+  const unknown = await verify('--slot', 'nobody');
+  assert.deepEqual([unknown.code, unknown.answer.slots[0]?.reasons[0]?.code], [1, 'proof_no_copy']);
+}
+
 const PREPARE = ['prepare-promotion', '--timeout', '10s', '--output', 'json'];
 
 for (const consumerRuns of [true, false]) {
@@ -89,6 +117,9 @@ for (const consumerRuns of [true, false]) {
       assert.deepEqual(read(safe).risks, { app1: 'none' });
       assert.equal(await position(scene.standby(), 'app1'), confirmed, 'the last event is applied');
 
+      if (consumerRuns) {
+        await provesCopies(scene, listen);
+      }
       await scene.standby().pauseReplay();
       const beyond = await scene.confirm('app1');
       await scene.untilPositionPublished('app1');

@@ -65,6 +65,7 @@ export class VerifyScene {
       postgres: { url: standby.url('postgres', ROLE), applicationName: 'slotcast-test' },
       directory: this.#directory,
       policy,
+      verifyIntervalMs: undefined,
       ring: () => this.#doorbell.ring(),
       metrics,
       clock: systemClock,

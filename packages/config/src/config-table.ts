@@ -5,6 +5,7 @@ import {
   bytes,
   decimal,
   duration,
+  durationOrOff,
   integer,
   list,
   listenAddress,
@@ -265,6 +266,11 @@ export const configSchema = z.strictObject({
     name: 'SLOTCAST_CANARY',
     default: 'off',
     help: 'Measure the end-to-end lag every second with a slot `slotcast_canary` of the publisher; with `off`, the publisher drops that slot.',
+  }),
+  verifyInterval: setting(durationOrOff('s', { min: 60_000, max: 2_592_000_000 }), {
+    name: 'SLOTCAST_VERIFY_INTERVAL',
+    default: 'off',
+    help: 'A consumer proves all its copies again after so long each, as `slotcast verify` does, one at a time; from one minute on; in seconds; or `off`.',
   }),
   httpListen: setting(listenAddress, {
     name: 'SLOTCAST_HTTP_LISTEN',

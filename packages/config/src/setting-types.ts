@@ -137,6 +137,14 @@ export function duration(bareUnit: 'ms' | 's', rangeMs: Range) {
   );
 }
 
+/** The same, or `off`, which is no value. */
+export function durationOrOff(bareUnit: 'ms' | 's', rangeMs: Range) {
+  const example = bareUnit === 'ms' ? '20, 500ms or 2 s' : '60, 90s or 10 min';
+  return text(`off, or a time such as ${example}, from ${rangeMs.min} ms to ${rangeMs.max} ms`, (value) =>
+    value === 'off' ? undefined : within(parseDurationMs(value, bareUnit), rangeMs),
+  );
+}
+
 /** A size; the value is in bytes. */
 export const bytes = text('a size such as 1048576, 64MB or 64 MiB', parseBytes);
 

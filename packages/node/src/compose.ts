@@ -38,6 +38,7 @@ export function composeNode(config: Config, { version, logger, log }: NodeParts)
     canary,
     advanceDuty,
     restartGapBytes: BigInt(config.restartGap),
+    verifyIntervalMs: config.verifyInterval,
     log,
     codec: createCodec(
       registryUrl === undefined ? {} : { registry: new SchemaRegistry({ url: registryUrl }) },

@@ -134,6 +134,14 @@ function copyObject(copy: CopyView): object {
     lag_ms: copy.lag?.ms ?? null,
     decoding_reason: textOrNull(decoding),
     decoding_reasons: reasonsJson(decoding),
+    proof:
+      copy.proof === undefined
+        ? null
+        : {
+            age_ms: copy.proof.ageMs,
+            transactions: copy.proof.transactions,
+            changes: copy.proof.changes,
+          },
   };
 }
 

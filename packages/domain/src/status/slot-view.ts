@@ -19,6 +19,13 @@ export interface CopyLag {
   readonly ms: number;
 }
 
+/** The last time that a copy was seen to deliver what the slot on the primary does. */
+export interface ProofView {
+  readonly ageMs: number;
+  readonly transactions: number;
+  readonly changes: number;
+}
+
 /** One slot on one standby. */
 export interface CopyView {
   readonly node: string;
@@ -36,6 +43,8 @@ export interface CopyView {
   readonly lag?: CopyLag | undefined;
   /** Why the standby moves it by decoding; absent when it does not. */
   readonly decoding?: Reason | undefined;
+  /** Absent where it was not proven, or is another copy since. */
+  readonly proof?: ProofView | undefined;
 }
 
 /** One wanted slot, and its copies on the standbys. */
@@ -87,7 +96,17 @@ function copyView(copy: Copy): CopyView {
     confirmedFlushLsn: record?.confirmedFlushLsn,
     lag: measureLag(copy, record?.confirmedFlushLsn),
     decoding: record?.decoding,
+    proof: proofView(record, copy.now),
   };
+}
+
+function proofView(record: NodeSlotStatus | undefined, now: number): ProofView | undefined {
+  const proof = record?.proof;
+  if (proof?.kind !== 'proven') {
+    return undefined;
+  }
+  const { time, transactions, changes } = proof;
+  return { ageMs: Math.max(0, now - time), transactions, changes };
 }
 
 /** What a node wrote of its slots as a primary says nothing of what it has as a standby; nor does what its consumer no longer stands by. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import {
+  DEFAULT_PROOF_BYTES,
   isInvalidated,
   isLogical,
   isOwnWorkingSlot,
+  isUsableFromBehind,
   type LocalLogicalSlot,
   type Lsn,
   laterLsn,
@@ -18,7 +20,7 @@ import {
   type SlotName,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { type Clock, Deadline, type Logger } from '@slotcast/kernel';
+import { type Clock, Deadline, errorFields, type Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { NodeDirectory } from '@slotcast/topics';
@@ -30,6 +32,8 @@ export interface SlotProofsOptions {
   readonly postgres: PostgresOptions;
   readonly directory: NodeDirectory;
   readonly policy: Pick<PlanPolicy, 'allowedPlugins'>;
+  /** All copies are proven again after so long each; absent: only when somebody asks. */
+  readonly verifyIntervalMs: number | undefined;
   /** Has the session's loop go round. */
   readonly ring: () => void;
   readonly metrics: ConsumerMetrics;
@@ -37,6 +41,9 @@ export interface SlotProofsOptions {
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
+
+/** How often the metrics are brought up to date. */
+const SHOW_MS = 5000;
 
 /** What a round of the loop found. */
 export interface ProofFacts {
@@ -56,16 +63,22 @@ export class SlotProofs {
   /** Whose answer is waited for. */
   #waiting: { readonly id: bigint; readonly resolve: (answer: HeardAnswer) => void } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #repeating: Promise<void>;
+  readonly #shown = new Set<SlotName>();
+  #shownAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SlotProofsOptions) {
     this.#options = options;
     this.#records = new ProofRecords(options);
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    const { verifyIntervalMs } = options;
+    this.#repeating = verifyIntervalMs === undefined ? Promise.resolve() : this.#repeat(verifyIntervalMs);
   }
 
   /** Takes what a round found. */
   looked(facts: ProofFacts): void {
     this.#facts = facts;
+    this.#show();
   }
 
   /** Takes the answer that is waited for out of new records of the nodes topic. */
@@ -105,7 +118,50 @@ export class SlotProofs {
   /** Ends what is under way, and waits until it has. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('no more slots are proven'));
-    await this.#turn;
+    await Promise.all([this.#turn, this.#repeating]);
+    this.#shown.forEach((slot) => this.#options.metrics.slotProofTimestampSeconds.remove(labelsOf(slot)));
+  }
+
+  /** Proves all copies that could take over, again and again. */
+  async #repeat(intervalMs: number): Promise<void> {
+    const { clock, directory, logger } = this.#options;
+    while (!this.#signal.aborted) {
+      try {
+        await clock.sleep(intervalMs, this.#signal);
+        for (const slot of this.candidates) {
+          const state = directory.written.get(slot)?.state;
+          if (state === 'ready' || (state !== undefined && isUsableFromBehind(state))) {
+            await this.prove({ slot, bytes: BigInt(DEFAULT_PROOF_BYTES) }, this.#signal);
+          }
+        }
+      } catch (error) {
+        if (!this.#signal.aborted) {
+          logger.error(errorFields(error, logger), 'copies could not be proven; it is tried again');
+        }
+      }
+    }
+  }
+
+  /** Shows in the metrics which proofs are on record. */
+  #show(): void {
+    const { metrics, directory, clock } = this.#options;
+    const now = clock.monotonicMs();
+    if (now - this.#shownAtMs < SHOW_MS) {
+      return;
+    }
+    this.#shownAtMs = now;
+    const gone = new Set(this.#shown);
+    for (const [slot, { proof }] of directory.written) {
+      if (proof?.kind === 'proven') {
+        metrics.slotProofTimestampSeconds.set(labelsOf(slot), proof.time / 1000);
+        this.#shown.add(slot);
+        gone.delete(slot);
+      }
+    }
+    for (const slot of gone) {
+      metrics.slotProofTimestampSeconds.remove(labelsOf(slot));
+      this.#shown.delete(slot);
+    }
   }
 
   async #prove(
@@ -179,26 +235,20 @@ export class SlotProofs {
     }
   }
 
-  #tell({ slot, result, reasons, compared }: ProofOutcome): void {
+  #tell({ slot, result, reasons }: ProofOutcome): void {
     const { metrics, logger } = this.#options;
     metrics.proofsTotal.inc({ result });
-    const labels = { slot_name: slot, slot_type: 'logical' };
-    if (compared !== undefined) {
-      metrics.slotProofTimestampSeconds.set(labels, compared.time / 1000);
-    }
+    const fields = { slot, result, reason: reasonText(reasons) };
     if (result === 'wrong') {
-      metrics.slotProofTimestampSeconds.remove(labels);
-      logger.error(
-        { slot, reason: reasonText(reasons) },
-        'a copy does not deliver what its slot on the primary does',
-      );
+      logger.error(fields, 'a copy does not deliver what its slot on the primary does');
     } else {
-      logger.debug(
-        { slot, result, reason: reasonText(reasons) },
-        'a copy was compared with its slot on the primary',
-      );
+      logger.debug(fields, 'a copy was compared with its slot on the primary');
     }
   }
+}
+
+function labelsOf(slot: SlotName): { slot_name: string; slot_type: string } {
+  return { slot_name: slot, slot_type: 'logical' };
 }
 
 /** What stays on record: a proof is taken back only by what shows that it does not hold any more. */

@@ -30,6 +30,8 @@ export interface SessionPartsOptions {
   readonly advanceDuty: number;
   /** WAL that the restart_lsn of a slot may be behind before it is moved. */
   readonly restartGapBytes: bigint;
+  /** All copies are proven again after so long each; absent: only when somebody asks. */
+  readonly verifyIntervalMs: number | undefined;
   readonly metrics: ConsumerMetrics;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -30,6 +30,8 @@ export interface StandbySessionOptions {
   readonly policy: PlanPolicy;
   readonly advanceDuty: number;
   readonly restartGapBytes: bigint;
+  /** All copies are proven again after so long each; absent: only when somebody asks. */
+  readonly verifyIntervalMs: number | undefined;
   readonly postgres: PostgresOptions;
   readonly metrics: ConsumerMetrics;
   readonly status: ConsumerStatus;

@@ -175,6 +175,7 @@ export class NodeServices {
     const consumer = createConsumer({
       ...common,
       advanceDuty: 0.25,
+      verifyIntervalMs: undefined,
       restartGapBytes,
       metrics: consumerMetrics,
     });

@@ -12,7 +12,7 @@ import {
   spanOf,
   standbysOf,
 } from '@slotcast/domain';
-import { bytesText, durationText, shownLength, textTable } from '@slotcast/views';
+import { agoText, bytesText, durationText, shownLength, textTable } from '@slotcast/views';
 import { printable } from '../../shared/output.ts';
 import { type Paint, plain, type Style } from './paint.ts';
 
@@ -73,7 +73,8 @@ function copyCell(node: NodeView, copy: CopyView | undefined, paint: Paint): str
     copy === undefined || lag === undefined || !isBehind(copy)
       ? ''
       : ` (${bytesText(lag.bytes)}, ${durationText(lag.ms)})`;
-  return paint(styleOf(node, copy), text) + behind;
+  const proven = copy?.proof === undefined ? '' : `, proven ${agoText(copy.proof.ageMs)}`;
+  return paint(styleOf(node, copy), text) + behind + proven;
 }
 
 function styleOf(node: NodeView, copy: CopyView | undefined): Style {
