@@ -72,6 +72,9 @@ describe('the Grafana dashboard', options, () => {
       'slotcast_publisher_canary_up',
       // A position, of use only to compare with the topic.
       'slotcast_consumer_applied_offset',
+      // For alerts, where SLOTCAST_VERIFY_INTERVAL is set; a proof is a matter of one slot, which status shows.
+      'slotcast_consumer_slot_proof_timestamp_seconds',
+      'slotcast_consumer_proofs_total',
       // For an alert; the lag is what one looks at.
       'slotcast_consumer_canary_timestamp_seconds',
     ]);

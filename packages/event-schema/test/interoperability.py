@@ -2,7 +2,7 @@
 
 Standard input: {"schemas": {name: schema}, "values": [{"schema": name, "hex": single object}]}. Standard output: fingerprints
 as the package computes them, and for each value its fields and the value written anew. Integers are text, because JSON has
-no exact ones beyond 2^53.
+no exact ones beyond 2^53; bytes are hexadecimal text.
 """
 
 import io
@@ -22,6 +22,8 @@ def printable(value):
         return [printable(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
     return value
 
 
