@@ -7,10 +7,12 @@ import {
   type PollPace,
   physicalSlotPins,
   type SlotComparison,
+  type SlotName,
   type SlotState,
   type SnapshotPolicyState,
   selectDue,
   sortOutImplausible,
+  standingPlaceholders,
   startSnapshotPolicy,
   type ThrottleState,
   withoutPlaceholders,
@@ -82,6 +84,8 @@ class PublishLoop {
   #comparison: SlotComparison | undefined;
   /** Of the last look: the very same slots are told by the very same array. */
   #carried: { readonly of: readonly SlotState[]; readonly slots: readonly SlotState[] } | undefined;
+  /** Names of quarantined slots that were kept taken at the last look. */
+  #placeholders: ReadonlySet<SlotName> = new Set();
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
   #pace: PollPace | undefined;
@@ -135,8 +139,24 @@ class PublishLoop {
       implausible.length === 0 ? observed.unreadable : [...observed.unreadable, ...implausible];
     if (this.#carried?.of !== plausible) {
       this.#carried = { of: plausible, slots: withoutPlaceholders(plausible) };
+      this.#watchPlaceholders(plausible);
     }
     return { ...observed, slots: this.#options.mark(this.#carried.slots), all: plausible, unreadable };
+  }
+
+  /** A name that is free again may have been freed by a person, or by a program that knows nothing of it. */
+  #watchPlaceholders(slots: readonly SlotState[]): void {
+    const { tenure, logger } = this.#options;
+    const standing = standingPlaceholders(tenure.promotion, slots);
+    for (const slot of this.#placeholders) {
+      if (!standing.has(slot)) {
+        logger.warn(
+          { slot },
+          'the name of a quarantined slot is not kept taken any more: unless it was freed by slotcast release, find out who dropped the placeholder, and see that the subscriber starts over',
+        );
+      }
+    }
+    this.#placeholders = standing;
   }
 
   /** Publishes what is due; returns when what was held back becomes due. */

@@ -12,6 +12,16 @@ export function quarantinedSlots(promotion: Promotion | undefined): ReadonlySet<
   return new Set([...ahead, ...strayed].map(({ slot }) => slot));
 }
 
+/** The slots of a promotion whose names are kept taken now. */
+export function standingPlaceholders(
+  promotion: Promotion | undefined,
+  slots: readonly SlotState[],
+): ReadonlySet<SlotName> {
+  const quarantined = quarantinedSlots(promotion);
+  const standing = slots.filter((slot) => quarantined.has(slot.name) && isPlaceholder(slot));
+  return new Set(standing.map(({ name }) => name));
+}
+
 function isStrayedAway({ reasons }: SlotLost): boolean {
   return reasons.some(({ code }) => code === 'strayed_kept' || code === 'strayed_dropped');
 }

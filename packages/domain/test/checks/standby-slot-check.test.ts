@@ -114,6 +114,13 @@ describe('what is no known standby', { timeout: 5000 }, () => {
     assert.deepEqual(outcomes({ slotless: ['walreceiver'] }), ['warning']);
   });
 
+  test('that only keeps a name taken is no standby that is away', () => {
+    const kept = { restartLsn: undefined, xmin: undefined, walStatus: undefined, active: false };
+    const [check] = judge({ slots: [physicalSlot('orders_cdc', kept)] });
+    assert.equal(check?.outcome, 'info');
+    assert.match(check?.remedy ?? '', /slotcast release orders_cdc/);
+  });
+
   test('may well send no feedback', () => {
     assert.deepEqual(outcomes({ slots: [physicalSlot('archive', { xmin: undefined })] }), ['info']);
   });

@@ -43,6 +43,14 @@ describe('a slot that slotcast did not make', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn({ ...foreign, policy: { onConflict: 'replace' } })), 'conflict drop');
   });
 
+  test('and that only keeps the name taken is told with the command that frees it', () => {
+    const kept = { restartLsn: undefined, xmin: undefined, walStatus: undefined, active: false };
+    const placeholder = { ...physicalSlot('a', kept), temporary: false };
+    const reported = verdictOn({ ...foreign, local: [placeholder], policy: { onConflict: 'replace' } });
+    assert.equal(outline(reported), 'conflict');
+    assert.match(whyOf(reported), /slotcast release/);
+  });
+
   test('and that is physical is never dropped, not by any choice nor when the name is owned', () => {
     const physical = { ...physicalSlot('a'), temporary: false };
     const situation: Situation = { local: [physical], owned: mine, policy: { onConflict: 'replace' } };

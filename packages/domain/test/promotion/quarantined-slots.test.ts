@@ -6,6 +6,7 @@ import {
   parseSlotName,
   quarantinedSlots,
   reason,
+  standingPlaceholders,
   timeline,
 } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
@@ -32,6 +33,11 @@ describe('what is told of slots that were quarantined', { timeout: 20_000 }, () 
   test('names those that were ahead, and those that did not stand where slotcast put them', () => {
     assert.deepEqual([...quarantinedSlots(promotion())], [a, b]);
     assert.deepEqual([...quarantinedSlots(undefined)], []);
+  });
+
+  test('are those whose names are kept taken as long as the placeholder is there', () => {
+    const slots = [placeholder('a'), local('b'), placeholder('other')];
+    assert.deepEqual([...standingPlaceholders(promotion(), slots)], [a]);
   });
 
   test('is as planned where placeholders and copies stand', () => {

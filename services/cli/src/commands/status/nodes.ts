@@ -102,7 +102,8 @@ function promotionText(name: string, promotion: Promotion, now: number): string 
 }
 
 function aheadText({ slot, confirmedFlushLsn, outcome }: SlotAhead): string {
-  return `${slot} (${formatLsn(confirmedFlushLsn)}, ${outcome})`;
+  const freed = outcome === 'quarantined' ? ` until slotcast release ${slot}` : '';
+  return `${slot} (${formatLsn(confirmedFlushLsn)}, ${outcome}${freed})`;
 }
 
 function lsnText(position: Lsn | undefined): string {
