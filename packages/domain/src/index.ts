@@ -53,6 +53,7 @@ export * from './promotion/promotion-verdict.ts';
 export * from './promotion/publisher-word.ts';
 export * from './promotion/quarantine-name.ts';
 export * from './promotion/quarantined-slots.ts';
+export * from './promotion/safety-part.ts';
 export * from './promotion/seen-end.ts';
 export * from './promotion/wal-fence.ts';
 export * from './proof/lasting-proof.ts';

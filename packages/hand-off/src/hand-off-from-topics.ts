@@ -8,14 +8,22 @@ import {
   primaryStatus,
   promotionSlotStatuses,
   type RaisedFence,
+  SAFETY_PATIENCE_MS,
   type SlotName,
   type TimelineStart,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { Deadline } from '@slotcast/kernel';
+import { Deadline, errorText } from '@slotcast/kernel';
 import { NodeDirectory, type NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
+import { raiseFenceEarly } from './early-fence.ts';
 import type { EndedRecovery } from './ended-recovery.ts';
-import { type HandOffOptions, type HandOffOutcome, handOff, raiseFenceEarly } from './hand-off.ts';
+import {
+  type HandOffOptions,
+  type HandOffOutcome,
+  handOff,
+  makeSafe,
+  type NodeKnowledge,
+} from './hand-off.ts';
 import { HandOffLease } from './hand-off-lease.ts';
 import type { NodeLock } from './node-lock.ts';
 import type { ReportRole } from './role-tracker.ts';
@@ -25,7 +33,7 @@ const LOCK_LOOK_MS = 200;
 
 /** What a hand-off needs to read and write the topics itself. */
 export interface TopicHandOffOptions
-  extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore' | 'ended' | 'lease'> {
+  extends Omit<HandOffOptions, 'knowledge' | 'drain' | 'slotsBefore' | 'ended' | 'lease' | 'acted'> {
   readonly topics: TopicsContext;
   /** Has replayed the nodes topic, however long ago, and remembers the slots of this node. */
   readonly nodes: NodesReader;
@@ -38,6 +46,10 @@ export interface TopicHandOffOptions
   readonly awaitEnd: (signal: AbortSignal) => Promise<EndedRecovery | undefined>;
   /** Of the node, on a session that lasts as long as this. */
   readonly lock: NodeLock;
+  /** Shows that a process of the node has done what must not wait. */
+  readonly safe: NodeLock;
+  /** What this process did for the promotion before. */
+  readonly acted: () => HandOffOptions['acted'];
   readonly report: ReportRole;
   /** Called before each step. */
   readonly progressed: () => void;
@@ -69,6 +81,8 @@ class TopicHandOff {
   readonly #feed: SlotsFeed;
   readonly #directory: NodeDirectory;
   #writer: LogWriter | undefined;
+  #isSafe = false;
+  #acted: HandOffOptions['acted'];
 
   constructor(options: TopicHandOffOptions) {
     this.#options = options;
@@ -108,11 +122,13 @@ class TopicHandOff {
     const { topics, clock, awaitEnd, signal } = this.#options;
     await this.#feed.reader.replay(signal);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
-    const early = await raiseFenceEarly({ ...this.#options, ended: await awaitEnd(signal), knowledge });
-    const byOther = await this.#awaitLock();
+    const ended = await awaitEnd(signal);
+    const early = await raiseFenceEarly({ ...this.#options, ended, knowledge });
+    const byOther = await this.#awaitLock(() => this.#makeSafe(withPasses(ended, early)));
     if (byOther !== undefined) {
       return byOther;
     }
+    await this.#makeSafe(withPasses(ended, early));
     const writer = await this.#directory.claim({ log: topics.log, signal });
     this.#writer = writer;
     // What it had begun goes on so long, and it may have come to its end before it was fenced.
@@ -124,19 +140,52 @@ class TopicHandOff {
   async #handOver(writer: LogWriter, early: readonly RaisedFence[]): Promise<HandedOver | undefined> {
     const { facts, clock, awaitEnd, report, progressed, signal } = this.#options;
     const lease = new HandOffLease({ clock, prove: () => this.#prove(writer), onStep: progressed });
-    const seen = await awaitEnd(signal);
-    const ended = seen === undefined ? undefined : { ...seen, passes: [...seen.passes, ...early] };
+    const ended = withPasses(await awaitEnd(signal), early);
     const knowledge = knowledgeOf(this.#feed, this.#directory);
     report('hand_over');
     // One writer alone appends to the slots topic: nothing that is committed lies behind an open transaction of it.
     const drain = (): Promise<void> => this.#feed.reader.readToEnd(signal);
-    const own = { lease, slotsBefore: undefined, ended, knowledge, drain };
+    const acted = this.#acted ?? this.#options.acted();
+    const own = { lease, slotsBefore: undefined, ended, knowledge, drain, acted };
     const outcome = await handOff({ ...this.#options, ...own });
     if (outcome !== undefined) {
       const lineage = this.#feed.newestManifest?.lineage;
       await recordHandOff({ directory: this.#directory, writer, outcome, facts, lineage, clock });
     }
     return this.#onRecord();
+  }
+
+  /**
+   * Does what must neither wait for the turn of this process nor for its claim, once, and unless another process has done it. Where that fails the hand-off does it
+   * later.
+   */
+  async #makeSafe(ended: EndedRecovery | undefined): Promise<void> {
+    const { safe, progressed, logger, signal } = this.#options;
+    if (this.#isSafe) {
+      return;
+    }
+    this.#isSafe = true;
+    try {
+      if (await safe.isHeldElsewhere(signal)) {
+        return;
+      }
+      const lease = {
+        assertHeld: () => {
+          progressed();
+          return Promise.resolve();
+        },
+      };
+      const knowledge = knowledgeOf(this.#feed, this.#directory);
+      const acted = this.#options.acted();
+      const own = { lease, slotsBefore: undefined, ended, knowledge, acted };
+      this.#acted = await makeSafe({ ...this.#options, ...own });
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.error(
+        { error: errorText(error) },
+        'what has to be done at once after a promotion was not done: the hand-off will do it',
+      );
+    }
   }
 
   /** Writes the node's record anew, as it is: whoever was fenced cannot. */
@@ -151,8 +200,11 @@ class TopicHandOff {
     return HandedOver.onRecord(this.#directory.own, this.#options.start);
   }
 
-  /** Resolves when this process has the lock of the node, with the record when another one has written it, and when the holder has had its time. */
-  async #awaitLock(): Promise<HandedOver | undefined> {
+  /**
+   * Resolves when this process has the lock of the node, with the record when another one has written it, and when the holder has had its time. `onPatient`
+   * is called when it should have done what must not wait, whatever it waits for itself.
+   */
+  async #awaitLock(onPatient: () => Promise<void>): Promise<HandedOver | undefined> {
     const { lock, nodes, report, clock, signal, logger } = this.#options;
     const patienceMs = HAND_OFF_RECORD_MS;
     const started = clock.monotonicMs();
@@ -168,6 +220,9 @@ class TopicHandOff {
         await lock.tryTake(signal);
         return undefined;
       }
+      if (clock.monotonicMs() - started >= SAFETY_PATIENCE_MS) {
+        await onPatient();
+      }
       await readFor(nodes, LOCK_LOOK_MS, signal);
       const record = this.#onRecord();
       if (record !== undefined) {
@@ -178,6 +233,13 @@ class TopicHandOff {
     await nodes.readToEnd(signal);
     return this.#onRecord();
   }
+}
+
+function withPasses(
+  ended: EndedRecovery | undefined,
+  early: readonly RaisedFence[],
+): EndedRecovery | undefined {
+  return ended === undefined ? undefined : { ...ended, passes: [...ended.passes, ...early] };
 }
 
 /** Takes the next records, unless none arrive in that time. */
@@ -202,19 +264,30 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
       return directory.ownership;
     },
     get reasons() {
-      return new Map([...directory.written].map(([slot, { reasons }]) => [slot, reasons]));
+      return nodeKnowledge(directory).reasons;
     },
     get prepared() {
-      return [...directory.nodes.values()].flatMap(({ node, role, preparedTransactions }) =>
-        node !== directory.node && role === 'primary' ? (preparedTransactions ?? []) : [],
-      );
+      return nodeKnowledge(directory).prepared;
     },
     get promotions() {
-      return [...directory.nodes.values()].flatMap(({ promotion }) => promotion ?? []);
+      return nodeKnowledge(directory).promotions;
     },
     get earlier() {
       return directory.own?.promotion;
     },
+  };
+}
+
+/** What the nodes topic says of a node, as of now. */
+export function nodeKnowledge(directory: NodeDirectory): NodeKnowledge {
+  return {
+    ownership: directory.ownership,
+    reasons: new Map([...directory.written].map(([slot, { reasons }]) => [slot, reasons])),
+    prepared: [...directory.nodes.values()].flatMap(({ node, role, preparedTransactions }) =>
+      node !== directory.node && role === 'primary' ? (preparedTransactions ?? []) : [],
+    ),
+    promotions: [...directory.nodes.values()].flatMap(({ promotion }) => promotion ?? []),
+    earlier: directory.own?.promotion,
   };
 }
 

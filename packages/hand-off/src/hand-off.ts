@@ -11,25 +11,23 @@ import {
   HAND_OFF_RETRY_PAUSE_MS,
   type HandOffInput,
   type HandOffPlan,
-  historyBefore,
   judgeQuarantines,
   keptOwnership,
   type LocalSlot,
-  type Lsn,
+  lastingPart,
   type OpenTransaction,
   type Ownership,
   type Promotion,
   type PublishedLine,
   planHandOff,
   planLeaderSweep,
-  type RaisedFence,
   type Reason,
   reason,
-  reasonText,
   remakingSlots,
   type SlotLost,
   type SlotName,
   type SlotState,
+  safetyPart,
   sameStart,
   startOf,
   type TimelineHistory,
@@ -40,26 +38,23 @@ import {
   connectPostgres,
   DatabaseSessions,
   flushWal,
-  isInRecovery,
   type ObservedPrimary,
   observePrimary,
   type PostgresConnection,
   type PostgresOptions,
   readLeadingSlots,
-  readWalEnd,
 } from '@slotcast/postgres';
-import { type EndedRecovery, type SeenCommits, seenCommits } from './ended-recovery.ts';
+import type { EndedRecovery } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
 import { dropLeaders } from './leading-slots.ts';
 import { reportOrphanPrepared } from './orphan-prepared.ts';
-import { type HistorySources, readOwnHistory } from './own-history.ts';
+import { reportPromotion } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
+import { readSwitch, type SwitchPoint } from './switch-point.ts';
 import { raiseFence } from './wal-fence.ts';
 
-/** What the topics say that a hand-off needs. */
-interface HandOffKnowledge {
-  readonly node: string;
-  publishedOn(history: TimelineHistory): PublishedLine;
+/** What the topics say of a node that its hand-off needs. */
+export interface NodeKnowledge {
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
   /** Why slots were not ready, as the consumer last wrote. */
   readonly reasons: ReadonlyMap<SlotName, readonly Reason[]>;
@@ -71,6 +66,12 @@ interface HandOffKnowledge {
   readonly earlier: Promotion | undefined;
 }
 
+/** What the topics say that a hand-off needs. */
+interface HandOffKnowledge extends NodeKnowledge {
+  readonly node: string;
+  publishedOn(history: TimelineHistory): PublishedLine;
+}
+
 export interface HandOffOptions {
   readonly postgres: PostgresOptions;
   readonly knowledge: HandOffKnowledge;
@@ -78,6 +79,8 @@ export interface HandOffOptions {
   readonly slotsBefore: readonly LocalSlot[] | undefined;
   /** What this process saw of the end of recovery; absent when it did not run then. */
   readonly ended: EndedRecovery | undefined;
+  /** What this process did for the promotion before, which is not on record. */
+  readonly acted?: Promotion | undefined;
   /** Shows before each step that no other process hands the slots over. */
   readonly lease: Pick<HandOffLease, 'assertHeld'>;
   /** A walsender session with the server that is open already: there may be no other one left. */
@@ -106,7 +109,22 @@ export interface HandOffOutcome {
  * confirmed, quarantines those that nothing can make safe, drains the topic, and does the same once more with what came. Can be
  * repeated at any point, and ends with an error before its next step when another process has taken over. `undefined` when the server is in recovery, or was never promoted.
  */
-export async function handOff(options: HandOffOptions): Promise<HandOffOutcome | undefined> {
+export function handOff(options: HandOffOptions): Promise<HandOffOutcome | undefined> {
+  return onServer(options, (run) => run.run());
+}
+
+/**
+ * The part of a hand-off that must not wait, by what is known: raises the WAL fence, and quarantines or drops the slots that their subscribers must not use. Needs no
+ * Kafka, can be repeated at any point, and by several at once. Returns what the hand-off that follows has to know of it; `undefined` as that does.
+ */
+export function makeSafe(options: Omit<HandOffOptions, 'drain'>): Promise<Promotion | undefined> {
+  return onServer({ ...options, drain: () => Promise.resolve() }, (run) => run.makeSafe());
+}
+
+async function onServer<T>(
+  options: HandOffOptions,
+  work: (run: HandOffRun) => Promise<T | undefined>,
+): Promise<T | undefined> {
   const { postgres, logger, signal } = options;
   const connection = await connectPostgres({ ...postgres, signal });
   const sessions = new DatabaseSessions(postgres, () => undefined, signal);
@@ -119,37 +137,11 @@ export async function handOff(options: HandOffOptions): Promise<HandOffOutcome |
     }
     const drop = (leaders: readonly LocalSlot[]): Promise<number> =>
       dropLeaders(leaders, { sessions, mayDrop: () => lease.assertHeld(), logger, signal });
-    return await new HandOffRun({ ...options, ...point, connection, mover, drop }).run();
+    return await work(new HandOffRun({ ...options, ...point, connection, mover, drop }));
   } finally {
     await mover.finish().catch(() => undefined);
     await Promise.allSettled([connection.close(), sessions.close()]);
   }
-}
-
-/** Where a promoted server left its line of descent, and what was seen of that. */
-interface SwitchPoint extends SeenCommits {
-  readonly history: TimelineHistory;
-  /** The history until then. */
-  readonly before: TimelineHistory;
-  readonly switchLsn: Lsn;
-}
-
-/** `undefined` on a server that is in recovery, or was never promoted. */
-async function readSwitch(
-  connection: PostgresConnection,
-  sources: HistorySources,
-): Promise<SwitchPoint | undefined> {
-  const { signal } = sources;
-  if (await isInRecovery(connection, signal)) {
-    return undefined;
-  }
-  const life = await readWalEnd(connection, signal);
-  const history = await readOwnHistory(life, sources);
-  const start = startOf(history);
-  const before = historyBefore(history);
-  return start === undefined || before === undefined
-    ? undefined
-    : { history, before, switchLsn: start.switchLsn, ...seenCommits(sources.ended, { life, start }) };
 }
 
 interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
@@ -157,31 +149,6 @@ interface HandOffRunOptions extends HandOffOptions, SwitchPoint {
   readonly mover: SlotMover;
   /** Drops leading slots, and tells how many are left. */
   readonly drop: (leaders: readonly LocalSlot[]) => Promise<number>;
-}
-
-/**
- * Raises the fence alone, as far as the topics tell, when the end of recovery was seen. For a process that may have to wait before it does
- * the rest.
- */
-export async function raiseFenceEarly(
-  options: HistorySources & Pick<HandOffOptions, 'knowledge' | 'onDivergence'>,
-): Promise<readonly RaisedFence[]> {
-  const { postgres, knowledge, ended, onDivergence, signal } = options;
-  if (onDivergence !== 'fence' || ended === undefined) {
-    return [];
-  }
-  const connection = await connectPostgres({ ...postgres, signal });
-  try {
-    const point = await readSwitch(connection, options);
-    if (point === undefined) {
-      return [];
-    }
-    const { before, switchLsn, baseline } = point;
-    const targets = fenceTargets({ ...knowledge.publishedOn(before), switchLsn });
-    return [await raiseFence({ connection, targets, baseline, signal })];
-  } finally {
-    await connection.close();
-  }
 }
 
 class HandOffRun {
@@ -198,9 +165,10 @@ class HandOffRun {
 
   constructor(options: HandOffRunOptions) {
     this.#options = options;
+    const start = startOf(options.history);
     const { earlier } = options.knowledge;
-    this.#recorded = sameStart(earlier, startOf(options.history)) ? earlier : undefined;
-    this.#earlier = this.#recorded;
+    this.#recorded = sameStart(earlier, start) ? earlier : undefined;
+    this.#earlier = this.#recorded ?? (sameStart(options.acted, start) ? options.acted : undefined);
     const fenced = this.#earlier?.fencedLsn;
     this.#passes = [
       ...options.passes,
@@ -226,16 +194,32 @@ class HandOffRun {
     await flushWal(this.#options.connection, this.#options.signal);
     // Before the record: the publisher must not say of a slot that it lacks a property which it is about to get.
     await this.#options.mover.finish();
-    report(promotion, this.#options.logger);
+    const { logger, acted } = this.#options;
+    logger.info(
+      { timeline: promotion.timeline, switchLsn: formatLsn(promotion.switchLsn) },
+      'handed the slots over',
+    );
+    reportPromotion(promotion, acted, logger);
     await this.#reportPrepared(promotion);
     const kept = await this.#dropLeaders(after);
     return { promotion, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 
+  /** What has to be done at once, by what is known. */
+  async makeSafe(): Promise<Promotion | undefined> {
+    const promotion = await this.#untilDone(safetyPart);
+    if (promotion === undefined) {
+      return undefined;
+    }
+    reportPromotion(promotion, this.#options.acted, this.#options.logger);
+    const lost = promotion.lost.filter(({ slot }) => !this.#failed.has(slot));
+    return lastingPart({ ...promotion, lost });
+  }
+
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
-  async #untilDone(): Promise<Promotion | undefined> {
+  async #untilDone(part?: typeof safetyPart): Promise<Promotion | undefined> {
     for (let left = HAND_OFF_RETRIES; ; left -= 1) {
-      const promotion = await this.#round();
+      const promotion = await this.#round(part);
       const again = [...this.#failed.values()].some((failure) => failure.again);
       if (!again || left === 0) {
         return promotion;
@@ -294,7 +278,7 @@ class HandOffRun {
     return standing;
   }
 
-  async #round(): Promise<Promotion | undefined> {
+  async #round(part?: typeof safetyPart): Promise<Promotion | undefined> {
     const { connection, knowledge, mover, before, history, switchLsn, signal } = this.#options;
     const line = besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
     await this.#raiseFence(line);
@@ -321,7 +305,8 @@ class HandOffRun {
       reasons: knowledge.reasons,
       earlier: this.#earlier,
     };
-    const plan = this.#checked(input);
+    const whole = this.#checked(input);
+    const plan = part === undefined ? whole : part(whole);
     this.#last = { input, plan };
     const failed = await mover.run(plan, switchLsn);
     this.#failed = failed;
@@ -370,19 +355,4 @@ function notRestored({ restores }: HandOffPlan, failed: FailedSlots): SlotLost[]
   return restores
     .filter(({ slot }) => failed.has(slot))
     .map(({ slot, leader }) => ({ slot, reasons: [reason('not_restored', { leader })] }));
-}
-
-function report({ timeline, switchLsn, ahead, lost }: Promotion, logger: Logger): void {
-  logger.info({ timeline, switchLsn: formatLsn(switchLsn) }, 'handed the slots over');
-  for (const { slot, confirmedFlushLsn, outcome } of ahead) {
-    // Otherwise it was ahead of an earlier promotion already.
-    const bytes = confirmedFlushLsn > switchLsn ? String(confirmedFlushLsn - switchLsn) : undefined;
-    logger[outcome === 'fenced' ? 'warn' : 'error'](
-      { slot, from: formatLsn(switchLsn), to: formatLsn(confirmedFlushLsn), bytes, outcome },
-      'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
-    );
-  }
-  for (const { slot, reasons } of lost) {
-    logger.error({ slot, reason: reasonText(reasons) }, 'a slot was lost on the promotion: it was not ready');
-  }
 }

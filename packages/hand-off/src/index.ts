@@ -1,13 +1,14 @@
 export type { EndedRecovery } from './ended-recovery.ts';
 export type { HalfOptions } from './half-options.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
-export type { SettledHandOff } from './hand-off-from-topics.ts';
+export { nodeKnowledge, type SettledHandOff } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
 export { sweepLeaders } from './leading-slots.ts';
 export { NodeLock } from './node-lock.ts';
 export { readOwnHistory } from './own-history.ts';
 export type { PromotedSession } from './promoted-session.ts';
-export { type ActingHalf, type JoinedLock, Promotion } from './promotion.ts';
+export { type ActingHalf, type FollowingSession, type JoinedLock, Promotion } from './promotion.ts';
+export type { OwnSlots } from './promotion-safety.ts';
 export { RecoveryGuard } from './recovery-guard.ts';
 export { requirePreconditions } from './require-preconditions.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';

@@ -18,12 +18,14 @@ export class NodeLock {
   readonly #name: string;
   #isTaken = false;
 
+  /** `safe`: another lock, which shows that all is done that must not wait after a promotion. It ends with the process that did it. */
   constructor(
     connection: PostgresConnection,
     { cluster, node }: { readonly cluster: string; readonly node: string },
+    purpose: 'node' | 'safe' = 'node',
   ) {
     this.#connection = connection;
-    this.#name = `slotcast.${cluster}.node.${node}`;
+    this.#name = `slotcast.${cluster}.${purpose}.${node}`;
   }
 
   /** False when another session holds it, in whatever database. */
@@ -54,6 +56,11 @@ export class NodeLock {
       }
       throw error;
     }
+  }
+
+  /** Whether another session holds it. */
+  async isHeldElsewhere(signal: AbortSignal): Promise<boolean> {
+    return (await readNodeLockHolders(this.#connection, this.#name, { signal })).others;
   }
 
   /** Ends the session that holds it, unless it is one of another role. */

@@ -36,6 +36,7 @@ import { isLeftOver, type Settling } from './left-over-promotion.ts';
 import { NodeLock } from './node-lock.ts';
 import { readOwnHistory } from './own-history.ts';
 import type { PromotedSession } from './promoted-session.ts';
+import { type OwnSlots, PromotionSafety } from './promotion-safety.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { StandingHandOff } from './standing-hand-off.ts';
@@ -70,8 +71,16 @@ export interface ActingHalf {
 export interface FollowingSession {
   /** What was published on the line of descent that the server replays; absent as long as it does not know. */
   line(): PublishedLine | undefined;
+  /** What is slotcast's on the server; absent until the session alone writes as the node. */
+  own(): OwnSlots | undefined;
   /** Has it look at the server now. */
   wake(): void;
+}
+
+/** What this process knew last. */
+interface Known {
+  readonly line: PublishedLine;
+  readonly own: OwnSlots | undefined;
 }
 
 /** The lock of the node, which is absent when it could not be had; or the server was promoted, and there is nothing to join. */
@@ -90,7 +99,8 @@ export class Promotion {
   #watching: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
   #session: FollowingSession | undefined;
   /** By the sessions before it. */
-  #knownBefore = emptyLine;
+  #knownBefore: Known = { line: emptyLine, own: undefined };
+  readonly #safety: PromotionSafety;
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
   readonly #standing: StandingHandOff;
@@ -98,10 +108,15 @@ export class Promotion {
   constructor(options: PromotionOptions) {
     this.#options = options;
     this.#standing = new StandingHandOff(options.clock);
+    this.#safety = new PromotionSafety(options);
     this.#guard = new RecoveryGuard({
       ...options,
-      line: () => this.#session?.line() ?? this.#knownBefore,
-      onEnd: () => this.#session?.wake(),
+      line: () => this.#known.line,
+      onEnd: (ended, site) => {
+        const acting = this.#safety.begin(ended, site, this.#known);
+        this.#session?.wake();
+        return acting;
+      },
       report: (event) => this.#listeners.forEach((report) => report(event)),
     });
   }
@@ -130,10 +145,18 @@ export class Promotion {
     }
   }
 
-  /** Takes what a session knows as the measure of the fence, also after the session has ended, until the next one has read the topics. */
+  /**
+   * Takes what a session knows as what a promotion is judged by that nobody can ask the topics about, also after the session has ended, until the next one has read
+   * the topics.
+   */
   follow(session: FollowingSession): void {
-    this.#knownBefore = this.#session?.line() ?? this.#knownBefore;
+    this.#knownBefore = this.#known;
     this.#session = session;
+  }
+
+  get #known(): Known {
+    const { line, own } = this.#knownBefore;
+    return { line: this.#session?.line() ?? line, own: this.#session?.own() ?? own };
   }
 
   /**
@@ -166,7 +189,7 @@ export class Promotion {
     const { clock } = this.#options;
     const { report } = half;
     report('left_recovery');
-    const ended = await this.#guard.awaitEnd(session.signal);
+    const ended = await this.#awaitEnd(session.signal);
     const life = await readWalEnd(session.connection, session.signal);
     const { own } = session.directory;
     // The session has been open since before.
@@ -207,7 +230,8 @@ export class Promotion {
     const { slotsBefore, walsender, drain, signal } = session;
     const { instance, logger } = half;
     const knowledge = knowledgeOf(feed, directory);
-    const sources = { ended, walsender, slotsBefore, knowledge, lease };
+    const { acted } = this.#safety;
+    const sources = { ended, walsender, slotsBefore, knowledge, lease, acted };
     const rules = { postgres, onDivergence, wanted: policy.wanted };
     const onRound = (): void => this.#standing.doneHere({ serverStartedAt });
     const outcome = await handOff({ ...rules, ...sources, onRound, clock, drain, logger, signal });
@@ -283,13 +307,22 @@ export class Promotion {
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       start: startOf(history),
       wanted: policy.wanted,
-      awaitEnd: (stop) => this.#guard.awaitEnd(stop),
+      awaitEnd: (stop) => this.#awaitEnd(stop),
       lock: new NodeLock(parts.connection, this.#options),
+      safe: new NodeLock(parts.connection, this.#options, 'safe'),
+      acted: () => this.#safety.acted,
       report,
       progressed,
       logger,
       signal,
     });
+  }
+
+  /** What the guard saw of the end of recovery, once it has raised the fence and what must not wait is done. */
+  async #awaitEnd(signal: AbortSignal): Promise<EndedRecovery | undefined> {
+    const ended = await this.#guard.awaitEnd(signal);
+    await this.#safety.settled(signal);
+    return ended;
   }
 
   #watch(): { readonly stop: AbortController; readonly ended: Promise<void> } {

@@ -47,20 +47,24 @@ export interface RecoveryGuardOptions {
   readonly onDivergence: DivergencePolicy;
   /** What was published on the line of descent that the server replays; empty while nothing is known of it. */
   readonly line: () => PublishedLine;
-  /** Called as soon as the fence stands. */
-  readonly onEnd: () => void;
+  /** Called as soon as the fence stands, with what was seen of the end, if anything was; the connection lasts while the server is a primary. */
+  readonly onEnd: (ended: EndedRecovery | undefined, site: GuardSite) => Promise<void>;
   readonly report: ReportRole;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Where the guard raises the fence. */
-interface FenceSite {
+/** The session of a guard. */
+export interface GuardSite {
   readonly connection: PostgresConnection;
+  readonly signal: AbortSignal;
+}
+
+/** Where the guard raises the fence. */
+interface FenceSite extends GuardSite {
   /** Of WAL, when the end of recovery was seen. */
   readonly end: WalEnd;
   readonly switchLsn: Lsn;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -183,14 +187,7 @@ export class RecoveryGuard {
     await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);
   }
 
-  async #onEnd(
-    last: SeenRecovery,
-    session: {
-      readonly connection: PostgresConnection;
-      readonly descent: DescentWatch;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<void> {
+  async #onEnd(last: SeenRecovery, session: GuardSite & { readonly descent: DescentWatch }): Promise<void> {
     const { report, onEnd, logger } = this.#options;
     this.#isFencing = true;
     report('recovery_ended');
@@ -214,7 +211,7 @@ export class RecoveryGuard {
       this.#isFencing = false;
       report(this.#ended === undefined ? 'fence_failed' : 'fence_stands');
     }
-    onEnd();
+    await onEnd(this.#ended, session);
   }
 
   async #fence(

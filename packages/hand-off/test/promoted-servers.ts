@@ -81,7 +81,7 @@ export async function watchEnd(
 ): Promise<EndedRecovery> {
   const guard = new RecoveryGuard({
     ...options,
-    onEnd: () => undefined,
+    onEnd: () => Promise.resolve(),
     report: () => undefined,
     clock: systemClock,
     logger: createLogger({ level: 'silent', fields: {} }),

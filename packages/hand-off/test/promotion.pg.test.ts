@@ -60,7 +60,7 @@ test('what the last session knew is the measure of the fence until the next one 
     const event = confirmedAt('app1', confirmed);
     const known = { ...emptyLine, published: new Map([[event.slot, event]]) };
     for (const line of [known, undefined, undefined]) {
-      promotion.follow({ line: () => line, wake: () => undefined });
+      promotion.follow({ line: () => line, own: () => undefined, wake: () => undefined });
     }
     await pair.promote();
     const ended = await waitUntil(() => promotion.ended, { describe: 'the fence' });

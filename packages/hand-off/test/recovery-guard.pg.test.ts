@@ -39,6 +39,7 @@ class Watch {
       line: () => emptyLine,
       onEnd: () => {
         this.ends += 1;
+        return Promise.resolve();
       },
       report: (event) => {
         this.events.push(event);

@@ -51,8 +51,16 @@ export const HAND_OFF_GUARD_MS = 2000;
 /** So much longer while it raises the fence, as a gigabyte of WAL may take a while. Then the hand-off raises the fence itself, which is safe to do twice at once. */
 export const HAND_OFF_FENCE_MS = 3000;
 
+/**
+ * What has to be done at once after a promotion is waited for so long before a hand-off. It goes on beside that where it takes longer, which is harmless, too.
+ */
+export const HAND_OFF_SAFETY_MS = 1000;
+
+/** So long whoever holds the lock of the node has to do that itself, before another process of the node does it in its place. */
+export const SAFETY_PATIENCE_MS = 2000;
+
 /** How long a consumer waits for the last records before a promotion. */
-export const HAND_OFF_DRAIN_MS = 10_000;
+export const HAND_OFF_DRAIN_MS = 9_000;
 
 /**
  * For the steps of a hand-off that wait for others, in all rounds together: consumers that let go of a slot, standbys that confirm. Everything else

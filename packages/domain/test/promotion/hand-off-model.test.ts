@@ -174,6 +174,38 @@ describe('the hand-off of all slots', { timeout: 30_000 }, () => {
   });
 });
 
+describe('what must not wait', { timeout: 30_000 }, () => {
+  test('leaves no slot that would be quarantined or dropped, and the hand-off comes to the same end after it', () => {
+    fc.assert(
+      fc.property(anySituation, (situation) => {
+        const straight = new PromotedModel(situation);
+        const report = straight.run();
+        const model = new PromotedModel(situation);
+        model.makeSafe();
+        const { quarantines, drops } = model.plan();
+        assert.deepEqual([quarantines, drops], [[], []]);
+        assert.deepEqual(model.run(), report);
+        assert.deepEqual(model.slots, straight.slots);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('moves no slot, and makes none', () => {
+    fc.assert(
+      fc.property(anySituation, (situation) => {
+        const model = new PromotedModel(situation);
+        model.makeSafe();
+        for (const slot of model.slots) {
+          const before = situation.local?.find(({ name }) => name === slot.name);
+          assert.ok(before === undefined || before === slot);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('a subscriber that makes its slot anew before the hand-off is repeated', { timeout: 20_000 }, () => {
   const anew = local('a', { restartLsn: at(0x7000), confirmedFlushLsn: at(0x7000) });
 

@@ -4,10 +4,12 @@ import {
   type LocalLogicalSlot,
   type LocalSlot,
   type Lsn,
+  lastingPart,
   maxLsn,
   type Promotion,
   parseSlotName,
   type SlotName,
+  safetyPart,
   timeline,
 } from '@slotcast/domain';
 import { physicalSlot } from '../vocabulary-examples.ts';
@@ -49,6 +51,14 @@ export class PromotedModel {
       this.#recorded = { timeline: timeline(2), switchLsn: SWITCH, ahead, lost, time: 0 };
     }
     return { ahead, lost };
+  }
+
+  /** Does at once what must not wait, and keeps in mind what the hand-off has to know of it. */
+  makeSafe(): void {
+    const plan = safetyPart(this.plan());
+    statements(plan).forEach((step) => step(this.#slots));
+    const { ahead, lost } = plan;
+    this.#recorded = lastingPart({ timeline: timeline(2), switchLsn: SWITCH, ahead, lost, time: 0 });
   }
 
   /** Somebody makes a slot of this name anew, as a subscriber does that finds its own gone. */

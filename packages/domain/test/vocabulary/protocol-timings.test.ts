@@ -9,6 +9,7 @@ import {
   HAND_OFF_RECORD_MS,
   HAND_OFF_RETRIES,
   HAND_OFF_RETRY_PAUSE_MS,
+  HAND_OFF_SAFETY_MS,
   HEARTBEAT_MS,
   LATE_MS,
   NODE_LATE_MS,
@@ -51,12 +52,12 @@ describe('the times that two sides go by', options, () => {
   test('let a consumer finish its hand-off before the publisher does it in its place', () => {
     const retriesMs = HAND_OFF_RETRIES * HAND_OFF_RETRY_PAUSE_MS;
     const guardMs = HAND_OFF_GUARD_MS + HAND_OFF_FENCE_MS;
-    const waitsMs = guardMs + HAND_OFF_DRAIN_MS + HAND_OFF_PATIENCE_MS + retriesMs;
+    const waitsMs = guardMs + HAND_OFF_SAFETY_MS + HAND_OFF_DRAIN_MS + HAND_OFF_PATIENCE_MS + retriesMs;
     assert.ok(waitsMs + ON_THE_WAY_MS <= HAND_OFF_RECORD_MS);
   });
 
   test('let a consumer begin its first steps without Kafka, whatever its guard had to wait for', () => {
-    const firstMs = HAND_OFF_GUARD_MS + HAND_OFF_FENCE_MS + ON_THE_WAY_MS;
+    const firstMs = HAND_OFF_GUARD_MS + HAND_OFF_FENCE_MS + HAND_OFF_SAFETY_MS + ON_THE_WAY_MS;
     assert.ok(firstMs < HAND_OFF_RECORD_MS - HAND_OFF_LEASE_MS);
   });
 });

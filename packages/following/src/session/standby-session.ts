@@ -6,7 +6,13 @@ import {
   type PublishedLine,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { JoinedLock, PromotedSession, ReportRole } from '@slotcast/hand-off';
+import {
+  type JoinedLock,
+  nodeKnowledge,
+  type OwnSlots,
+  type PromotedSession,
+  type ReportRole,
+} from '@slotcast/hand-off';
 import { type Clock, Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
 import type { DatabaseSessions, PostgresConnection, PostgresOptions } from '@slotcast/postgres';
@@ -57,6 +63,7 @@ export class StandbySession {
   readonly #judgement: StandbyJudgement;
   readonly #requests = new RequestQueue();
   #lastSlots: readonly LocalSlot[] | undefined;
+  #claimed: Pick<PromotedSession, 'lock' | 'claimedAtMs'> | undefined;
 
   constructor(options: StandbySessionOptions, server: StandbyServer, outerSignal: AbortSignal) {
     this.#options = options;
@@ -93,11 +100,12 @@ export class StandbySession {
         return;
       }
       writer = await directory.claim({ log: topics.log, signal });
-      const claimedAtMs = this.#options.clock.monotonicMs();
+      const claim = { lock: joined.lock, claimedAtMs: this.#options.clock.monotonicMs() };
+      this.#claimed = claim;
       await this.#takeUp();
       await Promise.race([this.#followNodes(), following, this.#rounds(writer).run()]);
       await this.#parts.endWork();
-      await this.#options.onPromoted(this.#promoted(writer, { lock: joined.lock, claimedAtMs }));
+      await this.#options.onPromoted(this.#promoted(writer, claim));
     } catch (error) {
       this.#requests.fail(error);
       throw error;
@@ -112,6 +120,20 @@ export class StandbySession {
   line(): PublishedLine | undefined {
     const { history } = this.#server;
     return history && this.#parts.feed.publishedOn(history);
+  }
+
+  /** What is slotcast's here, as this session has it on record; absent before its claim. */
+  own(): OwnSlots | undefined {
+    const { systemIdentifier } = this.#server.identity;
+    const lock = this.#claimed?.lock;
+    return (
+      this.#claimed && {
+        ...nodeKnowledge(this.#parts.directory),
+        systemIdentifier,
+        slotsBefore: this.#lastSlots,
+        lock,
+      }
+    );
   }
 
   /** Whether this process has written the record of its node, so that one of another process there is of its successor. */

@@ -1,0 +1,136 @@
+import type {
+  DivergencePolicy,
+  LocalSlot,
+  PlanPolicy,
+  Promotion,
+  PublishedLine,
+  SystemIdentifier,
+} from '@slotcast/domain';
+import { HAND_OFF_SAFETY_MS } from '@slotcast/domain';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
+import { type PostgresOptions, readServerIdentity } from '@slotcast/postgres';
+import type { EndedRecovery } from './ended-recovery.ts';
+import { makeSafe, type NodeKnowledge } from './hand-off.ts';
+import type { NodeLock } from './node-lock.ts';
+import type { GuardSite } from './recovery-guard.ts';
+import { SafetyTurn } from './safety-turn.ts';
+
+const ATTEMPTS = 3;
+const ATTEMPT_PAUSE_MS = 500;
+
+/** What a session knew last that wrote as the node. */
+export interface OwnSlots extends NodeKnowledge {
+  /** Of the server that the slots are on. */
+  readonly systemIdentifier: SystemIdentifier;
+  /** The server's slots at the last look while it was in recovery. */
+  readonly slotsBefore: readonly LocalSlot[] | undefined;
+  /** The lock of the node, where the session holds it. */
+  readonly lock: NodeLock | undefined;
+}
+
+export interface PromotionSafetyOptions {
+  readonly node: string;
+  readonly cluster: string;
+  readonly policy: Pick<PlanPolicy, 'wanted'>;
+  readonly onDivergence: DivergencePolicy;
+  readonly postgres: PostgresOptions;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/**
+ * What must not wait after a promotion, neither for Kafka nor for a session that may hang: slots whose subscribers would skip changes go out of reach as soon as the end of
+ * recovery is seen, by what this process knew last. The hand-off that follows judges again, with the topics, and records it.
+ */
+export class PromotionSafety {
+  readonly #options: PromotionSafetyOptions;
+  #acting: Promise<void> = Promise.resolve();
+  #acted: Promotion | undefined;
+
+  constructor(options: PromotionSafetyOptions) {
+    this.#options = options;
+  }
+
+  /** What was done, to be recorded. */
+  get acted(): Promotion | undefined {
+    return this.#acted;
+  }
+
+  /** Resolves when it is done, or cannot be done, which is logged. Without knowledge of what is slotcast's nothing is touched. */
+  begin(
+    ended: EndedRecovery | undefined,
+    site: GuardSite,
+    known: { readonly line: PublishedLine; readonly own: OwnSlots | undefined },
+  ): Promise<void> {
+    const { line, own } = known;
+    this.#acting = own === undefined ? Promise.resolve() : this.#act(ended, site, { line, own });
+    return this.#acting;
+  }
+
+  /** Resolves when what was begun is done, or takes long. */
+  async settled(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const overdue = this.#options.clock.sleep(HAND_OFF_SAFETY_MS, either).catch(() => undefined);
+    await Promise.race([this.#acting, overdue]);
+    stop.abort();
+    signal.throwIfAborted();
+  }
+
+  async #act(
+    ended: EndedRecovery | undefined,
+    site: GuardSite,
+    known: { readonly line: PublishedLine; readonly own: OwnSlots },
+  ): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { signal } = site;
+    for (let left = ATTEMPTS; left > 0 && !signal.aborted; left -= 1) {
+      try {
+        await this.#attempt(ended, site, known);
+        return;
+      } catch (error) {
+        if (signal.aborted) {
+          return;
+        }
+        logger.error(
+          { error: errorText(error), left: left - 1 },
+          'what has to be done at once after a promotion was not done: the hand-off will do it',
+        );
+        await clock.sleep(ATTEMPT_PAUSE_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #attempt(
+    ended: EndedRecovery | undefined,
+    { connection, signal }: GuardSite,
+    { line, own }: { readonly line: PublishedLine; readonly own: OwnSlots },
+  ): Promise<void> {
+    const { node, policy, clock, logger } = this.#options;
+    const { systemIdentifier } = await readServerIdentity(connection, signal);
+    if (systemIdentifier !== own.systemIdentifier) {
+      logger.warn({ systemIdentifier }, 'left the slots alone: what was known last is of another server');
+      return;
+    }
+    const turn = new SafetyTurn({ connection, names: this.#options, held: own.lock, clock, signal });
+    try {
+      if (!(await turn.await())) {
+        return;
+      }
+      const done = await makeSafe({
+        ...this.#options,
+        knowledge: { ...own, node, publishedOn: () => line },
+        slotsBefore: own.slotsBefore,
+        ended,
+        acted: this.#acted,
+        lease: turn.lease,
+        wanted: policy.wanted,
+        signal,
+      });
+      this.#acted = done ?? this.#acted;
+      await turn.done();
+    } finally {
+      await turn.end();
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type DivergencePolicy, lsn, parseLsn, parseSystemIdentifier } from '@slotcast/domain';
+import { type FollowingSession, NodeLock, type OwnSlots, Promotion } from '@slotcast/hand-off';
+import { systemClock } from '@slotcast/kernel';
+import { createLogger } from '@slotcast/observability';
+import type { PostgresConnection } from '@slotcast/postgres';
+import { waitUntil } from '@slotcast/testkit';
+import { createSlots, optionsFor, Pair, untilSeen } from './promoted-servers.ts';
+import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
+
+const NAMES = { cluster: 'c', node: 's1' };
+const MEGABYTE = 1024n * 1024n;
+const { signal } = new AbortController();
+
+/** What a session knew of a slot whose subscriber had confirmed a megabyte that the standby never got. */
+async function knownAhead(pair: Pair): Promise<FollowingSession> {
+  const confirmed = lsn(parseLsn(await pair.primary.currentLsn()) + MEGABYTE);
+  const { publishedOn, ...knowledge } = knowledgeOfEvents([confirmedAt('app1', confirmed)]);
+  const [row] = await pair.standby.query<{ id: string }>(
+    'select system_identifier::text as id from pg_control_system()',
+  );
+  assert.ok(row);
+  const systemIdentifier = parseSystemIdentifier(row.id);
+  const own: OwnSlots = { ...knowledge, systemIdentifier, slotsBefore: undefined, lock: undefined };
+  const line = publishedOn({ timeline: confirmedAt('app1', confirmed).timeline, ancestors: [] });
+  return { line: () => line, own: () => own, wake: () => undefined };
+}
+
+/** A process of the standby's node whose topics are out of reach. */
+class Watcher {
+  readonly promotion: Promotion;
+  readonly #stop = new AbortController();
+  readonly #attending: Promise<void>;
+
+  constructor(pair: Pair, onDivergence: DivergencePolicy) {
+    this.promotion = new Promotion({
+      ...NAMES,
+      version: '0',
+      policy: { wanted: () => true },
+      onDivergence,
+      postgres: optionsFor(pair.standby, { applicationName: 'guard' }),
+      logger: createLogger({ level: 'silent', fields: {} }),
+      clock: systemClock,
+    });
+    this.#attending = this.promotion.attend(() => undefined, this.#stop.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#attending;
+  }
+}
+
+async function names(pair: Pair): Promise<readonly string[]> {
+  const rows = await pair.standby.query<{ slot_name: string }>(
+    'select slot_name from pg_replication_slots order by slot_name',
+  );
+  return rows.map(({ slot_name }) => slot_name);
+}
+
+async function isQuarantined(pair: Pair): Promise<boolean> {
+  const present = await names(pair);
+  return present.includes('app1_diverged');
+}
+
+function holdLock(connection: PostgresConnection, purpose: 'node' | 'safe'): Promise<boolean> {
+  return new NodeLock(connection, NAMES, purpose).tryTake(signal);
+}
+
+test('without Kafka, the slot of a subscriber that is known to be ahead is quarantined as soon as recovery ends', {
+  timeout: 180_000,
+}, async () => {
+  await using pair = await Pair.start(18);
+  await createSlots(pair, ['app1']);
+  await using watcher = new Watcher(pair, 'quarantine');
+  watcher.promotion.follow(await knownAhead(pair));
+  await untilSeen(pair.standby);
+  await pair.promote();
+  await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
+  const connection = await pair.connect();
+  try {
+    // Whoever is to hand over gets the lock of the node at once.
+    assert.equal(await holdLock(connection, 'node'), true);
+  } finally {
+    await connection.close();
+  }
+});
+
+test('a process that does not get the lock of the node acts when the holder has not', {
+  timeout: 180_000,
+}, async () => {
+  await using pair = await Pair.start(18);
+  await createSlots(pair, ['app1']);
+  await using watcher = new Watcher(pair, 'quarantine');
+  watcher.promotion.follow(await knownAhead(pair));
+  await untilSeen(pair.standby);
+  const frozen = await pair.connect();
+  try {
+    assert.equal(await holdLock(frozen, 'node'), true);
+    await pair.promote();
+    await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
+  } finally {
+    await frozen.close();
+  }
+});
+
+test('a process that knows less leaves to another one what that has done', { timeout: 180_000 }, async () => {
+  await using pair = await Pair.start(18);
+  await createSlots(pair, ['app1']);
+  await using watcher = new Watcher(pair, 'quarantine');
+  watcher.promotion.follow(await knownAhead(pair));
+  await untilSeen(pair.standby);
+  const other = await pair.connect();
+  try {
+    assert.equal(await holdLock(other, 'node'), true);
+    assert.equal(await holdLock(other, 'safe'), true);
+    await pair.promote();
+    await waitUntil(() => watcher.promotion.ended, { describe: 'the end of recovery' });
+    assert.deepEqual(await names(pair), ['app1']);
+  } finally {
+    await other.close();
+  }
+});
