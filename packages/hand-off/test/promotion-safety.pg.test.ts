@@ -16,14 +16,15 @@ const { signal } = new AbortController();
 /** What a session knew of a slot whose subscriber had confirmed a megabyte that the standby never got. */
 async function knownAhead(pair: Pair): Promise<FollowingSession> {
   const confirmed = lsn(parseLsn(await pair.primary.currentLsn()) + MEGABYTE);
-  const { publishedOn, ...knowledge } = knowledgeOfEvents([confirmedAt('app1', confirmed)]);
+  const event = confirmedAt('app1', confirmed);
+  const knowledge = knowledgeOfEvents([event]);
   const [row] = await pair.standby.query<{ id: string }>(
     'select system_identifier::text as id from pg_control_system()',
   );
   assert.ok(row);
   const systemIdentifier = parseSystemIdentifier(row.id);
   const own: OwnSlots = { ...knowledge, systemIdentifier, slotsBefore: undefined, lock: undefined };
-  const line = publishedOn({ timeline: confirmedAt('app1', confirmed).timeline, ancestors: [] });
+  const line = knowledge.publishedOn({ timeline: event.timeline, ancestors: [] });
   return { line: () => line, own: () => own, wake: () => undefined };
 }
 
