@@ -149,6 +149,9 @@ describe('the proof of a copy', { timeout: 480_000 }, () => {
       assert.deepEqual(await verified(name), ['wrong', 'strayed', 'proof_differs'], name);
     }
     assert.equal((await verified('remade_there'))[0], 'wrong');
+    for (const name of ['consumed', 'moved', 'remade']) {
+      assert.equal(scene.holds.get(name)?.cause, 'refuted', `${name} is not ready any more`);
+    }
 
     await removeWal(primary, standby, 'without_wal');
     assert.deepEqual(await verified('without_wal'), ['wrong', 'missing_wal']);

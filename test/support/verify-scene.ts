@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type PlanPolicy, type ProofOutcome, parseSlotName } from '@slotcast/domain';
+import {
+  type Hold,
+  type PlanPolicy,
+  type ProofOutcome,
+  parseSlotName,
+  type SlotName,
+} from '@slotcast/domain';
 import { type LogWriter, MemoryLog, topicNames } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { SlotProofs } from '@slotcast/following';
@@ -150,6 +156,13 @@ export class VerifyScene {
 
   verify(name: string): Promise<ProofOutcome> {
     return this.#proofs.prove({ slot: parseSlotName(name), bytes: BYTES }, this.#stop.signal);
+  }
+
+  /** What the next plan is told of copies. */
+  get holds(): ReadonlyMap<string, Hold> {
+    const held = new Map<SlotName, Hold>();
+    this.#proofs.hold(held);
+    return held;
   }
 
   /** What is on record of a proof of the copy. */

@@ -131,11 +131,19 @@ export class ProofAnswers {
     const [key, asked] = next;
     this.#asked.delete(key);
     const started = this.#clock.monotonicMs();
-    if (started - asked.heardAtMs > PROOF_ANSWER_MS) {
+    const { question, from } = asked;
+    const published = this.#tenure.published.get(from.slot);
+    // Of a slot that is not published, what is on record of it here is not to be touched.
+    if (published === undefined || started - asked.heardAtMs > PROOF_ANSWER_MS) {
       return 0;
     }
-    const { question, from } = asked;
-    const { spans, fromLsn, toLsn, confirmedFlushLsn, refusal = [] } = await this.#find(asked, signal);
+    const {
+      spans,
+      fromLsn,
+      toLsn,
+      confirmedFlushLsn,
+      refusal = [],
+    } = await this.#find(asked, published, signal);
     const proof = {
       kind: 'answer',
       id: question.id,
@@ -149,12 +157,11 @@ export class ProofAnswers {
     return this.#clock.monotonicMs() - started;
   }
 
-  async #find(asked: Asked, signal: AbortSignal): Promise<Found> {
+  async #find(asked: Asked, published: PublishedSlot, signal: AbortSignal): Promise<Found> {
     const { question, from } = asked;
-    const published = this.#tenure.published.get(from.slot);
     const refusal = this.#refusal(asked, published);
-    if (published === undefined || !isLogical(published.state) || refusal !== undefined) {
-      return refused(question, refusal ?? reason('proof_other_role'));
+    if (!isLogical(published.state) || refusal !== undefined) {
+      return refused(question, refusal ?? reason('other_identity'));
     }
     const place = { postgres: this.#postgres, database: databaseOf(published.state), source: from.slot };
     try {
@@ -171,11 +178,8 @@ export class ProofAnswers {
     }
   }
 
-  #refusal({ from }: Asked, published: PublishedSlot | undefined): Reason | undefined {
+  #refusal({ from }: Asked, published: PublishedSlot): Reason | undefined {
     const { ownership } = from;
-    if (published === undefined) {
-      return reason('proof_other_role');
-    }
     const isSame =
       ownership?.lineage === this.#tenure.facts.lineage &&
       sameIncarnation(ownership.incarnation, published.incarnation);

@@ -3,7 +3,6 @@ import {
   type EventOrigin,
   eventsFromChanges,
   type HandedOver,
-  type Incarnation,
   type Lsn,
   type Manifest,
   manifestSlots,
@@ -148,12 +147,14 @@ export class Tenure {
     }
   }
 
-  /** Says on the nodes topic what consumers asked of slots; of those that are published no more nobody waits for an answer. Rejects as `publish` does. */
+  /** Says on the nodes topic what consumers asked of slots; the record of one that is published no more stays as it is. Rejects as `publish` does. */
   async recordAnswers(answers: readonly DueAnswer[]): Promise<void> {
     const records: NewRecord[] = [];
     for (const { slot, record } of answers) {
-      const incarnation = this.#published.get(slot)?.incarnation;
-      records.push(await this.#slotStatusRecord({ slot, incarnation }, record));
+      const published = this.#published.get(slot);
+      if (published !== undefined) {
+        records.push(await this.#slotStatusRecord({ slot, incarnation: published.incarnation }, record));
+      }
     }
     if (records.length > 0) {
       await this.#writer.append(records);
@@ -204,7 +205,7 @@ export class Tenure {
   }
 
   async #slotStatusRecord(
-    of: { readonly slot: SlotName; readonly incarnation: Incarnation | undefined },
+    of: Pick<SlotEvent, 'slot' | 'incarnation'>,
     more: Partial<NodeSlotStatus> = {},
   ): Promise<NewRecord> {
     const { node, nodesTopic, lineage } = this.facts;
@@ -213,7 +214,7 @@ export class Tenure {
       node,
       slot: of.slot,
       role: 'primary',
-      ownership: of.incarnation && { incarnation: of.incarnation, lineage, proven: true },
+      ownership: { incarnation: of.incarnation, lineage, proven: true },
       state: 'ready',
       reasons: [],
       ...more,

@@ -42,9 +42,10 @@ export interface Hold {
   readonly pausing: boolean;
   /**
    * `passing`: it may work by itself the next time. `person`: somebody has to fix something first. `missing_wal`: it never will. `upkeep`:
-   * slotcast decodes it or makes it anew at the moment, beside the loop, and nothing is wrong with it.
+   * slotcast decodes it or makes it anew at the moment, beside the loop, and nothing is wrong with it. `refuted`: it is here, and was seen not to
+   * deliver what the slot on the primary does.
    */
-  readonly cause: 'passing' | 'person' | 'missing_wal' | 'upkeep';
+  readonly cause: 'passing' | 'person' | 'missing_wal' | 'upkeep' | 'refuted';
 }
 
 /** Slots that are being made anew, as copies of leading ones. */

@@ -4,11 +4,14 @@ import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /**
  * A slot that pauses gets no step at all: giving up ownership, too, would leave a slot whose creation is under way without an owner. What
- * a person has to fix shows as long as it fails, not only in the pauses.
+ * a person has to fix shows as long as it fails, not only in the pauses. A copy that is refuted is not ready, whatever else is so.
  */
 export function withHold(held: Hold | undefined, subject: Subject, planned: SlotVerdict): SlotVerdict {
   if (held?.cause === 'upkeep') {
     return { ...planned, action: undefined, upkeep: true };
+  }
+  if (held?.cause === 'refuted') {
+    return refuted(held, subject, planned);
   }
   if (held === undefined || planned.action === undefined || (!held.pausing && held.cause !== 'person')) {
     return planned;
@@ -20,6 +23,13 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
     atRisk: planned.atRisk,
     needsProbe: planned.needsProbe,
   };
+}
+
+function refuted(held: Hold, subject: Subject, planned: SlotVerdict): SlotVerdict {
+  const next = held.pausing ? undefined : planned.action;
+  return planned.state === 'ready' || isUsableFromBehind(planned.state)
+    ? { ...verdict(subject, 'blocked', [...held.reasons, ...planned.reasons], next), atRisk: planned.atRisk }
+    : { ...planned, action: next };
 }
 
 /** A slot that stands here and is not safe to use keeps the state that says so. */

@@ -15,6 +15,8 @@ export const proofReasons = {
       `it does not deliver what the slot on the primary does: of the commits between ${from} and ${to}, ${transactions(here)} with ${changes(here_changes)} here, ${transactions(there)} with ${changes(there_changes)} there`,
   ),
   proof_fails: entry({ said: 'said' }, ({ said }) => `it cannot be decoded here: ${said}`),
+  /** Followed by what was found. */
+  refuted: fixed('slotcast verify has refuted it; drop it on this server, and it is made anew', ': '),
   proof_nothing: fixed(
     'no transaction of its database was committed beyond what its subscriber has confirmed, so there was nothing to compare',
   ),
@@ -23,7 +25,6 @@ export const proofReasons = {
     { plugin: 'name' },
     ({ plugin }) => `slots are compared by plugin ${plugin}, which SLOTCAST_PLUGINS does not allow`,
   ),
-  proof_other_role: fixed('the slot is not published as one that is there'),
   proof_unanswered: entry(
     { seconds: 'seconds' },
     ({ seconds }) => `the publisher did not answer within ${seconds} s`,

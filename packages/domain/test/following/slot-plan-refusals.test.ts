@@ -153,6 +153,18 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
     assert.deepEqual(verdicts.map(outline), ['blocked', 'catching_up probe', 'ready advance']);
   });
 
+  test('a copy that was refuted is not ready, though it is moved on', () => {
+    const refuted = { a: { reasons: [saying('it was refuted')], pausing: false, cause: 'refuted' } } as const;
+    const rested: Situation = { events: [live('a')], owned: mine, local: [local('a')] };
+    assert.equal(outline(verdictOn(rested)), 'ready');
+    assert.equal(outline(verdictOn({ ...rested, holds: refuted })), 'blocked');
+    const ahead = { ...rested, events: [live('a', { confirmedFlushLsn: at(0x2100) })], holds: refuted };
+    assert.equal(outline(verdictOn(ahead)), 'blocked advance');
+    assert.match(whyOf(verdictOn(ahead)), /^it was refuted/);
+    const other = { ...ahead, events: [live('a', {}, { incarnation: { epoch: 2, seq: 1 } })] };
+    assert.equal(outline(verdictOn(other)), 'catching_up drop', 'what makes it anew goes on');
+  });
+
   test('a held slot takes no step, not even to give up ownership, and the others go on', () => {
     const holds = { a: paused('creation is under way') };
     const ahead = live('a', { confirmedFlushLsn: at(0x2100) });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   DEFAULT_PROOF_BYTES,
+  type Hold,
   isInvalidated,
   isLogical,
   isOwnWorkingSlot,
@@ -15,6 +16,7 @@ import {
   type ProofRecord,
   proofPlugin,
   type Reason,
+  type ReasonCode,
   reason,
   reasonText,
   type SlotName,
@@ -42,6 +44,9 @@ export interface SlotProofsOptions {
   readonly signal: AbortSignal;
 }
 
+/** Reasons that only decoding shows. */
+const refuting: ReadonlySet<string> = new Set<ReasonCode>(['proof_differs', 'proof_fails', 'missing_wal']);
+
 /** How often the metrics are brought up to date. */
 const SHOW_MS = 5000;
 
@@ -66,6 +71,8 @@ export class SlotProofs {
   readonly #repeating: Promise<void>;
   readonly #shown = new Set<SlotName>();
   #shownAtMs = Number.NEGATIVE_INFINITY;
+  /** Copies that were seen to be wrong, and are still there as far as is known. */
+  readonly #refuted = new Map<SlotName, readonly Reason[]>();
 
   constructor(options: SlotProofsOptions) {
     this.#options = options;
@@ -78,6 +85,12 @@ export class SlotProofs {
   /** Takes what a round found. */
   looked(facts: ProofFacts): void {
     this.#facts = facts;
+    if (this.#refuted.size > 0) {
+      const here = new Set(facts.view.slots.flatMap(({ name, temporary }) => (temporary ? [] : [name])));
+      [...this.#refuted.keys()]
+        .filter((slot) => !here.has(slot) || this.#options.directory.ownership.get(slot)?.remaking === true)
+        .forEach((slot) => this.#refuted.delete(slot));
+    }
     this.#show();
   }
 
@@ -96,6 +109,17 @@ export class SlotProofs {
   /** To be called in every round of the loop: commits what is to be said. */
   record(writer: LogWriter): Promise<void> {
     return this.#records.write(writer);
+  }
+
+  /** Adds what the next plan has to know: a copy that was refuted is not ready until it is another one, or is proven. */
+  hold(held: Map<SlotName, Hold>): void {
+    for (const [slot, found] of this.#refuted) {
+      const before = held.get(slot);
+      if (before?.cause !== 'missing_wal') {
+        const pausing = before !== undefined && (before.pausing || before.cause === 'upkeep');
+        held.set(slot, { reasons: found, pausing, cause: 'refuted' });
+      }
+    }
   }
 
   /** Copies that can be proven: slotcast's own, by name. */
@@ -171,6 +195,7 @@ export class SlotProofs {
     signal.throwIfAborted();
     const former = this.#options.directory.written.get(slot)?.proof;
     const outcome = await this.#find({ slot, bytes }, signal);
+    this.#judge(outcome);
     this.#tell(outcome);
     const proof = proofAfter(outcome, former);
     if (proof !== this.#options.directory.written.get(slot)?.proof) {
@@ -232,6 +257,17 @@ export class SlotProofs {
       throw error;
     } finally {
       this.#waiting = undefined;
+    }
+  }
+
+  /** What the plan sees by itself is left to it. */
+  #judge({ slot, result, reasons }: ProofOutcome): void {
+    const found = reasons.filter(({ code }) => refuting.has(code));
+    if (result === 'wrong' && found.length > 0) {
+      this.#refuted.set(slot, [reason('refuted'), ...found]);
+      this.#options.ring();
+    } else if (result === 'proven') {
+      this.#refuted.delete(slot);
     }
   }
 

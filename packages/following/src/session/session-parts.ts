@@ -93,6 +93,7 @@ export class SessionParts {
     );
     const { remaking, held: upkeep } = this.restart.underWay(this.mover.underWay);
     upkeep.forEach((hold, slot) => held.set(slot, hold));
+    this.proofs.hold(held);
     const { probes, anchor } = this.creations;
     return { probes, anchor, held, unloadable: this.plugins.unloadable, remaking };
   }
