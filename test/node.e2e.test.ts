@@ -85,6 +85,7 @@ test('the publisher of an old primary that comes back as a primary is refused, r
   assert.equal(refused?.status, 503);
   assert.match(refused?.body ?? '', /^failed publisher: refused: .*timeline/m);
   assert.equal((await there.get('/livez'))?.status, 200);
+  assert.deepEqual([(await there.get('/fenced'))?.status, (await here.get('/fenced'))?.status], [503, 200]);
   const retired = /^slotcast_node_phase\{half="publishing",phase="retired"\} 1$/m;
   assert.match((await there.get('/metrics'))?.body ?? '', retired);
 
@@ -106,6 +107,7 @@ test('halves that are refused in the middle of their work show nothing any more 
     /^slotcast_consumer_(slot_state|slot_lag_bytes|publisher_heartbeat_age_seconds|topic_alarm)\b/m;
   assert.match((await here.get('/metrics'))?.body ?? '', shown);
   assert.match((await there.get('/metrics'))?.body ?? '', /^slotcast_publisher_is_publishing 1$/m);
+  assert.deepEqual([(await there.get('/fenced'))?.status, (await here.get('/fenced'))?.status], [200, 503]);
 
   await recreateTopic(scene.log, scene.bootstrapServers, scene.topics.slots);
   await here.logged('this half of the node is refused, and rests', 60_000);
@@ -113,6 +115,7 @@ test('halves that are refused in the middle of their work show nothing any more 
   assert.match((await here.get('/readyz'))?.body ?? '', /^failed consumer: refused: /m);
   assert.doesNotMatch((await here.get('/metrics'))?.body ?? '', shown);
   assert.match((await there.get('/metrics'))?.body ?? '', /^slotcast_publisher_is_publishing 0$/m);
+  assert.equal((await there.get('/fenced'))?.status, 200, 'a topic is no reason to keep writers away');
 });
 
 function residentKib(pid: number): number {

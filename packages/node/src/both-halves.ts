@@ -1,5 +1,6 @@
 import { errorFields, errorText, exitCodeOf, exitCodes, type Logger } from '@slotcast/kernel';
 import type { FencedAnswer, HealthSource, NodeService, ReadinessCondition } from '@slotcast/observability';
+import { isRefusedAsPrimary } from './rejoin.ts';
 
 /** One half of a node, and the name under which its checks are shown. */
 export interface Half {
@@ -27,7 +28,7 @@ export class BothHalves implements NodeService {
     };
   }
 
-  /** Both halves share what they know of the promotion. A publisher that is refused says that another server is the primary. */
+  /** Both halves share what they know of the promotion. A publisher may have found out that another server is the primary. */
   fenced(): FencedAnswer {
     const answers = this.#halves.map((half) => half.fenced());
     const [first = { fenced: false, reason: 'nothing runs here' }] = answers;
@@ -92,7 +93,7 @@ class RunningHalf {
 
   fenced(): FencedAnswer {
     const { name } = this.#half;
-    return name === 'publisher' && this.#refusal !== undefined
+    return name === 'publisher' && this.#refusal !== undefined && isRefusedAsPrimary(this.#refusal.error)
       ? { fenced: false, reason: `the publisher is refused: ${errorText(this.#refusal.error)}` }
       : this.#service.fenced();
   }

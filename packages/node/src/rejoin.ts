@@ -8,6 +8,11 @@ const LOOK_MS = 2000;
 /** Why a server may not be published as the primary that it is. As a standby it is no such primary any more. */
 const refusedAsPrimary: readonly ErrorCode[] = ['SC_HIGHER_TIMELINE', 'SC_SPLIT_BRAIN'];
 
+/** True when a publisher was refused because another server is the primary, and not for want of a topic or a setting. */
+export function isRefusedAsPrimary(refusal: unknown): boolean {
+  return refusal instanceof SlotcastError && refusedAsPrimary.includes(refusal.code);
+}
+
 /**
  * Waits until the cause of a publisher's refusal has gone by itself, which is when an old primary has come back as a standby. Resolves with
  * false, at once, for a refusal of any other kind: that one is for a person.
@@ -17,7 +22,7 @@ export async function untilRejoined(
   refusal: unknown,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!(refusal instanceof SlotcastError) || !refusedAsPrimary.includes(refusal.code)) {
+  if (!isRefusedAsPrimary(refusal)) {
     return false;
   }
   while (!(await isStandby(context, signal))) {

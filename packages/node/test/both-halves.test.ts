@@ -117,6 +117,15 @@ test('a node whose halves are both refused ends with a refusal', options, async 
   await assert.rejects(running, refusal);
 });
 
+test('a publisher that is refused for want of a topic keeps no writers away', options, async () => {
+  const { publisher, node, running, stop } = start();
+  publisher.fail(new SlotcastError('SC_TOPIC_RECREATED', 'the topic was made anew'));
+  await sleep(0);
+  assert.deepEqual([node.health.checks()[0]?.ok, node.fenced().fenced], [false, true]);
+  stop.abort();
+  await running;
+});
+
 test('any other error of one half stops the other, and is what the node ends with', options, async () => {
   for (const failing of ['publisher', 'consumer'] as const) {
     const { publisher, consumer, running } = start();
