@@ -9,6 +9,10 @@ export function promotionFields(promotion: Promotion): object {
     timeline: toLong('timeline', promotion.timeline),
     switch_lsn: promotion.switchLsn,
     fenced_lsn: promotion.fencedLsn ?? null,
+    unheard:
+      promotion.unheard === undefined
+        ? null
+        : { since: toTimestamp('since', promotion.unheard.since), lsn: promotion.unheard.lsn },
     ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
       slot,
       confirmed_flush_lsn: confirmedFlushLsn,
@@ -25,10 +29,14 @@ export function readPromotion(fields: FieldReader | undefined): Promotion | unde
     return undefined;
   }
   const fencedLsn = fields.optionalPosition('fenced_lsn');
+  const unheard = fields.optionalRecord('unheard');
   return {
     timeline: timeline(fields.integer('timeline')),
     switchLsn: fields.position('switch_lsn'),
     ...(fencedLsn !== undefined && { fencedLsn }),
+    ...(unheard !== undefined && {
+      unheard: { since: unheard.integer('since'), lsn: unheard.position('lsn') },
+    }),
     ahead: fields.records('ahead').map((row) => ({
       slot: parseSlotName(row.text('slot')),
       confirmedFlushLsn: row.position('confirmed_flush_lsn'),

@@ -150,6 +150,7 @@ const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
     timeline: anyTimeline,
     switchLsn: anyLsn,
     fencedLsn: anyLsn,
+    unheard: fc.record({ since: anyTime, lsn: anyLsn }, plain),
     ahead: fc.array(
       fc.record(
         { slot: anySlotName, confirmedFlushLsn: anyLsn, outcome: fc.constantFrom(...aheadOutcomes) },

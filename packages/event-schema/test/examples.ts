@@ -111,6 +111,7 @@ export const exampleNode: NodeStatus = {
     timeline: timeline(3),
     switchLsn: parseLsn('16/B0000028'),
     fencedLsn: parseLsn('16/B1000000'),
+    unheard: { since: time - 40_000, lsn: parseLsn('16/B0600000') },
     ahead: [{ slot: orders, confirmedFlushLsn: parseLsn('16/B0700000'), outcome: 'fenced' }],
     lost: [{ slot: parseSlotName('audit'), reasons: [reason('being_made')] }],
     time,

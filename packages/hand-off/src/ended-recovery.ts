@@ -26,6 +26,8 @@ export interface EndedRecovery extends SeenEnd {
 export interface SeenCommits {
   readonly baseline: RecoveryBaseline | undefined;
   readonly passes: readonly FencePass[];
+  /** When its recovery ended, by the monotonic clock; absent when nobody saw that. */
+  readonly endedAtMs: number | undefined;
 }
 
 /** A primary, and how its timeline began by its history; a server that was never promoted has no such beginning. */
@@ -41,10 +43,10 @@ export interface PresentServer {
 export function seenCommits(ended: EndedRecovery | undefined, now: PresentServer): SeenCommits {
   const worth = worthOf(ended, now);
   if (ended === undefined || worth === 'nothing') {
-    return { baseline: undefined, passes: [] };
+    return { baseline: undefined, passes: [], endedAtMs: undefined };
   }
-  const { baseline, passes } = ended;
-  return { baseline, passes: worth === 'all' ? passes : passes.map(lastingPass) };
+  const { baseline, passes, recoveringAtMs: endedAtMs } = ended;
+  return { baseline, passes: worth === 'all' ? passes : passes.map(lastingPass), endedAtMs };
 }
 
 /** True when it is the promotion that began the timeline which the server writes now. */

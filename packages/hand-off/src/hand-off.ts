@@ -14,7 +14,6 @@ import {
   judgeQuarantines,
   keptOwnership,
   type LocalSlot,
-  lastingPart,
   type OpenTransaction,
   type Ownership,
   type Promotion,
@@ -31,6 +30,9 @@ import {
   sameStart,
   startOf,
   type TimelineHistory,
+  type Unheard,
+  type UnheardTime,
+  unheardBefore,
   withoutWrongSteps,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
@@ -51,7 +53,7 @@ import { reportOrphanPrepared } from './orphan-prepared.ts';
 import { reportPromotion } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { readSwitch, type SwitchPoint } from './switch-point.ts';
-import { raiseFence } from './wal-fence.ts';
+import { raiseFence, widenFence } from './wal-fence.ts';
 
 /** What the topics say of a node that its hand-off needs. */
 export interface NodeKnowledge {
@@ -160,6 +162,7 @@ class HandOffRun {
   #earlier: Promotion | undefined;
   /** What the last round went by, and was to do. */
   #last: { readonly input: HandOffInput; readonly plan: HandOffPlan } | undefined;
+  #unheard: UnheardTime | undefined;
   /** What the last round could not rename or drop. */
   #failed: FailedSlots = new Map();
 
@@ -183,7 +186,8 @@ class HandOffRun {
     }
     this.#options.onRound?.();
     await this.#options.drain();
-    const handedOver = await this.#untilDone();
+    await this.#widenFence();
+    const handedOver = await this.#untilDone({ isWide: true });
     const after = await observePrimary(this.#options.connection, this.#options.signal);
     if (handedOver === undefined || after.inRecovery) {
       return undefined;
@@ -207,19 +211,23 @@ class HandOffRun {
 
   /** What has to be done at once, by what is known. */
   async makeSafe(): Promise<Promotion | undefined> {
-    const promotion = await this.#untilDone(safetyPart);
+    if ((await this.#round({ part: safetyPart })) === undefined) {
+      return undefined;
+    }
+    await this.#widenFence();
+    const promotion = await this.#untilDone({ part: safetyPart, isWide: true });
     if (promotion === undefined) {
       return undefined;
     }
     reportPromotion(promotion, this.#options.acted, this.#options.logger);
     const lost = promotion.lost.filter(({ slot }) => !this.#failed.has(slot));
-    return lastingPart({ ...promotion, lost });
+    return { ...promotion, lost };
   }
 
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
-  async #untilDone(part?: typeof safetyPart): Promise<Promotion | undefined> {
+  async #untilDone(round: Round): Promise<Promotion | undefined> {
     for (let left = HAND_OFF_RETRIES; ; left -= 1) {
-      const promotion = await this.#round(part);
+      const promotion = await this.#round(round);
       const again = [...this.#failed.values()].some((failure) => failure.again);
       if (!again || left === 0) {
         return promotion;
@@ -278,7 +286,7 @@ class HandOffRun {
     return standing;
   }
 
-  async #round(part?: typeof safetyPart): Promise<Promotion | undefined> {
+  async #round({ part, isWide = false }: Round = {}): Promise<Promotion | undefined> {
     const { connection, knowledge, mover, before, history, switchLsn, signal } = this.#options;
     const line = besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
     await this.#raiseFence(line);
@@ -301,6 +309,7 @@ class HandOffRun {
       wanted: this.#options.wanted,
       switchLsn,
       passes: this.#passes,
+      unheard: isWide ? this.#unheard : undefined,
       onDivergence: this.#options.onDivergence,
       reasons: knowledge.reasons,
       earlier: this.#earlier,
@@ -328,10 +337,32 @@ class HandOffRun {
   }
 
   async #raiseFence(line: PublishedLine): Promise<void> {
-    const { connection, baseline, onDivergence, switchLsn, signal } = this.#options;
+    const { connection, baseline, onDivergence, switchLsn, endedAtMs, signal } = this.#options;
+    this.#unheard = unheardBefore({ ...line, switchLsn }, endedAtMs);
     if (onDivergence === 'fence') {
       const targets = fenceTargets({ ...line, switchLsn });
       this.#passes.push(await raiseFence({ connection, targets, baseline, signal }));
+    }
+  }
+
+  #unheardRecord({ ahead }: HandOffPlan): Unheard | undefined {
+    const { clock } = this.#options;
+    const isTold = this.#unheard?.isLong === true || ahead.some(({ outcome }) => outcome === 'unknown');
+    return this.#unheard !== undefined && isTold
+      ? { since: clock.now() - (clock.monotonicMs() - this.#unheard.sinceMs), lsn: this.#unheard.lsn }
+      : this.#earlier?.unheard;
+  }
+
+  /** Whatever the policy is: that says what is done about subscribers that are known to be ahead. */
+  async #widenFence(): Promise<void> {
+    const { connection, baseline, logger, signal } = this.#options;
+    const unheard = this.#unheard;
+    if (unheard !== undefined) {
+      const { reach } = unheard;
+      const pass = await widenFence({ connection, reach, baseline, signal });
+      this.#passes.push(pass);
+      const fields = { reach: formatLsn(reach), to: formatLsn(pass.reachedLsn), clean: pass.clean };
+      logger.info(fields, 'widened the WAL fence by what may have been written since anything was heard');
     }
   }
 
@@ -341,6 +372,7 @@ class HandOffRun {
       timeline: history.timeline,
       switchLsn,
       fencedLsn: fencedLsn(this.#passes),
+      unheard: this.#unheardRecord(plan),
       ahead: plan.ahead.map((entry) =>
         failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
       ),
@@ -348,6 +380,14 @@ class HandOffRun {
       time: clock.now(),
     };
   }
+}
+
+/** What one round is to do. */
+interface Round {
+  /** All by default. */
+  readonly part?: typeof safetyPart;
+  /** The fence is as wide as it becomes, so that what it does not cover is to be told. */
+  readonly isWide?: boolean;
 }
 
 /** Slots that got lost as they were made anew, and could not be made again. */

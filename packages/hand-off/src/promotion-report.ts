@@ -13,6 +13,13 @@ export function reportPromotion(
     if (toldAhead.has(`${outcome} ${slot}`)) {
       continue;
     }
+    if (outcome === 'unknown') {
+      logger.error(
+        { slot, from: formatLsn(switchLsn), confirmed: formatLsn(confirmedFlushLsn), outcome },
+        'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
+      );
+      continue;
+    }
     // Otherwise it was ahead of an earlier promotion already.
     const bytes = confirmedFlushLsn > switchLsn ? String(confirmedFlushLsn - switchLsn) : undefined;
     logger[outcome === 'fenced' ? 'warn' : 'error'](

@@ -1,10 +1,11 @@
-import type { Lsn, RaisedFence } from '@slotcast/domain';
+import { type Lsn, lsn, minLsn, type RaisedFence } from '@slotcast/domain';
 import {
   fillWal,
   haveAborted,
   maySwitchWal,
   type PostgresConnection,
   readWalEnd,
+  readWalRoom,
   switchWal,
   type WalEnd,
   type WatchedRecovery,
@@ -12,6 +13,8 @@ import {
 
 /** PostgreSQL takes messages of up to 1 GiB; smaller ones keep the server's memory small. */
 const PIECE_BYTES = 1024n * 1024n;
+/** The same where there is far to go. */
+const LARGE_PIECE_BYTES = 16n * PIECE_BYTES;
 
 /** The transactions at the end of a recovery, as a watch saw them last. */
 export type RecoveryBaseline = Pick<WatchedRecovery, 'nextXid' | 'openXids'>;
@@ -29,8 +32,9 @@ export async function raiseFence(options: {
   readonly targets: readonly Lsn[];
   readonly baseline: RecoveryBaseline | undefined;
   readonly signal: AbortSignal;
+  readonly pieceBytes?: bigint;
 }): Promise<RaisedFence> {
-  const { connection, targets, baseline, signal } = options;
+  const { connection, targets, baseline, signal, pieceBytes = PIECE_BYTES } = options;
   const baselineXid = await untouchedXid(connection, baseline, signal);
   let end = await readWalEnd(connection, signal);
   let cleanLsn = end.nextXid === baselineXid ? end.insertLsn : undefined;
@@ -38,12 +42,29 @@ export async function raiseFence(options: {
   for (const target of targets) {
     while (end.insertLsn < target) {
       switches ??= await maySwitchWal(connection, signal);
-      await push(connection, end, { target, switches }, signal);
+      await push(connection, end, { target, switches, pieceBytes }, signal);
       end = await readWalEnd(connection, signal);
       cleanLsn = end.nextXid === baselineXid ? end.insertLsn : cleanLsn;
     }
   }
   return { reachedLsn: cleanLsn ?? end.insertLsn, clean: cleanLsn !== undefined, flushedLsn: end.flushLsn };
+}
+
+/**
+ * The same up to `reach`, for what subscribers may have confirmed while nothing was heard of them. Of that nothing is known, so no more WAL is written than the server is set up
+ * to hold: one whose disk is full ends, and takes more with it than a subscriber that may skip changes.
+ */
+export async function widenFence(options: {
+  readonly connection: PostgresConnection;
+  readonly reach: Lsn;
+  readonly baseline: RecoveryBaseline | undefined;
+  readonly signal: AbortSignal;
+}): Promise<RaisedFence> {
+  const { connection, reach, signal } = options;
+  const { insertLsn } = await readWalEnd(connection, signal);
+  const room = (await readWalRoom(connection, signal)) ?? 0n;
+  const target = minLsn(reach, lsn(insertLsn + room));
+  return await raiseFence({ ...options, targets: [target], pieceBytes: LARGE_PIECE_BYTES });
 }
 
 /** The next transaction id as long as nothing was committed; absent when the id cannot tell, because of what was open before. */
@@ -62,13 +83,13 @@ async function untouchedXid(
 async function push(
   connection: PostgresConnection,
   end: WalEnd,
-  way: { readonly target: Lsn; readonly switches: boolean },
+  way: { readonly target: Lsn; readonly switches: boolean; readonly pieceBytes: bigint },
   signal: AbortSignal,
 ): Promise<void> {
   const missing = way.target - end.insertLsn;
   if (way.switches) {
     await switchWal(connection, signal);
   } else {
-    await fillWal(connection, Number(missing < PIECE_BYTES ? missing : PIECE_BYTES), signal);
+    await fillWal(connection, Number(missing < way.pieceBytes ? missing : way.pieceBytes), signal);
   }
 }

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DivergencePolicy, lsn, parseLsn, parseSystemIdentifier } from '@slotcast/domain';
+import {
+  type DivergencePolicy,
+  FENCE_MARGIN_BYTES,
+  type LastWord,
+  lsn,
+  parseLsn,
+  parseSystemIdentifier,
+} from '@slotcast/domain';
 import { type FollowingSession, NodeLock, type OwnSlots, Promotion } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
-import type { PostgresConnection } from '@slotcast/postgres';
+import { type PostgresConnection, readWalEnd, readWalRoom } from '@slotcast/postgres';
 import { waitUntil } from '@slotcast/testkit';
 import { createSlots, optionsFor, Pair, untilSeen } from './promoted-servers.ts';
 import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
@@ -14,7 +21,7 @@ const MEGABYTE = 1024n * 1024n;
 const { signal } = new AbortController();
 
 /** What a session knew of a slot whose subscriber had confirmed a megabyte that the standby never got. */
-async function knownAhead(pair: Pair): Promise<FollowingSession> {
+async function knownAhead(pair: Pair, word?: LastWord): Promise<FollowingSession> {
   const confirmed = lsn(parseLsn(await pair.primary.currentLsn()) + MEGABYTE);
   const event = confirmedAt('app1', confirmed);
   const knowledge = knowledgeOfEvents([event]);
@@ -24,7 +31,7 @@ async function knownAhead(pair: Pair): Promise<FollowingSession> {
   assert.ok(row);
   const systemIdentifier = parseSystemIdentifier(row.id);
   const own: OwnSlots = { ...knowledge, systemIdentifier, slotsBefore: undefined, lock: undefined };
-  const line = knowledge.publishedOn({ timeline: event.timeline, ancestors: [] });
+  const line = { ...knowledge.publishedOn({ timeline: event.timeline, ancestors: [] }), word };
   return { line: () => line, own: () => own, wake: () => undefined };
 }
 
@@ -81,8 +88,8 @@ test('without Kafka, the slot of a subscriber that is known to be ahead is quara
   await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
   const connection = await pair.connect();
   try {
-    // Whoever is to hand over gets the lock of the node at once.
-    assert.equal(await holdLock(connection, 'node'), true);
+    // Whoever is to hand over gets the lock of the node right after that.
+    await waitUntil(() => holdLock(connection, 'node'), { describe: 'the lock of the node' });
   } finally {
     await connection.close();
   }
@@ -121,5 +128,30 @@ test('a process that knows less leaves to another one what that has done', { tim
     assert.deepEqual(await names(pair), ['app1']);
   } finally {
     await other.close();
+  }
+});
+
+test('after a silence the fence is widened, but not beyond what the server is set up to hold', {
+  timeout: 180_000,
+}, async () => {
+  await using pair = await Pair.start(18, { max_wal_size: '160MB' });
+  await createSlots(pair, ['app1']);
+  await using watcher = new Watcher(pair, 'fence');
+  const word = { heardAtMs: systemClock.monotonicMs() - 20_000, bytesPerSecond: 0 };
+  watcher.promotion.follow(await knownAhead(pair, word));
+  await untilSeen(pair.standby);
+  const { replayLsn } = await pair.promote();
+  assert.ok(replayLsn !== undefined);
+  const connection = await pair.connect();
+  try {
+    const widened = async (): Promise<boolean> =>
+      (await readWalEnd(connection)).insertLsn >= replayLsn + 3n * FENCE_MARGIN_BYTES;
+    await waitUntil(widened, { describe: 'a fence beyond the margin' });
+    await waitUntil(() => holdLock(connection, 'node'), { describe: 'the end of what must not wait' });
+    const { insertLsn } = await readWalEnd(connection);
+    assert.ok(insertLsn - replayLsn <= 176n * MEGABYTE, `${insertLsn - replayLsn} bytes`);
+    assert.equal((await readWalRoom(connection)) !== undefined, true);
+  } finally {
+    await connection.close();
   }
 });

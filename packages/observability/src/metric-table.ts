@@ -110,7 +110,7 @@ export const publisherMetrics = {
   promotionAheadSlots: {
     name: 'slotcast_promotion_ahead_slots',
     type: 'gauge',
-    help: 'Slots whose subscribers were ahead of this server when it was promoted, by outcome: fenced, quarantined or unsafe.',
+    help: 'Slots whose subscribers were ahead of this server when it was promoted, by outcome: fenced, quarantined, unsafe or unknown.',
     labels: ['outcome'],
   },
   promotionLostSlots: {

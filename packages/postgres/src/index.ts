@@ -113,4 +113,11 @@ export {
   type SubscribeOptions,
   subscribe,
 } from './queries/subscription.ts';
-export { fillWal, maySwitchWal, readWalEnd, switchWal, type WalEnd } from './queries/wal-push.ts';
+export {
+  fillWal,
+  maySwitchWal,
+  readWalEnd,
+  readWalRoom,
+  switchWal,
+  type WalEnd,
+} from './queries/wal-push.ts';

@@ -1,7 +1,10 @@
 import {
   emptyBacklog,
   ingest,
+  type LastWord,
   type Manifest,
+  noteWal,
+  noWalRate,
   type PublishedLine,
   publishedOn,
   type ReplayPoint,
@@ -9,6 +12,8 @@ import {
   type SlotsRecord,
   settle,
   type TimelineHistory,
+  type Written,
+  walPerSecond,
 } from '@slotcast/domain';
 import { SlotsReader } from './slots-reader.ts';
 import type { TopicsContext } from './topics-context.ts';
@@ -17,6 +22,9 @@ import type { TopicsContext } from './topics-context.ts';
 export class SlotsFeed {
   readonly reader: SlotsReader;
   #backlog = emptyBacklog;
+  readonly #silence: TopicsContext['silence'];
+  #last: Written<SlotsRecord> | undefined;
+  #rate = noWalRate;
   /** What was found when it was settled last. */
   #found: { readonly settled: SettledBacklog; readonly newestManifest: Manifest | undefined } | undefined;
 
@@ -24,8 +32,11 @@ export class SlotsFeed {
     context: TopicsContext,
     onAccepted: (records: readonly SlotsRecord[]) => void = () => undefined,
   ) {
+    this.#silence = context.silence;
     this.reader = new SlotsReader(context, (accepted) => {
       const records = accepted.map(({ record }) => record);
+      this.#last = accepted.at(-1) ?? this.#last;
+      this.#rate = records.reduce((rate, { time: now, lsn }) => noteWal(rate, { now, lsn }), this.#rate);
       this.#backlog = ingest(this.#backlog, records);
       onAccepted(records);
     });
@@ -66,6 +77,17 @@ export class SlotsFeed {
   publishedOn(history: TimelineHistory): PublishedLine {
     const { newest } = this.reader.topic;
     const events = new Map([...newest].map(([slot, { record }]) => [slot, record]));
-    return publishedOn(this.#backlog, history, { events, manifest: this.newestManifest });
+    const line = publishedOn(this.#backlog, history, { events, manifest: this.newestManifest });
+    return { ...line, word: this.#word() };
+  }
+
+  #word(): LastWord | undefined {
+    const silentMs = this.#silence.since(this.#last);
+    return Number.isFinite(silentMs)
+      ? {
+          heardAtMs: this.#silence.clocks.monotonicMs - silentMs,
+          bytesPerSecond: walPerSecond(this.#rate),
+        }
+      : undefined;
   }
 }

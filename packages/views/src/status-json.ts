@@ -96,6 +96,10 @@ function promotionObject(promotion: NonNullable<NodeView['status']>['promotion']
         timeline: promotion.timeline,
         switch_lsn: formatLsn(promotion.switchLsn),
         fenced_lsn: lsnText(promotion.fencedLsn),
+        unheard:
+          promotion.unheard === undefined
+            ? null
+            : { since: isoTime(promotion.unheard.since), lsn: formatLsn(promotion.unheard.lsn) },
         ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
           slot,
           confirmed_flush_lsn: formatLsn(confirmedFlushLsn),

@@ -247,9 +247,10 @@ function reportViolations(
   const untold = [...input.published.keys(), ...input.elsewhere.keys()].flatMap((name) => {
     const { event, here, marks } = on(name);
     const isUsed = here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
-    const isQuiet = event === undefined || !isUsed || !marks.some(isAhead);
+    const mayBeAhead = marks.some(isAhead) || (isUnheard(input) && !isMadeAfter(here ?? {}, input));
+    const isQuiet = event === undefined || !isUsed || !mayBeAhead;
     return violationOf(name, 'report', [
-      [isQuiet || told.has(name), 'its subscriber is ahead of this server, which nobody is told'],
+      [isQuiet || told.has(name), 'its subscriber is ahead of this server, or may be, which nobody is told'],
     ]);
   });
   const unsaid = [...renamed].flatMap((name) =>
@@ -270,6 +271,10 @@ function checkOutcome(
     [outcome !== 'fenced' || isFenced || isToldBefore === true, 'no fence is known that reaches so far'],
     [outcome === 'fenced' ? !renamed.has(slot) : true, 'it is renamed although it is fenced'],
     [
+      outcome !== 'unknown' || (isUnheard(input) && !marks.some(isAhead)) || isToldBefore === true,
+      'it is known whether its subscriber is ahead',
+    ],
+    [
       outcome !== 'quarantined' ||
         renamed.has(slot) ||
         here === undefined ||
@@ -278,6 +283,13 @@ function checkOutcome(
       'it is said to be renamed, and is not',
     ],
   ];
+}
+
+/** Subscribers may have confirmed what no clean fence lies beyond, and nobody knows. */
+function isUnheard({ unheard, passes }: HandOffInput): boolean {
+  return (
+    unheard !== undefined && !passes.some(({ clean, reachedLsn }) => clean && reachedLsn >= unheard.reach)
+  );
 }
 
 function countOf(entries: readonly { readonly slot: SlotName }[]): ReadonlyMap<SlotName, number> {

@@ -79,7 +79,10 @@ export function isFencedFor({ confirmed, left }: Mark, input: HandOffInput): boo
 }
 
 /** It was made after the promotion, by somebody who knew of it. */
-export function isMadeAfter({ restartLsn }: LocalSlot, { switchLsn }: HandOffInput): boolean {
+export function isMadeAfter(
+  { restartLsn }: Pick<LocalSlot, 'restartLsn'>,
+  { switchLsn }: HandOffInput,
+): boolean {
   return restartLsn !== undefined && restartLsn > switchLsn;
 }
 

@@ -1,6 +1,6 @@
 import { reason, reasonText } from '../reasons/reason.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
-import { type Lsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
+import { type Lsn, laterLsn, maxLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
@@ -20,7 +20,13 @@ import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts'
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { quarantineName } from './quarantine-name.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
-import { type DivergencePolicy, type EarlierFences, type FencePass, isFencedSince } from './wal-fence.ts';
+import {
+  type DivergencePolicy,
+  type EarlierFences,
+  type FencePass,
+  isFenced,
+  isFencedSince,
+} from './wal-fence.ts';
 
 const AHEAD = 'its subscriber has confirmed WAL that this server never had';
 
@@ -47,6 +53,8 @@ export interface HandOffInput {
   /** Where this server left the timeline before. */
   readonly switchLsn: Lsn;
   readonly passes: readonly FencePass[];
+  /** Up to where subscribers may have confirmed after the publisher was heard of last; absent when that is not known, or the fence is still to be widened. */
+  readonly unheard?: { readonly reach: Lsn } | undefined;
   readonly earlierFences: EarlierFences;
   readonly onDivergence: DivergencePolicy;
   /** Why a slot was not ready before the promotion, as the consumer last wrote. */
@@ -291,7 +299,7 @@ function judgeAhead(
   const marks = subject.marks.filter(({ confirmed, leftLsn }) => confirmed > leftLsn);
   const [first] = marks;
   if (first === undefined) {
-    return [];
+    return judgeUnheard(input, subject);
   }
   const confirmedFlushLsn = marks.map(({ confirmed }) => confirmed).reduce(maxLsn, first.confirmed);
   const earlier = input.earlier?.ahead.find(({ slot }) => slot === name);
@@ -305,6 +313,22 @@ function judgeAhead(
     return told === undefined ? [] : [told];
   }
   return [{ slot: name, confirmedFlushLsn, outcome }];
+}
+
+/** A subscriber may have gone on after the publisher was heard of last, and be ahead as well, unless the fence lies beyond all that it can have confirmed. */
+function judgeUnheard(input: HandOffInput, { name, here, marks }: Subject): SlotAhead[] {
+  const told = input.earlier?.ahead.find(({ slot, outcome }) => slot === name && outcome === 'unknown');
+  const { unheard, passes } = input;
+  if (unheard === undefined) {
+    return told === undefined ? [] : [told];
+  }
+  const isUsed = here !== undefined && !isMadeSince(here, input.switchLsn);
+  if (!isUsed || isFenced(unheard.reach, passes)) {
+    return [];
+  }
+  const confirmed = marks.map((mark) => mark.confirmed).reduce<Lsn | undefined>(laterLsn, undefined);
+  const confirmedFlushLsn = confirmed ?? here.confirmedFlushLsn ?? input.switchLsn;
+  return [{ slot: name, confirmedFlushLsn, outcome: 'unknown' }];
 }
 
 function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: boolean): AheadOutcome {

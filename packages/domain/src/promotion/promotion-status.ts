@@ -96,12 +96,15 @@ export function promotionSlotStatuses(
 
 function divergedReason(
   { slot, confirmedFlushLsn, outcome }: SlotAhead,
-  { switchLsn }: Promotion,
+  { switchLsn, unheard }: Promotion,
   here: ReadonlySet<SlotName>,
 ): Reason {
   // Otherwise it was ahead of an earlier promotion already.
   const left = confirmedFlushLsn > switchLsn ? switchLsn : undefined;
   const range = { confirmed: confirmedFlushLsn, left };
+  if (outcome === 'unknown') {
+    return reason('diverged_unknown', { confirmed: confirmedFlushLsn, since: unheard?.since });
+  }
   if (outcome !== 'quarantined') {
     return reason('diverged_unsafe', range);
   }

@@ -1,4 +1,3 @@
-import type { Promotion } from '../vocabulary/promotion-record.ts';
 import type { HandOffPlan } from './hand-off-plan.ts';
 
 /**
@@ -14,9 +13,4 @@ export function safetyPart(plan: HandOffPlan): HandOffPlan {
     failovers: [],
     lost: plan.lost.filter(({ slot }) => gone.has(slot)),
   };
-}
-
-/** What stays true of it whatever is learnt later: the slots that are out of reach, and how far the WAL was fenced. */
-export function lastingPart(promotion: Promotion): Promotion {
-  return { ...promotion, ahead: promotion.ahead.filter(({ outcome }) => outcome === 'quarantined') };
 }

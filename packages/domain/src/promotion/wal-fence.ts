@@ -48,13 +48,26 @@ export function lastingPass({ reachedLsn, clean, flushedLsn }: RaisedFence): Fen
  * any kind, which tells how much WAL the former primary had at least. The margin is counted from there, because subscribers went on from there
  * while this server may have been far behind.
  */
-export function fenceTargets(input: {
+export function fenceTargets(input: KnownWal): readonly Lsn[] {
+  const { confirmed, possible, limit } = knownEnds(input);
+  return [minLsn(confirmed, limit), minLsn(possible, limit)];
+}
+
+/** What the topic says of the WAL that the former primary had. */
+export interface KnownWal {
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
   readonly lastOrigin: EventOrigin | undefined;
   readonly switchLsn: Lsn;
-}): readonly Lsn[] {
-  const { published, elsewhere, lastOrigin, switchLsn } = input;
+}
+
+/** The ends of that WAL as they are known: what was confirmed, what there was at least, and what there may have been; and how far a fence is pushed at most. */
+export function knownEnds({ published, elsewhere, lastOrigin, switchLsn }: KnownWal): {
+  readonly confirmed: Lsn;
+  readonly written: Lsn;
+  readonly possible: Lsn;
+  readonly limit: Lsn;
+} {
   const events = [...published.values(), ...elsewhere.values()];
   const marks = events.map(plausiblyConfirmed).filter((mark) => mark !== undefined);
   const confirmed = marks.reduce(maxLsn, switchLsn);
@@ -62,7 +75,7 @@ export function fenceTargets(input: {
   const written = origins.map((origin) => origin.lsn).reduce(maxLsn, confirmed);
   const possible = lsn(written + FENCE_MARGIN_BYTES);
   const limit = lsn(switchLsn + MAX_FENCE_BYTES);
-  return [minLsn(confirmed, limit), minLsn(possible, limit)];
+  return { confirmed, written, possible, limit };
 }
 
 /** True when no change of the new timeline is skipped for a client that asks for `confirmed`. */

@@ -17,6 +17,11 @@ export const promotionReasons = {
     ({ confirmed, left }) =>
       `${divergedRange(confirmed, left)}: changes up to there would be skipped for it without an error. Stop it and let it start over with a new slot`,
   ),
+  diverged_unknown: entry(
+    { confirmed: 'lsn', since: 'time?' },
+    ({ confirmed, since }) =>
+      `nothing was heard of the former primary ${since === undefined ? 'for a while' : `since ${since}`}, so its subscriber may have confirmed more than ${confirmed}, and changes up to there would be skipped for it without an error: compare what it has with this server, or let it start over with a new slot`,
+  ),
   lost_on_promotion: fixed('lost on the promotion, when it was not ready', ': '),
   not_dropped: fixed(
     'it is not safe to use and could not be dropped: drop it, and let its subscriber start over with a new slot',

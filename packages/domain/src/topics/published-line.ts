@@ -1,3 +1,4 @@
+import type { LastWord } from '../vocabulary/last-word.ts';
 import { type Lsn, lsn } from '../vocabulary/lsn.ts';
 import { compareOrder, type EventOrigin, type Manifest, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
@@ -21,6 +22,8 @@ export interface PublishedLine {
   /** Of the newest manifest, wherever it lies. */
   readonly lineage: string | undefined;
   readonly newestHistory: TimelineHistory | undefined;
+  /** Absent when nobody was heard of, or that is not known here. */
+  readonly word?: LastWord | undefined;
 }
 
 /** The newest records of a topic, of whatever branch. */

@@ -4,7 +4,6 @@ import {
   type LocalLogicalSlot,
   type LocalSlot,
   type Lsn,
-  lastingPart,
   maxLsn,
   type Promotion,
   parseSlotName,
@@ -58,7 +57,7 @@ export class PromotedModel {
     const plan = safetyPart(this.plan());
     statements(plan).forEach((step) => step(this.#slots));
     const { ahead, lost } = plan;
-    this.#recorded = lastingPart({ timeline: timeline(2), switchLsn: SWITCH, ahead, lost, time: 0 });
+    this.#recorded = { timeline: timeline(2), switchLsn: SWITCH, ahead, lost, time: 0 };
   }
 
   /** Somebody makes a slot of this name anew, as a subscriber does that finds its own gone. */

@@ -1,6 +1,9 @@
 import { type Lsn, type ServerLife, supports, timeline } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
+import { isPostgresError } from '../connection/postgres-error.ts';
 import { optionalLsn, requiredLsn } from './wal-position.ts';
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** The end of a primary's WAL. */
 export interface WalEnd extends ServerLife {
@@ -41,6 +44,35 @@ export async function readWalEnd(connection: PostgresConnection, signal?: AbortS
     replayedLsn: optionalLsn(row.replayed_lsn),
     serverStartedAt: row.server_started_at,
   };
+}
+
+interface WalRoomRow {
+  readonly room: string;
+}
+
+/**
+ * How much more WAL a primary may write before it has more of it than `max_wal_size`, by which its disk is to be made; files that are there already to be written count
+ * as well. 0 when it has more, as where a slot holds it back. Absent when the role may not list the files (needs pg_monitor). Reads the whole folder.
+ */
+export async function readWalRoom(
+  connection: PostgresConnection,
+  signal?: AbortSignal,
+): Promise<bigint | undefined> {
+  const text = `
+    select greatest(0, pg_size_bytes(current_setting('max_wal_size')) - coalesce(sum(f.size) filter (
+             where f.name collate "C" <= pg_walfile_name(pg_current_wal_lsn())), 0), coalesce(sum(f.size) filter (
+             where f.name collate "C" > pg_walfile_name(pg_current_wal_lsn())), 0))::int8::text as room
+      from pg_ls_waldir() as f
+     where f.name ~ '^[0-9A-F]{24}$'`;
+  try {
+    const [row] = await connection.run<WalRoomRow>({ name: 'slotcast_wal_room', text }, { signal });
+    return row === undefined ? undefined : BigInt(row.room);
+  } catch (error) {
+    if (isPostgresError(error) && error.code === INSUFFICIENT_PRIVILEGE) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** True when the role may call `pg_switch_wal()`. */

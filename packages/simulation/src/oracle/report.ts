@@ -6,6 +6,7 @@ export const REPORT_PATIENCE_MS = 5000;
 /** Lines that tell a person that the subscriber of a slot lacks rows or may lack them, or that the slot is not to be used. All others are about work. */
 export const lossReports = [
   'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
+  'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
   'a slot was lost on the promotion: it was not ready',
   'dropped a slot that was not safe to use at the promotion',
   'dropped a slot that must not be used, as the server keeps no copy of it; a placeholder has its name',

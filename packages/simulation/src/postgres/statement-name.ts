@@ -11,6 +11,7 @@ const names = [
   ['oldest_transaction', 'slotcast_oldest_transaction'],
   ['prepared_transactions', 'slotcast_prepared_transactions'],
   ['wal_end', 'slotcast_wal_end'],
+  ['wal_room', 'slotcast_wal_room'],
   ['switch_wal', 'slotcast_switch_wal'],
   ['emit_message', 'slotcast_emit_message'],
   ['advance_slots', 'slotcast_advance_slots'],

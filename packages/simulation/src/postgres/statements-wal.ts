@@ -19,6 +19,7 @@ export const walStatements: StatementHandlers = {
       },
     ];
   },
+  wal_room: () => [{ room: String(1024 ** 3) }],
   may_switch_wal: () => [{ allowed: true }],
   switch_wal: ({ core }) => {
     if (core.inRecovery) {

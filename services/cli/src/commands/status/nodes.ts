@@ -88,10 +88,13 @@ function backlogText(name: string, { slots, bytes, since }: RestartBacklog, now:
 }
 
 function promotionText(name: string, promotion: Promotion, now: number): string {
-  const { timeline, switchLsn, fencedLsn, ahead, lost } = promotion;
+  const { timeline, switchLsn, fencedLsn, unheard, ahead, lost } = promotion;
   const when = agoText(Math.max(0, now - promotion.time));
   const parts = [
     fencedLsn === undefined ? '' : `fence raised to ${formatLsn(fencedLsn)}`,
+    unheard === undefined
+      ? ''
+      : `what subscribers confirmed is unknown since ${agoText(Math.max(0, now - unheard.since))}, beyond ${formatLsn(unheard.lsn)}`,
     ahead.length === 0 ? '' : `subscribers that were ahead: ${namesText(ahead.map(aheadText))}`,
     lost.length === 0
       ? ''

@@ -140,6 +140,7 @@ export function fullReport(): StatusReport {
     timeline: timeline(1),
     switchLsn: lsn(0x100_0000n),
     fencedLsn: lsn(0x110_0000n),
+    unheard: { since: NOW - 3_640_000, lsn: lsn(0xf0_0000n) },
     ahead: [{ slot: orders, confirmedFlushLsn: lsn(0x108_0000n), outcome: 'fenced' }],
     lost: [{ slot: audit, reasons: [{ code: 'no plugin', facts: {} }] }],
     time: NOW - 7_200_000,
