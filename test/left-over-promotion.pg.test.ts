@@ -8,6 +8,7 @@ import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { startPrimary, waitUntil } from '@slotcast/testkit';
 import { NodesReader, SilenceMeter, type TopicsContext } from '@slotcast/topics';
+import { standbyRecord } from './support/standby-record.ts';
 
 const ROLE = 'slotcast';
 const { slots: slotsTopic, nodes: nodesTopic } = topicNames('slotcast', 'orders');
@@ -33,8 +34,8 @@ function manifestOf(systemIdentifier: string): Manifest {
   };
 }
 
-/** Both topics, with slots that a primary of this system has published. */
-async function topicsOf(systemIdentifier: string): Promise<TopicsContext> {
+/** Both topics, with slots that a primary of this system has published, and what the promoted node had said of itself, if anything. */
+async function topicsOf(systemIdentifier: string, recorded: boolean): Promise<TopicsContext> {
   const log = new MemoryLog();
   for (const topic of [slotsTopic, nodesTopic]) {
     await log.createTopic({ topic, partitions: 1, replicationFactor: 1, config: new Map() });
@@ -42,6 +43,10 @@ async function topicsOf(systemIdentifier: string): Promise<TopicsContext> {
   const writer = await log.claim('publisher');
   const encoded = await codec.encodeManifest(slotsTopic, manifestOf(systemIdentifier));
   await writer.append([{ ...encoded, topic: slotsTopic }]);
+  if (recorded) {
+    const record = await codec.encodeNodeStatus(nodesTopic, standbyRecord('s1', systemIdentifier));
+    await writer.append([{ ...record, topic: nodesTopic }]);
+  }
   await writer.close();
   const silence = new SilenceMeter(systemClock);
   return { log, codec, slotsTopic, nodesTopic, silence, onUnusable: () => assert.fail('unusable') };
@@ -79,11 +84,13 @@ test('a promotion that was seen is handed over without a session only where a pu
     await standby.promote();
     await waitUntil(() => heard.includes('fence_stands'), { describe: 'the fence' });
 
-    for (const [systemIdentifier, roles] of [
-      ['7300000000000000001', []],
-      [row.id, ['primary']],
+    for (const [systemIdentifier, recorded, roles] of [
+      ['7300000000000000001', true, ['standby']],
+      // It may be a copy.
+      [row.id, false, []],
+      [row.id, true, ['primary']],
     ] as const) {
-      const topics = await topicsOf(systemIdentifier);
+      const topics = await topicsOf(systemIdentifier, recorded);
       await promotion.finishLate(
         { instance: 'two', topics, report: () => undefined, progressed: () => undefined, logger },
         signal,

@@ -9,6 +9,7 @@ import { connectPostgres, readServerIdentity } from '@slotcast/postgres';
 import { createPublisher } from '@slotcast/publishing';
 import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { ROLE } from './support/scene.ts';
+import { standbyRecord } from './support/standby-record.ts';
 
 const CLUSTER = 'orders';
 const NODE = 's1';
@@ -52,7 +53,11 @@ async function publishBefore(log: MemoryLog, codec: Codec, primary: PostgresServ
     await log.createTopic({ topic, partitions: 1, replicationFactor: 1, config: new Map() });
   }
   const writer = await log.claim(`slotcast.${CLUSTER}.publisher`);
-  await writer.append([{ ...(await codec.encodeManifest(slots, manifest)), topic: slots }]);
+  const record = await codec.encodeNodeStatus(nodes, standbyRecord(NODE, systemIdentifier));
+  await writer.append([
+    { ...(await codec.encodeManifest(slots, manifest)), topic: slots },
+    { ...record, topic: nodes },
+  ]);
 }
 
 function publisherBeside(
@@ -68,6 +73,7 @@ function publisherBeside(
     nodesTopic: nodes,
     version: '0.0.0',
     takeOver: false,
+    demotionWaitMs: 30_000,
     policy: {
       wanted: () => true,
       filter: { text: 'name_like:%', confirmed: true },

@@ -16,6 +16,7 @@ import { type EventLog, MemoryLog, topicNames } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { SlotcastError, systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
+import type { WalEnd } from '@slotcast/postgres';
 import { claimTopic } from '@slotcast/publishing';
 import {
   ClusterReader,
@@ -104,6 +105,12 @@ function promotionTo(line: number): Promotion {
   return { timeline: timeline(line), switchLsn: lsn(1000n), ahead: [], lost: [], time: 0 };
 }
 
+function endOf(line: number): WalEnd {
+  const end = lsn(1_000_000n);
+  const life = { timeline: timeline(line), serverStartedAt: 1, replayedLsn: undefined };
+  return { ...life, insertLsn: end, flushLsn: end, nextXid: 3 };
+}
+
 /** A publisher beside a primary on this timeline, to which everything is handed over. */
 async function claim(log: EventLog, line: number) {
   const topics = contextOf(log);
@@ -121,10 +128,15 @@ async function claim(log: EventLog, line: number) {
       slotsTopic,
       nodesTopic,
       transactionalId: 'slotcast.orders.publisher',
-      takeOver: false,
+      // Nobody has said anything of itself.
+      takeOver: true,
+      demotionWaitMs: 0,
       version: '0.1.0',
     },
     server: { systemIdentifier, history: historyOf(line), serverVersion: 180_004, serverStartedAt: 1 },
+    readEnd: () => Promise.resolve(endOf(line)),
+    settleAgain: () => Promise.reject(new Error('not needed')),
+    onRival: () => undefined,
     former: undefined,
     progressed: () => undefined,
     beforeClaim: (newest) => {

@@ -225,7 +225,12 @@ export const configSchema = z.strictObject({
   takeOver: setting(boolean, {
     name: 'SLOTCAST_TAKE_OVER',
     default: 'false',
-    help: 'Publish although another node published this timeline first. Only for a server whose name changed.',
+    help: 'Publish although another node published this timeline first, or although nothing is on record of this node as a standby. Only for a server whose name changed, and for one that a person has made the primary.',
+  }),
+  demotionWaitMs: setting(duration('s', { min: 0, max: 600_000 }), {
+    name: 'SLOTCAST_DEMOTION_WAIT',
+    default: '30',
+    help: 'How long the publisher of a promoted standby waits for one that is still at work beside the former primary, in s, before it takes the topic over from it.',
   }),
   pollMinMs: setting(duration('ms', { min: 1, max: 60_000 }), {
     name: 'SLOTCAST_POLL_MIN_MS',

@@ -4,6 +4,7 @@ import {
   HandedOver,
   type NodeFacts,
   type Ownership,
+  type Promotion,
   physicalSlotPins,
   primaryStatus,
   promotionSlotStatuses,
@@ -42,6 +43,8 @@ export interface TopicHandOffOptions
   readonly start: TimelineStart | undefined;
   /** There when the server has not been promoted since slots were published last: then only the record is looked up. */
   readonly noneNeeded: HandedOver | undefined;
+  /** On record already, but it did not know all that was published: it is done once more. */
+  readonly unfinished?: Promotion | undefined;
   /** What this process's guard saw of the end of recovery, once it is done with it. */
   readonly awaitEnd: (signal: AbortSignal) => Promise<EndedRecovery | undefined>;
   /** Of the node, on a session that lasts as long as this. */
@@ -197,7 +200,9 @@ class TopicHandOff {
   }
 
   #onRecord(): HandedOver | undefined {
-    return HandedOver.onRecord(this.#directory.own, this.#options.start);
+    const { unfinished, start } = this.#options;
+    const done = HandedOver.onRecord(this.#directory.own, start);
+    return unfinished !== undefined && done?.promotion?.time === unfinished.time ? undefined : done;
   }
 
   /**

@@ -7,7 +7,13 @@ export { sweepLeaders } from './leading-slots.ts';
 export { NodeLock } from './node-lock.ts';
 export { readOwnHistory } from './own-history.ts';
 export type { PromotedSession } from './promoted-session.ts';
-export { type ActingHalf, type FollowingSession, type JoinedLock, Promotion } from './promotion.ts';
+export {
+  type ActingHalf,
+  type FollowingSession,
+  type JoinedLock,
+  Promotion,
+  type ToSettle,
+} from './promotion.ts';
 export type { OwnSlots } from './promotion-safety.ts';
 export { RecoveryGuard } from './recovery-guard.ts';
 export { requirePreconditions } from './require-preconditions.ts';

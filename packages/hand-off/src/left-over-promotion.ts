@@ -1,6 +1,6 @@
 import { HandedOver, judgeClaim, startOf, type TimelineHistory } from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
-import type { PostgresConnection, ServerIdentity } from '@slotcast/postgres';
+import { type PostgresConnection, readWalEnd, type ServerIdentity } from '@slotcast/postgres';
 import {
   awaitNodeName,
   NodeDirectory,
@@ -25,7 +25,7 @@ export interface Settling {
  */
 export async function isLeftOver(
   { instance, topics, logger }: { instance: string; topics: TopicsContext; logger: Logger },
-  { server, nodes }: Settling,
+  { server, nodes, connection }: Settling,
   { node, seen, signal }: { readonly node: string; readonly seen: boolean; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const { history } = server;
@@ -42,9 +42,9 @@ export async function isLeftOver(
     if (HandedOver.noneNeeded(manifest, timeline) !== undefined) {
       return false;
     }
-    const { highestEpoch } = slots.topic;
-    const claiming = { ...server, timeline, node };
-    const verdict = judgeClaim({ manifest, highestEpoch, server: claiming, takeOver: false });
+    const { highestEpoch, last } = slots.topic;
+    const claiming = { ...server, ...(await readWalEnd(connection, signal)), timeline, node };
+    const verdict = judgeClaim({ manifest, last, highestEpoch, server: claiming, record, takeOver: false });
     if (verdict.kind === 'refuse') {
       logger.warn({ detail: verdict.message }, 'left the slots alone: this server may not be published');
       return false;

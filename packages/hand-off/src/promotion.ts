@@ -6,6 +6,7 @@ import {
   HandedOver,
   type Manifest,
   type PlanPolicy,
+  type Promotion as PromotionRecord,
   type PublishedLine,
   type ServerLife,
   sameLife,
@@ -81,6 +82,12 @@ export interface FollowingSession {
 interface Known {
   readonly line: PublishedLine;
   readonly own: OwnSlots | undefined;
+}
+
+/** What is to be settled before a claim: what the newest manifest leaves to do, or a hand-off that is on record and has to be done once more. */
+export interface ToSettle {
+  readonly manifest?: Manifest | undefined;
+  readonly unfinished?: PromotionRecord | undefined;
 }
 
 /** The lock of the node, which is absent when it could not be had; or the server was promoted, and there is nothing to join. */
@@ -276,16 +283,17 @@ export class Promotion {
 
   /**
    * Resolves when the slots of this primary are handed over. `manifest` is the newest one: a server on its timeline has published
-   * before, and nothing is to be handed over; `nodes` has replayed the nodes topic. `undefined` when the server is not the
-   * promoted one any more that it was.
+   * before, and nothing is to be handed over; `nodes` has replayed the nodes topic. `unfinished` is on record, but did not know all that was published; it is
+   * done once more. `undefined` when the server is not the promoted one any more that it was.
    */
   async settle(
     half: ActingHalf,
-    { manifest, ...known }: Settling & { readonly manifest: Manifest | undefined },
+    { manifest, unfinished, ...known }: Settling & ToSettle,
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
-    const noneNeeded = HandedOver.noneNeeded(manifest, known.server.history.timeline);
-    const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded }, signal);
+    const noneNeeded =
+      unfinished === undefined ? HandedOver.noneNeeded(manifest, known.server.history.timeline) : undefined;
+    const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded, unfinished }, signal);
     if (settled !== undefined) {
       this.#standing.recorded(known.server);
     }
@@ -294,7 +302,10 @@ export class Promotion {
 
   #handOffFromTopics(
     { instance, topics, report, progressed, logger }: ActingHalf,
-    parts: Settling & { readonly noneNeeded: HandedOver | undefined },
+    parts: Settling & {
+      readonly noneNeeded: HandedOver | undefined;
+      readonly unfinished?: PromotionRecord | undefined;
+    },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
     const { node, version, policy } = this.#options;

@@ -73,14 +73,29 @@ export const errorCodes = {
   SC_HIGHER_TIMELINE: {
     exit: 'precondition',
     meaning:
-      'The topic was already written by a primary on a higher timeline: this server is an old primary.',
-    remedy: 'Rejoin this server as a standby (pg_rewind or a new base backup) before it starts again.',
+      'The topic was already written by a primary on a higher timeline: this server is an old primary, or the other one is a copy.',
+    remedy:
+      'Decide first which server is the primary: the other one may be a copy that was promoted, as for a test. If this one was left behind, keep what only it has, and let it rejoin as a standby. The runbook is docs/operating/split-brain.md.',
   },
   SC_SPLIT_BRAIN: {
     exit: 'precondition',
     meaning: 'Two servers claim to be the primary of the same timeline.',
     remedy:
-      'Decide which one is the primary and rebuild the other as its standby. If it is one server whose name changed, start it once with SLOTCAST_TAKE_OVER=true.',
+      'Decide which one is the primary before anything is done to either, as one may be a copy. If it is one server whose name changed, start it once with SLOTCAST_TAKE_OVER=true.',
+  },
+  SC_RESTORED_PRIMARY: {
+    exit: 'precondition',
+    meaning:
+      'The topic was published further on this timeline than the WAL of the server goes: its data directory was restored to an older state.',
+    remedy:
+      'If that was not meant, stop the server and promote a standby, which has that WAL. If it was, rebuild the standbys from it, delete the slots topic, and run `slotcast topic create`.',
+  },
+  SC_UNKNOWN_NODE: {
+    exit: 'precondition',
+    meaning:
+      'The server was promoted, and nothing is on record of its node as a standby of this cluster: it may be a copy.',
+    remedy:
+      'Give a copy a SLOTCAST_CLUSTER of its own. Only if the server is the primary now, start its publisher once with SLOTCAST_TAKE_OVER=true.',
   },
   SC_DUPLICATE_NODE: {
     exit: 'precondition',

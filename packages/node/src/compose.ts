@@ -21,7 +21,14 @@ export interface NodeParts {
 export function composeNode(config: Config, { version, logger, log }: NodeParts): NodeContext {
   const topics = topicNames(config.topicPrefix, config.cluster);
   const { cluster, node, onDivergence, pollMinMs, pollMaxMs, maxEventsPerSecond } = config;
-  const { takeOver, canary, advanceDuty, postgresUrl, schemaRegistryUrl: registryUrl } = config;
+  const {
+    takeOver,
+    demotionWaitMs,
+    canary,
+    advanceDuty,
+    postgresUrl,
+    schemaRegistryUrl: registryUrl,
+  } = config;
   return {
     node,
     cluster,
@@ -35,6 +42,7 @@ export function composeNode(config: Config, { version, logger, log }: NodeParts)
     pollMaxMs,
     maxEventsPerSecond,
     takeOver,
+    demotionWaitMs,
     canary,
     advanceDuty,
     restartGapBytes: BigInt(config.restartGap),

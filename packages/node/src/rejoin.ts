@@ -6,7 +6,12 @@ import type { NodeContext } from './context.ts';
 const LOOK_MS = 2000;
 
 /** Why a server may not be published as the primary that it is. As a standby it is no such primary any more. */
-const refusedAsPrimary: readonly ErrorCode[] = ['SC_HIGHER_TIMELINE', 'SC_SPLIT_BRAIN'];
+const refusedAsPrimary: readonly ErrorCode[] = [
+  'SC_HIGHER_TIMELINE',
+  'SC_RESTORED_PRIMARY',
+  'SC_SPLIT_BRAIN',
+  'SC_UNKNOWN_NODE',
+];
 
 /** True when a publisher was refused because another server is the primary, and not for want of a topic or a setting. */
 export function isRefusedAsPrimary(refusal: unknown): boolean {

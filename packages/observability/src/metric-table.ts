@@ -101,6 +101,12 @@ export const publisherMetrics = {
     help: 'Running-transactions records that were asked of the server.',
     labels: [],
   },
+  rivalPrimaries: {
+    name: 'slotcast_publisher_rival_primaries',
+    type: 'gauge',
+    help: 'Other servers that act as primary, as far as this publisher knows: promoted while it publishes, or at work when it took the topic over.',
+    labels: [],
+  },
   malformedRecordsTotal: {
     name: 'slotcast_publisher_malformed_records_total',
     type: 'counter',

@@ -58,6 +58,7 @@ export function createPublisherMetrics(
     pollSeconds: histogram(registry, publisherRows.pollSeconds),
     lastPublishTimestampSeconds: gauge(registry, publisherRows.lastPublishTimestampSeconds),
     standbySnapshotsTotal: counter(registry, publisherRows.standbySnapshotsTotal),
+    rivalPrimaries: gauge(registry, publisherRows.rivalPrimaries),
     malformedRecordsTotal: counter(registry, publisherRows.malformedRecordsTotal),
     promotionAheadSlots: gauge(registry, publisherRows.promotionAheadSlots),
     promotionLostSlots: gauge(registry, publisherRows.promotionLostSlots),

@@ -3,15 +3,18 @@ import {
   applyPublished,
   type ClaimGranted,
   type ClaimRefusal,
+  findUnjudged,
   judgeClaim,
   judgeFenced,
   type Manifest,
+  type Promotion,
   type SlotsTopic,
   type Timeline,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { SettledHandOff } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
+import type { WalEnd } from '@slotcast/postgres';
 import {
   awaitNodeName,
   NodeDirectory,
@@ -20,8 +23,9 @@ import {
   SlotsReader,
   type TopicsContext,
 } from '@slotcast/topics';
+import { awaitPredecessor } from './await-predecessor.ts';
 import type { PrimaryIdentity } from './primary.ts';
-import { Tenure } from './tenure.ts';
+import { Tenure, type TenureFacts } from './tenure.ts';
 
 /** What the publisher is and where it writes. */
 export interface PublisherIdentity {
@@ -32,6 +36,8 @@ export interface PublisherIdentity {
   readonly nodesTopic: string;
   readonly transactionalId: string;
   readonly takeOver: boolean;
+  /** How long a publisher is waited for that is at work beside the former primary. */
+  readonly demotionWaitMs: number;
   /** slotcast's version. */
   readonly version: string;
 }
@@ -54,36 +60,48 @@ const refusalErrors = {
   other_system: 'SC_OTHER_SYSTEM',
   higher_timeline: 'SC_HIGHER_TIMELINE',
   other_history: 'SC_SPLIT_BRAIN',
+  restored: 'SC_RESTORED_PRIMARY',
   split_brain: 'SC_SPLIT_BRAIN',
+  unknown_node: 'SC_UNKNOWN_NODE',
   other_instance: 'SC_DUPLICATE_NODE',
 } as const satisfies Record<ClaimRefusal['code'], ErrorCode>;
 
+/** What a claim is made with. */
+export interface ClaimOptions {
+  readonly topics: TopicsContext;
+  /** Has replayed the nodes topic. */
+  readonly nodes: NodesReader;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly identity: PublisherIdentity;
+  readonly server: PrimaryIdentity;
+  /** Reads where the server's WAL ends, which has to be newer than what is read of the topic. Rejects when it is not the primary any more that is to be published. */
+  readonly readEnd: () => Promise<WalEnd>;
+  readonly former: FormerTenure | undefined;
+  /** Called while it is listened for another server of this name, which may take a while. */
+  readonly progressed: () => void;
+  /** Called when nothing speaks against the claim, before anybody is fenced. */
+  readonly beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
+  /** Hands the slots over once more, because of positions that this promotion's hand-off did not know. */
+  readonly settleAgain: (promotion: Promotion) => Promise<SettledHandOff>;
+  /** Called with the node of a publisher that is at work beside another primary. */
+  readonly onRival: (node: string | undefined) => void;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Claims the slots topic for this server: looks first, so that a publisher that must not publish does not even fence its rightful
- * successor; then fences, reads to the end that only now is final, and judges again. Throws a SlotcastError: what refuses it, or
+ * successor; waits for one that is at work beside a former primary; then fences, reads to the end that only now is final, and judges again: the claim, and
+ * the positions that were published since the slots were handed over. Throws a SlotcastError: what refuses it, or
  * SC_HAND_OFF_OPEN when the server has to be looked at anew.
  */
-export async function claimTopic(options: {
-  topics: TopicsContext;
-  /** Has replayed the nodes topic. */
-  nodes: NodesReader;
-  logger: Logger;
-  clock: Clock;
-  identity: PublisherIdentity;
-  server: PrimaryIdentity;
-  former: FormerTenure | undefined;
-  /** Called while it is listened for another server of this name, which may take a while. */
-  progressed: () => void;
-  /** Called when nothing speaks against the claim, before anybody is fenced. */
-  beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
-  signal: AbortSignal;
-}): Promise<Tenure> {
-  const { topics, clock, identity, server, former, beforeClaim, signal } = options;
+export async function claimTopic(options: ClaimOptions): Promise<Tenure> {
+  const { topics, clock, identity, former, signal } = options;
   const { log, codec } = topics;
   const slots = new SlotsReader(topics);
   try {
     await slots.replay(signal);
-    judge(slots.topic, options);
+    await judgeFirst(slots.topic, options);
     refuseOtherInstance(slots.manifest, identity, former);
     // Two servers under one name look like one to every rule about who may publish. A process that has published before holds the name, or
     // was fenced by the one that does.
@@ -91,34 +109,16 @@ export async function claimTopic(options: {
       await refuseOtherServer(slots.manifest, options);
       // That may have taken a while, in which another server was promoted.
       await slots.readToEnd(signal);
-      judge(slots.topic, options);
+      await judge(slots.topic, options);
     }
-    const { handedOver, ownership } = await beforeClaim(slots.manifest);
+    const settled = await settleAll(slots, options);
     const writer = await log.claim(identity.transactionalId);
     try {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
       await slots.readToWrittenEnd(signal);
-      const granted = judge(slots.topic, options);
-      if (!handedOver.holds(slots.manifest, server.history)) {
-        throw handOffOpen(server.history.timeline);
-      }
+      const granted = await judge(slots.topic, options);
+      const facts = tenureFacts(granted, await judgeAgain(slots, settled, options), options);
       await retireFormerName(slots.manifest, writer, options);
-      const facts = {
-        epoch: granted.epoch,
-        lineage: granted.lineage ?? randomUUID(),
-        timelineNode: granted.timelineNode,
-        instance: identity.instance,
-        node: identity.node,
-        version: identity.version,
-        systemIdentifier: server.systemIdentifier,
-        serverVersion: server.serverVersion,
-        serverStartedAt: server.serverStartedAt,
-        history: server.history,
-        handedOver,
-        ownership,
-        slotsTopic: identity.slotsTopic,
-        nodesTopic: identity.nodesTopic,
-      };
       const newest = [...slots.topic.newest.values()].map(({ record }) => record);
       return new Tenure({ facts, published: applyPublished(new Map(), newest), writer, codec, clock });
     } catch (error) {
@@ -130,17 +130,75 @@ export async function claimTopic(options: {
   }
 }
 
+/** Hands the slots over, and waits for a publisher that is at work beside the former primary. Nobody is fenced yet. */
+async function settleAll(slots: SlotsReader, options: ClaimOptions): Promise<SettledHandOff> {
+  let settled = await options.beforeClaim(slots.manifest);
+  await awaitPredecessor(slots, options, async () => {
+    settled = await judgeAgain(slots, settled, options);
+  });
+  // Both may have taken a while, in which the server became a standby again, or another one was promoted.
+  await judge(slots.topic, options);
+  return settled;
+}
+
+/**
+ * The hand-off once more, where the topic has positions that it did not know: those of subscribers that went on at a former primary. Once that one's publisher is fenced
+ * none will follow.
+ */
+async function judgeAgain(
+  slots: SlotsReader,
+  settled: SettledHandOff,
+  { server: { history }, settleAgain, logger }: ClaimOptions,
+): Promise<SettledHandOff> {
+  const { handedOver } = settled;
+  if (!handedOver.holds(slots.manifest, history)) {
+    throw handOffOpen(history.timeline);
+  }
+  const { promotion } = handedOver;
+  const isFirstClaim = slots.manifest !== undefined && slots.manifest.timeline < history.timeline;
+  if (promotion === undefined || !isFirstClaim) {
+    return settled;
+  }
+  const newest = [...slots.topic.newest.values()].map(({ record }) => record);
+  const unjudged = findUnjudged(promotion, history, newest);
+  if (unjudged.length === 0) {
+    return settled;
+  }
+  logger.warn(
+    { slots: unjudged },
+    'subscribers have confirmed more on the former primary than the hand-off knew: handing the slots over once more',
+  );
+  return await settleAgain(promotion);
+}
+
+function tenureFacts(
+  granted: ClaimGranted,
+  { handedOver, ownership }: SettledHandOff,
+  { identity, server }: ClaimOptions,
+): TenureFacts {
+  return {
+    epoch: granted.epoch,
+    lineage: granted.lineage ?? randomUUID(),
+    timelineNode: granted.timelineNode,
+    instance: identity.instance,
+    node: identity.node,
+    version: identity.version,
+    systemIdentifier: server.systemIdentifier,
+    serverVersion: server.serverVersion,
+    serverStartedAt: server.serverStartedAt,
+    history: server.history,
+    handedOver,
+    ownership,
+    slotsTopic: identity.slotsTopic,
+    nodesTopic: identity.nodesTopic,
+  };
+}
+
 /** A server that was renamed would otherwise be taken for two that were promoted to the same timeline. */
 async function retireFormerName(
   manifest: Manifest | undefined,
   writer: LogWriter,
-  options: {
-    topics: TopicsContext;
-    identity: PublisherIdentity;
-    server: PrimaryIdentity;
-    clock: Clock;
-    signal: AbortSignal;
-  },
+  options: ClaimOptions,
 ): Promise<void> {
   const { topics, identity, server, clock, signal } = options;
   if (manifest?.timeline === server.history.timeline && manifest.timelineNode !== identity.node) {
@@ -149,10 +207,16 @@ async function retireFormerName(
   }
 }
 
-function judge(
-  topic: SlotsTopic,
-  options: { identity: PublisherIdentity; server: PrimaryIdentity; former: FormerTenure | undefined },
-): ClaimGranted {
+/** That nothing is on record of this node is concluded only when all is read that anybody has committed. */
+async function judgeFirst(topic: SlotsTopic, options: ClaimOptions): Promise<void> {
+  const { nodes, identity, signal } = options;
+  if (!nodes.nodes.has(identity.node)) {
+    await nodes.readToWrittenEnd(signal);
+  }
+  await judge(topic, options);
+}
+
+async function judge(topic: SlotsTopic, options: ClaimOptions): Promise<ClaimGranted> {
   const { identity, server, former } = options;
   const manifest = topic.manifest?.record;
   if (former !== undefined && manifest?.lineage !== former.lineage) {
@@ -161,10 +225,13 @@ function judge(
       `the topic ${identity.slotsTopic} no longer holds what this publisher wrote in epoch ${former.epoch}: it was deleted, recreated or truncated`,
     );
   }
+  const end = await options.readEnd();
   const verdict = judgeClaim({
     manifest,
+    last: topic.last,
     highestEpoch: topic.highestEpoch,
-    server: { ...server, timeline: server.history.timeline, node: identity.node },
+    server: { ...server, ...end, node: identity.node },
+    record: options.nodes.nodes.get(identity.node),
     takeOver: identity.takeOver,
   });
   if (verdict.kind === 'refuse') {
@@ -190,18 +257,7 @@ function refuseOtherInstance(
 }
 
 /** Listens, where it has to, whether a service is at work under this name beside another server. */
-async function refuseOtherServer(
-  manifest: Manifest | undefined,
-  options: {
-    topics: TopicsContext;
-    nodes: NodesReader;
-    logger: Logger;
-    identity: PublisherIdentity;
-    server: PrimaryIdentity;
-    progressed: () => void;
-    signal: AbortSignal;
-  },
-): Promise<void> {
+async function refuseOtherServer(manifest: Manifest | undefined, options: ClaimOptions): Promise<void> {
   const { topics, nodes, logger, identity, server, progressed, signal } = options;
   const { node, instance } = identity;
   const { systemIdentifier, serverStartedAt } = server;

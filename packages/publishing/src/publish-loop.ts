@@ -6,6 +6,7 @@ import {
   nextPoll,
   type PollPace,
   physicalSlotPins,
+  RIVAL_HEARTBEAT_MS,
   type SlotComparison,
   type SlotName,
   type SlotState,
@@ -38,6 +39,8 @@ export interface PublishLoopOptions {
   readonly tenure: Tenure;
   /** Nodes that wait for a running-xacts record. */
   readonly wishes: () => string[];
+  /** Another server was promoted, and is to know that this publisher is at work. */
+  readonly isChallenged: () => boolean;
   readonly doorbell: Doorbell;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -125,7 +128,7 @@ class PublishLoop {
       roundMs: this.#roundMs,
       pollMinMs: this.#options.pollMinMs,
       pollMaxMs: this.#options.pollMaxMs,
-      nextDueAt: earliest(nextDueAt, snapshotAt),
+      nextDueAt: earliest(earliest(nextDueAt, snapshotAt), this.#answerDueAt()),
     });
     this.#pace = pace;
     // The pause counts from the start of the round, so that publishing does not slow the polling down.
@@ -179,7 +182,7 @@ class PublishLoop {
     });
     const due = first ? changes : selection.due;
     this.#roundMs = clock.monotonicMs() - now;
-    const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS;
+    const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS || now >= (this.#answerDueAt() ?? now + 1);
     if (heartbeat && !first) {
       this.#options.progressed();
     }
@@ -201,6 +204,11 @@ class PublishLoop {
     this.#heartbeatAt = heartbeat ? now : this.#heartbeatAt;
     this.#throttle = selection.state;
     return selection.nextDueAt;
+  }
+
+  /** When it is to say again that it is at work; absent when nobody needs to know sooner than usual. */
+  #answerDueAt(): number | undefined {
+    return this.#options.isChallenged() ? this.#heartbeatAt + RIVAL_HEARTBEAT_MS : undefined;
   }
 
   async #heartbeat({ all, unreadable }: SortedPrimary): Promise<Heartbeat> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { checkPreconditions, type Manifest, type NodesRecord, remakingAfter } from '@slotcast/domain';
+import { checkPreconditions, type NodesRecord, remakingAfter } from '@slotcast/domain';
 import { writerId } from '@slotcast/event-log';
 import {
   type ActingHalf,
@@ -11,6 +11,7 @@ import {
   runHalf,
   type SettledHandOff,
   sweepLeaders,
+  type ToSettle,
 } from '@slotcast/hand-off';
 import { Doorbell } from '@slotcast/kernel';
 import type { NodeService, PublisherMetrics } from '@slotcast/observability';
@@ -22,6 +23,8 @@ import {
   type PostgresConnection,
   readPreconditions,
   readServerIdentity,
+  readWalEnd,
+  type WalEnd,
 } from '@slotcast/postgres';
 import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { Canary } from './canary.ts';
@@ -30,10 +33,13 @@ import type { PrimaryIdentity } from './primary.ts';
 import { ProofAnswers } from './proof-answers.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
+import { Rivals } from './rivals.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface PublisherOptions extends HalfOptions {
   readonly takeOver: boolean;
+  /** How long a publisher is waited for that is at work beside the former primary, before the topic is taken over from it. */
+  readonly demotionWaitMs: number;
   readonly pollMinMs: number;
   readonly maxEventsPerSecond: number;
   /** Whether the canary runs. */
@@ -58,19 +64,22 @@ class Publisher {
   readonly #promotion: Promotion;
   readonly #role: RoleTracker;
   readonly #half: ActingHalf;
+  readonly #rivals: Rivals;
   #former: FormerTenure | undefined;
 
   constructor(options: PublisherOptions, promotion: Promotion) {
-    const { node, slotsTopic, nodesTopic, takeOver, version, logger } = options;
+    const { node, slotsTopic, nodesTopic, takeOver, demotionWaitMs, version, logger } = options;
     const transactionalId = writerId(slotsTopic, 'publisher');
     this.#options = options;
     const instance = randomUUID();
-    this.#identity = { node, slotsTopic, nodesTopic, takeOver, version, transactionalId, instance };
+    const names = { node, slotsTopic, nodesTopic, transactionalId, instance };
+    this.#identity = { ...names, takeOver, demotionWaitMs, version };
     const progressed = (): void => this.status.progressed();
     this.#role = new RoleTracker('publishing', { ...options, onTurn: progressed });
     this.#topics = serviceTopics(options);
     this.#promotion = promotion;
     this.status = new PublisherStatus(options.metrics, options.clock);
+    this.#rivals = new Rivals({ metrics: options.metrics, logger });
     this.#half = { instance, topics: this.#topics, report: this.#role.report, progressed, logger };
     options.metrics.canaryEnabled.set(options.canary ? 1 : 0);
   }
@@ -183,8 +192,11 @@ class Publisher {
       identity: this.#identity,
       server,
       former: this.#former,
+      readEnd: () => this.#readEnd(connection, server, signal),
       progressed: () => this.status.progressed(),
       beforeClaim: (manifest) => this.#settle(connection, { manifest, server, nodes }, signal),
+      settleAgain: (unfinished) => this.#settle(connection, { unfinished, server, nodes }, signal),
+      onRival: (rival) => this.#rivals.overtakes(rival),
       signal,
     });
     this.#role.report('claimed');
@@ -196,18 +208,27 @@ class Publisher {
   /** The hand-off may have taken a while, in which the server became a standby again: it would fence its rightful successor. */
   async #settle(
     connection: PostgresConnection,
-    known: { manifest: Manifest | undefined; server: PrimaryIdentity; nodes: NodesReader },
+    known: ToSettle & { readonly server: PrimaryIdentity; readonly nodes: NodesReader },
     signal: AbortSignal,
   ): Promise<SettledHandOff> {
-    const { manifest, server, nodes } = known;
-    const { timeline } = server.history;
-    const parts = { manifest, server, nodes, connection };
-    const settled = await this.#promotion.settle(this.#half, parts, signal);
-    const seen = await observePrimary(connection, signal);
-    if (settled === undefined || seen.inRecovery || seen.timeline !== timeline) {
-      throw handOffOpen(timeline);
+    const settled = await this.#promotion.settle(this.#half, { ...known, connection }, signal);
+    await this.#readEnd(connection, known.server, signal);
+    if (settled === undefined) {
+      throw handOffOpen(known.server.history.timeline);
     }
     return settled;
+  }
+
+  async #readEnd(
+    connection: PostgresConnection,
+    { history: { timeline } }: PrimaryIdentity,
+    signal: AbortSignal,
+  ): Promise<WalEnd> {
+    const end = (await isInRecovery(connection, signal)) ? undefined : await readWalEnd(connection, signal);
+    if (end?.timeline !== timeline) {
+      throw handOffOpen(timeline);
+    }
+    return end;
   }
 
   /** Publishes, and listens for wishes; whichever fails first ends both. The canary goes along, and ends nothing. */
@@ -225,9 +246,11 @@ class Publisher {
     const onDue = (): void => doorbell.ring();
     const answers = new ProofAnswers({ ...this.#options, tenure, onDue });
     const answering = answers.run(both);
+    const rivals = this.#rivals;
     const listening = nodes.follow(both, (records) => {
       answers.hear(records);
-      if (records.some(isWish)) {
+      const isChallenge = rivals.heard(nodes, tenure.facts);
+      if (isChallenge || records.some(isWish)) {
         doorbell.ring();
       }
     });
@@ -253,6 +276,7 @@ class Publisher {
       tenure,
       wishes: () => nodes.wishes(),
       answers,
+      isChallenged: () => rivals.heard(nodes, tenure.facts),
       doorbell,
       pollMinMs,
       pollMaxMs,

@@ -18,7 +18,9 @@ describe('who publishes', () => {
 
   it('is a violation, when it is a copy to which nobody was led', () => {
     const record = { node: 'x', epoch: 2, timeline: 2, lsn: 600 };
-    assert.equal(watch.take(record, { isCopy: true, timeline: 2 }, 1)?.invariant, 'I7');
+    const copy = { isCopy: true, timeline: 2 };
+    assert.equal(watch.take(record, { ...copy, promotedMs: 29_000 }, 1)?.invariant, 'I7');
+    assert.equal(watch.take({ ...record, epoch: 3 }, { ...copy, promotedMs: 30_000 }, 1), undefined);
   });
 
   it('is one, when its WAL ends before what was published of the same timeline', () => {

@@ -2,7 +2,7 @@ import { type ClaimingServer, type ClaimRefusalCode, judgeClaim } from '../publi
 import type { SystemIdentifier } from '../vocabulary/identity.ts';
 import type { NodeSlotStatus, NodeStatus } from '../vocabulary/node-status.ts';
 import { HEARTBEAT_MS, NODE_SILENT_MS } from '../vocabulary/protocol-timings.ts';
-import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
+import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { type Check, failed, info, ok, orOk, warning } from './check.ts';
 import { type Heartbeat, isRecent } from './clock-check.ts';
@@ -11,6 +11,8 @@ import { type Heartbeat, isRecent } from './clock-check.ts';
 export interface TopicContents {
   readonly manifest: Manifest | undefined;
   readonly heartbeat: Heartbeat | undefined;
+  /** The newest record of the slots topic. */
+  readonly last: EventOrigin | undefined;
   /** The largest epoch in any record; 0 when there is none. */
   readonly highestEpoch: number;
   /** The newest event of each live slot. */
@@ -21,14 +23,19 @@ export interface TopicContents {
   readonly nodeSlots: readonly NodeSlotStatus[];
 }
 
+/** One of two primaries may be a copy that was promoted for a test, and which one is right cannot be told from here. */
+const DECIDE_FIRST =
+  'decide which server is the primary before anything is done to either, as one may be a copy; then: docs/operating/split-brain.md';
+
 const refusalRemedies: Readonly<Record<ClaimRefusalCode, string>> = {
   other_system: 'SLOTCAST_CLUSTER=<a name of its own>, or SLOTCAST_POSTGRES_URL=<a server of that cluster>',
-  higher_timeline:
-    'stop this server, then: pg_rewind --target-pgdata="$PGDATA" --source-server="<the primary>" --write-recovery-conf',
-  other_history:
-    'on the server that is not to be the primary, stopped: pg_rewind --target-pgdata="$PGDATA" --source-server="<the primary>" --write-recovery-conf',
-  split_brain:
-    'stop one of the two and let it rejoin as a standby; if it is one server under a new name, once: SLOTCAST_TAKE_OVER=true',
+  higher_timeline: DECIDE_FIRST,
+  other_history: DECIDE_FIRST,
+  restored:
+    'was this server meant to be restored? if not: stop it, and promote a standby; if so: docs/operating/split-brain.md, a primary that was restored',
+  split_brain: `${DECIDE_FIRST}; if it is one server under a new name, once: SLOTCAST_TAKE_OVER=true`,
+  unknown_node:
+    'is this server a copy? then: SLOTCAST_CLUSTER=<a name of its own>; only if it is the primary now, once: SLOTCAST_TAKE_OVER=true',
   other_instance: 'run one publisher per node, and give every node its own SLOTCAST_NODE',
 };
 
@@ -48,10 +55,11 @@ export function checkSystem(systemIdentifier: SystemIdentifier, manifest: Manife
 /** Judges whether the publisher of a primary may claim the topic; the system identifier has a check of its own. */
 export function checkTimeline(
   server: ClaimingServer,
-  { manifest, highestEpoch }: Pick<TopicContents, 'manifest' | 'highestEpoch'>,
+  contents: Pick<TopicContents, 'manifest' | 'last' | 'highestEpoch' | 'nodes'>,
   takeOver: boolean,
 ): readonly Check[] {
-  const verdict = judgeClaim({ manifest, highestEpoch, server, takeOver });
+  const { manifest } = contents;
+  const verdict = judgeClaim({ ...contents, server, record: contents.nodes.get(server.node), takeOver });
   if (verdict.kind === 'claim') {
     const there = manifest === undefined ? 'the topic is empty' : `the topic is on ${manifest.timeline}`;
     return [ok('timeline', `timeline ${server.timeline}, ${there}`)];

@@ -91,17 +91,17 @@ export const topicReasons = {
   other_branch: entry(
     { topic: 'name', node: 'name', here: 'name' },
     ({ topic, node, here }) =>
-      `the topic is on the branch ${topic} of node ${node}, and this standby follows ${here}: it streams from another primary. Decide which one is right, and let this standby follow it`,
+      `the topic is on the branch ${topic} of node ${node}, and this standby follows ${here}: it streams from another primary, and one of the two may be a copy. Decide which one is right, and let this standby follow it`,
   ),
   split_brain: entry(
     { timeline: 'name', node: 'name', rivals: 'name' },
     ({ timeline, node, rivals }) =>
-      `split brain: timeline ${timeline} was born on node ${node}, and node ${rivals} was promoted to it as well. Decide which of them is the primary, and let the others rejoin it as standbys`,
+      `split brain: timeline ${timeline} was born on node ${node}, and node ${rivals} was promoted to it as well. One of them may be a copy. Decide which is the primary before anything is done to any of them`,
   ),
   later_timeline: entry(
     { topic: 'name', node: 'name', here: 'name' },
     ({ topic, node, here }) =>
-      `the topic is on timeline ${topic} of node ${node}, and this standby follows timeline ${here}: it lacks what was committed since. Let it follow that server, or promote another standby`,
+      `the topic is on timeline ${topic} of node ${node}, and this standby follows timeline ${here}: it lacks what was committed since. If that server is the right primary, and no copy, let this one follow it, or promote another standby`,
   ),
   manifest_not_reached: entry(
     { position: 'lsn?', timeline: 'name?' },
@@ -125,7 +125,7 @@ export const topicReasons = {
   unfit_branch: entry(
     { timeline: 'name', position: 'lsn', primary: 'name' },
     ({ timeline, position, primary }) =>
-      `has WAL of timeline ${timeline} up to ${position}, which is not in the history of the primary (${primary}): rejoin it with pg_rewind or a new base backup`,
+      `has WAL of timeline ${timeline} up to ${position}, which is not in the history of the primary (${primary}): if that primary is the right one, and no copy, keep what only this server has, and let it rejoin`,
   ),
   not_said: entry({ node: 'name' }, ({ node }) => `${node} has not said anything of it as a standby`),
   not_stood_by: entry(

@@ -60,9 +60,10 @@ export const roleTable: readonly RoleTransition[] = [
   { from: ['starting'], event: 'standby_seen', half: 'publishing', to: 'watching' },
   { from: ['starting', 'watching', 'fencing'], event: 'primary_seen', half: 'publishing', to: 'looking' },
   { from: ['looking'], event: 'none_needed', half: 'publishing', to: 'claiming' },
-  { from: ['looking'], event: 'peer_awaited', half: 'publishing', to: 'awaiting_peer' },
+  // A claim may find positions that the hand-off on record did not know.
+  { from: ['looking', 'claiming'], event: 'peer_awaited', half: 'publishing', to: 'awaiting_peer' },
   {
-    from: ['looking', 'awaiting_peer'],
+    from: ['looking', 'awaiting_peer', 'claiming'],
     event: 'hand_over',
     half: 'publishing',
     guard: 'no_fence_awaited',

@@ -9,6 +9,15 @@ export const HEARTBEAT_MS = 5000;
 /** A publisher that was not heard of for so long has missed two heartbeats: it, or its primary, may be dead. */
 export const LATE_MS = 2 * HEARTBEAT_MS + 2000;
 
+/** A publisher that hears of the promotion of another server writes its heartbeat this often, to tell that it is at work. */
+export const RIVAL_HEARTBEAT_MS = 500;
+
+/** A publisher of which nothing is heard for so long, although it would tell, is not at work. */
+export const RIVAL_LATE_MS = 2000;
+
+/** It tells for so long after it has heard of that promotion. */
+export const RIVAL_LIFETIME_MS = 60_000;
+
 /** A consumer writes its node's record at least this often. */
 export const NODE_RECORD_MS = 10_000;
 

@@ -16,6 +16,7 @@ function judge(event: SlotEvent | undefined, slots: LocalSlot[], self: Partial<t
     {
       manifest: manifest([], {}),
       heartbeat: undefined,
+      last: undefined,
       highestEpoch: 1,
       slots: new Map(event === undefined ? [] : [[event.slot, event]]),
       nodes: new Map(),

@@ -18,8 +18,10 @@ const others = parseSystemIdentifier('7300000000000000002');
 const published = manifest(['a'], { node: 'alpha', epoch: 3 });
 
 function timelineOf(node: string, history: TimelineHistory, takeOver = false) {
-  const server = { node, systemIdentifier: ours, history, timeline: history.timeline };
-  return checkTimeline(server, { manifest: published, highestEpoch: 3 }, takeOver);
+  const life = { timeline: history.timeline, serverStartedAt: 1, replayedLsn: undefined };
+  const server = { ...life, node, systemIdentifier: ours, history, flushLsn: at(9) };
+  const nodes = new Map([['bravo', nodeStatus('bravo', { replayLsn: at(4) })]]);
+  return checkTimeline(server, { manifest: published, last: published, highestEpoch: 3, nodes }, takeOver);
 }
 
 describe('the system identifier', { timeout: 5000 }, () => {
@@ -46,10 +48,28 @@ describe('the timeline of a primary', { timeout: 5000 }, () => {
     );
   });
 
+  test('is not to be published when it is of a node that is on record nowhere', () => {
+    const promoted = { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: at(9) }] };
+    const [unknown] = timelineOf('copy', promoted);
+    assert.equal(unknown?.outcome, 'failed');
+    assert.match(unknown?.remedy ?? '', /is this server a copy\?/);
+  });
+
+  test('never has a remedy that destroys a server, where there are two primaries', () => {
+    const [left] = timelineOf('bravo', firstTimeline);
+    const parted = { timeline: timeline(3), ancestors: [{ timeline: timeline(2), switchLsn: at(9) }] };
+    const [other] = timelineOf('bravo', parted);
+    for (const check of [left, other]) {
+      assert.equal(check?.outcome, 'failed');
+      assert.doesNotMatch(`${check.message} ${check.remedy}`, /pg_rewind|base backup|rm |rebuild/);
+      assert.match(check.message, /copy/);
+    }
+  });
+
   test('that another node published first is a split brain, unless it is taken over', () => {
     const [split] = timelineOf('bravo', firstTimeline);
     assert.equal(split?.outcome, 'failed');
-    assert.match(split?.remedy ?? '', /SLOTCAST_TAKE_OVER=true/);
+    assert.match(split?.remedy ?? '', /may be a copy.*SLOTCAST_TAKE_OVER=true/);
     assert.deepEqual(
       timelineOf('bravo', firstTimeline, true).map(({ outcome }) => outcome),
       ['ok'],

@@ -6,12 +6,14 @@ import {
   judgeFenced,
   lsn,
   type Manifest,
+  type NodeStatus,
   parseLsn,
   parseSystemIdentifier,
   type TimelineHistory,
   timeline,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
+import { nodeStatus } from '../status/node-examples.ts';
 
 const system = parseSystemIdentifier('7420156612345678901');
 
@@ -25,7 +27,8 @@ function line(current: number, ...left: string[]): TimelineHistory {
 }
 
 function server(node: string, history: TimelineHistory, over: Partial<ClaimingServer> = {}): ClaimingServer {
-  return { systemIdentifier: system, timeline: history.timeline, history, node, ...over };
+  const life = { timeline: history.timeline, serverStartedAt: 1, replayedLsn: undefined };
+  return { ...life, systemIdentifier: system, history, node, flushLsn: lsn(0x900n), ...over };
 }
 
 function manifest(node: string, history: TimelineHistory, over: Partial<Manifest> = {}): Manifest {
@@ -47,8 +50,18 @@ function manifest(node: string, history: TimelineHistory, over: Partial<Manifest
   };
 }
 
-function judge(topic: Manifest | undefined, of: ClaimingServer, takeOver = false) {
-  return judgeClaim({ manifest: topic, highestEpoch: 7, server: of, takeOver });
+/** By default the server's node is on record as a standby that has replayed little. */
+function judge(
+  topic: Manifest | undefined,
+  of: ClaimingServer,
+  takeOver = false,
+  record: NodeStatus | undefined = standby(of.node),
+) {
+  return judgeClaim({ manifest: topic, last: topic, highestEpoch: 7, server: of, record, takeOver });
+}
+
+function standby(node: string, over: Partial<NodeStatus> = {}): NodeStatus {
+  return nodeStatus(node, { systemIdentifier: system, replayLsn: lsn(1n), ...over });
 }
 
 /** Asserts a refusal whose message holds every one of `parts`. */
@@ -63,7 +76,14 @@ function assertRefused(verdict: ReturnType<typeof judge>, code: string, ...parts
 describe('claiming the slots topic', { timeout: 20_000 }, () => {
   test('a topic without a manifest is claimed with a new lineage', () => {
     assert.deepEqual(
-      judgeClaim({ manifest: undefined, highestEpoch: 0, server: server('n1', line(1)), takeOver: false }),
+      judgeClaim({
+        manifest: undefined,
+        last: undefined,
+        highestEpoch: 0,
+        server: server('n1', line(1)),
+        record: undefined,
+        takeOver: false,
+      }),
       {
         kind: 'claim',
         epoch: 1,
@@ -121,6 +141,7 @@ describe('claiming the slots topic', { timeout: 20_000 }, () => {
         'timeline 2',
         'timeline 1',
         'rejoin',
+        'copy',
       );
     }
   });
@@ -176,13 +197,82 @@ describe('claiming the slots topic', { timeout: 20_000 }, () => {
     assert.equal(judge(topic, server('n3', line(2, '1@0/300'))).kind, 'claim');
   });
 
+  test('a promoted server whose node was never recorded as a standby is refused: it may be a copy', () => {
+    const topic = manifest('n1', line(1));
+    const promoted = server('copy', line(2, '1@0/300'));
+    const record = standby('copy');
+    const refused = (known: NodeStatus | undefined) =>
+      assertRefused(
+        judgeClaim({ ...input, record: known }),
+        'unknown_node',
+        'n1',
+        'copy',
+        'SLOTCAST_TAKE_OVER=true',
+      );
+    const input = {
+      manifest: topic,
+      last: topic,
+      highestEpoch: 7,
+      server: promoted,
+      record,
+      takeOver: false,
+    };
+    refused(undefined);
+    refused(standby('copy', { systemIdentifier: parseSystemIdentifier('42') }));
+    // It had WAL that this server does not have, so it is another one.
+    refused(standby('copy', { replayLsn: lsn(0x301n) }));
+    refused(standby('copy', { timeline: timeline(3) }));
+    assert.equal(judgeClaim({ ...input, record: undefined, takeOver: true }).kind, 'claim');
+    assert.equal(judgeClaim(input).kind, 'claim');
+    assert.equal(judgeClaim({ ...input, record: standby('copy', { replayLsn: lsn(0x300n) }) }).kind, 'claim');
+    assert.equal(judgeClaim({ ...input, record: standby('copy', { role: 'primary' }) }).kind, 'claim');
+  });
+
+  test('a node that has published before may claim without a record of its own', () => {
+    const topic = manifest('n1', line(1));
+    const input = { manifest: topic, last: topic, highestEpoch: 7, record: undefined, takeOver: false };
+    assert.equal(judgeClaim({ ...input, server: server('n1', line(2, '1@0/300')) }).kind, 'claim');
+  });
+
+  test('a primary whose WAL ends before what was published of it is refused, whatever the operator says', () => {
+    const topic = manifest('n1', line(1));
+    const short = server('n1', line(1), { flushLsn: lsn(0x8ffn) });
+    for (const takeOver of [false, true]) {
+      assertRefused(judge(topic, short, takeOver), 'restored', '0/8FF', '0/900', 'n1', 'standby');
+    }
+    const after = { ...topic, seq: 41, lsn: lsn(0xa00n) };
+    const input = { manifest: topic, highestEpoch: 7, record: undefined, takeOver: false };
+    assertRefused(judgeClaim({ ...input, last: after, server: server('n1', line(1)) }), 'restored', '0/A00');
+    assert.equal(judge(topic, server('n1', line(1))).kind, 'claim');
+    assert.equal(judge(topic, server('n2', line(2, '1@0/300'), { flushLsn: lsn(0x300n) })).kind, 'claim');
+  });
+
+  test('one that has written beyond that again is refused when its recovery ended before, unless that was an earlier start', () => {
+    const published = lsn(0x900_0000n);
+    const topic = manifest('n1', line(1), { lsn: published });
+    const restored = server('n1', line(1), {
+      flushLsn: lsn(0xa00_0000n),
+      replayedLsn: lsn(0x800_0000n),
+      serverStartedAt: 2,
+    });
+    const before = standby('n1', { role: 'primary', serverStartedAt: 1 });
+    assertRefused(judge(topic, restored, false, before), 'restored', '0/8000000', '0/9000000');
+    const same = standby('n1', { role: 'primary', serverStartedAt: 2 });
+    assert.equal(judge(topic, restored, false, same).kind, 'claim');
+    // The rest of a record that had been flushed in part is lost in a crash.
+    const crashed = { ...restored, replayedLsn: lsn(published - 8192n) };
+    assert.equal(judge(topic, crashed, false, before).kind, 'claim');
+  });
+
   test('the epoch is above every epoch of the topic', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), (highestEpoch, epoch) => {
         const verdict = judgeClaim({
           manifest: manifest('n1', line(1), { epoch }),
+          last: undefined,
           highestEpoch,
           server: server('n1', line(1)),
+          record: undefined,
           takeOver: false,
         });
         assert.ok(verdict.kind === 'claim' && verdict.epoch > highestEpoch && verdict.epoch > epoch);

@@ -73,8 +73,11 @@ export class Judge {
 
   /** A record was committed to the slots topic; `server` is the one beside its publisher. */
   published(record: PublishedRecord, server: SimServer, isCopy: boolean): void {
-    const facts = { isCopy, timeline: server.line.timeline };
-    const violation = this.#tenures.take(record, facts, this.#options.now());
+    const now = this.#options.now();
+    const { recoveryEndedAt: since } = server;
+    const promotedMs = since === undefined ? undefined : now - since;
+    const facts = { isCopy, timeline: server.line.timeline, promotedMs };
+    const violation = this.#tenures.take(record, facts, now);
     if (violation !== undefined) {
       this.violations.push(violation);
     }

@@ -14,10 +14,15 @@ export interface TenureServer {
   /** A copy of another server, to which nobody was ever led. */
   readonly isCopy: boolean;
   readonly timeline: number;
+  /** Since it was promoted; absent when it was not. */
+  readonly promotedMs?: number | undefined;
 }
 
+/** A copy whose consumer ran is on record as a standby: it takes the topic over once its promotion was told of for so long. */
+const DEMOTION_WAIT_MS = 30_000;
+
 /**
- * I7: the topic is published by who the cluster's primary is. A copy of a server, which was made for a test, never takes it over; nor does a server
+ * I7: the topic is published by who the cluster's primary is. A copy of a server, which was made for a test, does not take it over before a person had time to see to it; nor does a server
  * whose WAL ends before what was published of its own timeline, because its data directory is an older one.
  */
 export class TenureWatch {
@@ -35,8 +40,8 @@ export class TenureWatch {
     if (!isFirst) {
       return undefined;
     }
-    if (server.isCopy) {
-      const text = `the publisher of ${node}, a copy of a server to which nobody was led, took over the topic`;
+    if (server.isCopy && (server.promotedMs ?? 0) < DEMOTION_WAIT_MS) {
+      const text = `the publisher of ${node}, a copy of a server to which nobody was led, took over the topic at once`;
       return { invariant: 'I7', at: now, text };
     }
     if (server.timeline === timeline && lsn < published) {

@@ -23,6 +23,9 @@ const RESTART_MS = [100, 5_000] as const;
 /** How long a preparation may take, as the command's default is. */
 const PREPARE_MS = 10_000;
 
+/** What `SLOTCAST_DEMOTION_WAIT` is by default. */
+const DEMOTION_WAIT_MS = 30_000;
+
 /** Made once for all worlds: nobody reads them. */
 const BUILD = { version: '0', node: 'sim', cluster: CLUSTER };
 const publisherMetrics = createPublisherMetrics(BUILD);
@@ -165,6 +168,7 @@ export class NodeServices {
       return createPublisher({
         ...common,
         takeOver: false,
+        demotionWaitMs: DEMOTION_WAIT_MS,
         pollMinMs,
         maxEventsPerSecond: 500,
         canary: false,

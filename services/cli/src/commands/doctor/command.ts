@@ -7,7 +7,7 @@ import { printLine } from '../../shared/output.ts';
 import { checkReport } from './check-report.ts';
 import { diagnose, wantedDatabases } from './diagnose.ts';
 import { examineKafka } from './examine-kafka.ts';
-import { examineDatabases, examineServer } from './examine-server.ts';
+import { examineDatabases, examineEnd, examineServer } from './examine-server.ts';
 
 /**
  * `slotcast doctor`: every precondition of this node, its server, Kafka and the cluster; exit code 3 when one is not met. A server
@@ -22,7 +22,8 @@ export async function runDoctor(options: PrintOptions): Promise<void> {
 async function examine(config: Config, options: PrintOptions): Promise<ExitCode> {
   const [server, kafka] = await Promise.all([examineServer(config), examineKafka(config)]);
   const databases = await examineDatabases(config, wantedDatabases(config, server, kafka));
-  const checks = diagnose(config, server, kafka, databases);
+  const end = await examineEnd(config, server);
+  const checks = diagnose(config, server, kafka, { databases, end });
   if (options.output === 'json') {
     await printLine(JSON.stringify(checksJson(checks), undefined, 2));
   } else {

@@ -30,6 +30,7 @@ import {
   type SlotState,
   type TopicContents,
 } from '@slotcast/domain';
+import type { WalEnd } from '@slotcast/postgres';
 import { packageVersion } from '../../version.ts';
 import type { KafkaExamination } from './examine-kafka.ts';
 import type { ServerExamination, ServerView } from './examine-server.ts';
@@ -42,7 +43,7 @@ export function diagnose(
   config: Config,
   server: ServerExamination,
   kafka: KafkaExamination,
-  databases: readonly DatabaseAttempt[],
+  { databases, end }: { readonly databases: readonly DatabaseAttempt[]; readonly end: WalEnd | undefined },
 ): readonly Check[] {
   const { view } = server;
   const { contents } = kafka;
@@ -58,7 +59,7 @@ export function diagnose(
       ...serverChecks(config, view, own, databases),
       ...(system === undefined ? [] : [system]),
       ...(own === undefined ? [] : [nodeNameCheck(config, view, own)]),
-      ...(own === undefined ? [] : clusterChecks(config, view, own)),
+      ...(own === undefined ? [] : clusterChecks(config, { view, end }, own)),
     );
   }
   const order = Object.keys(checkTable);
@@ -144,7 +145,7 @@ function nodeNameCheck({ node }: Config, view: ServerView, { nodes, silentMs }: 
 
 function clusterChecks(
   { node, takeOver }: Config,
-  view: ServerView,
+  { view, end }: { readonly view: ServerView; readonly end: WalEnd | undefined },
   contents: TopicContents,
 ): readonly Check[] {
   const { systemIdentifier, history, settings, slots } = view;
@@ -160,9 +161,9 @@ function clusterChecks(
     return [...consumers, ...checkCatalogPin(self, contents)];
   }
   const timeline =
-    history === undefined
+    history === undefined || end?.timeline !== history.timeline
       ? []
-      : checkTimeline({ node, systemIdentifier, history, timeline: history.timeline }, contents, takeOver);
+      : checkTimeline({ ...end, node, systemIdentifier, history }, contents, takeOver);
   if (timeline.some(({ outcome }) => outcome === 'failed')) {
     // The standbys that the topic tells of follow another primary.
     return timeline;

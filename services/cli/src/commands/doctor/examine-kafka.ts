@@ -158,10 +158,11 @@ async function contentsOf(cluster: ClusterReader, signal: AbortSignal): Promise<
   } finally {
     await cluster.close();
   }
-  const { newest, highestEpoch } = slots.topic;
+  const { newest, highestEpoch, last } = slots.topic;
   return {
     manifest: slots.manifest,
     heartbeat,
+    last,
     highestEpoch,
     slots: new Map([...newest].map(([slot, { record }]) => [slot, record])),
     nodes: nodes.nodes,

@@ -27,10 +27,12 @@ import {
   readServerIdentity,
   readStandbySettings,
   readTimelineHistory,
+  readWalEnd,
   readWalSenders,
   type ServerFacts,
   type StandbySettings,
   tryDatabases,
+  type WalEnd,
   type WalSender,
 } from '@slotcast/postgres';
 
@@ -82,6 +84,19 @@ export async function examineServer(config: Config): Promise<ServerExamination> 
     });
   } catch (error) {
     return { checks: [refused('postgres_connection', error)], view: undefined };
+  }
+}
+
+/** Where the WAL of a primary ends by now; absent when it does not tell, or is none. To be asked after the topic was read, which a publisher goes on writing to. */
+export async function examineEnd(config: Config, { view }: ServerExamination): Promise<WalEnd | undefined> {
+  if (view === undefined || view.preconditions.inRecovery) {
+    return undefined;
+  }
+  try {
+    return await withServer(doctorOptions(config), readWalEnd);
+  } catch (error) {
+    refused('postgres_connection', error);
+    return undefined;
   }
 }
 

@@ -1,0 +1,123 @@
+import { judgePredecessor, type PredecessorVerdict } from '@slotcast/domain';
+import { Deadline } from '@slotcast/kernel';
+import type { SlotsReader } from '@slotcast/topics';
+import type { ClaimOptions } from './claim-topic.ts';
+
+/** The nodes topic is looked at this often for what became of the other server. */
+const LOOK_MS = 500;
+
+/**
+ * Resolves when no other publisher is at work, or when the one that is has had its time. Nothing is committed here: by the record of the hand-off that one knows of this server, and it
+ * tells that it is at work. `onNews`: called when it has published something.
+ */
+export async function awaitPredecessor(
+  slots: SlotsReader,
+  options: ClaimOptions,
+  onNews: () => Promise<void>,
+): Promise<void> {
+  const { clock, nodes, progressed, onRival, signal } = options;
+  const started = clock.monotonicMs();
+  const telling = new Telling(options);
+  let heardAt: number | undefined;
+  for (;;) {
+    await nodes.readToEnd(signal);
+    const now = clock.monotonicMs();
+    const verdict = judge(slots, options, { listenedMs: now - started, heardMs: sinceOf(heardAt, now) });
+    const rival = slots.manifest?.node;
+    if (verdict.kind !== 'listen') {
+      onRival(verdict.kind === 'at_work' ? rival : undefined);
+      telling.ended(verdict.kind, rival);
+      return;
+    }
+    telling.listens(verdict.isHeard, rival);
+    onRival(verdict.isHeard ? rival : undefined);
+    progressed();
+    const before = slots.manifest;
+    const isNews = await readFor(slots, Math.min(LOOK_MS, verdict.forMs), signal);
+    if (slots.manifest !== before) {
+      heardAt = clock.monotonicMs();
+    }
+    if (isNews) {
+      await onNews();
+    }
+  }
+}
+
+function sinceOf(at: number | undefined, now: number): number | undefined {
+  return at === undefined ? undefined : now - at;
+}
+
+function judge(
+  slots: SlotsReader,
+  { topics, nodes, identity, server }: ClaimOptions,
+  times: { readonly listenedMs: number; readonly heardMs: number | undefined },
+): PredecessorVerdict {
+  const { manifest } = slots.topic;
+  const { newestAt } = topics.silence.clocks;
+  return judgePredecessor({
+    manifest: manifest?.record,
+    own: { node: identity.node, timeline: server.history.timeline },
+    record: manifest && nodes.nodes.get(manifest.record.node),
+    behindNewestMs: newestAt - (manifest?.writtenAt ?? newestAt),
+    patienceMs: identity.demotionWaitMs,
+    ...times,
+  });
+}
+
+/** Takes the next records of the topic, unless none arrive in that time; true when some did. */
+async function readFor(slots: SlotsReader, ms: number, signal: AbortSignal): Promise<boolean> {
+  using deadline = new Deadline(signal, ms);
+  try {
+    const records = await slots.next(deadline.signal);
+    return records.length > 0;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!deadline.expired) {
+      throw error;
+    }
+    return false;
+  }
+}
+
+/** What is said of it, each thing once. */
+class Telling {
+  readonly #options: ClaimOptions;
+  #listens = false;
+  #isHeard = false;
+
+  constructor(options: ClaimOptions) {
+    this.#options = options;
+  }
+
+  listens(isHeard: boolean, rival: string | undefined): void {
+    const { logger, identity, server } = this.#options;
+    const { timeline } = server.history;
+    if (!this.#listens) {
+      logger.info(
+        { node: rival },
+        'the server was promoted: listening whether the publisher before is at work',
+      );
+    }
+    if (isHeard && !this.#isHeard) {
+      logger.error(
+        { code: 'SC_SPLIT_BRAIN', rival, timeline, waitMs: identity.demotionWaitMs },
+        'two servers act as primary: the publisher of the one before is at work, and is given time to end, as by a demotion. One of the two may be a copy, as for a test: a person has to decide which is the primary, and neither is to be destroyed before that',
+      );
+    }
+    this.#listens = true;
+    this.#isHeard ||= isHeard;
+  }
+
+  ended(kind: 'gone' | 'at_work', rival: string | undefined): void {
+    const { logger, server } = this.#options;
+    const { timeline } = server.history;
+    if (kind === 'at_work') {
+      logger.error(
+        { code: 'SC_SPLIT_BRAIN', rival, timeline },
+        'taking the topic over from a publisher that is still at work beside another primary. One of the two servers may be a copy, as for a test: a person has to decide which is the primary, and neither is to be destroyed before that',
+      );
+    } else if (this.#isHeard) {
+      logger.info({ rival, timeline }, 'the publisher before has ended');
+    }
+  }
+}
