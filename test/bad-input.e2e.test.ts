@@ -272,6 +272,8 @@ test('a primary left behind by a promotion publishes no more, and does not hinde
   await scene.untilReady('app1');
   await scene.standby().promote();
   const successor = await established(await scene.service('publisher', scene.standby()));
+  assert.equal(await metric(successor, 'slotcast_publisher_rival_primaries'), 1, 'both were at work');
+  await zombie.logged('two servers act as primary');
   await scene.confirm('app1');
   assert.deepEqual(await refusal(zombie), refused('SC_HIGHER_TIMELINE'));
 

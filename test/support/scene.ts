@@ -90,6 +90,8 @@ export class Scene {
     return {
       SLOTCAST_CLUSTER: this.cluster,
       SLOTCAST_NODE: server.name,
+      // So that no failover takes longer for it; what it is for shows by then.
+      SLOTCAST_DEMOTION_WAIT: '1',
       SLOTCAST_POSTGRES_URL: server.url('postgres', ROLE),
       KAFKA_BOOTSTRAP_SERVERS: this.bootstrapServers,
     };
