@@ -110,6 +110,7 @@ export class VerifyScene {
       nodesTopic,
       version: '0.0.0',
       takeOver: true,
+      demotionWaitMs: 0,
       policy,
       onDivergence: 'fence',
       pollMinMs: 20,
