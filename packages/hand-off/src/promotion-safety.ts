@@ -34,6 +34,8 @@ export interface PromotionSafetyOptions {
   readonly policy: Pick<PlanPolicy, 'wanted'>;
   readonly onDivergence: DivergencePolicy;
   readonly postgres: PostgresOptions;
+  /** Called when all is done, by whichever process of the node. */
+  readonly onSafe: (server: { readonly serverStartedAt: number }) => void;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -106,8 +108,9 @@ export class PromotionSafety {
     { connection, signal }: GuardSite,
     { line, own }: { readonly line: PublishedLine; readonly own: OwnSlots },
   ): Promise<void> {
-    const { node, policy, clock, logger } = this.#options;
-    const { systemIdentifier } = await readServerIdentity(connection, signal);
+    const { node, policy, onSafe, clock, logger } = this.#options;
+    const server = await readServerIdentity(connection, signal);
+    const { systemIdentifier } = server;
     if (systemIdentifier !== own.systemIdentifier) {
       logger.warn({ systemIdentifier }, 'left the slots alone: what was known last is of another server');
       return;
@@ -115,6 +118,7 @@ export class PromotionSafety {
     const turn = new SafetyTurn({ connection, names: this.#options, held: own.lock, clock, signal });
     try {
       if (!(await turn.await())) {
+        onSafe(server);
         return;
       }
       const done = await makeSafe({
@@ -129,6 +133,9 @@ export class PromotionSafety {
       });
       this.#acted = done ?? this.#acted;
       await turn.done();
+      if (done !== undefined) {
+        onSafe(server);
+      }
     } finally {
       await turn.end();
     }

@@ -115,7 +115,7 @@ export class Promotion {
   constructor(options: PromotionOptions) {
     this.#options = options;
     this.#standing = new StandingHandOff(options.clock);
-    this.#safety = new PromotionSafety(options);
+    this.#safety = new PromotionSafety({ ...options, onSafe: (server) => this.#standing.doneHere(server) });
     this.#guard = new RecoveryGuard({
       ...options,
       line: () => this.#known.line,

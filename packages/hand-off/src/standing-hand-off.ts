@@ -27,8 +27,11 @@ export class StandingHandOff {
     this.#recorded = { serverStartedAt };
   }
 
-  /** This process has done what can be done by what it knew. */
+  /** What can be done without Kafka is done, by what was known. The first time counts: it may be told of again. */
   doneHere({ serverStartedAt }: Handed): void {
+    if (this.#here?.serverStartedAt === serverStartedAt) {
+      return;
+    }
     this.#here = { serverStartedAt, atMs: this.#clock.monotonicMs() };
   }
 

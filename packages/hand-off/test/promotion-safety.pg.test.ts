@@ -84,8 +84,13 @@ test('without Kafka, the slot of a subscriber that is known to be ahead is quara
   await using watcher = new Watcher(pair, 'quarantine');
   watcher.promotion.follow(await knownAhead(pair));
   await untilSeen(pair.standby);
+  assert.match(watcher.promotion.fenced().reason, /standby/);
   await pair.promote();
   await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
+  // All but the topic, which has its time to answer before writers are let in.
+  await waitUntil(() => /topic is being drained/.test(watcher.promotion.fenced().reason), {
+    describe: 'the process to say that the rest is done',
+  });
   const connection = await pair.connect();
   try {
     // Whoever is to hand over gets the lock of the node right after that.
