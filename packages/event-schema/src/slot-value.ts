@@ -95,6 +95,8 @@ export function manifestFields(manifest: Manifest): object {
     timeline_node: manifest.timelineNode,
     instance: manifest.instance,
     lineage: manifest.lineage,
+    server_started_at: orNull(manifest.serverStartedAt, (ms) => toTimestamp('server_started_at', ms)),
+    recovered_lsn: manifest.recoveredLsn ?? null,
     slots: manifest.slots.map((slot) => ({
       name: slot.name,
       incarnation: incarnationFields(slot.incarnation),
@@ -106,6 +108,8 @@ export function manifestFields(manifest: Manifest): object {
 /** Reads what `manifestFields` wrote. Throws a RangeError on values that the domain does not have. */
 export function readManifest(fields: FieldReader): Manifest {
   const origin = readOrigin(fields);
+  const serverStartedAt = fields.optionalInteger('server_started_at');
+  const recoveredLsn = fields.optionalPosition('recovered_lsn');
   return {
     kind: 'manifest',
     systemIdentifier: parseSystemIdentifier(fields.text('system_identifier')),
@@ -119,6 +123,8 @@ export function readManifest(fields: FieldReader): Manifest {
     timelineNode: fields.text('timeline_node'),
     instance: fields.text('instance'),
     lineage: fields.text('lineage'),
+    ...(serverStartedAt !== undefined && { serverStartedAt }),
+    ...(recoveredLsn !== undefined && { recoveredLsn }),
     slots: fields.records('slots').map((slot) => ({
       name: parseSlotName(slot.text('name')),
       incarnation: readIncarnation(slot.record('incarnation')),

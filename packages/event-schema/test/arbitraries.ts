@@ -123,11 +123,13 @@ export const anyManifest: fc.Arbitrary<Manifest> = fc
     timelineNode: anyNodeName,
     instance: anyText,
     lineage: anyText,
+    server: fc.record({ serverStartedAt: anyTime, recoveredLsn: anyLsn }, { ...plain, requiredKeys: [] }),
     slots: fc.array(fc.record({ name: anySlotName, incarnation: anyIncarnation }, plain), { maxLength: 20 }),
     ...originFields,
   })
-  .map(({ ancestors, ...manifest }) => ({
+  .map(({ ancestors, server, ...manifest }) => ({
     ...manifest,
+    ...server,
     history: { timeline: manifest.timeline, ancestors },
   }));
 

@@ -61,6 +61,8 @@ export const exampleManifest: Manifest = {
   timelineNode: 'db1',
   instance: '5f1c0b2e',
   lineage: 'a91d44c7',
+  serverStartedAt: time - 86_400_000,
+  recoveredLsn: parseLsn('16/B0000000'),
   slots: [{ name: orders, incarnation }],
   lsn: parseLsn('16/B374D900'),
   timeline: timeline(3),

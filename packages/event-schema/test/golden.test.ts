@@ -6,7 +6,7 @@ import { exampleEvent, exampleManifest, exampleNode, exampleNodeSlot } from './e
 const codec = createCodec();
 const CONTENT_TYPE = 'content-type=application/avro; framing=single-object';
 
-/** Records of version 1 to the last byte. They stay here when later versions are written, because they have to stay readable. */
+/** Records to the last byte. They stay here when later versions are written, because they have to stay readable. */
 const EVENT_HEADERS =
   'slot=orders_cdc,lsn=16/B374D900,confirmed_flush_lsn=16/B374D848,restart_lsn=16/B374D000,timeline=3,epoch=7,seq=41,' +
   `node=db1,incarnation=7.2,time=2026-01-31T12:00:00.123Z,schema=3ba721e9f063ff68,${CONTENT_TYPE}`;
@@ -25,7 +25,7 @@ const golden = {
     value: `c30168ff63f0e921a73b06${EVENT_BODY}`,
   },
   tombstone: { key: 'orders_cdc', headers: `op=drop,${EVENT_HEADERS}`, value: undefined },
-  manifest: {
+  manifestOfVersion1: {
     key: '@manifest',
     headers:
       'op=manifest,lsn=16/B374D900,timeline=3,epoch=7,seq=42,node=db1,time=2026-01-31T12:00:00.123Z,' +
@@ -33,6 +33,16 @@ const golden = {
     value:
       'c30191080fa8abf10331263734313233343536373839303132333435363704028080803004d0808080d40500066462311035663163306232' +
       '6510613931643434633702146f72646572735f6364630e040080e4a6b7d605060e5406646231f6f9e4be8267',
+  },
+  manifest: {
+    key: '@manifest',
+    headers:
+      'op=manifest,lsn=16/B374D900,timeline=3,epoch=7,seq=42,node=db1,time=2026-01-31T12:00:00.123Z,' +
+      `schema=7f060ddda6c879e3,${CONTENT_TYPE}`,
+    value:
+      'c301e379c8a6dd0d067f263734313233343536373839303132333435363704028080803004d0808080d405000664623110356631633062' +
+      '326510613931643434633702f689b2ec81670280808080d60502146f72646572735f6364630e040080e4a6b7d605060e5406646231f6f9' +
+      'e4be8267',
   },
   node: {
     key: 'db2',
@@ -85,13 +95,16 @@ describe('the bytes of a record', { timeout: 10_000 }, () => {
     });
   });
 
-  test('of version 1 are read', async () => {
+  test('are read, those of version 1, too', async () => {
     const { state, ...withoutState } = exampleEvent;
     const slots = (record: Golden) => codec.decodeSlotsRecord(stored(record));
     assert.deepEqual(await slots(golden.update), exampleEvent);
     assert.deepEqual(await slots(golden.drop), { ...withoutState, op: 'drop', state });
     assert.deepEqual(await slots(golden.tombstone), { ...withoutState, op: 'drop' });
     assert.deepEqual(await slots(golden.manifest), exampleManifest);
+    const { serverStartedAt, recoveredLsn, ...ofVersion1 } = exampleManifest;
+    assert.ok(serverStartedAt !== undefined && recoveredLsn !== undefined);
+    assert.deepEqual(await slots(golden.manifestOfVersion1), ofVersion1);
     assert.deepEqual(await codec.decodeNodesRecord(stored(golden.node)), exampleNode);
     assert.deepEqual(await codec.decodeNodesRecord(stored(golden.nodeSlot)), exampleNodeSlot);
   });

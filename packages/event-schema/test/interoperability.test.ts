@@ -104,9 +104,9 @@ describe("Avro's Python package", { timeout: 180_000 }, () => {
       return;
     }
     const { fingerprints } = await ask(executable, []);
-    for (const schema of loadPublishedSchemas()) {
-      assert.equal(fingerprints[schema.name], schema.fingerprint);
-    }
+    // The newest version of each is the last in the table.
+    const newest = new Map(loadPublishedSchemas().map(({ name, fingerprint }) => [name, fingerprint]));
+    assert.deepEqual(new Map(Object.entries(fingerprints)), newest);
   });
 
   test('decodes a value with the sample of the reference page', async (context) => {

@@ -3,11 +3,13 @@ import {
   applyPublished,
   type ClaimGranted,
   type ClaimRefusal,
+  continuityOf,
   findUnjudged,
   judgeClaim,
   judgeFenced,
   type Manifest,
   type Promotion,
+  type ServerLife,
   type SlotsTopic,
   type Timeline,
 } from '@slotcast/domain';
@@ -117,7 +119,9 @@ export async function claimTopic(options: ClaimOptions): Promise<Tenure> {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
       await slots.readToWrittenEnd(signal);
       const granted = await judge(slots.topic, options);
-      const facts = tenureFacts(granted, await judgeAgain(slots, settled, options), options);
+      const again = await judgeAgain(slots, settled, options);
+      const life = await options.readEnd();
+      const facts = tenureFacts(granted, again, { ...options, manifest: slots.manifest, life });
       await retireFormerName(slots.manifest, writer, options);
       const newest = [...slots.topic.newest.values()].map(({ record }) => record);
       return new Tenure({ facts, published: applyPublished(new Map(), newest), writer, codec, clock });
@@ -174,7 +178,12 @@ async function judgeAgain(
 function tenureFacts(
   granted: ClaimGranted,
   { handedOver, ownership }: SettledHandOff,
-  { identity, server }: ClaimOptions,
+  {
+    identity,
+    server,
+    manifest,
+    life,
+  }: ClaimOptions & { readonly manifest: Manifest | undefined; readonly life: ServerLife },
 ): TenureFacts {
   return {
     epoch: granted.epoch,
@@ -185,7 +194,9 @@ function tenureFacts(
     version: identity.version,
     systemIdentifier: server.systemIdentifier,
     serverVersion: server.serverVersion,
-    serverStartedAt: server.serverStartedAt,
+    serverStartedAt: life.serverStartedAt,
+    recoveredLsn: life.replayedLsn,
+    continuity: continuityOf(manifest, { history: server.history, life }),
     history: server.history,
     handedOver,
     ownership,

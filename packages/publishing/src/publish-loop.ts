@@ -167,7 +167,7 @@ class PublishLoop {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
     const first = this.#comparison === undefined;
     const { published } = tenure;
-    this.#comparison = compareSlots(this.#comparison, { ...seen, published });
+    this.#comparison = compareSlots(this.#comparison, { ...seen, published }, tenure.facts.continuity);
     const { changes } = this.#comparison;
     if (changes.length > 0) {
       this.#lastChangeAt = now;

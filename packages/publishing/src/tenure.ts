@@ -1,5 +1,6 @@
 import {
   applyPublished,
+  type Continuity,
   type EventOrigin,
   eventsFromChanges,
   type HandedOver,
@@ -40,6 +41,10 @@ export interface TenureFacts {
   readonly serverVersion: number;
   /** `pg_postmaster_start_time()`, in milliseconds since 1970. */
   readonly serverStartedAt: number;
+  /** Where the recovery ended that it began with; absent when there was none. */
+  readonly recoveredLsn: Lsn | undefined;
+  /** Between what was published before and the server as it is now. */
+  readonly continuity: Continuity;
   readonly history: TimelineHistory;
   readonly handedOver: HandedOver;
   /** What this node owned of the slots when they were handed over. */
@@ -184,6 +189,7 @@ export class Tenure {
 
   async #manifestRecord(origin: EventOrigin, published: PublishedSlots): Promise<NewRecord> {
     const { systemIdentifier, history, timelineNode, instance, lineage, slotsTopic } = this.facts;
+    const { serverStartedAt, recoveredLsn } = this.facts;
     const manifest: Manifest = {
       ...origin,
       kind: 'manifest',
@@ -192,6 +198,8 @@ export class Tenure {
       timelineNode,
       instance,
       lineage,
+      serverStartedAt,
+      recoveredLsn,
       slots: manifestSlots(published),
     };
     return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };

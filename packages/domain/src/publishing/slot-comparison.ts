@@ -1,7 +1,7 @@
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
-import { diffSlots, type PublishedSlots, type SlotChange } from './slot-diff.ts';
+import { type Continuity, diffSlots, type PublishedSlots, type SlotChange } from './slot-diff.ts';
 
 /** What one look of a tenure at the primary showed, what the topic had then, and what it lacked. */
 export interface SlotComparison {
@@ -14,11 +14,13 @@ export interface SlotComparison {
 
 /**
  * Compares the topic with a look at the primary; `before` is the comparison of the look before in the same tenure, absent for its first. The very
- * same look and the very same topic as before, where the two agreed, agree again: at rest comparing would be most of the publisher's work.
+ * same look and the very same topic as before, where the two agreed, agree again: at rest comparing would be most of the publisher's work. `continuity`: between what was
+ * published before the tenure and its first look. A tenure ends with its session, which outlasts no crash of the server.
  */
 export function compareSlots(
   before: SlotComparison | undefined,
   now: Pick<SlotComparison, 'published' | 'slots' | 'unreadable'>,
+  continuity: Continuity,
 ): SlotComparison {
   const { published, slots, unreadable } = now;
   if (
@@ -33,7 +35,7 @@ export function compareSlots(
     published,
     observed: slots,
     lastObserved: before?.byName,
-    sameTenure: before !== undefined,
+    continuity: before === undefined ? continuity : 'same_run',
     unreadable,
   });
   const byName = before?.slots === slots ? before.byName : new Map(slots.map((slot) => [slot.name, slot]));

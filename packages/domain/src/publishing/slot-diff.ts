@@ -1,6 +1,7 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
-import type { Incarnation } from '../vocabulary/slot-event.ts';
+import { type ServerLife, sameLife } from '../vocabulary/server-life.ts';
+import type { Incarnation, Manifest } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import {
   isInvalidated,
@@ -9,6 +10,7 @@ import {
   type SlotState,
   sameIdentity,
 } from '../vocabulary/slot-state.ts';
+import { sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /** A slot as the topic has it now. */
 export interface PublishedSlot {
@@ -20,6 +22,28 @@ export interface PublishedSlot {
 
 /** All live slots as the topic has them now. */
 export type PublishedSlots = ReadonlyMap<SlotName, PublishedSlot>;
+
+/**
+ * What lies between the published states and what is seen now. `same_run`: the server has run on, so no position goes back. `restarted`: it was started anew, or its sessions have crashed.
+ * `unknown`: it cannot be told, and what went back counts as made anew, which costs a standby no more than the making of its copy. `other_server`: another server has published, or this one on an earlier
+ * timeline.
+ */
+export type Continuity = 'same_run' | 'restarted' | 'unknown' | 'other_server';
+
+/** Judges that by the newest manifest, for a server that may claim the topic. A crash of sessions restarts all processes but the postmaster, and begins with a recovery. */
+export function continuityOf(
+  manifest: Manifest | undefined,
+  now: { readonly history: TimelineHistory; readonly life: ServerLife },
+): Continuity {
+  if (manifest === undefined || !sameHistory(manifest.history, now.history)) {
+    return 'other_server';
+  }
+  const { timeline, serverStartedAt, recoveredLsn: replayedLsn } = manifest;
+  if (serverStartedAt === undefined) {
+    return 'unknown';
+  }
+  return sameLife({ timeline, serverStartedAt, replayedLsn }, now.life) ? 'same_run' : 'restarted';
+}
 
 /** What has to be published so that the topic agrees with the server. */
 export type SlotChange =
@@ -68,14 +92,12 @@ function isSlotField(text: string): text is SlotField {
 /**
  * Compares what is published with what the server shows and says what to publish: drops first, then the rest, each by name.
  *
- * A slot was remade, rather than moved, when its plugin, database, type or two_phase is another, or when on the same tenure a
- * logical slot did what a living one cannot: its restart_lsn went back, or it is no longer invalidated. confirmed_flush_lsn may go
- * back at any time: a crash restart of the primary brings back what was last saved, and only a change of restart_lsn or
- * catalog_xmin saves a logical slot (`LogicalConfirmReceivedLocation`). A physical slot is not saved when it moves
- * (`PhysicalConfirmReceivedLocation`), so for it both positions may go back. On a new tenure all positions are the new primary's own.
+ * A slot was remade, rather than moved, when its plugin, database, type or two_phase is another, or when a logical slot did what a living one
+ * cannot: one of its positions went back, or it is no longer invalidated. Over a restart or crash of the server its confirmed_flush_lsn alone may go back, to
+ * what was last saved: only a change of restart_lsn or catalog_xmin saves a logical slot (`LogicalConfirmReceivedLocation`). A physical slot is not saved when it moves
+ * (`PhysicalConfirmReceivedLocation`), so for it both positions may go back. On another server all positions are its own.
  *
- * `sameTenure`: the published states come from this server on its present timeline. `lastObserved`: what the previous poll of
- * this tenure showed; it finds a slot that was remade at a position between the published one and one that was held back.
+ * `lastObserved`: what the previous poll of this tenure showed; it finds a slot that was remade at a position between the published one and one that was held back.
  *
  * `unreadable`: slots that are there and that nothing can be said of. They stay as they are published: one that is not seen is gone, one that
  * cannot be read is not.
@@ -84,7 +106,7 @@ export function diffSlots(input: {
   readonly published: PublishedSlots;
   readonly observed: readonly SlotState[];
   readonly lastObserved?: ReadonlyMap<SlotName, SlotState> | undefined;
-  readonly sameTenure: boolean;
+  readonly continuity: Continuity;
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
 }): SlotChange[] {
   const unreadable = (input.unreadable ?? []).map(({ slot }) => slot);
@@ -107,8 +129,10 @@ export function diffSlots(input: {
     if (state === previous && state === last) {
       continue;
     }
-    const earlier = input.sameTenure ? [previous, last] : [];
-    if (!sameIdentity(previous, state) || earlier.some((before) => cannotBecome(before, state))) {
+    const { continuity } = input;
+    const earlier = continuity === 'other_server' ? [] : [previous, last];
+    const isOther = earlier.some((before) => cannotBecome(before, state, continuity));
+    if (!sameIdentity(previous, state) || isOther) {
       rest.push({ kind: 'remake', previous, incarnation, state });
     } else if (!sameState(previous, state)) {
       rest.push({ kind: 'update', state, incarnation });
@@ -146,10 +170,12 @@ function valueOf(state: SlotState, field: SlotField): unknown {
   return fields[field];
 }
 
-function cannotBecome(before: SlotState, after: SlotState): boolean {
+function cannotBecome(before: SlotState, after: SlotState, continuity: Continuity): boolean {
   return (
     after.type === 'logical' &&
-    (wentBack(before.restartLsn, after.restartLsn) || (isInvalidated(before) && !isInvalidated(after)))
+    (wentBack(before.restartLsn, after.restartLsn) ||
+      (continuity !== 'restarted' && wentBack(before.confirmedFlushLsn, after.confirmedFlushLsn)) ||
+      (isInvalidated(before) && !isInvalidated(after)))
   );
 }
 

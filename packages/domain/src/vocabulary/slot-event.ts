@@ -57,6 +57,10 @@ export interface Manifest extends EventOrigin {
   readonly instance: string;
   /** Random id drawn with the first manifest of a topic and copied ever since; another one means a recreated topic. */
   readonly lineage: string;
+  /** When the server was started, in milliseconds since 1970; absent in manifests of versions that did not tell. */
+  readonly serverStartedAt?: number | undefined;
+  /** Where the recovery ended that the server began with then, or after a crash of its sessions; absent when there was none. */
+  readonly recoveredLsn?: Lsn | undefined;
   readonly slots: readonly ManifestSlot[];
 }
 

@@ -111,6 +111,6 @@ describe('the time of the canary', options, () => {
     const incarnation = { epoch: 1, seq: 1 };
     const published = new Map([[CANARY_SLOT, { state: canary(), incarnation, publishedAt: 0 }]]);
     const observed = [canary({ canaryTime: 5 })];
-    assert.deepEqual(diffSlots({ published, observed, sameTenure: true }), []);
+    assert.deepEqual(diffSlots({ published, observed, continuity: 'same_run' }), []);
   });
 });

@@ -20,7 +20,7 @@ function originAt(epoch: number, seq: number) {
 
 /** Publishes what a poll showed, as the publisher does. */
 function publish(published: PublishedSlots, observed: readonly SlotState[], epoch: number, seq: number) {
-  const changes = diffSlots({ published, observed, sameTenure: true });
+  const changes = diffSlots({ published, observed, continuity: 'same_run' });
   const batch = eventsFromChanges(changes, originAt(epoch, seq));
   return { ...batch, published: applyPublished(published, batch.events) };
 }

@@ -41,7 +41,7 @@ class Publisher {
   /** Returns the kinds of what was published. */
   poll(now: number, observed: readonly SlotState[]): string[] {
     const published = this.#published;
-    const changes = diffSlots({ published, observed, sameTenure: true });
+    const changes = diffSlots({ published, observed, continuity: 'same_run' });
     const selection = selectDue({
       changes,
       published,

@@ -33,10 +33,10 @@ describe('comparing look after look with the topic', { timeout: 20_000 }, () => 
             published,
             observed,
             lastObserved: last,
-            sameTenure: last !== undefined,
+            continuity: last === undefined ? 'other_server' : 'same_run',
             unreadable,
           });
-          before = compareSlots(before, { published, slots: observed, unreadable });
+          before = compareSlots(before, { published, slots: observed, unreadable }, 'other_server');
           assert.deepEqual(before.changes, plain);
           last = new Map(observed.map((state) => [state.name, state]));
         }
@@ -47,25 +47,25 @@ describe('comparing look after look with the topic', { timeout: 20_000 }, () => 
   test('the same look at the same topic is not compared again, where both agreed', () => {
     const slots = [logicalSlot('a')];
     const now = { published: publish(slots), slots, unreadable: [] };
-    const first = compareSlots(undefined, now);
-    assert.equal(compareSlots(first, now), first);
+    const first = compareSlots(undefined, now, 'other_server');
+    assert.equal(compareSlots(first, now, 'other_server'), first);
   });
 
   test('what was held back is found again', () => {
     const slots = [logicalSlot('a', { confirmedFlushLsn: lsn(0x3000n) })];
     const now = { published: publish([logicalSlot('a')]), slots, unreadable: [] };
-    const first = compareSlots(undefined, now);
-    assert.equal(compareSlots(first, now).changes.length, 1);
+    const first = compareSlots(undefined, now, 'other_server');
+    assert.equal(compareSlots(first, now, 'other_server').changes.length, 1);
   });
 
   test('a slot that can no longer be read is seen as that, whatever else is as before', () => {
     const slots = [logicalSlot('a')];
     const now = { published: publish([logicalSlot('a'), logicalSlot('b')]), slots, unreadable: [] };
     const hidden = [{ slot: 'b', reason: saying('its restart_lsn cannot be read') }];
-    const first = compareSlots(undefined, { ...now, unreadable: hidden });
+    const first = compareSlots(undefined, { ...now, unreadable: hidden }, 'other_server');
     assert.deepEqual(first.changes, []);
     assert.deepEqual(
-      compareSlots(first, now).changes.map(({ kind }) => kind),
+      compareSlots(first, now, 'other_server').changes.map(({ kind }) => kind),
       ['drop'],
     );
   });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  type Continuity,
   changedSlot,
+  continuityOf,
   diffSlots,
   isNews,
   type LogicalSlotState,
@@ -10,8 +12,10 @@ import {
   type SlotName,
   type SlotState,
   sameState,
+  timeline,
 } from '@slotcast/domain';
 import * as fc from 'fast-check';
+import { at, firstTimeline, manifest } from '../event-examples.ts';
 import { saying } from '../reason-examples.ts';
 import { anySlots, logicalSlot, physicalSlot } from '../vocabulary-examples.ts';
 
@@ -29,13 +33,13 @@ function byNames(states: readonly SlotState[]): Map<SlotName, SlotState> {
 function kindOf(
   before: SlotState,
   after: SlotState,
-  how: { sameTenure?: boolean; held?: SlotState } = {},
+  how: { continuity?: Continuity; held?: SlotState } = {},
 ): string | undefined {
   const changes = diffSlots({
     published: publish([before]),
     observed: [after],
     lastObserved: how.held === undefined ? undefined : byNames([how.held]),
-    sameTenure: how.sameTenure ?? true,
+    continuity: how.continuity ?? 'same_run',
   });
   return changes[0]?.kind;
 }
@@ -49,7 +53,7 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
       diffSlots({
         published: publish([logicalSlot('b'), logicalSlot('gone')]),
         observed: [moved, slot],
-        sameTenure: true,
+        continuity: 'same_run',
       }),
       [
         { kind: 'drop', previous: logicalSlot('gone'), incarnation },
@@ -63,14 +67,15 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
     const unreadable = [{ slot: 'a', reason: saying('its confirmed_flush_lsn is no position') }];
     const gone = { kind: 'drop', previous: logicalSlot('gone'), incarnation };
     const published = publish([slot, logicalSlot('gone')]);
-    assert.deepEqual(diffSlots({ published, observed: [], sameTenure: true, unreadable }), [gone]);
+    assert.deepEqual(diffSlots({ published, observed: [], continuity: 'same_run', unreadable }), [gone]);
   });
 
   test('a remake carries the slot that is gone, its incarnation and the new one', () => {
     const other = logicalSlot('a', { plugin: 'wal2json' });
-    assert.deepEqual(diffSlots({ published: publish([slot]), observed: [other], sameTenure: false }), [
-      { kind: 'remake', previous: slot, incarnation, state: other },
-    ]);
+    assert.deepEqual(
+      diffSlots({ published: publish([slot]), observed: [other], continuity: 'other_server' }),
+      [{ kind: 'remake', previous: slot, incarnation, state: other }],
+    );
   });
 
   test('a subscriber that connects or leaves is no change', () => {
@@ -78,35 +83,47 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
   });
 
   test('another type, plugin, database or two_phase is another slot, on any tenure', () => {
-    for (const sameTenure of [true, false]) {
-      assert.equal(kindOf(slot, physicalSlot('a'), { sameTenure }), 'remake');
-      assert.equal(kindOf(slot, logicalSlot('a', { plugin: 'wal2json' }), { sameTenure }), 'remake');
+    for (const continuity of ['same_run', 'restarted', 'unknown', 'other_server'] as const) {
+      assert.equal(kindOf(slot, physicalSlot('a'), { continuity }), 'remake');
+      assert.equal(kindOf(slot, logicalSlot('a', { plugin: 'wal2json' }), { continuity }), 'remake');
       assert.equal(
-        kindOf(slot, logicalSlot('a', { database: 'other', databaseOid: 16_385 }), { sameTenure }),
+        kindOf(slot, logicalSlot('a', { database: 'other', databaseOid: 16_385 }), { continuity }),
         'remake',
       );
-      assert.equal(kindOf(slot, logicalSlot('a', { twoPhase: true }), { sameTenure }), 'remake');
+      assert.equal(kindOf(slot, logicalSlot('a', { twoPhase: true }), { continuity }), 'remake');
     }
   });
 
   test('a database that is renamed keeps its slots; one that has taken its name has others', () => {
     const known = logicalSlot('a', { databaseOid: 16_384 });
     const renamed = logicalSlot('a', { databaseOid: 16_384, database: 'store' });
-    for (const sameTenure of [true, false]) {
-      assert.equal(kindOf(known, renamed, { sameTenure }), 'update');
-      assert.equal(kindOf(known, logicalSlot('a', { databaseOid: 16_385 }), { sameTenure }), 'remake');
+    for (const continuity of ['same_run', 'restarted', 'unknown', 'other_server'] as const) {
+      assert.equal(kindOf(known, renamed, { continuity }), 'update');
+      assert.equal(kindOf(known, logicalSlot('a', { databaseOid: 16_385 }), { continuity }), 'remake');
     }
     assert.equal(isNews(known, renamed), true);
   });
 
-  test('confirmed_flush_lsn that went back in a crash restart of the primary is an update', () => {
-    assert.equal(kindOf(slot, logicalSlot('a', { confirmedFlushLsn: lsn(0x1800n) })), 'update');
+  test('confirmed_flush_lsn that went back is another slot, unless the server was restarted or has crashed', () => {
+    const back = logicalSlot('a', { confirmedFlushLsn: lsn(0x1800n) });
+    assert.equal(kindOf(slot, back), 'remake');
+    assert.equal(kindOf(slot, back, { continuity: 'unknown' }), 'remake');
+    assert.equal(kindOf(slot, back, { continuity: 'restarted' }), 'update');
+    assert.equal(kindOf(slot, back, { continuity: 'other_server' }), 'update');
+  });
+
+  test('a slot made anew as an older copy between the position that was published and one that was held back is found', () => {
+    const held = logicalSlot('a', { confirmedFlushLsn: lsn(0x3000n) });
+    const copy = logicalSlot('a', { confirmedFlushLsn: lsn(0x2800n) });
+    assert.equal(kindOf(slot, copy), 'update');
+    assert.equal(kindOf(slot, copy, { held }), 'remake');
   });
 
   test('restart_lsn of a logical slot that went back within a tenure means another slot', () => {
     const older = logicalSlot('a', { restartLsn: lsn(0xfffn) });
     assert.equal(kindOf(slot, older), 'remake');
-    assert.equal(kindOf(slot, older, { sameTenure: false }), 'update');
+    assert.equal(kindOf(slot, older, { continuity: 'restarted' }), 'remake');
+    assert.equal(kindOf(slot, older, { continuity: 'other_server' }), 'update');
   });
 
   test('restart_lsn of a physical slot may go back: the server does not save it when it moves', () => {
@@ -118,14 +135,14 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
     const remade = logicalSlot('a', { restartLsn: lsn(0x1400n) });
     assert.equal(kindOf(slot, remade), 'update');
     assert.equal(kindOf(slot, remade, { held }), 'remake');
-    assert.equal(kindOf(slot, remade, { held, sameTenure: false }), 'update');
+    assert.equal(kindOf(slot, remade, { held, continuity: 'other_server' }), 'update');
   });
 
   test('an invalidation is an update, and a logical slot that is well again is another one', () => {
     const lost = logicalSlot('a', { restartLsn: undefined, walStatus: 'lost' });
     assert.equal(kindOf(slot, lost), 'update');
     assert.equal(kindOf(lost, slot), 'remake');
-    assert.equal(kindOf(lost, slot, { sameTenure: false }), 'update');
+    assert.equal(kindOf(lost, slot, { continuity: 'other_server' }), 'update');
   });
 
   test('a physical slot that reserves WAL for the first time is an update', () => {
@@ -165,33 +182,60 @@ describe('the difference between topic and server', { timeout: 20_000 }, () => {
 
   test('without a difference there is no change, and each slot has at most one', () => {
     fc.assert(
-      fc.property(anySlots, anySlots, fc.boolean(), (before, after, sameTenure) => {
-        const changes = diffSlots({ published: publish(before), observed: after, sameTenure });
-        const names = changes.map(changedSlot);
-        assert.equal(new Set(names).size, names.length);
-        for (const state of after) {
-          const earlier = before.find((other) => other.name === state.name);
-          const unchanged = earlier !== undefined && sameState(earlier, state);
-          assert.equal(names.includes(state.name), !unchanged);
-        }
-        assert.deepEqual(diffSlots({ published: publish(after), observed: after, sameTenure }), []);
-      }),
+      fc.property(
+        anySlots,
+        anySlots,
+        fc.constantFrom<Continuity>('same_run', 'restarted', 'unknown', 'other_server'),
+        (before, after, continuity) => {
+          const changes = diffSlots({ published: publish(before), observed: after, continuity });
+          const names = changes.map(changedSlot);
+          assert.equal(new Set(names).size, names.length);
+          for (const state of after) {
+            const earlier = before.find((other) => other.name === state.name);
+            const unchanged = earlier !== undefined && sameState(earlier, state);
+            assert.equal(names.includes(state.name), !unchanged);
+          }
+          assert.deepEqual(diffSlots({ published: publish(after), observed: after, continuity }), []);
+        },
+      ),
     );
   });
 
   test('the order depends on the names alone: drops first, then the rest', () => {
     fc.assert(
       fc.property(anySlots, anySlots, (before, after) => {
-        const changes = diffSlots({ published: publish(before), observed: after, sameTenure: true });
+        const changes = diffSlots({ published: publish(before), observed: after, continuity: 'same_run' });
         const reversed = diffSlots({
           published: publish(before.toReversed()),
           observed: after.toReversed(),
-          sameTenure: true,
+          continuity: 'same_run',
         });
         assert.deepEqual(reversed, changes);
         const keys = changes.map((change) => `${change.kind === 'drop' ? 0 : 1}${changedSlot(change)}`);
         assert.deepEqual(keys, keys.toSorted());
       }),
     );
+  });
+});
+
+describe('what lies between the newest manifest and the server now', { timeout: 5000 }, () => {
+  const history = firstTimeline;
+  const life = { serverStartedAt: 5, timeline: history.timeline, replayedLsn: undefined };
+  const told = manifest(['a'], {}, { serverStartedAt: 5 });
+
+  test('is nothing while the server runs on, also beside another process of the publisher', () => {
+    assert.equal(continuityOf(told, { history, life }), 'same_run');
+  });
+
+  test('is a restart, or a crash of its sessions, which leaves the start of the server as it was', () => {
+    assert.equal(continuityOf(told, { history, life: { ...life, serverStartedAt: 6 } }), 'restarted');
+    assert.equal(continuityOf(told, { history, life: { ...life, replayedLsn: at(7) } }), 'restarted');
+  });
+
+  test('is not known by a manifest that does not tell, and another server after a promotion', () => {
+    assert.equal(continuityOf(manifest(['a'], {}), { history, life }), 'unknown');
+    const promoted = { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: at(9) }] };
+    assert.equal(continuityOf(told, { history: promoted, life }), 'other_server');
+    assert.equal(continuityOf(undefined, { history, life }), 'other_server');
   });
 });
