@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit';
 import { ROLE } from './support/scene.ts';
 import { VerifyScene } from './support/verify-scene.ts';
 
@@ -167,6 +167,10 @@ describe('the proof of a copy', { timeout: 480_000 }, () => {
     await scene.publish(other);
     await scene.own(['branch'], other.name);
     await writeBranches(primary, other);
+    scene.repeat(100);
+    await waitUntil(() => scene.holds.has('branch'), {
+      describe: 'the copy of another branch, found without being asked for',
+    });
     assert.equal((await verified('branch'))[0], 'wrong');
   });
 });

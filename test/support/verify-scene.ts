@@ -46,6 +46,9 @@ export class VerifyScene {
   readonly #directory: NodeDirectory;
   readonly #feed: SlotsFeed;
   readonly #proofs: SlotProofs;
+  /** The same as somebody asks, and one that works by itself. */
+  readonly #all: SlotProofs[];
+  readonly #prover: (intervalMs: number | undefined) => SlotProofs;
   readonly #connection: PostgresConnection;
   readonly #writer: LogWriter;
   readonly #running: Promise<unknown>[] = [];
@@ -67,17 +70,20 @@ export class VerifyScene {
     const reader = new NodesReader(topics, { slotsOf: NODE });
     this.#directory = new NodeDirectory({ ...topics, node: NODE, reader });
     this.#feed = new SlotsFeed(topics);
-    this.#proofs = new SlotProofs({
-      postgres: { url: standby.url('postgres', ROLE), applicationName: 'slotcast-test' },
-      directory: this.#directory,
-      policy,
-      verifyIntervalMs: undefined,
-      ring: () => this.#doorbell.ring(),
-      metrics,
-      clock: systemClock,
-      logger,
-      signal,
-    });
+    this.#prover = (verifyIntervalMs) =>
+      new SlotProofs({
+        postgres: { url: standby.url('postgres', ROLE), applicationName: 'slotcast-test' },
+        directory: this.#directory,
+        policy,
+        verifyIntervalMs,
+        ring: () => this.#doorbell.ring(),
+        metrics,
+        clock: systemClock,
+        logger,
+        signal,
+      });
+    this.#proofs = this.#prover(undefined);
+    this.#all = [this.#proofs];
   }
 
   static async start(standby: PostgresServer): Promise<VerifyScene> {
@@ -93,7 +99,9 @@ export class VerifyScene {
     await scene.#directory.reader.replay(signal);
     scene.#running.push(
       scene.#feed.reader.follow(signal, () => undefined),
-      scene.#directory.reader.follow(signal, (records) => scene.#proofs.hear(records)),
+      scene.#directory.reader.follow(signal, (records) =>
+        scene.#all.forEach((proofs) => proofs.hear(records)),
+      ),
       scene.#rounds(),
     );
     return scene;
@@ -162,8 +170,13 @@ export class VerifyScene {
   /** What the next plan is told of copies. */
   get holds(): ReadonlyMap<string, Hold> {
     const held = new Map<SlotName, Hold>();
-    this.#proofs.hold(held);
+    this.#all.forEach((proofs) => proofs.hold(held));
     return held;
+  }
+
+  /** From here on all copies are proven without anybody's asking. */
+  repeat(intervalMs: number): void {
+    this.#all.push(this.#prover(intervalMs));
   }
 
   /** What is on record of a proof of the copy. */
@@ -173,7 +186,7 @@ export class VerifyScene {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stopPublisher();
-    await this.#proofs.close();
+    await Promise.all(this.#all.map((proofs) => proofs.close()));
     this.#stop.abort();
     await Promise.allSettled(this.#running);
     await this.#connection.close();
@@ -190,9 +203,11 @@ export class VerifyScene {
     while (!signal.aborted) {
       const view = await observeStandby(this.#connection, signal);
       if (view.inRecovery) {
-        this.#proofs.looked({ view, furthest: new Map(), alarm: undefined });
+        this.#all.forEach((proofs) => proofs.looked({ view, furthest: new Map(), alarm: undefined }));
       }
-      await this.#proofs.record(this.#writer);
+      for (const proofs of this.#all) {
+        await proofs.record(this.#writer);
+      }
       await sleep(LOOK_MS);
     }
   }

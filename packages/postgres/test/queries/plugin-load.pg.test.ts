@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { findLoadFailure } from '@slotcast/postgres';
+import { type Lsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import { digestCopy, findLoadFailure, type SlotDigest, withProofCopy } from '@slotcast/postgres';
 import { PluginFolder, type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, withConnection } from '../connection/open-connections.ts';
 
@@ -40,6 +41,35 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     test('leaves nothing behind when it succeeds', async () => {
       assert.equal(await failure(), undefined);
       await server.waitFor('select from pg_replication_slots', (rows) => rows.length === 1);
+    });
+
+    test('is not needed to see what the slot delivers: read twice it says the same, and it does not move', async () => {
+      const afterLsn = parseLsn(await primary.currentLsn());
+      await primary.query('create table numbered as select generate_series(1, 9) as id');
+      const toLsn = parseLsn(await primary.waitForReplay(server));
+      const source = parseSlotName('app');
+      const state = 'select * from pg_replication_slots order by slot_name';
+      const before = await server.query(state);
+      // As the publisher does, which finds where the stretch begins, and then as the consumer, which is told.
+      const read = (fromLsn?: Lsn): Promise<SlotDigest> =>
+        withProofCopy(
+          {
+            postgres: optionsFor(server),
+            database: { name: 'postgres', oid: undefined },
+            source,
+            onStandbyOnly: true,
+            signal: new AbortController().signal,
+          },
+          (connection, { name: copy }) =>
+            digestCopy(connection, { copy, afterLsn, fromLsn, toLsn, spans: 4 }),
+        );
+      const first = await read();
+      assert.equal(
+        first.spans.reduce((sum, { changes }) => sum + changes, 0),
+        9,
+      );
+      assert.deepEqual(await read(first.fromLsn), first);
+      assert.deepEqual(await server.query(state), before);
     });
 
     test('fails when the library was removed, which an advance does not notice', async () => {
