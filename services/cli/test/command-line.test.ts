@@ -38,6 +38,8 @@ describe('the command line', { timeout: 240_000, concurrency: 2 }, () => {
     ['a slot name that is none', ['events', '--slot', 'No!'], /1 to 63 of a-z/],
     ['a number of standbys that is none', ['status', '--require', '0'], /Expected `all` or a number/],
     ['a time without an end', ['prepare-promotion', '--timeout', '999999min'], /a time from 100ms to 4min/],
+    ['a size that is too small', ['verify', '--bytes', '5'], /a size from 1MB to 1GB/],
+    ['a size that is none', ['verify', '--bytes', 'much'], /a size from 1MB to 1GB/],
     ['a flag without its value', ['--config'], /argument missing/],
   ];
   for (const [what, args, message] of misuses) {
