@@ -222,6 +222,10 @@ export const configSchema = z.strictObject({
     default: 'fence',
     help: 'After a promotion, for consumers that had confirmed WAL which this server never had: `fence` pushes the new WAL past it, so that they skip nothing; `quarantine` renames their slots, so that they fail.',
   }),
+  stateFolder: setting(plainText.optional(), {
+    name: 'SLOTCAST_STATE_FOLDER',
+    help: 'Folder in which the services of the node keep what they know of the topics, for a restart and a failover while Kafka is away. Without it nothing is kept.',
+  }),
   takeOver: setting(boolean, {
     name: 'SLOTCAST_TAKE_OVER',
     default: 'false',

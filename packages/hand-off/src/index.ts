@@ -5,6 +5,7 @@ export { nodeKnowledge, type SettledHandOff } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
 export { sweepLeaders } from './leading-slots.ts';
 export { NodeLock } from './node-lock.ts';
+export { NodeMemory, type StateFile } from './node-memory.ts';
 export { readOwnHistory } from './own-history.ts';
 export type { PromotedSession } from './promoted-session.ts';
 export {

@@ -5,10 +5,11 @@ import type {
   Promotion,
   PublishedLine,
   SystemIdentifier,
+  TimelineHistory,
 } from '@slotcast/domain';
 import { HAND_OFF_SAFETY_MS } from '@slotcast/domain';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
-import { type PostgresOptions, readServerIdentity } from '@slotcast/postgres';
+import { type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
 import { makeSafe, type NodeKnowledge } from './hand-off.ts';
 import type { NodeLock } from './node-lock.ts';
@@ -22,6 +23,8 @@ const ATTEMPT_PAUSE_MS = 500;
 export interface OwnSlots extends NodeKnowledge {
   /** Of the server that the slots are on. */
   readonly systemIdentifier: SystemIdentifier;
+  /** That it replayed then. */
+  readonly history: TimelineHistory;
   /** The server's slots at the last look while it was in recovery. */
   readonly slotsBefore: readonly LocalSlot[] | undefined;
   /** The lock of the node, where the session holds it. */
@@ -111,8 +114,13 @@ export class PromotionSafety {
     const { node, policy, onSafe, clock, logger } = this.#options;
     const server = await readServerIdentity(connection, signal);
     const { systemIdentifier } = server;
-    if (systemIdentifier !== own.systemIdentifier) {
-      logger.warn({ systemIdentifier }, 'left the slots alone: what was known last is of another server');
+    const { timeline } = await readWalEnd(connection, signal);
+    if (systemIdentifier !== own.systemIdentifier || own.history.timeline >= timeline) {
+      const known = { systemIdentifier: own.systemIdentifier, timeline: own.history.timeline };
+      logger.warn(
+        { systemIdentifier, timeline, known },
+        'left the slots alone: what was known last is of another server',
+      );
       return;
     }
     const turn = new SafetyTurn({ connection, names: this.#options, held: own.lock, clock, signal });

@@ -2,7 +2,6 @@ import {
   type DivergencePolicy,
   emptyLine,
   HAND_OFF_LEASE_MS,
-  HAND_OFF_RECORD_MS,
   HandedOver,
   type Manifest,
   type PlanPolicy,
@@ -23,7 +22,7 @@ import {
   readServerIdentity,
   readWalEnd,
 } from '@slotcast/postgres';
-import { NodesReader, type TopicsContext } from '@slotcast/topics';
+import { type LastKnown, NodesReader, type TopicsContext } from '@slotcast/topics';
 import { type EndedRecovery, isSeen } from './ended-recovery.ts';
 import { handOff } from './hand-off.ts';
 import {
@@ -32,14 +31,16 @@ import {
   recordHandOff,
   type SettledHandOff,
 } from './hand-off-from-topics.ts';
-import { type FirstProof, HandOffLease } from './hand-off-lease.ts';
+import { HandOffLease } from './hand-off-lease.ts';
 import { isLeftOver, type Settling } from './left-over-promotion.ts';
 import { NodeLock } from './node-lock.ts';
+import { NodeMemory, type StateFile } from './node-memory.ts';
 import { readOwnHistory } from './own-history.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { type OwnSlots, PromotionSafety } from './promotion-safety.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
+import { firstProofOf, prove } from './session-proofs.ts';
 import { StandingHandOff } from './standing-hand-off.ts';
 
 /** How often the session of an earlier process is ended that holds the lock: it is gone at once, unless it is one of another role. */
@@ -53,6 +54,8 @@ export interface PromotionOptions {
   readonly policy: Pick<PlanPolicy, 'wanted'>;
   readonly onDivergence: DivergencePolicy;
   readonly postgres: PostgresOptions;
+  /** Where what is known is kept across restarts; absent where it is not. */
+  readonly stateFile?: StateFile | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -107,6 +110,8 @@ export class Promotion {
   #session: FollowingSession | undefined;
   /** By the sessions before it. */
   #knownBefore: Known = { line: emptyLine, own: undefined };
+  /** That is what was kept on disk. */
+  #isKept = false;
   readonly #safety: PromotionSafety;
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
@@ -338,36 +343,29 @@ export class Promotion {
 
   #watch(): { readonly stop: AbortController; readonly ended: Promise<void> } {
     const stop = new AbortController();
-    return { stop, ended: this.#guard.run(stop.signal) };
-  }
-}
-
-/**
- * The first steps need no Kafka, which may be down with the primary. The server shows that this process is the only one, by the lock that it has held since before
- * the promotion: whoever takes over finds it free, or ends its session. Where that cannot be, because the role is another one, it
- * waits for as long as this counts.
- */
-function firstProofOf(
-  { directory, slotsBefore, lock, signal }: PromotedSession,
-  ended: EndedRecovery | undefined,
-): FirstProof | undefined {
-  const isKnown = slotsBefore !== undefined && directory.own?.role === 'standby';
-  if (lock === undefined || ended === undefined || !isKnown) {
-    return undefined;
-  }
-  const untilMs = ended.recoveringAtMs + HAND_OFF_RECORD_MS - HAND_OFF_LEASE_MS;
-  return { untilMs, holds: () => lock.isHeld(signal) };
-}
-
-async function prove({ directory, writer }: PromotedSession, clock: Clock): Promise<void> {
-  const { own } = directory;
-  if (own === undefined) {
-    throw new Error(
-      'this node has no record yet by which to show that no other process hands its slots over',
+    const remembering = new NodeMemory(this.#options).run(
+      () => this.#ownKnowledge(),
+      (kept) => this.#take(kept),
+      stop.signal,
     );
+    return { stop, ended: Promise.all([this.#guard.run(stop.signal), remembering]).then(() => undefined) };
   }
-  const time = clock.now();
-  await directory.write(writer, { node: { ...own, time }, time });
+
+  /** What a session of this process knows. */
+  #ownKnowledge(): LastKnown | undefined {
+    const line = this.#session?.line();
+    const own = this.#session?.own();
+    return line && own && { ...own, cluster: this.#options.cluster, node: this.#options.node, line };
+  }
+
+  /** Takes what was kept on disk, where no session of this process has known anything. */
+  #take(kept: LastKnown): void {
+    if (this.#ownKnowledge() === undefined && (this.#isKept || this.#knownBefore.own === undefined)) {
+      this.#isKept = true;
+      const rest = { prepared: [], earlier: undefined, slotsBefore: undefined, lock: undefined };
+      this.#knownBefore = { line: kept.line, own: { ...kept, ...rest } };
+    }
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -30,8 +30,9 @@ async function knownAhead(pair: Pair, word?: LastWord): Promise<FollowingSession
   );
   assert.ok(row);
   const systemIdentifier = parseSystemIdentifier(row.id);
-  const own: OwnSlots = { ...knowledge, systemIdentifier, slotsBefore: undefined, lock: undefined };
-  const line = { ...knowledge.publishedOn({ timeline: event.timeline, ancestors: [] }), word };
+  const history = { timeline: event.timeline, ancestors: [] };
+  const own: OwnSlots = { ...knowledge, systemIdentifier, history, slotsBefore: undefined, lock: undefined };
+  const line = { ...knowledge.publishedOn(history), word };
   return { line: () => line, own: () => own, wake: () => undefined };
 }
 

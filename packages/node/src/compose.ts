@@ -5,6 +5,7 @@ import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { type Logger, systemClock } from '@slotcast/kernel';
 import type { NodeContext } from './context.ts';
 import { explainError } from './explain-error.ts';
+import { FolderStateFile } from './folder-state-file.ts';
 import { topicVerifier } from './verify-topics.ts';
 
 /** WAL that one advance may decode: a second or so of work, after which progress is saved and a stop is seen. */
@@ -35,6 +36,7 @@ export function composeNode(config: Config, { version, logger, log }: NodeParts)
     version,
     policy: planPolicy(config),
     onDivergence,
+    stateFile: config.stateFolder === undefined ? undefined : new FolderStateFile(config.stateFolder, config),
     slotsTopic: topics.slots,
     nodesTopic: topics.nodes,
     postgresUrl,

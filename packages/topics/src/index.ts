@@ -1,5 +1,12 @@
 export { awaitNodeName, type NodeNameClaimant } from './await-node-name.ts';
 export { ClusterReader } from './cluster-reader.ts';
+export {
+  decodeLastKnown,
+  encodeLastKnown,
+  type KnownClocks,
+  type LastKnown,
+  type UselessState,
+} from './last-known.ts';
 export { NodeDirectory } from './node-directory.ts';
 export { nodeTombstones } from './node-tombstones.ts';
 export { NodesReader } from './nodes-reader.ts';

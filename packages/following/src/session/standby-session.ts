@@ -124,12 +124,14 @@ export class StandbySession {
 
   /** What is slotcast's here, as this session has it on record; absent before its claim. */
   own(): OwnSlots | undefined {
-    const { systemIdentifier } = this.#server.identity;
+    const { identity, history } = this.#server;
     const lock = this.#claimed?.lock;
     return (
-      this.#claimed && {
+      this.#claimed &&
+      history && {
         ...nodeKnowledge(this.#parts.directory),
-        systemIdentifier,
+        systemIdentifier: identity.systemIdentifier,
+        history,
         slotsBefore: this.#lastSlots,
         lock,
       }

@@ -53,6 +53,8 @@ export class NodeServices {
   readonly topics = topicNames('slotcast', CLUSTER);
   readonly #options: NodeServicesOptions;
   readonly #processes = new Map<string, Process>();
+  /** What the nodes keep on disk. */
+  readonly #states = new Map<string, string>();
   /** Of the consumers that were started last, by node. */
   readonly #controls = new Map<string, ConsumerControl>();
   #starts = 0;
@@ -199,6 +201,13 @@ export class NodeServices {
       version: BUILD.version,
       policy: this.#policyOf(node),
       onDivergence: settings.onDivergence,
+      stateFile: {
+        read: () => Promise.resolve(this.#states.get(node)),
+        write: (text: string) => {
+          this.#states.set(node, text);
+          return Promise.resolve();
+        },
+      },
       slotsTopic,
       nodesTopic,
       postgres: {
