@@ -298,6 +298,7 @@ class HandOffRun {
       published: line.published,
       furthest: line.furthest,
       elsewhere: line.elsewhere,
+      newestHistory: line.newestHistory,
       history,
       earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),

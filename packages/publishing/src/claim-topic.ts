@@ -164,7 +164,7 @@ async function judgeAgain(
     return settled;
   }
   const newest = [...slots.topic.newest.values()].map(({ record }) => record);
-  const unjudged = findUnjudged(promotion, history, newest);
+  const unjudged = findUnjudged(promotion, history, newest, slots.manifest?.history);
   if (unjudged.length === 0) {
     return settled;
   }

@@ -4,7 +4,7 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
-import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { leftAt } from '../vocabulary/timeline-history.ts';
 import type { HandOffInput } from './hand-off-plan.ts';
 
 /** Where a subscriber was, and where this server left the WAL that it had that from. */
@@ -40,7 +40,7 @@ export function handOffFacts(input: HandOffInput): (name: SlotName) => HandOffFa
       owned.lineage === input.lineage &&
       event !== undefined &&
       sameIncarnation(owned.incarnation, event.incarnation);
-    const marks = events.flatMap((each) => markOf(each, input.history));
+    const marks = events.flatMap((each) => markOf(each, input));
     return { name, input, event, here: local.get(name), owned, isOurs, marks };
   };
 }
@@ -50,9 +50,11 @@ function isFollowed({ op, state, slot }: SlotEvent): boolean {
 }
 
 /** A position beyond the WAL of the server that published it says nothing. */
-function markOf({ op, state, lsn, timeline }: SlotEvent, history: TimelineHistory): Mark[] {
+function markOf({ op, state, lsn, timeline }: SlotEvent, { history, newestHistory }: HandOffInput): Mark[] {
   const confirmed = op === 'drop' ? undefined : state?.confirmedFlushLsn;
-  return confirmed === undefined || confirmed > lsn ? [] : [{ confirmed, left: leftAt(history, timeline) }];
+  return confirmed === undefined || confirmed > lsn
+    ? []
+    : [{ confirmed, left: leftAt(history, timeline, newestHistory) }];
 }
 
 /** How far a slot may be moved for it: this server has the WAL up to there. */
@@ -67,6 +69,9 @@ export function isAhead({ confirmed, left }: Mark): boolean {
 /** On each timeline since then nothing was committed before the position, or it began beyond it. */
 export function isFencedFor({ confirmed, left }: Mark, input: HandOffInput): boolean {
   const { timeline, ancestors } = input.history;
+  if (confirmed > left && !ancestors.some(({ switchLsn }) => switchLsn === left)) {
+    return false;
+  }
   return ancestors.every(({ switchLsn }, index) => {
     const began = ancestors[index + 1]?.timeline ?? timeline;
     if (switchLsn < left || switchLsn >= confirmed) {

@@ -38,6 +38,8 @@ export interface HandOffInput {
   readonly furthest: ReadonlyMap<SlotName, Lsn>;
   /** The newest event of each slot whose newest event lies on another branch. */
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the newest manifest, wherever it lies: it tells where the branch of such an event parted from this line. */
+  readonly newestHistory?: TimelineHistory | undefined;
   /** Slots of the promoted server. */
   readonly local: readonly LocalSlot[];
   /** Leading slots of the promoted server, from which slots were made anew while it was a standby. */
@@ -275,7 +277,7 @@ function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {
     const confirmed = event === undefined ? undefined : plausiblyConfirmed(event);
     return event === undefined || confirmed === undefined
       ? []
-      : [{ confirmed, leftLsn: leftAt(input.history, event.timeline) }];
+      : [{ confirmed, leftLsn: leftAt(input.history, event.timeline, input.newestHistory) }];
   });
 }
 

@@ -47,6 +47,8 @@ export function judgePromotion(input: {
   readonly published: ReadonlyMap<SlotName, SlotEvent>;
   /** The newest event of each slot whose newest event lies on another branch than `history`. */
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
+  /** Of the newest manifest, wherever it lies. */
+  readonly newestHistory?: TimelineHistory | undefined;
   readonly history: TimelineHistory;
   readonly wanted: (slot: SlotState) => boolean;
   readonly endOfWal: Lsn;
@@ -80,9 +82,14 @@ export function judgePromotion(input: {
 }
 
 /** What a subscriber has confirmed on a branch that this server does not come from, beyond the point where it was left. */
-function strayedBytes({ elsewhere, history }: Parameters<typeof judgePromotion>[0], slot: SlotName): bigint {
+function strayedBytes(
+  { elsewhere, newestHistory, history }: Parameters<typeof judgePromotion>[0],
+  slot: SlotName,
+): bigint {
   const event = elsewhere.get(slot);
-  return event === undefined ? 0n : bytesBeyond(plausiblyConfirmed(event), leftAt(history, event.timeline));
+  return event === undefined
+    ? 0n
+    : bytesBeyond(plausiblyConfirmed(event), leftAt(history, event.timeline, newestHistory));
 }
 
 function bytesBeyond(confirmed: Lsn | undefined, end: Lsn): bigint {

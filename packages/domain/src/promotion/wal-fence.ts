@@ -108,6 +108,11 @@ export function isFencedSince(
   history: TimelineHistory,
   fences: { readonly passes: readonly FencePass[]; readonly earlier: EarlierFences },
 ): boolean {
+  // Where the other branch left a timeline that this line went on with, commits of that one follow.
+  const isLeftHere = history.ancestors.some(({ switchLsn }) => switchLsn === mark.leftLsn);
+  if (!isLeftHere && mark.confirmed > mark.leftLsn) {
+    return false;
+  }
   return startsOf(history)
     .filter(({ switchLsn }) => switchLsn >= mark.leftLsn && switchLsn < mark.confirmed)
     .every(({ timeline }) => {

@@ -1,5 +1,5 @@
 import { type Timeline, timeline } from './identity.ts';
-import { formatLsn, type Lsn, lsn, parseLsn } from './lsn.ts';
+import { formatLsn, type Lsn, lsn, minLsn, parseLsn } from './lsn.ts';
 
 const FIRST_LSN = lsn(1n);
 
@@ -101,14 +101,46 @@ export function describeHistory(history: TimelineHistory): string {
 }
 
 /**
- * Where a server with this history left the WAL of `timeline`, which is not its own. Of a timeline that it never was on: where it left the last one
- * before that, which is at or beyond the point where the two parted.
+ * Where a server with this history left the WAL of `timeline`, which is not its own. Of a timeline that it never was on: where the two parted, when that is told by `other`, the history of a
+ * server that was on it; else where it left the last one before that, which is at or beyond that point.
  */
-export function leftAt(history: TimelineHistory, timeline: Timeline): Lsn {
-  const left =
-    history.ancestors.find((ancestor) => ancestor.timeline === timeline) ??
-    history.ancestors.findLast((ancestor) => ancestor.timeline < timeline);
-  return left?.switchLsn ?? FIRST_LSN;
+export function leftAt(history: TimelineHistory, timeline: Timeline, other?: TimelineHistory): Lsn {
+  const own = history.ancestors.find((ancestor) => ancestor.timeline === timeline);
+  if (own !== undefined) {
+    return own.switchLsn;
+  }
+  const isToldOf =
+    other?.timeline === timeline || other?.ancestors.some((ancestor) => ancestor.timeline === timeline);
+  const parted = other !== undefined && isToldOf === true ? partedAt(history, other) : undefined;
+  const left = history.ancestors.findLast((ancestor) => ancestor.timeline < timeline);
+  return parted ?? left?.switchLsn ?? FIRST_LSN;
+}
+
+/** The end of the WAL that servers with these histories have in common; `undefined` when neither has left the other's line. */
+function partedAt(a: TimelineHistory, b: TimelineHistory): Lsn | undefined {
+  const [ours, theirs] = [segmentsOf(a), segmentsOf(b)];
+  for (const [index, segment] of ours.entries()) {
+    const other = theirs[index];
+    if (other === undefined || other.timeline !== segment.timeline) {
+      // Both began another timeline where the one before it ended.
+      return index === 0 ? FIRST_LSN : ours[index - 1]?.end;
+    }
+    if (segment.end !== other.end) {
+      return segment.end === undefined || other.end === undefined
+        ? (segment.end ?? other.end)
+        : minLsn(segment.end, other.end);
+    }
+  }
+  return undefined;
+}
+
+/** The timelines that a server went through, oldest first, each with its end; the one that it writes has none. */
+function segmentsOf({
+  timeline,
+  ancestors,
+}: TimelineHistory): readonly { readonly timeline: Timeline; readonly end: Lsn | undefined }[] {
+  const left = ancestors.map((ancestor) => ({ timeline: ancestor.timeline, end: ancestor.switchLsn }));
+  return [...left, { timeline, end: undefined }];
 }
 
 /**

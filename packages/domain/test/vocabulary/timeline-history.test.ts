@@ -164,6 +164,13 @@ test('a timeline was left at its switch point; one that was never followed, wher
   assert.equal(leftAt(history, timeline(3)), 0x5000n);
   assert.equal(leftAt(history, timeline(5)), 0x5000n);
   assert.equal(leftAt(parseTimelineHistory(timeline(2), ''), timeline(1)), 1n);
+  // Timeline 2 left timeline 1 before this server did: what it has from there is not here.
+  const ours = { timeline: timeline(3), ancestors: [{ timeline: timeline(1), switchLsn: lsn(0x100n) }] };
+  const theirs = { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: lsn(0x50n) }] };
+  assert.equal(leftAt(ours, timeline(2)), 0x100n);
+  assert.equal(leftAt(ours, timeline(2), theirs), 0x50n);
+  const later = { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: lsn(0x500n) }] };
+  assert.equal(leftAt(ours, timeline(2), later), 0x100n);
 });
 
 test('the history after a promotion is known from the one before only if no timeline can lie in between', () => {

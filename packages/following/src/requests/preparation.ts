@@ -126,7 +126,7 @@ export class Preparation implements SessionRequest {
    */
   #judge(
     { view, plan, alarm: known }: PreparationRound,
-    { published, elsewhere, manifest }: PublishedLine,
+    { published, elsewhere, newestHistory, manifest }: PublishedLine,
     word: PublisherWord | undefined,
   ): void {
     const { node, policy, feed } = this.#options;
@@ -136,7 +136,8 @@ export class Preparation implements SessionRequest {
     }
     const { history, slots: local } = view;
     const alarm = known ?? laterTimeline(feed.newestManifest, history);
-    const facts = { verdicts: plan.verdicts, local, published, elsewhere, history, endOfWal: word.endOfWal };
+    const topic = { published, elsewhere, newestHistory };
+    const facts = { verdicts: plan.verdicts, local, ...topic, history, endOfWal: word.endOfWal };
     const more = mayReplayMore({ ...view, upstream: view.settings.upstream });
     const drained = this.#isRead();
     this.#resolve({
