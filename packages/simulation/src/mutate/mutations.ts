@@ -84,6 +84,11 @@ export const mutations: readonly Mutation[] = [
         find: 'return [minLsn(confirmed, limit), minLsn(possible, limit)];',
         replace: 'return [];',
       },
+      {
+        file: 'packages/domain/src/promotion/unheard-time.ts',
+        find: 'if (word === undefined || endedAtMs === undefined) {',
+        replace: 'if (word === undefined || endedAtMs === undefined || endedAtMs >= 0) {',
+      },
     ],
   },
   {
