@@ -171,7 +171,7 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
     restart_lsn: status.restartLsn ?? null,
     confirmed_flush_lsn: status.confirmedFlushLsn ?? null,
     decoding: orNull(status.decoding, reasonFields),
-    orphaned: false,
+    orphaned: status.orphaned ?? false,
     proof: orNull(status.proof, proofFields),
     time: toTimestamp('time', status.time),
   };
@@ -192,6 +192,7 @@ export function readNodeSlotStatus(fields: FieldReader): NodeSlotStatus {
     ...(ownership !== undefined && { ownership }),
     state: fields.symbol('state', readinessStates),
     reasons: readReasons(fields, 'reasons'),
+    ...(fields.flag('orphaned') && { orphaned: true }),
     ...(restartLsn !== undefined && { restartLsn }),
     ...(confirmedFlushLsn !== undefined && { confirmedFlushLsn }),
     ...(decoding !== undefined && { decoding }),

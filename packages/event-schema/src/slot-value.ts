@@ -3,6 +3,7 @@ import {
   type Incarnation,
   type LogicalSlotState,
   type Manifest,
+  orphanCauses,
   type PhysicalSlotState,
   parseSlotName,
   parseSystemIdentifier,
@@ -101,6 +102,12 @@ export function manifestFields(manifest: Manifest): object {
       name: slot.name,
       incarnation: incarnationFields(slot.incarnation),
     })),
+    orphans: (manifest.orphans ?? []).map((orphan) => ({
+      name: orphan.name,
+      incarnation: incarnationFields(orphan.incarnation),
+      cause: orphan.cause,
+      since: toTimestamp('since', orphan.since),
+    })),
     ...originFields(manifest),
   };
 }
@@ -110,6 +117,12 @@ export function readManifest(fields: FieldReader): Manifest {
   const origin = readOrigin(fields);
   const serverStartedAt = fields.optionalInteger('server_started_at');
   const recoveredLsn = fields.optionalPosition('recovered_lsn');
+  const orphans = fields.records('orphans').map((orphan) => ({
+    name: parseSlotName(orphan.text('name')),
+    incarnation: readIncarnation(orphan.record('incarnation')),
+    cause: orphan.symbol('cause', orphanCauses),
+    since: orphan.integer('since'),
+  }));
   return {
     kind: 'manifest',
     systemIdentifier: parseSystemIdentifier(fields.text('system_identifier')),
@@ -129,6 +142,7 @@ export function readManifest(fields: FieldReader): Manifest {
       name: parseSlotName(slot.text('name')),
       incarnation: readIncarnation(slot.record('incarnation')),
     })),
+    ...(orphans.length > 0 && { orphans }),
     ...origin,
   };
 }

@@ -64,6 +64,7 @@ export const exampleManifest: Manifest = {
   serverStartedAt: time - 86_400_000,
   recoveredLsn: parseLsn('16/B0000000'),
   slots: [{ name: orders, incarnation }],
+  orphans: [{ name: orders, incarnation: { epoch: 6, seq: 3 }, cause: 'other_slot', since: time - 60_000 }],
   lsn: parseLsn('16/B374D900'),
   timeline: timeline(3),
   epoch: 7,

@@ -197,6 +197,7 @@ export class StatusWriter {
       ownership,
       state: entry.state,
       reasons: entry.reasons,
+      orphaned: entry.orphaned,
       restartLsn: lasting?.restartLsn,
       confirmedFlushLsn: lasting?.confirmedFlushLsn,
       decoding: local === undefined || ownership === undefined ? undefined : this.#decodingReason(local),

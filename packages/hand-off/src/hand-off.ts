@@ -298,6 +298,7 @@ class HandOffRun {
       published: line.published,
       furthest: line.furthest,
       elsewhere: line.elsewhere,
+      orphaned: line.orphaned,
       newestHistory: line.newestHistory,
       history,
       earlierFences: earlierFences(history, knowledge.promotions),

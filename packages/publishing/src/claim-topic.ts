@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  applyPublished,
   type ClaimGranted,
   type ClaimRefusal,
   continuityOf,
@@ -8,7 +7,9 @@ import {
   judgeClaim,
   judgeFenced,
   type Manifest,
+  orphansOf,
   type Promotion,
+  publishedBefore,
   type ServerLife,
   type SlotsTopic,
   type Timeline,
@@ -124,7 +125,9 @@ export async function claimTopic(options: ClaimOptions): Promise<Tenure> {
       const facts = tenureFacts(granted, again, { ...options, manifest: slots.manifest, life });
       await retireFormerName(slots.manifest, writer, options);
       const newest = [...slots.topic.newest.values()].map(({ record }) => record);
-      return new Tenure({ facts, published: applyPublished(new Map(), newest), writer, codec, clock });
+      const { manifest } = slots;
+      const published = publishedBefore(newest, { manifest, timeline: facts.history.timeline });
+      return new Tenure({ facts, published, orphans: orphansOf(manifest), writer, codec, clock });
     } catch (error) {
       await writer.close();
       throw error;

@@ -166,8 +166,9 @@ class PublishLoop {
   async #publish(seen: SortedPrimary, now: number): Promise<number | undefined> {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
     const first = this.#comparison === undefined;
-    const { published } = tenure;
-    this.#comparison = compareSlots(this.#comparison, { ...seen, published }, tenure.facts.continuity);
+    const { published, orphans, records, facts } = tenure;
+    const look = { ...seen, published, orphans, records };
+    this.#comparison = compareSlots(this.#comparison, look, facts.continuity);
     const { changes } = this.#comparison;
     if (changes.length > 0) {
       this.#lastChangeAt = now;

@@ -3,13 +3,16 @@ import {
   type Continuity,
   type EventOrigin,
   eventsFromChanges,
+  findOrphan,
   type HandedOver,
   type Lsn,
   type Manifest,
   manifestSlots,
   type NodeSlotStatus,
   type OpenTransaction,
+  type OrphanedSlot,
   type Ownership,
+  orphansAfter,
   type PhysicalSlotPin,
   type Promotion,
   type PublishedSlots,
@@ -17,6 +20,7 @@ import {
   type SlotChange,
   type SlotEvent,
   type SlotName,
+  type SlotRecords,
   type SystemIdentifier,
   type TimelineHistory,
   type UnreadableSlot,
@@ -75,6 +79,7 @@ export class Tenure {
   readonly #codec: Codec;
   readonly #clock: Clock;
   #published: PublishedSlots;
+  #orphans: readonly OrphanedSlot[];
   #nextSeq = 1;
   #lastLsn: Lsn | undefined;
   #promotion: Promotion | undefined;
@@ -82,21 +87,34 @@ export class Tenure {
   constructor(options: {
     facts: TenureFacts;
     published: PublishedSlots;
+    orphans: readonly OrphanedSlot[];
     writer: LogWriter;
     codec: Codec;
     clock: Clock;
   }) {
     this.facts = options.facts;
     this.#published = options.published;
+    this.#orphans = options.orphans;
     this.#writer = options.writer;
     this.#codec = options.codec;
     this.#clock = options.clock;
     this.#promotion = options.facts.handedOver.promotion;
   }
 
-  /** All live slots as the topic has them now. */
+  /** All slots of which the topic has an event that is no drop, as it has them now. */
   get published(): PublishedSlots {
     return this.#published;
+  }
+
+  /** Slots that this server does not have, though nobody has seen them dropped. */
+  get orphans(): readonly OrphanedSlot[] {
+    return this.#orphans;
+  }
+
+  /** By which a slot of this server is known for one that was published before. */
+  get records(): SlotRecords {
+    const { ownership, lineage } = this.facts;
+    return { ownership, lineage, promotion: this.#promotion };
   }
 
   /** What became of the slots when this server was promoted, with what was made good since. */
@@ -124,16 +142,20 @@ export class Tenure {
     const origin = this.#origin(seen.lsn);
     const { events, nextSeq } = eventsFromChanges(seen.changes, origin);
     const published = applyPublished(this.#published, events);
+    const orphans = orphansAfter(this.#orphans, seen.changes, origin.time);
     const records = await this.#slotRecords(events);
-    const withManifest = seen.heartbeat !== undefined || events.some((event) => event.op !== 'update');
+    const isOtherSet = orphans !== this.#orphans || events.some((event) => event.op !== 'update');
+    const withManifest = seen.heartbeat !== undefined || isOtherSet;
     if (withManifest) {
-      records.push(await this.#manifestRecord({ ...origin, seq: nextSeq }, published));
+      const slots = manifestSlots(published, orphans);
+      records.push(await this.#manifestRecord({ ...origin, seq: nextSeq }, { slots, orphans }));
     }
     if (seen.heartbeat !== undefined) {
       records.push(await this.#nodeRecord(seen.lsn, seen.heartbeat));
     }
     await this.#writer.append(records);
     this.#published = published;
+    this.#orphans = orphans;
     this.#nextSeq = withManifest ? nextSeq + 1 : nextSeq;
     this.#lastLsn = seen.lsn;
     return { events, withManifest };
@@ -143,7 +165,7 @@ export class Tenure {
   async recordOwnership(): Promise<void> {
     const records: NewRecord[] = [];
     for (const [slot, { incarnation, state }] of this.#published) {
-      if (state.type === 'logical') {
+      if (state.type === 'logical' && findOrphan(this.#orphans, incarnation) === undefined) {
         records.push(await this.#slotStatusRecord({ slot, incarnation }));
       }
     }
@@ -187,7 +209,7 @@ export class Tenure {
     return records;
   }
 
-  async #manifestRecord(origin: EventOrigin, published: PublishedSlots): Promise<NewRecord> {
+  async #manifestRecord(origin: EventOrigin, set: Pick<Manifest, 'slots' | 'orphans'>): Promise<NewRecord> {
     const { systemIdentifier, history, timelineNode, instance, lineage, slotsTopic } = this.facts;
     const { serverStartedAt, recoveredLsn } = this.facts;
     const manifest: Manifest = {
@@ -200,7 +222,7 @@ export class Tenure {
       lineage,
       serverStartedAt,
       recoveredLsn,
-      slots: manifestSlots(published),
+      ...set,
     };
     return { ...(await this.#codec.encodeManifest(slotsTopic, manifest)), topic: slotsTopic };
   }

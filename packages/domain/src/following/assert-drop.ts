@@ -3,6 +3,7 @@ import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { isSourceFor, isUsableSource } from './assert-making.ts';
+import { isKeptAside, isOfOrphan, isOrphanedCopy, isToldOf, isUselessCopy } from './assert-orphan.ts';
 import {
   type Check,
   isConfirmed,
@@ -25,12 +26,22 @@ export function checkDrop(slot: SlotFacts): readonly Check[] {
       [isToBeHere(slot), 'nothing is to be made in its place'],
     ];
   }
+  if (isOrphanedCopy(slot)) {
+    return [
+      [here !== undefined, 'it is not here'],
+      [
+        isUselessCopy(slot) || isKeptAside(slot),
+        'it may be the last copy of a slot that nobody has seen dropped, and nobody has forgotten',
+      ],
+    ];
+  }
   const isExtra = isNeededNoMore(slot);
   const isOfNoUse = isNative(slot) || isLostThere(slot) || (!isExtra && isAtFault(slot));
   return [
     [here !== undefined, 'it is not here'],
     [isOfNoUse || isExtra, 'it is a sound copy of a slot that is wanted'],
     [isOfNoUse || input.policy.dropExtraSlots, 'SLOTCAST_DROP_EXTRA_SLOTS=false keeps it'],
+    [isToldOf(slot), 'the list of slots that goes with what happened on the primary has not come yet'],
   ];
 }
 
@@ -41,7 +52,12 @@ export function checkRelease(slot: SlotFacts): readonly Check[] {
     [slot.owned !== undefined, "it is not slotcast's"],
     [slot.here === undefined || isSynced, 'it is here'],
     [
-      isSynced || isNative(slot) || isLostThere(slot) || isNeededNoMore(slot),
+      isSynced ||
+        isNative(slot) ||
+        isLostThere(slot) ||
+        isNeededNoMore(slot) ||
+        isOrphanedCopy(slot) ||
+        isOfOrphan(slot),
       'the slot is wanted here, and would be made again',
     ],
   ];
@@ -62,7 +78,7 @@ function isNeededNoMore(slot: SlotFacts): boolean {
       sameIncarnation(ahead.incarnation, owned.incarnation);
     return !listed && !comes;
   }
-  return state?.type !== 'logical' || !isSelected(slot);
+  return state?.type !== 'logical' || !isSelected(slot) || isOfOrphan(slot);
 }
 
 /** What stands here is not the slot that is wanted, or would not serve its subscriber. */

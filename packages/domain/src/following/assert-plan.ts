@@ -11,6 +11,7 @@ import {
 } from '../vocabulary/slot-state.ts';
 import { checkDrop, checkIdleLeader, checkRelease } from './assert-drop.ts';
 import { checkMaking, checkRestore, checkTemporary } from './assert-making.ts';
+import { checkOwnAside, checkSetAside, isForAside } from './assert-orphan.ts';
 import {
   type Check,
   factsOf,
@@ -52,7 +53,7 @@ export function assertPlan(plan: Plan, input: PlanInput): readonly Violation[] {
       return [];
     }
     const facts = factsOn(action.slot);
-    const isMade = ['copy', 'create_two_phase', 'restore'].includes(action.kind);
+    const isMade = ['copy', 'create_two_phase', 'restore', 'set_aside'].includes(action.kind);
     free -= isMade && !away.has(action.slot) ? 1 : 0;
     const checks: readonly Check[] = [
       [action.slot === slot && !judged.has(slot), 'it is not the only step of its slot'],
@@ -127,6 +128,8 @@ function checkStep(action: SlotAction, slot: SlotFacts): readonly Check[] {
       return checkMaking(action, slot);
     case 'restore':
       return checkRestore(action, slot);
+    case 'set_aside':
+      return checkSetAside(action, slot);
     case 'advance':
       return checkAdvance(action, slot);
     case 'keep':
@@ -174,6 +177,9 @@ function checkMoved(action: Of<'advance' | 'keep'>, { here }: SlotFacts): readon
 
 /** What is recorded is believed from then on. */
 function checkOwn({ ownership }: Of<'own'>, slot: SlotFacts): readonly Check[] {
+  if (isForAside(ownership, slot)) {
+    return checkOwnAside(ownership, slot);
+  }
   const { here, event, state, owned, input } = slot;
   const { highestLsn, proven } = ownership;
   const isNew = here === undefined;

@@ -70,5 +70,5 @@ function temporarySlotOf(step: SlotAction | undefined): string | undefined {
 }
 
 function isLasting(step: SlotAction | undefined): boolean {
-  return step?.kind === 'copy' || step?.kind === 'create_two_phase';
+  return step?.kind === 'copy' || step?.kind === 'create_two_phase' || step?.kind === 'set_aside';
 }

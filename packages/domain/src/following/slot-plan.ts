@@ -12,6 +12,7 @@ import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import { planMissing } from './plan-missing.ts';
 import { planNative } from './plan-native.ts';
+import { findSetAsides, planOrphan, type SetAsides } from './plan-orphan.ts';
 import { planPresent } from './plan-present.ts';
 import { findIdleLeaders } from './restart-leader.ts';
 import { asResting, isStillAtRest, mayStillRest, type RestingSlots } from './resting-slots.ts';
@@ -41,7 +42,8 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
   const doubt = findFilterDoubt(given);
   const input = doubt === undefined ? given : retaining(given, doubt);
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
-  const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys()]);
+  const setAsides = findSetAsides(input, local);
+  const names = new Set<SlotName>([...input.desired.keys(), ...input.ownership.keys(), ...setAsides.keys()]);
   const listed = listedSlots(input.manifest);
   const unreadable = new Map((input.unreadable ?? []).map((each) => [each.slot, each.reason]));
   const sorted = inOrder(names, before);
@@ -61,7 +63,8 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
         continue;
       }
       // It is here, whatever it is: neither absent nor anything to be judged, so that it stays as it is.
-      const planned = why === undefined ? planSlot(input, subject) : verdict(subject, 'blocked', [why]);
+      const planned =
+        why === undefined ? planSlot(input, subject, setAsides) : verdict(subject, 'blocked', [why]);
       const judged = withHold(input.held.get(name), subject, keptAlive(input, subject, planned));
       verdicts.push(judged);
       resting.set(name, why === undefined ? asResting(input, subject, judged) : undefined);
@@ -113,10 +116,14 @@ function doubted(entry: SlotVerdict, { reason: doubt, retained }: FilterDoubt): 
   return { ...entry, reasons: [...entry.reasons, doubt] };
 }
 
-function planSlot(input: PlanInput, subject: Subject): SlotVerdict {
+function planSlot(input: PlanInput, subject: Subject, setAsides: SetAsides): SlotVerdict {
   const { event, local } = subject;
   if (isLogical(local) && local.synced) {
     return planNative(subject);
+  }
+  const orphan = planOrphan(input, subject, setAsides);
+  if (orphan !== undefined) {
+    return orphan;
   }
   if (event === undefined) {
     return planUnknown(input, subject);

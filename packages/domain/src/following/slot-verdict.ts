@@ -40,6 +40,14 @@ export type SlotAction =
       readonly plugin: string;
       readonly leader: SlotName;
     }
+  /** Copy what stands here of an orphaned slot to another name, as a slot that lives on the primary has its own. */
+  | {
+      readonly kind: 'set_aside';
+      readonly slot: SlotName;
+      readonly copy: SlotName;
+      readonly database: SlotDatabase;
+      readonly plugin: string;
+    }
   /** Make a two_phase slot under its real name. */
   | {
       readonly kind: 'create_two_phase';
@@ -91,6 +99,8 @@ export interface SlotVerdict {
   readonly unpinned?: boolean | undefined;
   /** It is `blocked`, as too few replication slots are free to make it. */
   readonly lacksPlace?: true | undefined;
+  /** It is a copy that is kept, of a slot that the primary does not have. */
+  readonly orphaned?: true | undefined;
   /** The temporary slot of its database is needed to make it. */
   readonly needsProbe?: boolean | undefined;
 }

@@ -238,6 +238,7 @@ function reportViolations(
   const times = countOf(plan.ahead);
   const renamed = new Set([...plan.quarantines, ...plan.placeholders].map(({ slot }) => slot));
   const told = new Set([...plan.ahead, ...plan.lost, ...plan.drops].map(({ slot }) => slot));
+  const lost = new Set([...plan.lost, ...plan.drops].map(({ slot }) => slot));
   const counts = plan.ahead.flatMap((entry) =>
     violationOf(entry.slot, 'report', [
       [times.get(entry.slot) === 1, 'it is told twice'],
@@ -245,12 +246,14 @@ function reportViolations(
     ]),
   );
   const untold = [...input.published.keys(), ...input.elsewhere.keys()].flatMap((name) => {
-    const { event, here, marks } = on(name);
+    const { event, here, isOurs, marks } = on(name);
     const isUsed = here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
     const mayBeAhead = marks.some(isAhead) || (isUnheard(input) && !isMadeAfter(here ?? {}, input));
     const isQuiet = event === undefined || !isUsed || !mayBeAhead;
+    const isTaken = event !== undefined && isUsed && !isOurs && !here.synced;
     return violationOf(name, 'report', [
       [isQuiet || told.has(name), 'its subscriber is ahead of this server, or may be, which nobody is told'],
+      [!isTaken || lost.has(name), 'another slot has its name, and is taken for it'],
     ]);
   });
   const unsaid = [...renamed].flatMap((name) =>

@@ -5,8 +5,9 @@ import type { Ownership, UnreadableSlot } from '../vocabulary/node-status.ts';
 import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { AheadOutcome, Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import type { Reason } from '../vocabulary/reason.ts';
+import { isOwnedAs } from '../vocabulary/slot-continuity.ts';
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
-import { plausiblyConfirmed, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
+import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import {
   isInvalidated,
@@ -38,6 +39,8 @@ export interface HandOffInput {
   readonly furthest: ReadonlyMap<SlotName, Lsn>;
   /** The newest event of each slot whose newest event lies on another branch. */
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
+  /** Those of them that the primary before did not have either, so that nothing is lost where they are not here. */
+  readonly orphaned?: ReadonlySet<SlotName> | undefined;
   /** Of the newest manifest, wherever it lies: it tells where the branch of such an event parted from this line. */
   readonly newestHistory?: TimelineHistory | undefined;
   /** Slots of the promoted server. */
@@ -189,6 +192,8 @@ interface Subject {
   readonly restore: SlotRestore | undefined;
   /** True when the slot here is slotcast's, and of the incarnation that the event is about. */
   readonly owned: boolean;
+  /** True when it is the slot that was published: owned, or kept by PostgreSQL's own slot synchronisation; and not only one of the same name. */
+  readonly isPublished: boolean;
   /** The slot here is slotcast's, but does not stand where slotcast put it. */
   readonly stray: StrayCopy | undefined;
   /** Its name is free, though a quarantine of it was begun. */
@@ -223,7 +228,8 @@ function subjectOf(
   const slot = slots.local.get(event.slot);
   const usable = isLogical(slot) && !isInvalidated(slot) && !useless.has(slot.name);
   const ownership = input.ownership.get(event.slot);
-  const owned = ownership !== undefined && isOwned(input, event, ownership);
+  const isMadeHere = slot !== undefined && isNewcomer(slot, slots.before, ownership, input.switchLsn);
+  const owned = ownership !== undefined && isOwned(input, event, ownership) && !isMadeHere;
   const marks = marksOf(input, event.slot);
   const shared = marks.map(({ confirmed, leftLsn }) => minLsn(confirmed, leftLsn));
   const { switchLsn } = input;
@@ -238,8 +244,10 @@ function subjectOf(
   const restore = leader && restoreFrom(leader, event);
   const restored = leader && { ...leader, name: event.slot, plugin: event.state.plugin };
   const here = usable && stray === undefined ? slot : restored;
+  const isPublished = owned || (here?.synced === true && !isMadeHere);
   const isOpen = slot === undefined && wasBegun(input, event.slot, slots.local);
-  return { name: event.slot, event, state: event.state, here, restore, owned, stray, isOpen, marks };
+  const about = { name: event.slot, event, state: event.state, marks };
+  return { ...about, here, restore, owned, isPublished, stray, isOpen };
 }
 
 /** A hand-off that came to nothing left the copy, or one of this promotion tells that it could not keep the name taken. */
@@ -250,6 +258,17 @@ function wasBegun(
 ): boolean {
   const failed = earlier?.ahead.some(({ slot, outcome }) => slot === name && outcome === 'unsafe');
   return local.has(quarantineName(name)) || failed === true;
+}
+
+/** Somebody made it after the promotion: it was not here in recovery, and was not to be made again from a leading slot. */
+function isNewcomer(
+  slot: LocalSlot,
+  before: ReadonlyMap<SlotName, LocalSlot> | undefined,
+  ownership: Ownership | undefined,
+  switchLsn: Lsn,
+): boolean {
+  const wasThere = before?.has(slot.name) !== false || ownership?.remaking === true;
+  return !wasThere && isMadeSince(slot, switchLsn);
 }
 
 function remakingSlot(
@@ -269,7 +288,7 @@ export function remakingSlots(input: HandOffInput): readonly RemakingSlot[] {
 }
 
 function isOwned({ lineage }: HandOffInput, { incarnation }: SlotEvent, owned: Ownership): boolean {
-  return owned.proven && owned.lineage === lineage && sameIncarnation(owned.incarnation, incarnation);
+  return isOwnedAs(owned, incarnation, lineage);
 }
 
 function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {
@@ -361,13 +380,19 @@ function advanceOf({ name, here, owned, marks }: Subject): HandOffPlan['advances
   return [{ slot: name, database: databaseOf(here), plugin, target, mayWait: failover }];
 }
 
-function judgeLost(input: HandOffInput, { name, state, here, stray, event }: Subject): SlotLost[] {
-  if (stray === undefined && (here !== undefined || isInvalidated(state) || !input.wanted(state))) {
+function judgeLost(input: HandOffInput, subject: Subject): SlotLost[] {
+  const { name, state, here, stray, event, isPublished } = subject;
+  const earlier = input.earlier?.lost.find(({ slot }) => slot === name)?.reasons;
+  const isOther = here !== undefined && !isPublished;
+  const isWanted = !isInvalidated(state) && input.wanted(state) && input.orphaned?.has(name) !== true;
+  const isMissing = here === undefined && (isWanted || earlier !== undefined);
+  if (stray === undefined && !isOther && !isMissing) {
     return [];
   }
-  const earlier = input.earlier?.lost.find(({ slot }) => slot === name)?.reasons;
+  const published = event.lsn;
+  if (isOther) {
+    return [{ slot: name, reasons: stray?.reasons ?? [reason('other_slot_here', { published })] }];
+  }
   const told = earlier ?? stray?.reasons ?? input.reasons.get(name) ?? [];
-  return [
-    { slot: name, reasons: told.length === 0 ? [reason('no_slot_here', { published: event.lsn })] : told },
-  ];
+  return [{ slot: name, reasons: told.length === 0 ? [reason('no_slot_here', { published })] : told }];
 }

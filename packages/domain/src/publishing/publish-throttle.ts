@@ -142,7 +142,10 @@ function positionUpdate(
   isReportAwaited: boolean,
 ): Waiting | undefined {
   const before = change.kind === 'update' ? published.get(change.state.name) : undefined;
-  if (change.kind !== 'update' || before === undefined || isNews(before.state, change.state)) {
+  if (change.kind !== 'update' || before === undefined || before.unseen === true) {
+    return undefined;
+  }
+  if (isNews(before.state, change.state)) {
     return undefined;
   }
   const of = isMove(before.state, change.state) ? 'moves' : 'upkeep';

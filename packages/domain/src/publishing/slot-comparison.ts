@@ -1,4 +1,6 @@
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
+import { isSlotOf, type SlotRecords, wasQuarantined } from '../vocabulary/slot-continuity.ts';
+import type { OrphanedSlot } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
 import { type Continuity, diffSlots, type PublishedSlots, type SlotChange } from './slot-diff.ts';
@@ -6,6 +8,9 @@ import { type Continuity, diffSlots, type PublishedSlots, type SlotChange } from
 /** What one look of a tenure at the primary showed, what the topic had then, and what it lacked. */
 export interface SlotComparison {
   readonly published: PublishedSlots;
+  readonly orphans: readonly OrphanedSlot[];
+  /** By which a slot here is known for the one that was published. */
+  readonly records: SlotRecords;
   readonly slots: readonly SlotState[];
   readonly unreadable: readonly UnreadableSlot[];
   readonly byName: ReadonlyMap<SlotName, SlotState>;
@@ -19,13 +24,15 @@ export interface SlotComparison {
  */
 export function compareSlots(
   before: SlotComparison | undefined,
-  now: Pick<SlotComparison, 'published' | 'slots' | 'unreadable'>,
+  now: Omit<SlotComparison, 'byName' | 'changes'>,
   continuity: Continuity,
 ): SlotComparison {
-  const { published, slots, unreadable } = now;
+  const { published, orphans, records, slots, unreadable } = now;
   if (
     before?.changes.length === 0 &&
     before.published === published &&
+    before.orphans === orphans &&
+    before.records.promotion === records.promotion &&
     before.slots === slots &&
     before.unreadable === unreadable
   ) {
@@ -37,7 +44,10 @@ export function compareSlots(
     lastObserved: before?.byName,
     continuity: before === undefined ? continuity : 'same_run',
     unreadable,
+    orphans,
+    isKnown: (shown, known) => isSlotOf(shown, known, records),
+    isQuarantined: (slot) => wasQuarantined(records.promotion, slot),
   });
   const byName = before?.slots === slots ? before.byName : new Map(slots.map((slot) => [slot.name, slot]));
-  return { published, slots, unreadable, byName, changes };
+  return { published, orphans, records, slots, unreadable, byName, changes };
 }

@@ -1,7 +1,7 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { UnreadableSlot } from '../vocabulary/node-status.ts';
 import { type ServerLife, sameLife } from '../vocabulary/server-life.ts';
-import type { Incarnation, Manifest } from '../vocabulary/slot-event.ts';
+import type { Incarnation, Manifest, OrphanCause, OrphanedSlot } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import {
   isInvalidated,
@@ -11,6 +11,7 @@ import {
   sameIdentity,
 } from '../vocabulary/slot-state.ts';
 import { sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { judgeUnseen } from './unseen-slot.ts';
 
 /** A slot as the topic has it now. */
 export interface PublishedSlot {
@@ -18,9 +19,14 @@ export interface PublishedSlot {
   readonly incarnation: Incarnation;
   /** Milliseconds since 1970, by the publisher's clock. */
   readonly publishedAt: number;
+  /**
+   * Its newest event is of an earlier timeline, so nobody has seen it on this server since that became the primary. That it is not here says nothing then,
+   * nor does one of the same name.
+   */
+  readonly unseen?: true | undefined;
 }
 
-/** All live slots as the topic has them now. */
+/** All slots of which the topic has an event that is no drop, as it has them now; those that are orphaned and have no successor, too. */
 export type PublishedSlots = ReadonlyMap<SlotName, PublishedSlot>;
 
 /**
@@ -56,7 +62,21 @@ export type SlotChange =
       readonly incarnation: Incarnation;
       readonly state: SlotState;
     }
-  | { readonly kind: 'drop'; readonly previous: SlotState; readonly incarnation: Incarnation };
+  | { readonly kind: 'drop'; readonly previous: SlotState; readonly incarnation: Incarnation }
+  /** It is not here, and nobody has seen it dropped: no event, but the manifest says so. */
+  | {
+      readonly kind: 'orphan';
+      readonly previous: SlotState;
+      readonly incarnation: Incarnation;
+      readonly cause: OrphanCause;
+    }
+  /** The same, and another slot has its name: that one's create. `incarnation` is that of `previous`. */
+  | {
+      readonly kind: 'supersede';
+      readonly previous: SlotState;
+      readonly incarnation: Incarnation;
+      readonly state: SlotState;
+    };
 
 /** `silent` fields alone are no change, `position` ones may be held back by the throttle, `news` may not. */
 type FieldRole = 'identity' | 'news' | 'position' | 'silent';
@@ -99,6 +119,9 @@ function isSlotField(text: string): text is SlotField {
  *
  * `lastObserved`: what the previous poll of this tenure showed; it finds a slot that was remade at a position between the published one and one that was held back.
  *
+ * A slot is dropped, or taken for the one that stands here, only if it was seen here on this timeline. Of any other `unseen-slot.ts` says what it comes to:
+ * with `isKnown`, whether a slot of this server is the one that was published, and `orphans`, those that are orphaned already.
+ *
  * `unreadable`: slots that are there and that nothing can be said of. They stay as they are published: one that is not seen is gone, one that
  * cannot be read is not.
  */
@@ -108,42 +131,55 @@ export function diffSlots(input: {
   readonly lastObserved?: ReadonlyMap<SlotName, SlotState> | undefined;
   readonly continuity: Continuity;
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
+  readonly orphans?: readonly OrphanedSlot[] | undefined;
+  readonly isKnown?: ((shown: SlotState, published: PublishedSlot) => boolean) | undefined;
+  /** Slots that the hand-off has taken out of their subscribers' reach. */
+  readonly isQuarantined?: ((slot: SlotName) => boolean) | undefined;
 }): SlotChange[] {
-  const unreadable = (input.unreadable ?? []).map(({ slot }) => slot);
-  const observedNames = new Set<string>([...input.observed.map((state) => state.name), ...unreadable]);
+  const unreadable = new Set<string>((input.unreadable ?? []).map(({ slot }) => slot));
+  const observed = new Map(input.observed.map((state) => [state.name, state]));
   const drops: SlotChange[] = [];
-  for (const [name, { state, incarnation }] of input.published) {
-    if (!observedNames.has(name)) {
-      drops.push({ kind: 'drop', previous: state, incarnation });
-    }
-  }
   const rest: SlotChange[] = [];
-  for (const state of input.observed) {
-    const published = input.published.get(state.name);
-    if (published === undefined) {
-      rest.push({ kind: 'create', state });
+  for (const [name, published] of input.published) {
+    const state = observed.get(name);
+    if (unreadable.has(name)) {
       continue;
     }
-    const { incarnation, state: previous } = published;
-    const last = input.lastObserved?.get(state.name) ?? previous;
-    if (state === previous && state === last) {
-      continue;
-    }
-    const { continuity } = input;
-    const earlier = continuity === 'other_server' ? [] : [previous, last];
-    const isOther = earlier.some((before) => cannotBecome(before, state, continuity));
-    if (!sameIdentity(previous, state) || isOther) {
-      rest.push({ kind: 'remake', previous, incarnation, state });
-    } else if (!sameState(previous, state)) {
-      rest.push({ kind: 'update', state, incarnation });
+    const orphaned = judgeUnseen(published, state, input);
+    if (orphaned !== undefined) {
+      rest.push(...orphaned);
+    } else if (state === undefined) {
+      drops.push({ kind: 'drop', previous: published.state, incarnation: published.incarnation });
+    } else {
+      rest.push(...changeOf(published, state, input));
     }
   }
+  const created = input.observed.filter(({ name }) => !input.published.has(name));
+  rest.push(...created.map((state): SlotChange => ({ kind: 'create', state })));
   return [...drops.toSorted(byName), ...rest.toSorted(byName)];
+}
+
+/** Of a slot that is here, and was when it was published last. */
+function changeOf(
+  { incarnation, state: previous, unseen }: PublishedSlot,
+  state: SlotState,
+  { lastObserved, continuity }: Parameters<typeof diffSlots>[0],
+): readonly SlotChange[] {
+  const last = lastObserved?.get(state.name) ?? previous;
+  if (state === previous && state === last) {
+    return [];
+  }
+  const earlier = continuity === 'other_server' || unseen === true ? [] : [previous, last];
+  const isOther = earlier.some((before) => cannotBecome(before, state, continuity));
+  if (!sameIdentity(previous, state) || isOther) {
+    return [{ kind: 'remake', previous, incarnation, state }];
+  }
+  return sameState(previous, state) ? [] : [{ kind: 'update', state, incarnation }];
 }
 
 /** The name of the slot that changed. */
 export function changedSlot(change: SlotChange): SlotName {
-  return change.kind === 'drop' ? change.previous.name : change.state.name;
+  return 'state' in change ? change.state.name : change.previous.name;
 }
 
 /** True when both states say the same, apart from `active` and the canary's time, which are not worth an event. */

@@ -4,6 +4,22 @@ import { entry, fixed } from './reason-entry.ts';
 export const blockingReasons = {
   dropped_on_primary: fixed('it was dropped on the primary'),
   not_on_primary: fixed('the primary has no such slot any more'),
+  orphaned: entry(
+    { slot: 'name', since: 'time', cause: 'name' },
+    ({ slot, since, cause }) =>
+      `it is a copy of ${slot} as it was before ${since}, when a primary took over that ${orphanCause(cause)}. It is kept, with the WAL and the catalog rows that it needs: promote this server, or give it up with slotcast forget ${slot}`,
+  ),
+  orphaned_elsewhere: fixed(
+    'the primary does not have it, since it took over without it: it cannot be made here. Promote a server that has a copy, or give it up with slotcast forget',
+  ),
+  orphan_useless: fixed('the copy here could not serve its subscriber'),
+  kept_aside: entry({ copy: 'name' }, ({ copy }) => `another slot has its name, so it is kept as ${copy}`),
+  aside_name_taken: entry(
+    { copy: 'name' },
+    ({ copy }) =>
+      `another slot has its name, and ${copy}, under which it is to be kept, is taken by a slot that slotcast did not make: rename or drop that one`,
+  ),
+  waits_manifest: fixed('waits for the list of slots that goes with what happened to it on the primary'),
   physical_on_primary: fixed('it is a physical slot on the primary now'),
   not_selected: fixed('SLOTCAST_SLOTS does not select it'),
   kept_here: fixed('SLOTCAST_DROP_EXTRA_SLOTS=false keeps the copy here'),
@@ -149,3 +165,14 @@ export const blockingReasons = {
 
 const CONFIRM_FILTER =
   'correct it, or set SLOTCAST_SLOTS_CONFIRM to the same text if that is meant. Until then no copy is dropped because of it';
+
+function orphanCause(cause: string): string {
+  switch (cause) {
+    case 'other_slot':
+      return 'had another slot of that name';
+    case 'quarantined':
+      return 'had to take it out of reach of its subscriber';
+    default:
+      return 'did not have it';
+  }
+}

@@ -35,6 +35,11 @@ export const promotionReasons = {
     { published: 'lsn' },
     ({ published }) => `no slot of that name was here; it was published last at ${published}`,
   ),
+  other_slot_here: entry(
+    { published: 'lsn' },
+    ({ published }) =>
+      `the slot of that name here is another one, which slotcast neither made nor followed; the one that was lost was published last at ${published}. Its subscriber may miss changes: let it start over with a new slot`,
+  ),
   strayed_kept: entry(
     { copy: 'name' },
     ({ copy }) =>

@@ -4,6 +4,7 @@ import { compareOrder, type EventOrigin, type Manifest, type SlotEvent } from '.
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type EventBacklog, settle } from './event-backlog.ts';
+import { findOrphan, keptNames, orphansOf } from './orphaned-slots.ts';
 
 /** All that was published on one line of descent, whether a server has replayed it or not. */
 export interface PublishedLine {
@@ -19,6 +20,8 @@ export interface PublishedLine {
    * come from, and asks for a position by its number alone.
    */
   readonly elsewhere: ReadonlyMap<SlotName, SlotEvent>;
+  /** Those of `published` and `elsewhere` that the primary before did not have either. */
+  readonly orphaned: ReadonlySet<SlotName>;
   /** Of the newest manifest, wherever it lies. */
   readonly lineage: string | undefined;
   readonly newestHistory: TimelineHistory | undefined;
@@ -40,6 +43,7 @@ export const emptyLine: PublishedLine = {
   manifest: undefined,
   lastOrigin: undefined,
   elsewhere: new Map(),
+  orphaned: new Set(),
   lineage: undefined,
   newestHistory: undefined,
 };
@@ -53,7 +57,7 @@ export function publishedOn(
   newest: NewestRecords,
 ): PublishedLine {
   const { desired, furthest, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
-  const published = liveEvents(desired, manifest);
+  const published = keptEvents(desired, manifest);
   const origins: EventOrigin[] = [...desired.values(), ...(manifest === undefined ? [] : [manifest])];
   const lastOrigin = origins.reduce<EventOrigin | undefined>(
     (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
@@ -61,11 +65,17 @@ export function publishedOn(
   );
   const { lineage, history: newestHistory } = newest.manifest ?? {};
   const elsewhere = new Map(
-    [...liveEvents(newest.events, newest.manifest)].filter(
+    [...keptEvents(newest.events, newest.manifest)].filter(
       ([, event]) => branchOf(history, event) !== 'on_history',
     ),
   );
-  return { published, furthest, manifest, lastOrigin, elsewhere, lineage, newestHistory };
+  const orphans = orphansOf(newest.manifest);
+  const orphaned = new Set(
+    [...published.values(), ...elsewhere.values()].flatMap(({ slot, incarnation }) =>
+      findOrphan(orphans, incarnation) === undefined ? [] : [slot],
+    ),
+  );
+  return { published, furthest, manifest, lastOrigin, elsewhere, orphaned, lineage, newestHistory };
 }
 
 /**
@@ -86,12 +96,12 @@ export function besideOwn(
   return { ...line, elsewhere: new Map([...line.elsewhere].filter(([, event]) => isOther(event))) };
 }
 
-/** Without slots that were dropped, or that a newer manifest no longer lists. */
-function liveEvents(
+/** Without slots that were dropped, or that a newer manifest no longer has. */
+function keptEvents(
   events: ReadonlyMap<SlotName, SlotEvent>,
   manifest: Manifest | undefined,
 ): Map<SlotName, SlotEvent> {
-  const names = listedSlots(manifest);
+  const names = keptNames(manifest);
   return new Map(
     [...events].filter(
       ([name, event]) => event.op !== 'drop' && !isMissing({ manifest, listed: names.has(name) }, event),

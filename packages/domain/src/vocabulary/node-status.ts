@@ -113,6 +113,8 @@ export interface NodeSlotStatus {
   readonly state: ReadinessState;
   /** What is waited for and what would fix it; none when ready. */
   readonly reasons: readonly Reason[];
+  /** The copy here is kept, of a slot that the present primary never had. */
+  readonly orphaned?: true | undefined;
   readonly restartLsn?: Lsn | undefined;
   readonly confirmedFlushLsn?: Lsn | undefined;
   /** Why the slot here is moved by decoding; absent when it is not. */

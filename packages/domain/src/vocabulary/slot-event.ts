@@ -62,11 +62,29 @@ export interface Manifest extends EventOrigin {
   /** Where the recovery ended that the server began with then, or after a crash of its sessions; absent when there was none. */
   readonly recoveredLsn?: Lsn | undefined;
   readonly slots: readonly ManifestSlot[];
+  /** Slots that the primary does not have, though nobody is known to have dropped them: copies of them are kept. Absent: none. */
+  readonly orphans?: readonly OrphanedSlot[] | undefined;
 }
 
 export interface ManifestSlot {
   readonly name: SlotName;
   readonly incarnation: Incarnation;
+}
+
+export const orphanCauses = ['missing', 'other_slot', 'quarantined'] as const;
+/**
+ * What the primary had under the name when it took over. `missing`: no slot. `other_slot`: one that is not a copy of it. `quarantined`: none any more, because
+ * the hand-off has renamed it.
+ */
+export type OrphanCause = (typeof orphanCauses)[number];
+
+/** One incarnation of a slot that no tenure has seen since a promotion, and no tenure saw dropped. */
+export interface OrphanedSlot {
+  readonly name: SlotName;
+  readonly incarnation: Incarnation;
+  readonly cause: OrphanCause;
+  /** Since when, in milliseconds since 1970 by the publisher's clock. */
+  readonly since: number;
 }
 
 /**

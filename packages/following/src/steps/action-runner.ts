@@ -177,7 +177,7 @@ export class ActionRunner {
     if (action.kind === 'copy') {
       return this.#options.creations.probeSlot(action.database)?.database;
     }
-    return action.kind === 'restore' ? action.database : undefined;
+    return action.kind === 'restore' || action.kind === 'set_aside' ? action.database : undefined;
   }
 
   #observeDelay(event: SlotEvent | undefined): void {
@@ -254,6 +254,10 @@ export class ActionRunner {
         return 0;
       case 'restore':
         return this.#try(action.slot, 'restore', 'making the slot again', () => this.#restore(action));
+      case 'set_aside':
+        return this.#try(action.slot, 'set_aside', 'keeping a copy of the slot', () =>
+          this.#setAside(action),
+        );
       case 'drop':
         return this.#try(action.slot, 'drop', 'dropping the slot', () =>
           this.#drop(action, here.get(action.slot)),
@@ -266,6 +270,13 @@ export class ActionRunner {
     const connection = await sessions.get(database);
     await copySlot(connection, { source: leader, target: slot, plugin }, signal);
     logger.warn({ slot, leader }, 'made a slot again that was missing since it was to be made anew');
+  }
+
+  async #setAside({ slot, copy, database, plugin }: Of<'set_aside'>): Promise<void> {
+    const { sessions, signal, logger } = this.#options;
+    const connection = await sessions.get(database);
+    await copySlot(connection, { source: slot, target: copy, plugin }, signal);
+    logger.warn({ slot, copy }, 'kept a copy of an orphaned slot: another slot has its name now');
   }
 
   async #drop(action: Of<'drop'>, seen: LocalSlot | undefined): Promise<void> {
