@@ -9,6 +9,7 @@ import {
   type NodeStatus,
   nodeRoles,
   type OpenTransaction,
+  orphanCauses,
   type PhysicalSlotState,
   type Promotion,
   type ProofRecord,
@@ -115,6 +116,16 @@ export const anySlotEvent: fc.Arbitrary<SlotEvent & { readonly state: SlotState 
   })
   .map((event) => ({ ...event, slot: event.state.name }));
 
+const anyOrphan = fc.record(
+  {
+    name: anySlotName,
+    incarnation: anyIncarnation,
+    cause: fc.constantFrom(...orphanCauses),
+    since: anyTime,
+  },
+  plain,
+);
+
 export const anyManifest: fc.Arbitrary<Manifest> = fc
   .record({
     kind: fc.constant('manifest' as const),
@@ -125,11 +136,13 @@ export const anyManifest: fc.Arbitrary<Manifest> = fc
     lineage: anyText,
     server: fc.record({ serverStartedAt: anyTime, recoveredLsn: anyLsn }, { ...plain, requiredKeys: [] }),
     slots: fc.array(fc.record({ name: anySlotName, incarnation: anyIncarnation }, plain), { maxLength: 20 }),
+    orphans: fc.array(anyOrphan, { maxLength: 3 }),
     ...originFields,
   })
-  .map(({ ancestors, server, ...manifest }) => ({
+  .map(({ ancestors, orphans, server, ...manifest }) => ({
     ...manifest,
     ...server,
+    ...(orphans.length > 0 && { orphans }),
     history: { timeline: manifest.timeline, ancestors },
   }));
 
@@ -264,6 +277,7 @@ export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
     ),
     state: fc.constantFrom(...readinessStates),
     reasons: fc.array(anyReason, { maxLength: 3 }),
+    orphaned: fc.constant(true as const),
     restartLsn: anyLsn,
     confirmedFlushLsn: anyLsn,
     decoding: anyReason,

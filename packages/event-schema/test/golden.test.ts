@@ -38,11 +38,11 @@ const golden = {
     key: '@manifest',
     headers:
       'op=manifest,lsn=16/B374D900,timeline=3,epoch=7,seq=42,node=db1,time=2026-01-31T12:00:00.123Z,' +
-      `schema=7f060ddda6c879e3,${CONTENT_TYPE}`,
+      `schema=a037239bf5ca5083,${CONTENT_TYPE}`,
     value:
-      'c301e379c8a6dd0d067f263734313233343536373839303132333435363704028080803004d0808080d405000664623110356631633062' +
-      '326510613931643434633702f689b2ec81670280808080d60502146f72646572735f6364630e040080e4a6b7d605060e5406646231f6f9' +
-      'e4be8267',
+      'c3018350caf59b2337a0263734313233343536373839303132333435363704028080803004d0808080d405000664623110356631633062' +
+      '326510613931643434633702f689b2ec81670280808080d60502146f72646572735f6364630e040002146f72646572735f6364630c0602' +
+      'b6d0ddbe82670080e4a6b7d605060e5406646231f6f9e4be8267',
   },
   node: {
     key: 'db2',
@@ -102,8 +102,8 @@ describe('the bytes of a record', { timeout: 10_000 }, () => {
     assert.deepEqual(await slots(golden.drop), { ...withoutState, op: 'drop', state });
     assert.deepEqual(await slots(golden.tombstone), { ...withoutState, op: 'drop' });
     assert.deepEqual(await slots(golden.manifest), exampleManifest);
-    const { serverStartedAt, recoveredLsn, ...ofVersion1 } = exampleManifest;
-    assert.ok(serverStartedAt !== undefined && recoveredLsn !== undefined);
+    const { serverStartedAt, recoveredLsn, orphans, ...ofVersion1 } = exampleManifest;
+    assert.ok(serverStartedAt !== undefined && recoveredLsn !== undefined && orphans !== undefined);
     assert.deepEqual(await slots(golden.manifestOfVersion1), ofVersion1);
     assert.deepEqual(await codec.decodeNodesRecord(stored(golden.node)), exampleNode);
     assert.deepEqual(await codec.decodeNodesRecord(stored(golden.nodeSlot)), exampleNodeSlot);

@@ -46,7 +46,7 @@ export class Judge {
       ...options
         .servers()
         .filter((each) => each.node === node)
-        .flatMap(leadersOf),
+        .flatMap((each) => [...leadersOf(each), ...setAsideOf(each, slot)]),
     ]);
   }
 
@@ -131,4 +131,9 @@ export class Judge {
 /** Leading slots: what is missing is made from them. */
 function leadersOf({ slots }: SimServer): string[] {
   return slots.map(({ name }) => name).filter((name) => name.startsWith('slotcast_leader_'));
+}
+
+/** Copies of an earlier slot of that name, which had to give it up. */
+function setAsideOf({ slots }: SimServer, slot: string): string[] {
+  return slots.map(({ name }) => name).filter((name) => name.startsWith(`${slot}_orphaned_`));
 }
