@@ -301,7 +301,8 @@ export class StandbyModel {
         this.#advance(action);
         break;
       case 'keep':
-        assert.fail('there is no limit on idle slots');
+      case 'set_aside':
+        assert.fail('there is no limit on idle slots, and none is orphaned');
         break;
       case 'drop':
         this.#drop(action.slot);
