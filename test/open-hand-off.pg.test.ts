@@ -87,6 +87,7 @@ function publisherBeside(
     pollMinMs: 20,
     pollMaxMs: 250,
     maxEventsPerSecond: 500,
+    orphanRetentionMs: undefined,
     canary: false,
     postgres: { url: server.url('postgres', ROLE), applicationName: 'publisher' },
     log,

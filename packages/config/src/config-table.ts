@@ -226,6 +226,10 @@ export const configSchema = z.strictObject({
     name: 'SLOTCAST_STATE_FOLDER',
     help: 'Folder in which the services of the node keep what they know of the topics, for a restart and a failover while Kafka is away. Without it nothing is kept.',
   }),
+  orphanRetentionMs: setting(duration('s', { min: 1000, max: 31_536_000_000 }).optional(), {
+    name: 'SLOTCAST_ORPHAN_RETENTION',
+    help: 'How long copies are kept of a slot that a new primary did not have, as `slotcast forget` ends it: such as `7d`, in seconds without a unit; for ever when not set. Counts on the node that publishes.',
+  }),
   takeOver: setting(boolean, {
     name: 'SLOTCAST_TAKE_OVER',
     default: 'false',

@@ -1,4 +1,6 @@
 import {
+  endOfWal,
+  type LocalSlot,
   type Plan,
   type Reason,
   reasonText,
@@ -96,6 +98,7 @@ export class ConsumerStatus implements HealthSource {
       this.#metrics.slotState.set(entry.slot, entry.state);
       const event = settled.desired.get(entry.slot);
       const slot = local.get(entry.slot);
+      this.#showKept(entry, slot, view);
       if (event !== undefined && slot !== undefined) {
         const waiting = settled.waiting.get(entry.slot);
         this.#showLag(entry.slot, slotLag({ event, waiting, local: slot, now }).bytes);
@@ -144,6 +147,16 @@ export class ConsumerStatus implements HealthSource {
     }
   }
 
+  /** What a copy costs that is kept of an orphaned slot. */
+  #showKept({ slot, orphaned }: SlotVerdict, here: LocalSlot | undefined, view: StandbyView): void {
+    if (orphaned === true && here?.restartLsn !== undefined) {
+      const bytes = endOfWal(view) - here.restartLsn;
+      this.#metrics.orphanedWalBytes.set(labelsOf(slot), Number(bytes));
+    } else {
+      this.#metrics.orphanedWalBytes.remove(labelsOf(slot));
+    }
+  }
+
   /** What is not followed is not known: a gauge that kept its last value would show slots as ready on a server that is a primary now, or gone. */
   #forgetAll(): void {
     this.#heartbeatAgeMs = Number.POSITIVE_INFINITY;
@@ -159,6 +172,7 @@ export class ConsumerStatus implements HealthSource {
       if (!present.has(slot)) {
         this.#metrics.slotState.remove(slot);
         this.#metrics.slotLagBytes.remove(labelsOf(slot));
+        this.#metrics.orphanedWalBytes.remove(labelsOf(slot));
         this.#looked.delete(slot);
         this.#shownLag.delete(slot);
       }

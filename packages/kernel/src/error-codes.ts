@@ -178,6 +178,18 @@ export const errorCodes = {
     meaning: 'The consumer that answered belongs to another node or cluster.',
     remedy: 'Set SLOTCAST_HTTP_LISTEN to the address of the consumer of this node, or to `off`.',
   },
+  SC_NOT_PUBLISHING: {
+    exit: 'failed',
+    meaning:
+      'The command is for the publisher that holds the slots topic, and the one of this node does not.',
+    remedy:
+      'Run it beside the primary, with the settings of that node; `slotcast status` says which one publishes.',
+  },
+  SC_NOT_ORPHANED: {
+    exit: 'negative',
+    meaning: 'There is no orphaned slot of that name, so nothing was given up.',
+    remedy: '`slotcast status` lists the orphaned slots.',
+  },
   SC_ADOPT_REFUSED: {
     exit: 'negative',
     meaning: 'The slot cannot be adopted without losing changes.',

@@ -43,6 +43,7 @@ export function composeNode(config: Config, { version, logger, log }: NodeParts)
     pollMinMs,
     pollMaxMs,
     maxEventsPerSecond,
+    orphanRetentionMs: config.orphanRetentionMs,
     takeOver,
     demotionWaitMs,
     canary,

@@ -4,6 +4,7 @@ export { ADOPT_PATH, consumerCommands, PREPARE_PATH, VERIFY_PATH } from './consu
 export { followingOptions, type NodeContext, publishingOptions } from './context.ts';
 export { explainError, explainLogError } from './explain-error.ts';
 export { FolderStateFile } from './folder-state-file.ts';
+export { FORGET_PATH, publisherCommands } from './publisher-commands.ts';
 export { untilRejoined } from './rejoin.ts';
 export { serveNode } from './serve.ts';
 export { findTopicDifferences, topicsOf } from './verify-topics.ts';

@@ -65,6 +65,12 @@ export const publisherMetrics = {
     help: 'Slots on this server that are left alone because their rows cannot be right.',
     labels: [],
   },
+  orphanedSlots: {
+    name: 'slotcast_publisher_orphaned_slots',
+    type: 'gauge',
+    help: 'Slots that this server did not have when it became the primary, and of which other nodes may keep copies until they are forgotten.',
+    labels: [],
+  },
   eventsTotal: {
     name: 'slotcast_publisher_events_total',
     type: 'counter',
@@ -169,6 +175,12 @@ export const consumerMetrics = {
     name: 'slotcast_consumer_slot_lag_bytes',
     type: 'gauge',
     help: 'Bytes of WAL between the newest published confirmed_flush_lsn (restart_lsn of a physical slot) and the one here.',
+    labels: perSlot,
+  },
+  orphanedWalBytes: {
+    name: 'slotcast_consumer_orphaned_wal_bytes',
+    type: 'gauge',
+    help: 'Bytes of WAL that this server keeps for its copy of an orphaned slot.',
     labels: perSlot,
   },
   appliedOffset: {

@@ -1,2 +1,3 @@
 export { claimTopic } from './claim-topic.ts';
+export { Forgetting, type ForgottenSlot } from './forgetting.ts';
 export { createPublisher, type PublisherOptions } from './publisher.ts';

@@ -1,12 +1,16 @@
 import {
   compareSlots,
+  type Forgotten,
+  forgetOrphans,
   freshThrottle,
   HEARTBEAT_MS,
   judgeSnapshot,
   nextPoll,
+  type OrphanedSlot,
   type PollPace,
   physicalSlotPins,
   RIVAL_HEARTBEAT_MS,
+  type SlotChange,
   type SlotComparison,
   type SlotName,
   type SlotState,
@@ -30,6 +34,7 @@ import {
   readOldestTransaction,
   readPreparedTransactions,
 } from '@slotcast/postgres';
+import type { Forgetting } from './forgetting.ts';
 import type { ProofAnswers } from './proof-answers.ts';
 import type { PublisherStatus } from './publisher-status.ts';
 import type { Heartbeat, Tenure } from './tenure.ts';
@@ -50,6 +55,10 @@ export interface PublishLoopOptions {
   readonly maxEventsPerSecond: number;
   /** What consumers asked of slots, and the loop writes. */
   readonly answers: Pick<ProofAnswers, 'take'>;
+  /** How long an orphaned slot is kept; absent: for ever. */
+  readonly orphanRetentionMs: number | undefined;
+  /** By which people give up orphaned slots. */
+  readonly forgetting: Forgetting;
   /** Adds to the slots what the server does not tell of them. */
   readonly mark: (slots: readonly SlotState[]) => readonly SlotState[];
   /** Called with each heartbeat but the first. */
@@ -181,7 +190,8 @@ class PublishLoop {
       maxEventsPerSecond,
       isReportAwaited: this.#options.wishes().length > 0,
     });
-    const due = first ? changes : selection.due;
+    const given = this.#forget(changes);
+    const due = [...(first ? changes : selection.due), ...given.changes];
     this.#roundMs = clock.monotonicMs() - now;
     const heartbeat = now - this.#heartbeatAt >= HEARTBEAT_MS || now >= (this.#answerDueAt() ?? now + 1);
     if (heartbeat && !first) {
@@ -198,6 +208,7 @@ class PublishLoop {
       status.published(publication, ms);
       this.#options.logger.debug({ events: publication.events.length, heartbeat, ms }, 'published');
     }
+    this.#settled(given.orphans);
     if (first) {
       this.#options.onEstablished();
       await tenure.recordOwnership();
@@ -210,6 +221,29 @@ class PublishLoop {
   /** When it is to say again that it is at work; absent when nobody needs to know sooner than usual. */
   #answerDueAt(): number | undefined {
     return this.#options.isChallenged() ? this.#heartbeatAt + RIVAL_HEARTBEAT_MS : undefined;
+  }
+
+  /** What is given up of the orphaned slots, besides what is published anyway. */
+  #forget(changes: readonly SlotChange[]): Forgotten {
+    const { tenure, forgetting, orphanRetentionMs: retentionMs, clock } = this.#options;
+    const { orphans, published } = tenure;
+    const asked = forgetting.names;
+    return forgetOrphans({ orphans, published, asked, retentionMs, now: clock.now(), changes });
+  }
+
+  /** Says what was given up, to the log and to whoever asked for it. */
+  #settled(given: readonly OrphanedSlot[]): void {
+    const { tenure, forgetting, status, logger } = this.#options;
+    const asked = forgetting.names;
+    for (const { name, incarnation, cause, since } of given) {
+      const fields = { slot: name, ...incarnation, cause, since: new Date(since).toISOString() };
+      logger.warn(
+        { ...fields, by: asked.has(name) ? 'slotcast forget' : 'SLOTCAST_ORPHAN_RETENTION' },
+        'gave up an orphaned slot: every node drops its copy',
+      );
+    }
+    forgetting.published(given, tenure.orphans);
+    status.orphaned(tenure.orphans.length);
   }
 
   async #heartbeat({ all, unreadable }: SortedPrimary): Promise<Heartbeat> {

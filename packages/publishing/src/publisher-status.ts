@@ -35,6 +35,7 @@ export class PublisherStatus {
       // A server that became a standby would else be said to have the slots that it had as the primary.
       this.#metrics.slots.set(0);
       this.#metrics.unreadableSlots.set(0);
+      this.#metrics.orphanedSlots.set(0);
     }
     if (phase === 'publishing' && epoch !== undefined) {
       this.#metrics.epoch.set(epoch);
@@ -84,6 +85,11 @@ export class PublisherStatus {
     }
     this.#metrics.promotionLostSlots.set(promotion?.lost.length ?? 0);
     this.#metrics.promotionTimestampSeconds.set((promotion?.time ?? 0) / 1000);
+  }
+
+  /** How many slots are orphaned. */
+  orphaned(slots: number): void {
+    this.#metrics.orphanedSlots.set(slots);
   }
 
   standbySnapshotLogged(): void {

@@ -29,6 +29,7 @@ import {
 import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics';
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, handOffOpen, type PublisherIdentity } from './claim-topic.ts';
+import { Forgetting } from './forgetting.ts';
 import type { PrimaryIdentity } from './primary.ts';
 import { ProofAnswers } from './proof-answers.ts';
 import { publishLoop } from './publish-loop.ts';
@@ -42,6 +43,8 @@ export interface PublisherOptions extends HalfOptions {
   readonly demotionWaitMs: number;
   readonly pollMinMs: number;
   readonly maxEventsPerSecond: number;
+  /** How long an orphaned slot is kept; absent: for ever. */
+  readonly orphanRetentionMs: number | undefined;
   /** Whether the canary runs. */
   readonly canary: boolean;
   readonly metrics: PublisherMetrics;
@@ -51,8 +54,12 @@ export interface PublisherOptions extends HalfOptions {
  * The publisher of one node: asleep while its server is in recovery, else the one writer of the cluster's slots topic. It shares the promotion
  * with the other half of the node where that is in the same process.
  */
-export function createPublisher(options: PublisherOptions, promotion = new Promotion(options)): NodeService {
-  const publisher = new Publisher(options, promotion);
+export function createPublisher(
+  options: PublisherOptions,
+  promotion = new Promotion(options),
+  forgetting = new Forgetting(options.node),
+): NodeService {
+  const publisher = new Publisher(options, promotion, forgetting);
   return { health: publisher.status, fenced: () => promotion.fenced(), run: publisher.run.bind(publisher) };
 }
 
@@ -62,12 +69,13 @@ class Publisher {
   readonly #identity: PublisherIdentity;
   readonly #topics: TopicsContext;
   readonly #promotion: Promotion;
+  readonly #forgetting: Forgetting;
   readonly #role: RoleTracker;
   readonly #half: ActingHalf;
   readonly #rivals: Rivals;
   #former: FormerTenure | undefined;
 
-  constructor(options: PublisherOptions, promotion: Promotion) {
+  constructor(options: PublisherOptions, promotion: Promotion, forgetting: Forgetting) {
     const { node, slotsTopic, nodesTopic, takeOver, demotionWaitMs, version, logger } = options;
     const transactionalId = writerId(slotsTopic, 'publisher');
     this.#options = options;
@@ -78,6 +86,7 @@ class Publisher {
     this.#role = new RoleTracker('publishing', { ...options, onTurn: progressed });
     this.#topics = serviceTopics(options);
     this.#promotion = promotion;
+    this.#forgetting = forgetting;
     this.status = new PublisherStatus(options.metrics, options.clock);
     this.#rivals = new Rivals({ metrics: options.metrics, logger });
     this.#half = { instance, topics: this.#topics, report: this.#role.report, progressed, logger };
@@ -238,7 +247,7 @@ class Publisher {
     signal: AbortSignal,
   ): Promise<string> {
     const { postgres, metrics, clock, logger, canary: enabled } = this.#options;
-    const { pollMinMs, pollMaxMs, maxEventsPerSecond } = this.#options;
+    const { pollMinMs, pollMaxMs, maxEventsPerSecond, orphanRetentionMs } = this.#options;
     const { status } = this;
     const doorbell = new Doorbell();
     const stop = new AbortController();
@@ -257,7 +266,7 @@ class Publisher {
     const canary = new Canary({ enabled, postgres, metrics, status, clock, logger });
     const measuring = canary.run(both);
     const { promotion } = tenure.facts.handedOver;
-    // Before the first comparison: what is missing is published as dropped then.
+    // Before the first comparison: what is missing is orphaned then.
     const remaking = remakingAfter(promotion, { ...tenure.facts, published: tenure.published });
     const sweeping = sweepLeaders({
       postgres,
@@ -281,6 +290,8 @@ class Publisher {
       pollMinMs,
       pollMaxMs,
       maxEventsPerSecond,
+      orphanRetentionMs,
+      forgetting: this.#forgetting,
       mark: (slots) => canary.mark(slots),
       status,
       progressed,
@@ -289,6 +300,7 @@ class Publisher {
         this.#former = { epoch: tenure.facts.epoch, lineage: tenure.facts.lineage };
         status.promoted(tenure.promotion);
         status.enter('publishing', tenure.facts.epoch);
+        this.#forgetting.open(doorbell);
       },
       clock,
       logger,
@@ -297,6 +309,7 @@ class Publisher {
     try {
       return await Promise.race([publishing, listening, answering]);
     } finally {
+      this.#forgetting.close();
       stop.abort();
       await Promise.allSettled([publishing, listening, answering, measuring, sweeping]);
     }

@@ -6,6 +6,7 @@ import {
   isLogical,
   isSatisfied,
   type NodeView,
+  type OrphanView,
   type Reason,
   type Requirement,
   reasonText,
@@ -50,6 +51,7 @@ export function statusJson({ cluster, view, requirement, malformed }: StatusRepo
     nodes: view.nodes.map((node) => nodeObject(node, view.time)),
     slots: view.slots.map((slot) => slotObject(slot, !unmet.has(slot.name))),
     candidates: view.candidates.map(candidateObject),
+    orphans: view.orphans.map(orphanObject),
     malformed_records: malformed,
   };
 }
@@ -167,6 +169,22 @@ function candidateObject(candidate: Candidate): object {
       certain,
     })),
     ahead_bytes: candidate.aheadBytes === undefined ? null : Number(candidate.aheadBytes),
+  };
+}
+
+function orphanObject({ name, cause, since, copies }: OrphanView): object {
+  return {
+    slot: name,
+    cause,
+    since: isoTime(since),
+    copies: copies.map((copy) => ({
+      node: copy.node,
+      slot: copy.slot,
+      stale: copy.stale,
+      restart_lsn: lsnText(copy.restartLsn),
+      confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
+      wal_bytes: copy.walBytes === undefined ? null : Number(copy.walBytes),
+    })),
   };
 }
 

@@ -43,6 +43,7 @@ export function createCommandLine(): Command {
   addVerify(program);
   addAdopt(program);
   addRelease(program);
+  addForget(program);
   addConfig(program);
   return program;
 }
@@ -210,6 +211,17 @@ function addRelease(program: Command): void {
     .action(async (slot: SlotName, _options: unknown, command: Command) => {
       const { runRelease } = await import('./commands/release/command.ts');
       await runRelease(slot, command.optsWithGlobals<ReleaseOptions>());
+    });
+}
+
+function addForget(program: Command): void {
+  subcommand(program, 'forget')
+    .description('beside the primary: give up an orphaned slot, of which all nodes then drop their copies')
+    .addArgument(new Argument('<slot>', 'name of the slot').argParser(slotName))
+    .addOption(outputOption())
+    .action(async (slot: SlotName, _options: unknown, command: Command) => {
+      const { runForget } = await import('./commands/forget/command.ts');
+      await runForget(slot, command.optsWithGlobals<PrintOptions>());
     });
 }
 

@@ -1,13 +1,14 @@
 import type { Config } from '@slotcast/config';
-import { publishingOptions, serveNode } from '@slotcast/node';
+import { publisherCommands, publishingOptions, serveNode } from '@slotcast/node';
 import { createPublisherMetrics } from '@slotcast/observability';
-import { createPublisher } from '@slotcast/publishing';
+import { createPublisher, Forgetting } from '@slotcast/publishing';
 
 /** The publisher of a node: runs until it is stopped, then exits the process. */
 export async function runPublisher(config: Config, version: string): Promise<void> {
   await serveNode(config, version, (context) => {
     const metrics = createPublisherMetrics(context);
-    const service = createPublisher(publishingOptions(context, metrics));
-    return { service, registry: metrics.registry };
+    const forgetting = new Forgetting(context.node);
+    const service = createPublisher(publishingOptions(context, metrics), undefined, forgetting);
+    return { service, registry: metrics.registry, commands: publisherCommands(forgetting, config) };
   });
 }

@@ -6,12 +6,13 @@ import {
   consumerCommands,
   followingOptions,
   type NodeContext,
+  publisherCommands,
   publishingOptions,
   serveNode,
   untilRejoined,
 } from '@slotcast/node';
 import { createConsumerMetrics, createProcessMetrics, createPublisherMetrics } from '@slotcast/observability';
-import { createPublisher } from '@slotcast/publishing';
+import { createPublisher, Forgetting } from '@slotcast/publishing';
 
 /** Publisher and consumer of a node in one process: runs until it is stopped, then exits the process. */
 export async function runWholeNode(config: Config, version: string): Promise<void> {
@@ -23,10 +24,11 @@ export async function runWholeNode(config: Config, version: string): Promise<voi
     const following = followingOptions(ofConsumer, createConsumerMetrics(context, common));
     const promotion = new Promotion({ ...following, logger: context.logger });
     const consumer = createConsumer(following, promotion);
+    const forgetting = new Forgetting(context.node);
     const service = new BothHalves([
       {
         name: 'publisher',
-        make: () => createPublisher(publishingOptions(ofPublisher, publisherMetrics), promotion),
+        make: () => createPublisher(publishingOptions(ofPublisher, publisherMetrics), promotion, forgetting),
         untilFit: (refusal, signal) => untilRejoined(ofPublisher, refusal, signal),
         logger: ofPublisher.logger,
       },
@@ -37,7 +39,11 @@ export async function runWholeNode(config: Config, version: string): Promise<voi
         logger: ofConsumer.logger,
       },
     ]);
-    return { service, registry: common.registry, commands: consumerCommands(consumer.control, config) };
+    const commands = new Map([
+      ...consumerCommands(consumer.control, config),
+      ...publisherCommands(forgetting, config),
+    ]);
+    return { service, registry: common.registry, commands };
   });
 }
 

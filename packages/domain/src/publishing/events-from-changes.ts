@@ -52,6 +52,7 @@ export function eventsFromChanges(changes: readonly SlotChange[], origin: EventO
         add('create', change.state);
         break;
       case 'orphan':
+      case 'forget':
         break;
     }
   }
@@ -122,6 +123,7 @@ export function orphansAfter(
       }
       case 'update':
       case 'drop':
+      case 'forget':
       case 'remake':
         after =
           findOrphan(after, change.incarnation) === undefined

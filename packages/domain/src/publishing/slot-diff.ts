@@ -70,7 +70,9 @@ export type SlotChange =
       readonly incarnation: Incarnation;
       readonly cause: OrphanCause;
     }
-  /** The same, and another slot has its name: that one's create. `incarnation` is that of `previous`. */
+  /** An orphaned slot of which the topic has no event any more is given up: no event, but the manifest says so. */
+  | { readonly kind: 'forget'; readonly name: SlotName; readonly incarnation: Incarnation }
+  /** The same as an orphan, and another slot has its name: that one's create. `incarnation` is that of `previous`. */
   | {
       readonly kind: 'supersede';
       readonly previous: SlotState;
@@ -179,6 +181,9 @@ function changeOf(
 
 /** The name of the slot that changed. */
 export function changedSlot(change: SlotChange): SlotName {
+  if (change.kind === 'forget') {
+    return change.name;
+  }
   return 'state' in change ? change.state.name : change.previous.name;
 }
 

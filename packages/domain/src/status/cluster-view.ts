@@ -11,6 +11,7 @@ import type { Reason } from '../vocabulary/reason.ts';
 import type { FilterableSlot } from '../vocabulary/slot-filter.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { type NodeView, nodeViews } from './node-view.ts';
+import { type OrphanView, orphanViews } from './orphan-view.ts';
 import { type Candidate, rankCandidates } from './promotion-candidate.ts';
 import { type SlotView, slotView } from './slot-view.ts';
 
@@ -39,6 +40,8 @@ export interface ClusterView {
   /** The wanted slots, by name. */
   readonly slots: readonly SlotView[];
   readonly candidates: readonly Candidate[];
+  /** Slots that the primary does not have, and of which copies are kept. */
+  readonly orphans: readonly OrphanView[];
 }
 
 export interface ClusterViewInput {
@@ -82,6 +85,7 @@ export function clusterView(input: ClusterViewInput): ClusterView {
     nodes,
     slots,
     candidates: rankCandidates(facts, standbys, slots),
+    orphans: orphanViews(facts, nodes).filter(({ name }) => slot === undefined || name === slot),
   };
 }
 

@@ -173,6 +173,7 @@ export class NodeServices {
         demotionWaitMs: DEMOTION_WAIT_MS,
         pollMinMs,
         maxEventsPerSecond: 500,
+        orphanRetentionMs: undefined,
         canary: false,
         metrics: publisherMetrics,
       });

@@ -17,15 +17,18 @@ export interface ConsumerQuestion {
   readonly path: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** The half of the node that is asked; the consumer when not given. */
+  readonly service?: 'consumer' | 'publisher';
   readonly signal: AbortSignal;
 }
 
 /**
- * Gives a command to the running consumer of this node. `undefined` when none listens. Throws the SlotcastError that the consumer answered
- * with, or SC_NOT_FOLLOWING when it does not answer in time.
+ * Gives a command to the running consumer, or publisher, of this node. `undefined` when none listens. Throws the SlotcastError that it answered
+ * with, or SC_NOT_FOLLOWING, or SC_NOT_PUBLISHING, when it does not answer in time.
  */
 export async function askConsumer(question: ConsumerQuestion): Promise<object | undefined> {
-  const { config, path, parameters, timeoutMs, signal } = question;
+  const { config, path, parameters, timeoutMs, service = 'consumer', signal } = question;
+  const unanswered = service === 'consumer' ? 'SC_NOT_FOLLOWING' : 'SC_NOT_PUBLISHING';
   const { httpListen, httpToken, node, cluster } = config;
   if (httpListen === 'off') {
     return undefined;
@@ -46,7 +49,7 @@ export async function askConsumer(question: ConsumerQuestion): Promise<object | 
   } catch (error) {
     signal.throwIfAborted();
     if (patience.aborted) {
-      throw new SlotcastError('SC_NOT_FOLLOWING', `the consumer at ${place} did not answer in time`);
+      throw new SlotcastError(unanswered, `the ${service} at ${place} did not answer in time`);
     }
     if (isRefused(error)) {
       return undefined;
@@ -54,7 +57,7 @@ export async function askConsumer(question: ConsumerQuestion): Promise<object | 
     if (error instanceof TypeError && error.cause !== undefined) {
       // Whatever fetch says: the connection broke, or there is no way to the address.
       const cause = errorText(error.cause ?? error);
-      throw new SlotcastError('SC_NOT_FOLLOWING', `the consumer at ${place} cannot be asked: ${cause}`, {
+      throw new SlotcastError(unanswered, `the ${service} at ${place} cannot be asked: ${cause}`, {
         cause: error,
       });
     }
