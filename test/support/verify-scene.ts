@@ -124,6 +124,7 @@ export class VerifyScene {
       pollMinMs: 20,
       pollMaxMs: 100,
       maxEventsPerSecond: 500,
+      orphanRetentionMs: undefined,
       canary: false,
       postgres: { url: server.url('postgres', ROLE), applicationName: 'publisher' },
       log: this.#log,
