@@ -138,41 +138,6 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
     assert.deepEqual([stepsOf(plan), plan.ahead], [[], []]);
   });
 
-  test("touches no slot that is not slotcast's, and tells that the one that was published is lost", () => {
-    const foreign = [
-      {},
-      { a: owning({ lineage: 'other' }) },
-      { a: owning({ incarnation: { epoch: 1, seq: 2 } }) },
-    ];
-    for (const owned of foreign) {
-      for (const position of [0x3000, 0x5800, 0x6001]) {
-        const state = { failover: true, confirmedFlushLsn: at(position) };
-        const event = live('a', state, { lsn: at(0x9_0000) });
-        const plan = handOffOf({ events: [event], local: [local('a')], owned });
-        assert.deepEqual(stepsOf(plan), [], `0x${position.toString(16)}`);
-        assert.match(whyOf(plan.lost[0]), /is another one/);
-      }
-    }
-  });
-
-  test("takes one for the published slot that PostgreSQL's own synchronisation kept, but none that was made after the promotion", () => {
-    const events = [confirmed('a', 0x3000)];
-    const synced = handOffOf({ events, local: [local('a', { synced: true })] });
-    assert.deepEqual([stepsOf(synced), synced.lost], [[], []]);
-    const made = local('a', { restartLsn: at(0x5100), confirmedFlushLsn: at(0x5200) });
-    const plan = handOffOf({ events, local: [made], before: [], owned: mine });
-    assert.deepEqual(stepsOf(plan), []);
-    assert.match(whyOf(plan.lost[0]), /is another one/);
-  });
-
-  test('loses nothing that the primary before did not have either', () => {
-    const events = [confirmed('a', 0x3000)];
-    const orphaned = new Set([parseSlotName('a')]);
-    assert.deepEqual(handOffOf({ events, orphaned }).lost, []);
-    const back = handOffOf({ events, orphaned, local: [local('a')], owned: mine });
-    assert.deepEqual([stepsOf(back), back.lost], [['advance a'], []]);
-  });
-
   test('sets failover again where the primary had it, on owned slots that do not have it', () => {
     const events = ['a', 'b', 'c'].map((name) => live(name, { failover: name !== 'c' }));
     const here = [local('a'), local('b', { failover: true }), local('c')];

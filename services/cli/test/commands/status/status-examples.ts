@@ -17,6 +17,9 @@ const systemIdentifier = parseSystemIdentifier('7300000000000000001');
 const incarnation = { epoch: 1, seq: 1 };
 const orders = parseSlotName('orders_cdc');
 const audit = parseSlotName('audit_cdc');
+/** A slot that the primary took over without. */
+const lostOnes = parseSlotName('returns_cdc');
+const lostOnce = { epoch: 1, seq: 7 };
 
 /** A standby that wrote its record `ageMs` ago. */
 export function standby(node: string, ageMs: number, over: Partial<NodeStatus> = {}) {
@@ -158,9 +161,34 @@ export function fullReport(): StatusReport {
       }),
     ],
     [
-      copy('db2', 'orders_cdc', { decoding: { code: 'no walsender', facts: {} } }),
+      copy('db2', 'orders_cdc', {
+        decoding: { code: 'no walsender', facts: {} },
+        proof: {
+          kind: 'proven',
+          fromLsn: lsn(0x2f0_0000n),
+          toLsn: lsn(0x2ff_0000n),
+          time: NOW - 60_000,
+          transactions: 12,
+          changes: 34,
+        },
+      }),
       copy('db2', 'audit_cdc', { state: 'blocked', reasons: [{ code: 'no plugin', facts: {} }] }),
     ],
   );
-  return reportOf(facts);
+  const [db2 = new Map()] = facts.nodeSlots.values();
+  const kept = copy('db2', 'audit_cdc', {
+    state: 'absent',
+    orphaned: true,
+    slot: lostOnes,
+    ownership: { incarnation: lostOnce, lineage: 'l', proven: true },
+  });
+  const { manifest } = facts;
+  const orphans = [
+    { name: lostOnes, incarnation: lostOnce, cause: 'missing' as const, since: NOW - 7_200_000 },
+  ];
+  return reportOf({
+    ...facts,
+    manifest: { ...manifest, record: { ...manifest.record, orphans } },
+    nodeSlots: new Map(facts.nodeSlots).set('db2', new Map(db2).set(lostOnes, kept)),
+  });
 }

@@ -78,7 +78,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
 
   test('has LSNs and times as text, ages and lags as numbers', () => {
     assert.ok(typeof document === 'object' && document !== null);
-    const { time, satisfied, publisher, slots, candidates } = statusParts(document);
+    const { time, satisfied, publisher, slots, candidates, orphans } = statusParts(document);
     assert.equal(time, new Date(NOW).toISOString());
     assert.equal(satisfied, false);
     assert.deepEqual(publisher, {
@@ -111,6 +111,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           lag_ms: 600_000,
           decoding_reason: 'no walsender',
           decoding_reasons: [{ code: 'no walsender', facts: {} }],
+          proof: { age_ms: 60_000, transactions: 12, changes: 34 },
         },
         {
           node: 'db3',
@@ -125,9 +126,27 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
           lag_ms: null,
           decoding_reason: null,
           decoding_reasons: [],
+          proof: null,
         },
       ],
     });
+    assert.deepEqual(orphans, [
+      {
+        slot: 'returns_cdc',
+        cause: 'missing',
+        since: new Date(NOW - 7_200_000).toISOString(),
+        copies: [
+          {
+            node: 'db2',
+            slot: 'returns_cdc',
+            stale: false,
+            restart_lsn: '0/2000000',
+            confirmed_flush_lsn: '0/2FF0000',
+            wal_bytes: 0x110_0000,
+          },
+        ],
+      },
+    ]);
     assert.deepEqual(candidates, [
       {
         node: 'db2',
@@ -156,7 +175,8 @@ function byText(a: string, b: string): number {
 function statusParts(document: object) {
   assert.ok('time' in document && 'satisfied' in document && 'publisher' in document);
   assert.ok('slots' in document && Array.isArray(document.slots) && 'candidates' in document);
+  assert.ok('orphans' in document);
   const slots: readonly unknown[] = document.slots;
-  const { time, satisfied, publisher, candidates } = document;
-  return { time, satisfied, publisher, slots, candidates };
+  const { time, satisfied, publisher, candidates, orphans } = document;
+  return { time, satisfied, publisher, slots, candidates, orphans };
 }
