@@ -247,7 +247,6 @@ class Publisher {
     signal: AbortSignal,
   ): Promise<string> {
     const { postgres, metrics, clock, logger, canary: enabled } = this.#options;
-    const { pollMinMs, pollMaxMs, maxEventsPerSecond, orphanRetentionMs } = this.#options;
     const { status } = this;
     const doorbell = new Doorbell();
     const stop = new AbortController();
@@ -281,16 +280,13 @@ class Publisher {
       signal: both,
     });
     const publishing = publishLoop({
+      ...this.#options,
       connection,
       tenure,
       wishes: () => nodes.wishes(),
       answers,
       isChallenged: () => rivals.heard(nodes, tenure.facts),
       doorbell,
-      pollMinMs,
-      pollMaxMs,
-      maxEventsPerSecond,
-      orphanRetentionMs,
       forgetting: this.#forgetting,
       mark: (slots) => canary.mark(slots),
       status,
@@ -302,8 +298,6 @@ class Publisher {
         status.enter('publishing', tenure.facts.epoch);
         this.#forgetting.open(doorbell);
       },
-      clock,
-      logger,
       signal: both,
     });
     try {
