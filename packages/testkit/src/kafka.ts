@@ -108,6 +108,15 @@ export class KafkaServer {
     await this.#process?.waitForExit();
   }
 
+  /** Halts the broker with SIGSTOP: connections stay open and nothing answers. */
+  pause(): void {
+    this.#process?.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.signal('SIGCONT');
+  }
+
   /** What the broker has written since its last start. */
   async log(): Promise<string> {
     return (await this.#process?.log()) ?? '';

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PostgresServer } from '@slotcast/testkit';
+import { insertRows } from '../support/slot-reader.ts';
+
+const PAUSE_MS = 10;
+
+/** An application that writes one row after the other, where it is sent, and goes on when a write fails. */
+export class RowWriter {
+  readonly #stop = new AbortController();
+  readonly #writing: Promise<void>;
+  #server: PostgresServer | undefined;
+  /** The last number that was tried. */
+  #last = 0;
+  #lastError: unknown;
+
+  constructor(server: PostgresServer) {
+    this.#server = server;
+    this.#writing = this.#write();
+  }
+
+  /** Why the last write that failed did so. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /** Writes nowhere until it is sent somewhere else. */
+  rest(): void {
+    this.#server = undefined;
+  }
+
+  moveTo(server: PostgresServer): void {
+    this.#server = server;
+  }
+
+  /** Ends the writing and returns the last number that was tried. */
+  async stop(): Promise<number> {
+    this.#stop.abort();
+    await this.#writing;
+    return this.#last;
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const server = this.#server;
+      if (server !== undefined) {
+        this.#last += 1;
+        await Promise.race([this.#insert(server), this.#gone(server)]);
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  /** A row that a server refuses is never written: it is no loss. */
+  async #insert(server: PostgresServer): Promise<void> {
+    try {
+      await insertRows(server, this.#last, this.#last);
+    } catch (error) {
+      this.#lastError = error;
+    }
+  }
+
+  /** Resolves when the server is not written to any more, as one that is frozen never answers. */
+  async #gone(server: PostgresServer): Promise<void> {
+    while (this.#server === server && !this.#stop.signal.aborted) {
+      await sleep(PAUSE_MS);
+    }
+  }
+}
