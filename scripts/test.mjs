@@ -1,7 +1,8 @@
 /**
- * Sets the checkout up and runs its tests with coverage.
+ * Sets the checkout up and runs its tests.
  *
  *   npm test                        all
+ *   npm test -- --coverage          measures coverage as well, which takes about a sixth longer
  *   npm test -- pg                  those that need only PostgreSQL (also: unit, kafka, e2e)
  *   npm test -- packages/domain     those whose path contains the text; several arguments add up
  *
@@ -64,13 +65,14 @@ async function startSharedKafka(files) {
   return await startKafka();
 }
 
-function runTests(files, environment, failuresFile) {
+function runTests(files, environment, { failuresFile, slowestFile }) {
   return spawn(
     process.execPath,
     [
       ['--conditions=source', '--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=600000'],
       [`--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`, '--test-reporter-destination=stdout'],
       ['--test-reporter=./scripts/failed-tests.mjs', `--test-reporter-destination=${failuresFile}`],
+      ['--test-reporter=./scripts/slowest-files.mjs', `--test-reporter-destination=${slowestFile}`],
       files,
     ].flat(),
     { cwd: CHECKOUT, env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
@@ -99,11 +101,11 @@ async function reportCoverage(coverageFolder) {
   return await exitOf(child);
 }
 
-/** Names the failed tests once more, below everything else. */
-function sayFailures(failuresFile) {
-  const failures = existsSync(failuresFile) ? readFileSync(failuresFile, 'utf8') : '';
-  if (failures !== '') {
-    say(`these failed:\n${failures}`);
+/** Prints what a reporter wrote, below everything else. */
+function sayReport(title, file) {
+  const report = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (report !== '') {
+    say(`${title}:\n${report}`);
   }
 }
 
@@ -146,7 +148,7 @@ function interruptible(runner) {
 }
 
 /** Runs the files in a temporary folder of their own; returns the exit code of the whole. */
-async function runAll(files) {
+async function runAll(files, withCoverage) {
   const kafka = await startSharedKafka(files);
   // All temporary folders of the tests, and so the working folders of their servers, are below this one.
   const runFolder = mkdtempSync(join(tmpdir(), 'slotcast-test-'));
@@ -155,23 +157,27 @@ async function runAll(files) {
     chmodSync(runFolder, 0o755);
     const run = randomUUID();
     const coverageFolder = join(runFolder, 'coverage');
-    const failuresFile = join(runFolder, 'failed-tests.txt');
+    const reports = {
+      failuresFile: join(runFolder, 'failed-tests.txt'),
+      slowestFile: join(runFolder, 'slowest-files.txt'),
+    };
     const environment = {
       ...process.env,
       TMPDIR: runFolder,
-      NODE_V8_COVERAGE: coverageFolder,
+      ...(withCoverage ? { NODE_V8_COVERAGE: coverageFolder } : {}),
       SLOTCAST_TEST_RUN: run,
       ...(kafka === undefined ? {} : { SLOTCAST_TEST_KAFKA: kafka.bootstrapServers }),
     };
-    const runner = runTests(files, environment, failuresFile);
+    const runner = runTests(files, environment, reports);
     const interrupts = interruptible(runner);
     const testExitCode = await exitOf(runner);
     const leaks = await hasLeftovers(runFolder, `SLOTCAST_TEST_RUN=${run}`);
     if (interrupts.length > 0) {
       return interrupts[0] === 'SIGINT' ? 130 : 143;
     }
-    const reportExitCode = await reportCoverage(coverageFolder);
-    sayFailures(failuresFile);
+    const reportExitCode = withCoverage ? await reportCoverage(coverageFolder) : 0;
+    sayReport('the slowest files', reports.slowestFile);
+    sayReport('these failed', reports.failuresFile);
     return testExitCode || reportExitCode || (leaks ? EXIT_FAILED : 0);
   } finally {
     await kafka?.[Symbol.asyncDispose]();
@@ -192,7 +198,8 @@ function buildOrExit() {
   }
 }
 
-const words = process.argv.slice(2);
+const args = process.argv.slice(2);
+const words = args.filter((word) => word !== '--coverage');
 const files = selectFiles(words);
 if (files.length === 0) {
   say(`no test matches ${words.join(' ')}: give a part of a path, or one of ${KINDS.join(', ')}`);
@@ -200,4 +207,4 @@ if (files.length === 0) {
 }
 setUpOrExit();
 buildOrExit();
-process.exit(await runAll(files));
+process.exit(await runAll(files, args.includes('--coverage')));
