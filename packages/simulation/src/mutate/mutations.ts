@@ -96,14 +96,24 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: 'packages/publishing/src/claim-topic.ts',
-        find: 'const { handedOver, ownership } = await beforeClaim(slots.manifest);\n    const writer = await log.claim(identity.transactionalId);',
+        find: 'const settled = await settleAll(slots, options);\n    const writer = await log.claim(identity.transactionalId);',
         replace:
-          'const writer = await log.claim(identity.transactionalId);\n    const { handedOver, ownership } = await beforeClaim(slots.manifest);',
+          'const writer = await log.claim(identity.transactionalId);\n    const settled = await settleAll(slots, options);',
       },
       {
         file: 'packages/hand-off/src/recovery-guard.ts',
         find: "if (onDivergence !== 'fence') {",
         replace: "if (onDivergence !== 'fence' || onDivergence === 'fence') {",
+      },
+      {
+        file: 'packages/hand-off/src/hand-off.ts',
+        find: '(run) => run.makeSafe());',
+        replace: '() => Promise.resolve(undefined));',
+      },
+      {
+        file: 'packages/domain/src/promotion/unheard-time.ts',
+        find: 'if (word === undefined || endedAtMs === undefined) {',
+        replace: 'if (word === undefined || endedAtMs === undefined || endedAtMs >= 0) {',
       },
     ],
   },
