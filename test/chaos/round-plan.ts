@@ -1,7 +1,7 @@
 import type { PostgresMajor } from '@slotcast/testkit';
 import type { RandomSource } from '../support/random-source.ts';
 
-export const troubleTargets = ['kafka', 'consumer', 'publisher', 'old publisher'] as const;
+const troubleTargets = ['kafka', 'consumer', 'publisher', 'old publisher'] as const;
 export type TroubleTarget = (typeof troubleTargets)[number];
 
 /** Something that fails around a promotion, until all is repaired. */
