@@ -66,7 +66,7 @@ test('of two standbys that were promoted independently one publishes, the other 
   await waitUntil(async () => (await first.get('/readyz'))?.body.includes('publishing') === true, {
     describe: 'the publisher of s1',
   });
-  const stayed = await runCommand(['prepare-promotion', '--timeout', '3s'], {
+  const stayed = await runCommand(['prepare-promotion', '--timeout', '10s'], {
     ...scene.environment(scene.standby('s3')),
     SLOTCAST_HTTP_LISTEN: 'off',
   });
