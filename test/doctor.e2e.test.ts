@@ -216,7 +216,7 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     await scene.primary.start();
     const diagnosis = await doctor(scene, scene.primary);
     assert.deepEqual(complaints(diagnosis), ['failed timeline']);
-    assert.match(remedyOf(diagnosis, 'timeline'), /^stop this server, then: pg_rewind/);
+    assert.match(remedyOf(diagnosis, 'timeline'), /^decide which server is the primary .*split-brain\.md/);
   });
 });
 

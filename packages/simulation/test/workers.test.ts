@@ -7,7 +7,7 @@ import { runStory } from '../src/run/history.ts';
 import { searchInProcesses } from '../src/run/workers.ts';
 import { generate } from '../src/story/generate.ts';
 
-const ACTS = 10;
+const ACTS = 12;
 const THEME = 'cloned';
 /** Far more than it takes. */
 const PATIENCE_MS = 60_000;

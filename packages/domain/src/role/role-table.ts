@@ -51,6 +51,8 @@ export const roleTable: readonly RoleTransition[] = [
     guard: 'no_fence_awaited',
     to: 'handing_over',
   },
+  // Recovery ended before the session had joined: it came to nothing, and the promotion is dealt with late.
+  { from: ['joining', 'fencing'], event: 'primary_seen', half: 'following', to: 'resting' },
   // The session that followed had failed: the promotion is dealt with by the next attempt, or by the publisher meanwhile.
   { from: ['resting'], event: 'hand_over', half: 'following', to: 'handing_over' },
   { from: ['resting'], event: 'peer_awaited', half: 'following' },

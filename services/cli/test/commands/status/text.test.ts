@@ -161,7 +161,7 @@ describe('the report', options, () => {
     const shown = text(fullReport(), 400);
     assert.match(
       shown,
-      /^db2 was promoted to timeline 1 at 0\/1000000, 2 h ago: fence raised to 0\/1100000; subscribers that were ahead: orders_cdc \(0\/1080000, fenced\); slots lost: audit_cdc \(no plugin\)$/m,
+      /^db2 was promoted to timeline 1 at 0\/1000000, 2 h ago: fence raised to 0\/1100000; what subscribers confirmed is unknown since 1 h ago, beyond 0\/F00000; subscribers that were ahead: orders_cdc \(0\/1080000, fenced\); slots lost: audit_cdc \(no plugin\)$/m,
     );
     assert.match(shown, /14 ms, 1 s ago/);
     assert.match(shown, /^db3 is unfit: it has system identifier 42/m);
