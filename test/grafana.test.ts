@@ -67,6 +67,8 @@ describe('the Grafana dashboard', options, () => {
     assert.deepEqual(unseen, [
       // What it says is said by the heartbeat's age.
       'slotcast_publisher_last_publish_timestamp_seconds',
+      // For an alert, which is there as long as there are two.
+      'slotcast_publisher_rival_primaries',
       // For an alert; the failures tell.
       'slotcast_publisher_canary_enabled',
       'slotcast_publisher_canary_up',
