@@ -34,7 +34,8 @@ test('a copy on WAL that its server has left for another timeline is not ready, 
   await b.promote();
   await b.query("select pg_create_logical_replication_slot('app1', 'test_decoding')");
   await b.query("select pg_logical_emit_message(true, 'test', 'something happened'), pg_switch_wal()");
-  await (await scene.service('publisher', b)).ready();
+  // No consumer has run beside it, so it is not on record as a standby.
+  await (await scene.service('publisher', b, { SLOTCAST_TAKE_OVER: 'true' })).ready();
   await c.setConfig({ restore_command: `cp ${b.dataFolder}/pg_wal/%f %p` });
   await c.follow(b);
   const stands = parseLsn((await position(c, 'app1')) ?? '');
@@ -42,7 +43,8 @@ test('a copy on WAL that its server has left for another timeline is not ready, 
   const since = Date.now();
   await scene.service('consumer', c);
   await scene.records.waitUntilSaid('c', 'app1', 'catching_up', {
-    reason: /is being remade: it stands at/,
+    reason: /waits for the subscriber of slot app1/,
     since,
   });
+  assert.equal(await position(c, 'app1'), undefined, 'what stood on the other branch has the name no more');
 });

@@ -34,6 +34,11 @@ export async function handedOver(scene: Scene, node: string, since?: Promotion):
   return seen;
 }
 
+/** Subscribers that are known to have been ahead: of others it is unknown when a commit came before the fence, as a busy machine may have it. */
+export function knownAhead({ ahead }: Pick<Promotion, 'ahead'>): Promotion['ahead'] {
+  return ahead.filter(({ outcome }) => outcome !== 'unknown');
+}
+
 /**
  * Consumes a slot on a server to the present, and checks that every row that is there has arrived, now or, as `earlier`, before. Returns all
  * that have arrived.
