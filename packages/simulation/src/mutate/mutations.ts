@@ -34,6 +34,11 @@ export const mutations: readonly Mutation[] = [
         find: 'a.timeline - b.timeline || a.epoch - b.epoch || a.seq - b.seq',
         replace: 'a.timeline - b.timeline || a.seq - b.seq',
       },
+      {
+        file: 'packages/domain/src/promotion/unheard-time.ts',
+        find: 'if (word === undefined || endedAtMs === undefined) {',
+        replace: 'if (word === undefined || endedAtMs === undefined || endedAtMs >= 0) {',
+      },
     ],
   },
   {
