@@ -351,7 +351,10 @@ class HandOffRun {
     const { clock } = this.#options;
     const isTold = this.#unheard?.isLong === true || ahead.some(({ outcome }) => outcome === 'unknown');
     return this.#unheard !== undefined && isTold
-      ? { since: Math.round(clock.now() - (clock.monotonicMs() - this.#unheard.sinceMs)), lsn: this.#unheard.lsn }
+      ? {
+          since: Math.round(clock.now() - (clock.monotonicMs() - this.#unheard.sinceMs)),
+          lsn: this.#unheard.lsn,
+        }
       : this.#earlier?.unheard;
   }
 
