@@ -348,13 +348,10 @@ class HandOffRun {
   }
 
   #unheardRecord({ ahead }: HandOffPlan): Unheard | undefined {
-    const { clock } = this.#options;
-    const isTold = this.#unheard?.isLong === true || ahead.some(({ outcome }) => outcome === 'unknown');
-    return this.#unheard !== undefined && isTold
-      ? {
-          since: Math.round(clock.now() - (clock.monotonicMs() - this.#unheard.sinceMs)),
-          lsn: this.#unheard.lsn,
-        }
+    const [unheard, { clock }] = [this.#unheard, this.#options];
+    const isTold = unheard?.isLong === true || ahead.some(({ outcome }) => outcome === 'unknown');
+    return unheard !== undefined && isTold
+      ? { since: Math.round(clock.now() - clock.monotonicMs() + unheard.sinceMs), lsn: unheard.lsn }
       : this.#earlier?.unheard;
   }
 
