@@ -12,6 +12,7 @@ import {
 import type { Clock } from '@slotcast/kernel';
 import type { ConsumerMetrics, HealthSource, ReadinessCondition } from '@slotcast/observability';
 import type { SlotsFeed } from '@slotcast/topics';
+import { labelsOf } from './slot-labels.ts';
 import type { StandbyView } from './standby-server.ts';
 
 export type ConsumerPhase = 'starting' | 'asleep' | 'replaying' | 'following';
@@ -178,10 +179,6 @@ export class ConsumerStatus implements HealthSource {
       }
     }
   }
-}
-
-function labelsOf(slot: SlotName): { slot_name: string; slot_type: string } {
-  return { slot_name: slot, slot_type: 'logical' };
 }
 
 function checkOf(name: string, fault: Reason | undefined, otherwise: string): ReadinessCondition {

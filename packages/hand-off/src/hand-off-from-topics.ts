@@ -14,7 +14,7 @@ import {
   type TimelineStart,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { Deadline, errorText } from '@slotcast/kernel';
+import { errorText } from '@slotcast/kernel';
 import { NodeDirectory, type NodesReader, SlotsFeed, type TopicsContext } from '@slotcast/topics';
 import { raiseFenceEarly } from './early-fence.ts';
 import type { EndedRecovery } from './ended-recovery.ts';
@@ -228,7 +228,7 @@ class TopicHandOff {
       if (clock.monotonicMs() - started >= SAFETY_PATIENCE_MS) {
         await onPatient();
       }
-      await readFor(nodes, LOCK_LOOK_MS, signal);
+      await nodes.nextWithin(LOCK_LOOK_MS, signal);
       const record = this.#onRecord();
       if (record !== undefined) {
         return record;
@@ -245,19 +245,6 @@ function withPasses(
   early: readonly RaisedFence[],
 ): EndedRecovery | undefined {
   return ended === undefined ? undefined : { ...ended, passes: [...ended.passes, ...early] };
-}
-
-/** Takes the next records, unless none arrive in that time. */
-async function readFor(nodes: NodesReader, ms: number, signal: AbortSignal): Promise<void> {
-  using deadline = new Deadline(signal, ms);
-  try {
-    await nodes.next(deadline.signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!deadline.expired) {
-      throw error;
-    }
-  }
 }
 
 /** What the topics say, always as of now. */

@@ -1,5 +1,4 @@
 import { judgePredecessor, type PredecessorVerdict } from '@slotcast/domain';
-import { Deadline } from '@slotcast/kernel';
 import type { SlotsReader } from '@slotcast/topics';
 import type { ClaimOptions } from './claim-topic.ts';
 
@@ -33,11 +32,11 @@ export async function awaitPredecessor(
     onRival(verdict.isHeard ? rival : undefined);
     progressed();
     const before = slots.manifest;
-    const isNews = await readFor(slots, Math.min(LOOK_MS, verdict.forMs), signal);
+    const news = await slots.nextWithin(Math.min(LOOK_MS, verdict.forMs), signal);
     if (slots.manifest !== before) {
       heardAt = clock.monotonicMs();
     }
-    if (isNews) {
+    if (news.length > 0) {
       await onNews();
     }
   }
@@ -62,21 +61,6 @@ function judge(
     patienceMs: identity.demotionWaitMs,
     ...times,
   });
-}
-
-/** Takes the next records of the topic, unless none arrive in that time; true when some did. */
-async function readFor(slots: SlotsReader, ms: number, signal: AbortSignal): Promise<boolean> {
-  using deadline = new Deadline(signal, ms);
-  try {
-    const records = await slots.next(deadline.signal);
-    return records.length > 0;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!deadline.expired) {
-      throw error;
-    }
-    return false;
-  }
 }
 
 /** What is said of it, each thing once. */

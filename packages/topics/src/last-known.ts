@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import {
-  compareOrder,
-  type EventOrigin,
   emptyLine,
   formatLsn,
   type Lsn,
   type Manifest,
   type NodeSlotStatus,
   type NodeStatus,
+  newestOrigin,
   type Ownership,
   type Promotion,
   type PublishedLine,
@@ -183,7 +182,7 @@ class StateFields {
       elsewhere: await this.#events('elsewhere'),
       furthest: new Map(this.#pairs('furthest')),
       manifest,
-      lastOrigin: newestOf([...published.values(), ...(manifest === undefined ? [] : [manifest])]),
+      lastOrigin: newestOrigin([...published.values(), ...(manifest === undefined ? [] : [manifest])]),
       lineage: this.#fields.get('lineage') === null ? undefined : this.text('lineage'),
       newestHistory: this.#history('newest_history'),
       word:
@@ -283,13 +282,6 @@ function promotionStatus(
   const base = { kind: 'node', role: 'primary', instance: '', version: '', serverVersion: 0 } as const;
   const rest = { physicalSlots: [], wantsStandbySnapshot: false, time: 0 };
   return { ...base, ...rest, node, systemIdentifier, timeline: promotion.timeline, promotion };
-}
-
-function newestOf(origins: readonly EventOrigin[]): EventOrigin | undefined {
-  return origins.reduce<EventOrigin | undefined>(
-    (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
-    undefined,
-  );
 }
 
 /** As a timeline history file, behind a line with the timeline itself. */

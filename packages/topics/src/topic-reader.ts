@@ -1,4 +1,5 @@
 import { type LogReader, type LogRecord, readTo, readToWrittenEnd, replayTopic } from '@slotcast/event-log';
+import { Deadline } from '@slotcast/kernel';
 import type { TopicsContext, UnusableRecord } from './topics-context.ts';
 
 /** A record as it was read; what decodes it gives it its meaning. */
@@ -68,6 +69,20 @@ export abstract class TopicReader<Content> {
     const taken = await this.#take(records, this.context.silence.clocks.monotonicMs);
     this.#taken = position;
     return taken;
+  }
+
+  /** Takes the next records, unless none arrive in that time. */
+  async nextWithin(ms: number, signal: AbortSignal): Promise<readonly Content[]> {
+    using deadline = new Deadline(signal, ms);
+    try {
+      return await this.next(deadline.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!deadline.expired) {
+        throw error;
+      }
+      return [];
+    }
   }
 
   /** Takes what comes until the signal is aborted; rejects with its reason then, and when the topic cannot be read on. */

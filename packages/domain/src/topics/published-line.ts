@@ -50,6 +50,14 @@ export const emptyLine: PublishedLine = {
 
 const FURTHEST: Lsn = lsn(2n ** 63n - 1n);
 
+/** The last of them in event order; `undefined` of none. */
+export function newestOrigin(origins: readonly EventOrigin[]): EventOrigin | undefined {
+  return origins.reduce<EventOrigin | undefined>(
+    (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
+    undefined,
+  );
+}
+
 /** The newest state of every slot on this line of descent, however far ahead it lies. */
 export function publishedOn(
   backlog: EventBacklog,
@@ -59,10 +67,7 @@ export function publishedOn(
   const { desired, furthest, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
   const published = keptEvents(desired, manifest);
   const origins: EventOrigin[] = [...desired.values(), ...(manifest === undefined ? [] : [manifest])];
-  const lastOrigin = origins.reduce<EventOrigin | undefined>(
-    (last, origin) => (last === undefined || compareOrder(origin, last) > 0 ? origin : last),
-    undefined,
-  );
+  const lastOrigin = newestOrigin(origins);
   const { lineage, history: newestHistory } = newest.manifest ?? {};
   const elsewhere = new Map(
     [...keptEvents(newest.events, newest.manifest)].filter(

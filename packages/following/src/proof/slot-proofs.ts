@@ -26,6 +26,7 @@ import { type Clock, Deadline, errorFields, type Logger } from '@slotcast/kernel
 import type { ConsumerMetrics } from '@slotcast/observability';
 import type { PostgresOptions } from '@slotcast/postgres';
 import type { NodeDirectory } from '@slotcast/topics';
+import { labelsOf } from '../slot-labels.ts';
 import type { StandbyView } from '../standby-server.ts';
 import { ProofRecords } from './proof-records.ts';
 import { type HeardAnswer, proveSlot } from './prove-slot.ts';
@@ -281,10 +282,6 @@ export class SlotProofs {
       logger.debug(fields, 'a copy was compared with its slot on the primary');
     }
   }
-}
-
-function labelsOf(slot: SlotName): { slot_name: string; slot_type: string } {
-  return { slot_name: slot, slot_type: 'logical' };
 }
 
 /** What stays on record: a proof is taken back only by what shows that it does not hold any more. */
