@@ -256,13 +256,13 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
       return directory.ownership;
     },
     get reasons() {
-      return nodeKnowledge(directory).reasons;
+      return reasonsOf(directory);
     },
     get prepared() {
-      return nodeKnowledge(directory).prepared;
+      return preparedElsewhere(directory);
     },
     get promotions() {
-      return nodeKnowledge(directory).promotions;
+      return promotionsOf(directory);
     },
     get earlier() {
       return directory.own?.promotion;
@@ -274,13 +274,25 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
 export function nodeKnowledge(directory: NodeDirectory): NodeKnowledge {
   return {
     ownership: directory.ownership,
-    reasons: new Map([...directory.written].map(([slot, { reasons }]) => [slot, reasons])),
-    prepared: [...directory.nodes.values()].flatMap(({ node, role, preparedTransactions }) =>
-      node !== directory.node && role === 'primary' ? (preparedTransactions ?? []) : [],
-    ),
-    promotions: [...directory.nodes.values()].flatMap(({ promotion }) => promotion ?? []),
+    reasons: reasonsOf(directory),
+    prepared: preparedElsewhere(directory),
+    promotions: promotionsOf(directory),
     earlier: directory.own?.promotion,
   };
+}
+
+function reasonsOf({ written }: NodeDirectory): NodeKnowledge['reasons'] {
+  return new Map([...written].map(([slot, { reasons }]) => [slot, reasons]));
+}
+
+function preparedElsewhere({ node: own, nodes }: NodeDirectory): NodeKnowledge['prepared'] {
+  return [...nodes.values()].flatMap(({ node, role, preparedTransactions }) =>
+    node !== own && role === 'primary' ? (preparedTransactions ?? []) : [],
+  );
+}
+
+function promotionsOf({ nodes }: NodeDirectory): NodeKnowledge['promotions'] {
+  return [...nodes.values()].flatMap(({ promotion }) => promotion ?? []);
 }
 
 /** Commits the outcome to the nodes topic: from then on the publisher of this node may claim the slots topic. */

@@ -98,6 +98,8 @@ class PublishLoop {
   #carried: { readonly of: readonly SlotState[]; readonly slots: readonly SlotState[] } | undefined;
   /** Names of quarantined slots that were kept taken at the last look. */
   #placeholders: ReadonlySet<SlotName> = new Set();
+  /** In this round: all nodes are looked at for it. */
+  #isChallenged = false;
   #throttle: ThrottleState = freshThrottle;
   #snapshots: SnapshotPolicyState | undefined;
   #pace: PollPace | undefined;
@@ -112,6 +114,7 @@ class PublishLoop {
   }
 
   async round(): Promise<TenureEnd | { readonly delayMs: number }> {
+    this.#isChallenged = this.#options.isChallenged();
     const { connection, tenure, clock, status } = this.#options;
     const started = clock.monotonicMs();
     const observed = await observePrimary(connection, this.#options.signal, this.#memory);
@@ -220,7 +223,7 @@ class PublishLoop {
 
   /** When it is to say again that it is at work; absent when nobody needs to know sooner than usual. */
   #answerDueAt(): number | undefined {
-    return this.#options.isChallenged() ? this.#heartbeatAt + RIVAL_HEARTBEAT_MS : undefined;
+    return this.#isChallenged ? this.#heartbeatAt + RIVAL_HEARTBEAT_MS : undefined;
   }
 
   /** What is given up of the orphaned slots, besides what is published anyway. */
