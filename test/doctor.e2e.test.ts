@@ -210,8 +210,9 @@ describe('slotcast doctor', { timeout: 600_000 }, () => {
     timeout,
   }, async () => {
     await scene.primary.kill();
-    await scene.service('publisher', scene.standby());
+    const publisher = await scene.service('publisher', scene.standby());
     await scene.standby().promote();
+    await publisher.logged('claimed the topic');
     await untilComplaints(scene, scene.standby(), []);
     await scene.primary.start();
     const diagnosis = await doctor(scene, scene.primary);
