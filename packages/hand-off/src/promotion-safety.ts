@@ -12,7 +12,7 @@ import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import { type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
 import { makeSafe, type NodeKnowledge } from './hand-off.ts';
-import type { NodeLock } from './node-lock.ts';
+import { NodeLock } from './node-lock.ts';
 import type { GuardSite } from './recovery-guard.ts';
 import { SafetyTurn } from './safety-turn.ts';
 
@@ -51,6 +51,8 @@ export class PromotionSafety {
   readonly #options: PromotionSafetyOptions;
   #acting: Promise<void> = Promise.resolve();
   #acted: Promotion | undefined;
+  #site: GuardSite | undefined;
+  #isOver = false;
 
   constructor(options: PromotionSafetyOptions) {
     this.#options = options;
@@ -68,8 +70,24 @@ export class PromotionSafety {
     known: { readonly line: PublishedLine; readonly own: OwnSlots | undefined },
   ): Promise<void> {
     const { line, own } = known;
+    this.#site = site;
+    this.#isOver = false;
     this.#acting = own === undefined ? Promise.resolve() : this.#act(ended, site, { line, own });
     return this.#acting;
+  }
+
+  /**
+   * To be called when a hand-off by what the topics say has done it: what is held up here, and in any other process of the node, begins no step any more, as it
+   * knows less.
+   */
+  over(): void {
+    if (this.#isOver) {
+      return;
+    }
+    this.#isOver = true;
+    if (this.#site !== undefined) {
+      void this.#showDone(this.#site);
+    }
   }
 
   /** Resolves when what was begun is done, or takes long. */
@@ -89,12 +107,12 @@ export class PromotionSafety {
   ): Promise<void> {
     const { clock, logger } = this.#options;
     const { signal } = site;
-    for (let left = ATTEMPTS; left > 0 && !signal.aborted; left -= 1) {
+    for (let left = ATTEMPTS; left > 0 && !signal.aborted && !this.#isOver; left -= 1) {
       try {
         await this.#attempt(ended, site, known);
         return;
       } catch (error) {
-        if (signal.aborted) {
+        if (signal.aborted || this.#isOver) {
           return;
         }
         logger.error(
@@ -102,6 +120,20 @@ export class PromotionSafety {
           'what has to be done at once after a promotion was not done: the hand-off will do it',
         );
         await clock.sleep(ATTEMPT_PAUSE_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Its statements wait for the one that is held up. */
+  async #showDone({ connection, signal }: GuardSite): Promise<void> {
+    try {
+      await new NodeLock(connection, this.#options, 'safe').tryTake(signal);
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#options.logger.warn(
+          { error: errorText(error) },
+          'could not show other processes of this node that the slots are handed over',
+        );
       }
     }
   }
@@ -123,7 +155,8 @@ export class PromotionSafety {
       );
       return;
     }
-    const turn = new SafetyTurn({ connection, names: this.#options, held: own.lock, clock, signal });
+    const isOver = (): boolean => this.#isOver;
+    const turn = new SafetyTurn({ connection, names: this.#options, held: own.lock, isOver, clock, signal });
     try {
       if (!(await turn.await())) {
         onSafe(server);

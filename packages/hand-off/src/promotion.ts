@@ -250,6 +250,7 @@ export class Promotion {
     if (outcome === undefined) {
       return false;
     }
+    this.#safety.over();
     const facts = { node, instance, version, systemIdentifier, serverVersion, serverStartedAt };
     const lineage = feed.newestManifest?.lineage;
     await recordHandOff({ directory, writer, outcome, facts, lineage, clock });
@@ -278,6 +279,7 @@ export class Promotion {
         const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
         this.#done = settled && life;
         if (settled !== undefined) {
+          this.#safety.over();
           this.#standing.recorded(life);
         }
       }
@@ -300,6 +302,7 @@ export class Promotion {
       unfinished === undefined ? HandedOver.noneNeeded(manifest, known.server.history.timeline) : undefined;
     const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded, unfinished }, signal);
     if (settled !== undefined) {
+      this.#safety.over();
       this.#standing.recorded(known.server);
     }
     return settled;

@@ -13,6 +13,8 @@ export interface SafetyTurnOptions {
   readonly names: { readonly cluster: string; readonly node: string };
   /** The lock of the node where a session of this process holds it. */
   readonly held: NodeLock | undefined;
+  /** True when the hand-off of this process has done it. */
+  readonly isOver: () => boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -50,16 +52,19 @@ export class SafetyTurn {
     }
   }
 
-  /** Rejects before a step when another process has done it meanwhile, as while this one was frozen. */
+  /** Rejects before a step when it was done meanwhile, by the hand-off or by another process, as while this one was frozen. */
   readonly lease: Pick<HandOffLease, 'assertHeld'> = {
     assertHeld: async () => {
-      const { clock, signal } = this.#options;
+      const { isOver, clock, signal } = this.#options;
       while (clock.monotonicMs() - this.#checkedAtMs >= HAND_OFF_LEASE_MS) {
         const askedAtMs = clock.monotonicMs();
         if (await this.#done.isHeldElsewhere(signal)) {
           throw new Error('another process of this node has made the slots safe');
         }
         this.#checkedAtMs = askedAtMs;
+      }
+      if (isOver()) {
+        throw new Error('the hand-off has made the slots safe');
       }
     },
   };
