@@ -10,19 +10,23 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { foldersIn, processesOf } from './leftovers.mjs';
 import { setUpOrExit } from './setup.mjs';
+import { tellSlowestFiles } from './slowest-files.mjs';
+import { kindOf, processesFor } from './test-processes.mjs';
 
 const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TEST_FOLDERS = ['packages', 'services', 'test'];
 const KINDS = ['unit', 'pg', 'kafka', 'e2e'];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** Most of the time a file waits for servers, so there is one more at a time than there are cores. */
+const CONCURRENCY = availableParallelism() + 1;
 /** The watchdogs of test processes that were killed need a moment. */
 const LEFTOVER_PATIENCE_MS = 15_000;
 
@@ -37,11 +41,6 @@ function testFiles() {
       .filter((path) => path.endsWith('.test.ts') && !path.split('/').includes('node_modules')),
   );
   return paths.toSorted((one, other) => (one < other ? -1 : 1));
-}
-
-/** What a test needs, by the suffix of its file. */
-function kindOf(path) {
-  return /\.(pg|kafka|e2e)\.test\.ts$/.exec(path)?.[1] ?? 'unit';
 }
 
 function selectFiles(words) {
@@ -65,14 +64,21 @@ async function startSharedKafka(files) {
   return await startKafka();
 }
 
-function runTests(files, environment, { failuresFile, slowestFile }) {
+function runTests(files, environment, { failuresFile, timesFile }) {
   return spawn(
     process.execPath,
     [
-      ['--conditions=source', '--import', 'tsx', '--test', '--test-concurrency=2', '--test-timeout=600000'],
+      [
+        '--conditions=source',
+        '--import',
+        'tsx',
+        '--test',
+        `--test-concurrency=${CONCURRENCY}`,
+        '--test-timeout=600000',
+      ],
       [`--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`, '--test-reporter-destination=stdout'],
       ['--test-reporter=./scripts/failed-tests.mjs', `--test-reporter-destination=${failuresFile}`],
-      ['--test-reporter=./scripts/slowest-files.mjs', `--test-reporter-destination=${slowestFile}`],
+      ['--test-reporter=./scripts/file-times.mjs', `--test-reporter-destination=${timesFile}`],
       files,
     ].flat(),
     { cwd: CHECKOUT, env: environment, stdio: ['ignore', 'inherit', 'inherit'] },
@@ -101,9 +107,13 @@ async function reportCoverage(coverageFolder) {
   return await exitOf(child);
 }
 
-/** Prints what a reporter wrote, below everything else. */
-function sayReport(title, file) {
-  const report = existsSync(file) ? readFileSync(file, 'utf8') : '';
+/** What a reporter wrote. */
+function readReport(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+}
+
+/** Prints a report below everything else. */
+function sayReport(title, report) {
   if (report !== '') {
     say(`${title}:\n${report}`);
   }
@@ -156,19 +166,22 @@ async function runAll(files, withCoverage) {
     // Servers run as another user when the tests run as root, so they must be able to pass through.
     chmodSync(runFolder, 0o755);
     const run = randomUUID();
+    const templates = join(runFolder, 'templates');
+    mkdirSync(templates);
     const coverageFolder = join(runFolder, 'coverage');
     const reports = {
       failuresFile: join(runFolder, 'failed-tests.txt'),
-      slowestFile: join(runFolder, 'slowest-files.txt'),
+      timesFile: join(runFolder, 'file-times.txt'),
     };
     const environment = {
       ...process.env,
       TMPDIR: runFolder,
+      SLOTCAST_TEST_TEMPLATES: templates,
       ...(withCoverage ? { NODE_V8_COVERAGE: coverageFolder } : {}),
       SLOTCAST_TEST_RUN: run,
       ...(kafka === undefined ? {} : { SLOTCAST_TEST_KAFKA: kafka.bootstrapServers }),
     };
-    const runner = runTests(files, environment, reports);
+    const runner = runTests(processesFor(files, runFolder), environment, reports);
     const interrupts = interruptible(runner);
     const testExitCode = await exitOf(runner);
     const leaks = await hasLeftovers(runFolder, `SLOTCAST_TEST_RUN=${run}`);
@@ -176,8 +189,8 @@ async function runAll(files, withCoverage) {
       return interrupts[0] === 'SIGINT' ? 130 : 143;
     }
     const reportExitCode = withCoverage ? await reportCoverage(coverageFolder) : 0;
-    sayReport('the slowest files', reports.slowestFile);
-    sayReport('these failed', reports.failuresFile);
+    sayReport('the slowest files', tellSlowestFiles(readReport(reports.timesFile)));
+    sayReport('these failed', readReport(reports.failuresFile));
     return testExitCode || reportExitCode || (leaks ? EXIT_FAILED : 0);
   } finally {
     await kafka?.[Symbol.asyncDispose]();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { takeBaseBackup } from './base-backup.ts';
+import { createCluster, SUPERUSER } from './cluster-template.ts';
 import { freePort } from './free-port.ts';
 import { type PostgresBinaries, type PostgresMajor, postgresBinaries } from './postgres-binaries.ts';
 import { defaultSettings, type PostgresSettings, renderSettings } from './postgres-settings.ts';
@@ -16,7 +17,6 @@ import { waitForStreaming } from './streaming.ts';
 
 const run = promisify(execFile);
 
-const SUPERUSER = 'postgres';
 const WAIT_TIMEOUT_MS = 60_000;
 
 interface ServerParts {
@@ -71,16 +71,8 @@ export class PostgresServer {
       family: [],
     });
     return await server.#startOrDispose(async () => {
-      const { initdb, user } = server.#parts.binaries;
-      await run(
-        initdb,
-        [
-          ['-D', server.dataFolder],
-          ['-U', SUPERUSER, '--auth=trust'],
-          ['--no-locale', '--encoding=UTF8', '--no-sync'],
-        ].flat(),
-        { cwd: server.#parts.folder, ...user },
-      );
+      const { major, binaries } = server.#parts;
+      await createCluster({ major, binaries, dataFolder: server.dataFolder });
       await server.#writeOwned('postgresql.conf', renderSettings(server.#settings));
       await server.start();
     });

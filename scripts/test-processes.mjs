@@ -1,0 +1,62 @@
+/**
+ * Which test files share a process. A process that has loaded TypeScript and the packages costs more processor time than most files
+ * have work for, so files of one package and one kind go together, one after the other.
+ */
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** How many files one process takes, by what they need. What starts services is long enough for a process of its own. */
+const LARGEST = { unit: 50, pg: 4, kafka: 1, e2e: 1 };
+/** Its tests look at what the end of a process leaves behind. */
+const ALONE = ['packages/testkit'];
+
+/** What a test needs, by the suffix of its file. */
+export function kindOf(path) {
+  return /\.(pg|kafka|e2e)\.test\.ts$/.exec(path)?.[1] ?? 'unit';
+}
+
+function packageOf(path) {
+  const [first, second] = path.split('/');
+  return first === 'test' ? first : `${first}/${second}`;
+}
+
+/** A module that runs the files one after the other; one that cannot be loaded is a failed test and hinders no other. */
+function moduleOf(files) {
+  const urls = files.map((file) => pathToFileURL(resolve(file)).href);
+  return `import { test } from 'node:test';
+for (const url of ${JSON.stringify(urls)}) {
+  try {
+    await import(url);
+  } catch (error) {
+    test(url, () => {
+      throw error;
+    });
+  }
+}
+`;
+}
+
+/** The files for the runner, which gives each a process. Those that stand for several are written into the folder. */
+export function processesFor(files, folder) {
+  const groups = new Map();
+  for (const file of files) {
+    const [home, kind] = [packageOf(file), kindOf(file)];
+    const largest = ALONE.includes(home) ? 1 : LARGEST[kind];
+    const group = groups.get(`${home} ${kind}`)?.at(-1);
+    if (group === undefined || group.length >= largest) {
+      groups.set(`${home} ${kind}`, [...(groups.get(`${home} ${kind}`) ?? []), [file]]);
+    } else {
+      group.push(file);
+    }
+  }
+  return [...groups.values()].flat().map((group, index) => {
+    const [first] = group;
+    if (group.length === 1) {
+      return first;
+    }
+    const path = join(folder, `${String(index).padStart(3, '0')}-${packageOf(first).replace('/', '-')}.mjs`);
+    writeFileSync(path, moduleOf(group));
+    return path;
+  });
+}
