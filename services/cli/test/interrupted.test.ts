@@ -3,9 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+import { cliArguments } from './run-cli.ts';
 
 /** Accepts connections and never answers, as a broker or a server does that hangs. */
 class SilentServer {
@@ -32,7 +30,7 @@ class SilentServer {
 
 function start(args: readonly string[], env: Readonly<Record<string, string>>) {
   const { PATH = '', HOME = '' } = process.env;
-  return spawn(process.execPath, ['--conditions=source', '--import', 'tsx', main, ...args], {
+  return spawn(process.execPath, [...cliArguments, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH, HOME, ...env },
     timeout: 30_000,

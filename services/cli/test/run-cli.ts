@@ -1,7 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+/**
+ * The arguments of Node.js that run the command line: as it was built by `npm test`, which has just done so; from source in any other run, as
+ * the build may be old then. From source a start takes five times as long.
+ */
+export const cliArguments: readonly string[] =
+  process.env['SLOTCAST_TEST_RUN'] === undefined
+    ? ['--conditions=source', '--import', 'tsx', pathOf('../src/main.ts')]
+    : [pathOf('../bin/slotcast.js')];
+
+function pathOf(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}
 
 export interface CliResult {
   /** `null` when a signal ended the process. */
@@ -17,10 +28,10 @@ export interface CliOptions {
   readonly onOutput?: (stdout: string, child: ChildProcess) => void;
 }
 
-/** Runs the command line from source as a process of its own and resolves when it has ended. */
+/** Runs the command line as a process of its own and resolves when it has ended. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', main, ...args], {
+  const child = spawn(process.execPath, [...cliArguments, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH, HOME, ...options.env },
     timeout: 60_000,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import {
   lsn,
   parseSlotName,
@@ -13,7 +12,7 @@ import {
 import { createKafkaLog, type EventLog, type NewRecord, requiredTopic } from '@slotcast/event-log';
 import { createCodec } from '@slotcast/event-schema';
 import { sharedKafka, uniqueTopicPrefix } from '@slotcast/testkit';
-import { runCli } from '../../run-cli.ts';
+import { cliArguments, runCli } from '../../run-cli.ts';
 
 const codec = createCodec();
 
@@ -203,17 +202,12 @@ describe('slotcast events', { timeout: 180_000 }, () => {
   });
 
   test('ends quietly when its reader goes away', async () => {
-    const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
-    const child = spawn(
-      process.execPath,
-      ['--conditions=source', '--import', 'tsx', main, 'events', '--follow'],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, ...env },
-        timeout: 180_000,
-        killSignal: 'SIGKILL',
-      },
-    );
+    const child = spawn(process.execPath, [...cliArguments, 'events', '--follow'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+      timeout: 180_000,
+      killSignal: 'SIGKILL',
+    });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
