@@ -7,12 +7,8 @@ import { fileURLToPath } from 'node:url';
  */
 export const cliArguments: readonly string[] =
   process.env['SLOTCAST_TEST_RUN'] === undefined
-    ? ['--conditions=source', '--import', 'tsx', pathOf('../src/main.ts')]
-    : [pathOf('../bin/slotcast.js')];
-
-function pathOf(relative: string): string {
-  return fileURLToPath(new URL(relative, import.meta.url));
-}
+    ? ['--conditions=source', '--import', 'tsx', fileURLToPath(new URL('../src/main.ts', import.meta.url))]
+    : [fileURLToPath(new URL('../bin/slotcast.js', import.meta.url))];
 
 export interface CliResult {
   /** `null` when a signal ended the process. */
