@@ -25,7 +25,9 @@ import {
   type SettledBacklog,
   type SlotEvent,
   type SlotName,
+  sameHistory,
   standingSlots,
+  type TimelineHistory,
   type UnprovenSlot,
   type WorkingSlot,
   withoutPositions,
@@ -117,6 +119,7 @@ export class StandbyPlanner {
       desired: settled.desired,
       furthest: settled.furthest,
       manifest,
+      isSuperseded: this.#isSuperseded(manifest, view.history),
       waiting: settled.waiting,
       replayLsn: view.replayLsn,
       endOfWal: endOfWal(view),
@@ -141,6 +144,12 @@ export class StandbyPlanner {
     const planned = plan(input, this.#resting);
     this.#resting = planned.resting;
     return this.#check.pass(planned, input);
+  }
+
+  /** The newest word on which slots live is of another timeline than the one that is replayed here, or replay has not reached it. */
+  #isSuperseded(manifest: Manifest, history: TimelineHistory): boolean {
+    const newest = this.#feed.newestManifest ?? manifest;
+    return !sameHistory(manifest.history, history) || !sameHistory(newest.history, history);
   }
 
   /** What slots that are made now can rely on. */

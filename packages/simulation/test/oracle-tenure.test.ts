@@ -11,34 +11,54 @@ describe('who publishes', () => {
   beforeEach(() => {
     watch = new TenureWatch();
     assert.equal(
-      watch.take({ node: 'a', epoch: 1, timeline: 1, lsn: 500 }, { isCopy: false, timeline: 1 }, 0),
+      watch.take(
+        { node: 'a', epoch: 1, timeline: 1, lsn: 500 },
+        { isCopy: false, isRecorded: true, timeline: 1 },
+        0,
+      ),
       undefined,
     );
   });
 
-  it('is a violation, when it is a copy to which nobody was led', () => {
-    const record = { node: 'x', epoch: 2, timeline: 2, lsn: 600 };
-    const copy = { isCopy: true, timeline: 2 };
-    assert.equal(watch.take(record, { ...copy, promotedMs: 29_000 }, 1)?.invariant, 'I7');
-    assert.equal(watch.take({ ...record, epoch: 3 }, { ...copy, promotedMs: 30_000 }, 1), undefined);
+  const record = { node: 'x', epoch: 2, timeline: 2, lsn: 600 };
+  const copy = { isCopy: true, isRecorded: true, timeline: 2 };
+
+  it('is a violation, when it is a copy to which nobody was led, beside a publisher that is at work', () => {
+    assert.equal(watch.take(record, { ...copy, promotedMs: 29_000 }, 1000)?.invariant, 'I7');
+  });
+
+  it('is none, when that publisher is silent, had its time, or has a server that is no primary any more', () => {
+    assert.equal(watch.take(record, { ...copy, promotedMs: 3000 }, 3000), undefined);
+    watch.take({ node: 'a', epoch: 3, timeline: 3, lsn: 700 }, { ...copy, isCopy: false, timeline: 3 }, 3000);
+    assert.equal(watch.take({ ...record, epoch: 4 }, { ...copy, promotedMs: 30_000 }, 3001), undefined);
+    watch.take({ node: 'a', epoch: 5, timeline: 3, lsn: 800 }, { ...copy, isCopy: false, timeline: 3 }, 3002);
+    assert.equal(
+      watch.take({ ...record, epoch: 6 }, { ...copy, promotedMs: 10 }, 3003, () => false),
+      undefined,
+    );
+  });
+
+  it('is one at any time, when nothing is on record of that copy as a standby', () => {
+    const unknown = { ...copy, isRecorded: false, promotedMs: 99_000 };
+    assert.equal(watch.take(record, unknown, 99_000)?.invariant, 'I7');
   });
 
   it('is one, when its WAL ends before what was published of the same timeline', () => {
     const record = { node: 'a', epoch: 2, timeline: 1, lsn: 400 };
     assert.match(
-      watch.take(record, { isCopy: false, timeline: 1 }, 1)?.text ?? '',
+      watch.take(record, { isCopy: false, isRecorded: true, timeline: 1 }, 1)?.text ?? '',
       /ends at 0\/190 and 0\/1F4/,
     );
   });
 
   it('is none, when a standby was promoted that had less', () => {
     const record = { node: 'b', epoch: 2, timeline: 2, lsn: 400 };
-    assert.equal(watch.take(record, { isCopy: false, timeline: 2 }, 1), undefined);
+    assert.equal(watch.take(record, { isCopy: false, isRecorded: true, timeline: 2 }, 1), undefined);
   });
 
   it('is none, when a publisher is started again and goes on', () => {
     const record = { node: 'a', epoch: 2, timeline: 1, lsn: 500 };
-    assert.equal(watch.take(record, { isCopy: false, timeline: 1 }, 1), undefined);
+    assert.equal(watch.take(record, { isCopy: false, isRecorded: true, timeline: 1 }, 1), undefined);
   });
 });
 

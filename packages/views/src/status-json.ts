@@ -184,6 +184,7 @@ function orphanObject({ name, cause, since, copies }: OrphanView): object {
       restart_lsn: lsnText(copy.restartLsn),
       confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
       wal_bytes: copy.walBytes === undefined ? null : Number(copy.walBytes),
+      doubts: reasonsJson(copy.doubts),
     })),
   };
 }

@@ -103,7 +103,9 @@ function isAtFault(slot: SlotFacts): boolean {
   if (!owned.proven) {
     return isLogical(here) && here.twoPhase ? !hasPassed(slot, here) : isReplaceable(slot);
   }
-  return owned.highestLsn !== undefined && !isUpTo(placeOf(here), furthest);
+  const isBeyond = owned.highestLsn !== undefined && !isUpTo(placeOf(here), furthest);
+  // Where it stands speaks against it only while the primary is known to have what it can be made from.
+  return isBeyond && input.isSuperseded !== true;
 }
 
 /** One that its subscriber has passed only waits to be proven. */

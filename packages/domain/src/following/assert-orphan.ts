@@ -19,7 +19,7 @@ export function isOfOrphan({ event, input }: SlotFacts): boolean {
 }
 
 /** It could not serve its subscriber, wherever it stood. */
-export function isUselessCopy({ here, owned, input }: SlotFacts): boolean {
+export function isUselessCopy({ name, here, owned, input }: SlotFacts): boolean {
   const { oldestWalLsn } = input.limits;
   const isSound =
     isLogical(here) &&
@@ -27,7 +27,7 @@ export function isUselessCopy({ here, owned, input }: SlotFacts): boolean {
     here.confirmedFlushLsn !== undefined &&
     (owned?.proven === true || !here.twoPhase) &&
     (here.restartLsn === undefined || oldestWalLsn === undefined || here.restartLsn >= oldestWalLsn);
-  return !isSound;
+  return !isSound || input.held.get(name)?.cause === 'missing_wal';
 }
 
 /** A copy of it stands under its other name, is slotcast's, and skips nothing that this one would not skip. */

@@ -62,6 +62,8 @@ export interface PlanInput {
   /** Of the incarnation that `desired` is about: the furthest that its subscriber was ever seen to have confirmed. */
   readonly furthest: ReadonlyMap<SlotName, Lsn>;
   readonly manifest: Manifest;
+  /** A server was promoted since the manifest was written, and its publisher has not said yet which slots it has: nobody knows whether they live. */
+  readonly isSuperseded?: boolean | undefined;
   /** Events that replay has not reached; the measure of lag. */
   readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
   readonly replayLsn: Lsn;

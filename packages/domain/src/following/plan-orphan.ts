@@ -3,6 +3,7 @@ import { findOrphan, orphansOf } from '../topics/orphaned-slots.ts';
 import { isMissing } from '../topics/published-line.ts';
 import { orphanName } from '../vocabulary/kept-name.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
 import {
   type Incarnation,
@@ -12,9 +13,11 @@ import {
 } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { judgePin } from './catalog-pin.ts';
+import { judgePlace, placeReasons } from './copy-place.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import { leaderFor } from './restart-leader.ts';
-import { lacksWal } from './slot-limits.ts';
+import { findLimit, lacksWal } from './slot-limits.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /** A copy of an orphaned slot that gives its name to the slot that lives on the primary. */
@@ -39,7 +42,7 @@ export function findSetAsides(input: PlanInput, local: ReadonlyMap<SlotName, Loc
     [...input.ownership].flatMap(([slot, owned]): [SlotName, SetAside][] => {
       const here = local.get(slot);
       const orphan = orphanOfCopy(input, owned);
-      const isKept = orphan !== undefined && isLogical(here) && isGood(input, owned, here);
+      const isKept = orphan !== undefined && isLogical(here) && isServable(input, owned, here);
       return isKept && isNameWanted(input, slot, orphan)
         ? [[orphanName(slot, orphan.incarnation), { slot, orphan, owned, local: here }]]
         : [];
@@ -72,7 +75,7 @@ export function planOrphan(
     return isNameWanted(input, name, orphan) ? undefined : planLostCopy(input, subject, owned);
   }
   const why = [keptReason(orphan)];
-  if (!isGood(input, owned, local)) {
+  if (!isServable(input, owned, local)) {
     const useless = [reason('orphan_useless'), ...why];
     return isNameWanted(input, name, orphan)
       ? undefined
@@ -82,7 +85,10 @@ export function planOrphan(
   if (setAsides.has(copy)) {
     return setAside(input, subject, { copy, local, orphan });
   }
-  return { ...verdict(subject, 'absent', why), orphaned: true };
+  return {
+    ...verdict(subject, 'absent', [...why, ...doubtsOf(input, subject, owned, local)]),
+    orphaned: true,
+  };
 }
 
 /** The list was written after that slot was made, so it says what became of those that had its name before. */
@@ -196,14 +202,37 @@ function orphanOfCopy({ manifest }: PlanInput, owned: Ownership): OrphanedSlot |
 }
 
 /** Worth keeping: not what can never be served, nor what was never safe to use. */
-function isGood(input: PlanInput, owned: Ownership, local: LocalLogicalSlot): boolean {
+function isServable(input: PlanInput, owned: Ownership, local: LocalLogicalSlot): boolean {
   const isUnproven = local.twoPhase && !owned.proven;
   return (
     !isInvalidated(local) &&
     local.confirmedFlushLsn !== undefined &&
     !isUnproven &&
-    !lacksWal(local, input.limits)
+    !lacksWal(local, input.limits) &&
+    input.held.get(local.name)?.cause !== 'missing_wal'
   );
+}
+
+/**
+ * Why a copy that is kept may not give its subscriber all that it lacks: it stands beyond what that was seen to confirm, the next checkpoint takes it, or catalog rows that it needs are not
+ * held back. It is kept all the same, as none can be made anew, and a person has to know.
+ */
+function doubtsOf(
+  input: PlanInput,
+  { name, event }: Subject,
+  owned: Ownership,
+  local: LocalLogicalSlot,
+): readonly Reason[] {
+  const isOfEvent = event !== undefined && sameIncarnation(event.incarnation, owned.incarnation);
+  const furthest = isOfEvent ? input.furthest.get(name) : undefined;
+  const place = judgePlace(local, { furthest, recorded: owned.highestLsn });
+  const limit = findLimit(local, input.limits, input.endOfWal);
+  const pin = judgePin(input.pin, local.catalogXmin);
+  return [
+    ...placeReasons(place),
+    ...(limit === undefined ? [] : [limit]),
+    ...(pin.kind === 'blocked' ? pin.reasons : []),
+  ];
 }
 
 /** A slot of that name lives on the primary, is another one, and is to be followed here. */

@@ -61,8 +61,7 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
       : planAdopted(input, subject, { owned, local });
   }
   const known = { furthest: input.furthest.get(name), recorded: owned.highestLsn };
-  const isUpkeep = input.held.get(name)?.cause === 'upkeep';
-  const stranger = planStranger(subject, local, judgePlace(local, known), isUpkeep);
+  const stranger = planStranger(input, subject, local, judgePlace(local, known));
   if (stranger !== undefined) {
     return stranger;
   }

@@ -19,6 +19,9 @@ export const blockingReasons = {
     ({ copy }) =>
       `another slot has its name, and ${copy}, under which it is to be kept, is taken by a slot that slotcast did not make: rename or drop that one`,
   ),
+  waits_new_primary: fixed(
+    'a server was promoted, and its publisher has not said yet whether it has the slot: until then what is here stays',
+  ),
   waits_manifest: fixed('waits for the list of slots that goes with what happened to it on the primary'),
   physical_on_primary: fixed('it is a physical slot on the primary now'),
   not_selected: fixed('SLOTCAST_SLOTS does not select it'),

@@ -1,7 +1,9 @@
+import type { ReasonCode } from '../reasons/reason-table.ts';
 import type { ClusterFacts } from '../topics/cluster-facts.ts';
 import { orphansOf } from '../topics/orphaned-slots.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeSlotStatus } from '../vocabulary/node-status.ts';
+import type { Reason } from '../vocabulary/reason.ts';
 import { type OrphanCause, type OrphanedSlot, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { NodeView } from './node-view.ts';
@@ -16,6 +18,8 @@ export interface KeptCopy {
   /** WAL that its node keeps for it; absent when it has not said where the copy stands. */
   readonly walBytes?: bigint | undefined;
   readonly stale: boolean;
+  /** Why it may not give its subscriber all that it lacks; none for a good one. */
+  readonly doubts: readonly Reason[];
 }
 
 /** A slot that the primary does not have, though nobody is known to have dropped it. */
@@ -27,6 +31,8 @@ export interface OrphanView {
   /** Where it still is, as far as the topics tell. */
   readonly copies: readonly KeptCopy[];
 }
+
+const whyKept: ReadonlySet<string> = new Set<ReasonCode>(['orphaned', 'kept_aside']);
 
 /** All orphaned slots by name, with the nodes that have a copy. The primary itself has none. */
 export function orphanViews(facts: ClusterFacts, nodes: readonly NodeView[]): OrphanView[] {
@@ -53,13 +59,14 @@ function copiesOn(facts: ClusterFacts, node: NodeView, orphan: OrphanedSlot): Ke
       return isOfOrphan && ownership.lineage === manifest.lineage;
     })
     .filter(isThere)
-    .map(({ slot, restartLsn, confirmedFlushLsn }) => ({
+    .map(({ slot, restartLsn, confirmedFlushLsn, reasons }) => ({
       node: node.name,
       slot,
       restartLsn,
       confirmedFlushLsn,
       walBytes: restartLsn === undefined ? undefined : bytesTo(manifest.lsn, restartLsn),
       stale: node.stale,
+      doubts: reasons.filter(({ code }) => !whyKept.has(code)),
     }));
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Hold, lsn, ROUNDING_BYTES, type SlotLimits } from '@slotcast/domain';
+import { type Hold, lsn, parseSlotName, ROUNDING_BYTES, type SlotLimits } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { saying, whyOf } from '../reason-examples.ts';
 import { shop } from '../vocabulary-examples.ts';
 import { live, local, mine, outline, owning, probed, type Situation, verdictOn } from './plan-situations.ts';
+import { faultsOf } from './wrong-steps.ts';
 
 /** A copy that stands at `position`; its subscriber was seen to confirm 0/2000. */
 function standing(position: number, over: Situation = {}): Situation {
@@ -22,6 +23,15 @@ describe('a copy that somebody else touched', { timeout: 20_000 }, () => {
     assert.equal(outline(moved), 'catching_up drop');
     assert.equal(moved.atRisk, true);
     assert.match(whyOf(moved), /is being remade.*at 0\/2001 here.* 0\/2000/);
+  });
+
+  test('is kept until the publisher of a promoted server has said that the slot lives, also by the check of steps', () => {
+    const moved = standing(0x2001, { isSuperseded: true });
+    assert.equal(outline(verdictOn(moved)), 'catching_up');
+    assert.equal(verdictOn(moved).atRisk, true);
+    const drop = { kind: 'drop', slot: parseSlotName('a'), reason: 'x' } as const;
+    assert.match(faultsOf(drop, moved), /sound copy/);
+    assert.equal(faultsOf(drop, standing(0x2001)), '');
   });
 
   test('is as good as any other when it stands within that', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   assertPlan,
+  type Hold,
   type Manifest,
   type OrphanedSlot,
   orphanName,
@@ -17,6 +18,7 @@ import {
   mine,
   outline,
   owning,
+  pin,
   planInput,
   planned,
   probed,
@@ -41,6 +43,14 @@ const successor = live('a', {}, { op: 'create', incarnation: second, epoch: 2, s
 function outlines(situation: Situation): Record<string, string> {
   const { verdicts } = planned(situation);
   return Object.fromEntries(verdicts.map((each) => [each.slot, outline(each)]));
+}
+
+/** Why the only copy of a situation is kept. */
+function keptBecause(situation: Situation): readonly string[] {
+  const [only] = planned(situation).verdicts;
+  assert.ok(only);
+  assert.deepEqual([outline(only), only.orphaned], ['absent', true]);
+  return only.reasons.map(({ code }) => code);
 }
 
 describe('a copy of a slot that the primary took over without', { timeout: 20_000 }, () => {
@@ -80,6 +90,25 @@ describe('a copy of a slot that the primary took over without', { timeout: 20_00
     ] as const) {
       assert.deepEqual(outlines({ ...kept, local: [here], owned: { a: owned } }), { a: 'absent drop' });
     }
+  });
+
+  test('is kept with what speaks against it, where it was moved, nothing holds its rows back, or a limit will take it', () => {
+    const beyond = { confirmedFlushLsn: at(0x3000) };
+    assert.deepEqual(keptBecause({ ...kept, local: [local('a', beyond)] }), ['orphaned', 'strayed']);
+    const { highestLsn: _, ...unrecorded } = owning();
+    assert.deepEqual(keptBecause({ ...kept, local: [local('a', beyond)], owned: { a: unrecorded } }), [
+      'orphaned',
+      'unexplained',
+    ]);
+    const unheld = { ...pin, hotStandbyFeedback: false };
+    assert.deepEqual(keptBecause({ ...kept, pin: unheld }), ['orphaned', 'feedback_off']);
+    assert.deepEqual(keptBecause({ ...kept, limits: { keepBytes: 1n } }), ['orphaned', 'over_wal_limit']);
+  });
+
+  test('is not kept once its WAL was seen to be gone', () => {
+    const gone: Hold = { reasons: [], pausing: false, cause: 'missing_wal' };
+    assert.deepEqual(outlines({ ...kept, holds: { a: gone } }), { a: 'absent drop' });
+    assert.deepEqual(outlines({ ...kept, limits: { oldestWalLsn: at(0x8000) } }), { a: 'absent drop' });
   });
 
   test('is not made where there is none, and its ownership is given up', () => {

@@ -72,12 +72,18 @@ export class Judge {
   }
 
   /** A record was committed to the slots topic; `server` is the one beside its publisher. */
-  published(record: PublishedRecord, server: SimServer, isCopy: boolean): void {
+  published(
+    record: PublishedRecord,
+    server: SimServer,
+    known: { readonly isCopy: boolean; readonly isRecorded: boolean },
+  ): void {
     const now = this.#options.now();
     const { recoveryEndedAt: since } = server;
     const promotedMs = since === undefined ? undefined : now - since;
-    const facts = { isCopy, timeline: server.line.timeline, promotedMs };
-    const violation = this.#tenures.take(record, facts, now);
+    const facts = { ...known, timeline: server.line.timeline, promotedMs };
+    const isPrimary = (node: string): boolean =>
+      this.#options.servers().some((each) => each.node === node && each.running && !each.inRecovery);
+    const violation = this.#tenures.take(record, facts, now, isPrimary);
     if (violation !== undefined) {
       this.violations.push(violation);
     }

@@ -11,3 +11,9 @@ export function readOrigin(headers: ReadonlyMap<string, Uint8Array>): PublishedR
     ? undefined
     : { node, epoch: Number(epoch), timeline: Number(timeline), lsn: Number(parseLsn(lsn)) };
 }
+
+/** The node that a record of the nodes topic tells of as a standby; `undefined` for any other record. */
+export function readStandby(headers: ReadonlyMap<string, Uint8Array>): string | undefined {
+  const text = (name: string): string => utf8.decode(headers.get(name));
+  return text('role') === 'standby' ? text('node') : undefined;
+}

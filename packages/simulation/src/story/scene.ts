@@ -3,7 +3,7 @@ import type { CalmFacts } from '../oracle/calm.ts';
 import { isGoodCopy } from '../oracle/good-copy.ts';
 import type { Sizes } from '../oracle/growth.ts';
 import { Judge } from '../oracle/judge.ts';
-import { readOrigin } from '../oracle/origin.ts';
+import { readOrigin, readStandby } from '../oracle/origin.ts';
 import type { ReadySlot } from '../oracle/ready-watch.ts';
 import { Application } from '../people/application.ts';
 import { Subscriber } from '../people/subscriber.ts';
@@ -36,6 +36,9 @@ export class Scene implements Stage {
   readonly #services: NodeServices;
   readonly #readySlots: ReadySlots;
   readonly #published: TopicTail;
+  readonly #told: TopicTail;
+  /** Nodes of which something was on record while their servers were standbys. */
+  readonly #recorded = new Set<string>();
   readonly #backups = new Map<string, DataDirectory>();
   /** Servers that were copied from others, and that nobody was led to. */
   readonly #copies = new Set<string>();
@@ -75,6 +78,7 @@ export class Scene implements Stage {
     });
     this.#readySlots = new ReadySlots(this.#services, () => world.wallMsOf('kafka') - world.now);
     this.#published = new TopicTail(this.#services.broker, this.#services.topics.slots);
+    this.#told = new TopicTail(this.#services.broker, this.#services.topics.nodes);
     this.#services.broker.watch(() => this.#readTopic());
     for (const slot of cast.slots) {
       this.#makeSubscriber(slot);
@@ -271,11 +275,19 @@ export class Scene implements Stage {
 
   /** Shows the judge what was committed to the slots topic since the last time. */
   #readTopic(): void {
+    for (const { headers } of this.#told.take()) {
+      const standby = readStandby(headers);
+      if (standby !== undefined) {
+        this.#recorded.add(standby);
+      }
+    }
     for (const record of this.#published.take()) {
       const published = readOrigin(record.headers);
       const server = this.#servers.get(published?.node ?? '');
       if (published !== undefined && server !== undefined) {
-        this.judge.published(published, server, this.#copies.has(published.node));
+        const { node } = published;
+        const known = { isCopy: this.#copies.has(node), isRecorded: this.#recorded.has(node) };
+        this.judge.published(published, server, known);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { formatLsn, type KeptCopy, namesText, type OrphanView } from '@slotcast/domain';
+import { formatLsn, type KeptCopy, namesText, type OrphanView, reasonText } from '@slotcast/domain';
 import { bytesText } from '@slotcast/views';
 import { printable } from '../../shared/output.ts';
 
@@ -16,11 +16,12 @@ export function orphanLines(orphans: readonly OrphanView[]): string[] {
   });
 }
 
-function copyText({ node, slot, confirmedFlushLsn, walBytes, stale }: KeptCopy): string {
+function copyText({ node, slot, confirmedFlushLsn, walBytes, stale, doubts }: KeptCopy): string {
   const facts = [
     `as ${slot}`,
     ...(confirmedFlushLsn === undefined ? [] : [`at ${formatLsn(confirmedFlushLsn)}`]),
     ...(walBytes === undefined ? [] : [`with ${bytesText(walBytes)} of WAL`]),
+    ...(doubts.length === 0 ? [] : [`but it may not serve: ${reasonText(doubts)}`]),
     ...(stale ? ['as it was when last heard of'] : []),
   ];
   return `${printable(node)} (${facts.join(', ')})`;
