@@ -179,6 +179,10 @@ export function fullReport(): StatusReport {
   const kept = copy('db2', 'audit_cdc', {
     state: 'absent',
     orphaned: true,
+    reasons: [
+      { code: 'orphaned', facts: { slot: 'returns_cdc', since: '0', cause: 'missing' } },
+      { code: 'feedback_off', facts: {} },
+    ],
     slot: lostOnes,
     ownership: { incarnation: lostOnce, lineage: 'l', proven: true },
   });

@@ -143,7 +143,7 @@ describe('the status as JSON', { timeout: 10_000 }, () => {
             restart_lsn: '0/2000000',
             confirmed_flush_lsn: '0/2FF0000',
             wal_bytes: 0x110_0000,
-            doubts: [],
+            doubts: [{ code: 'feedback_off', facts: {} }],
           },
         ],
       },
