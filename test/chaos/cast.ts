@@ -1,8 +1,8 @@
 import type { KafkaServer } from '@slotcast/testkit';
 import { Scene } from '../support/scene.ts';
 import { createRows } from '../support/slot-reader.ts';
-import { Host } from './hosts.ts';
-import type { RoundPlan } from './round-plan.ts';
+import { Host, restoreKafka } from './hosts.ts';
+import type { RoundPlan, ServerName } from './round-plan.ts';
 import { StubbornSubscriber } from './subscriber.ts';
 import { RowWriter } from './writer.ts';
 
@@ -10,24 +10,28 @@ import { RowWriter } from './writer.ts';
 export class Cast {
   readonly scene: Scene;
   readonly kafka: KafkaServer;
-  readonly old: Host;
-  readonly next: Host;
   readonly writer: RowWriter;
   readonly subscribers: readonly StubbornSubscriber[];
+  readonly #hosts: ReadonlyMap<ServerName, Host>;
+  /** The present primary. */
+  primary: ServerName = 'primary';
 
   private constructor(plan: RoundPlan, scene: Scene, kafka: KafkaServer) {
     const { primary } = scene;
     this.scene = scene;
     this.kafka = kafka;
-    this.old = new Host(scene, primary, plan);
-    this.next = new Host(scene, scene.standby(), plan);
+    this.#hosts = new Map([
+      ['primary', new Host(scene, primary, plan)],
+      ...plan.standbys.map((name) => [name, new Host(scene, scene.standby(name), plan)] as const),
+    ]);
     this.subscribers = plan.subscribers.map((each) => new StubbornSubscriber({ server: primary, ...each }));
     this.writer = new RowWriter(primary);
   }
 
-  /** A primary with a standby, slots whose subscribers follow a writer, and the services, which only begin. */
+  /** A primary with its standbys, slots whose subscribers follow a writer, and no services yet. */
   static async assemble(plan: RoundPlan, kafka: KafkaServer): Promise<Cast> {
-    const scene = await Scene.start({ major: plan.major, bootstrapServers: kafka.bootstrapServers });
+    const { bootstrapServers } = kafka;
+    const scene = await Scene.start({ major: plan.major, bootstrapServers, standbys: plan.standbys });
     try {
       await createRows(scene.primary);
       for (const { slot } of plan.subscribers) {
@@ -40,17 +44,30 @@ export class Cast {
     return new Cast(plan, scene, kafka);
   }
 
-  async restoreKafka(): Promise<void> {
-    if (this.kafka.isRunning) {
-      this.kafka.resume();
-    } else {
-      await this.kafka.start();
+  get hosts(): readonly Host[] {
+    return [...this.#hosts.values()];
+  }
+
+  host(name: ServerName): Host {
+    const host = this.#hosts.get(name);
+    if (host === undefined) {
+      throw new Error(`no server ${name}`);
     }
+    return host;
+  }
+
+  /** All but the present primary and the given one. */
+  others(name: ServerName): readonly ServerName[] {
+    return [...this.#hosts.keys()].filter((each) => each !== name && each !== this.primary);
+  }
+
+  async logs(): Promise<string> {
+    return (await Promise.all(this.hosts.map((host) => host.logs()))).join('\n');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.writer.stop(), ...this.subscribers.map((subscriber) => subscriber.stop())]);
-    await this.restoreKafka();
+    await restoreKafka(this.kafka);
     await this.scene[Symbol.asyncDispose]();
   }
 }

@@ -48,10 +48,14 @@ export async function runChaos({ seed, minutes, all, say }: ChaosOptions): Promi
 }
 
 function tellOutcome({ slots, findings }: RoundOutcome): string {
-  const told = slots.map(
-    ({ slot, missing, reported }) => `${slot} ${reported ?? 'goes on'}, ${missing.length} rows missing`,
+  const told = slots.map((failover) =>
+    failover
+      .map(
+        ({ slot, missing, reported }) => `${slot} ${reported ?? 'goes on'}, ${missing.length} rows missing`,
+      )
+      .join('; '),
   );
-  return [...told, ...findings.map((finding) => `FOUND: ${finding}`)].join('; ');
+  return [told.join(' | '), ...findings.map((finding) => `FOUND: ${finding}`)].join('; ');
 }
 
 async function keep({ plan, slots, findings, log }: RoundOutcome): Promise<string> {

@@ -1,37 +1,30 @@
 import type { KafkaServer, PostgresServer } from '@slotcast/testkit';
+import { temporaryFolder } from '@slotcast/testkit';
 import type { Scene } from '../support/scene.ts';
 import type { ServiceName, ServiceProcess } from '../support/service-process.ts';
-import type { RoundPlan, Trouble, TroubleTarget } from './round-plan.ts';
-
-type Half = 'consumer' | 'publisher';
+import type { RoundPlan } from './round-plan.ts';
 
 /** slotcast's services beside one server. */
 export class Host {
   readonly server: PostgresServer;
   readonly #scene: Scene;
-  readonly #extra: Readonly<Record<string, string>>;
-  readonly #deployment: RoundPlan['deployment'];
+  readonly #plan: RoundPlan;
   readonly #services = new Map<ServiceName, ServiceProcess>();
   readonly #all: ServiceProcess[] = [];
+  #stateFolder: string | undefined;
+  #isLost = false;
 
   constructor(scene: Scene, server: PostgresServer, plan: RoundPlan) {
     this.#scene = scene;
     this.server = server;
-    this.#deployment = plan.deployment;
-    this.#extra = { SLOTCAST_ON_DIVERGENCE: plan.policy };
+    this.#plan = plan;
   }
 
   /** Starts what is not running, and lets go on what is frozen. */
   async repair(): Promise<void> {
+    this.#isLost = false;
     for (const name of this.#names()) {
-      const there = this.#services.get(name);
-      if (there?.process.isRunning === true) {
-        there.process.signal('SIGCONT');
-      } else {
-        const service = await this.#scene.service(name, this.server, this.#extra);
-        this.#services.set(name, service);
-        this.#all.push(service);
-      }
+      await this.#bring(name);
     }
   }
 
@@ -39,53 +32,80 @@ export class Host {
     await Promise.all([...this.#services.values()].map((service) => service.ready(120_000)));
   }
 
-  /** What does the work of this half: a service, or the process that has both. */
-  get(half: Half): ServiceProcess | undefined {
-    return this.#services.get(this.#deployment === 'node' ? 'node' : half);
+  /** What does the work of this half, or of both: a service, or the process that has both. */
+  #of(half: 'consumer' | 'publisher' | 'both'): readonly ServiceName[] {
+    return half === 'both' || this.#plan.deployment === 'node' ? this.#names() : [half];
   }
 
-  async kill(): Promise<void> {
+  async disturb(half: 'consumer' | 'publisher' | 'both', how: 'kill' | 'freeze'): Promise<void> {
+    for (const name of this.#of(half)) {
+      const service = this.#services.get(name);
+      if (how === 'kill') {
+        await service?.kill();
+      } else {
+        service?.process.signal('SIGSTOP');
+      }
+    }
+  }
+
+  /** Brings back what was disturbed, unless the whole host was lost meanwhile. */
+  async restore(half: 'consumer' | 'publisher' | 'both'): Promise<void> {
+    for (const name of this.#isLost ? [] : this.#of(half)) {
+      await this.#bring(name);
+    }
+  }
+
+  /** Ends all of its services; nothing but `repair` brings one back. */
+  async lose(): Promise<void> {
+    this.#isLost = true;
     await Promise.all([...this.#services.values()].map((service) => service.kill()));
+  }
+
+  /** Where the consumer is asked by commands. */
+  get listen(): string {
+    const service = this.#services.get(this.#plan.deployment === 'node' ? 'node' : 'consumer');
+    if (service === undefined) {
+      throw new Error(`no consumer was ever started beside ${this.server.name}`);
+    }
+    return service.listen;
   }
 
   /** All that its services have logged, dead ones too. */
   async logs(): Promise<string> {
     const logs = await Promise.all(this.#all.map((service) => service.process.log()));
-    return logs.join('\n');
+    return [`=== beside ${this.server.name}`, ...logs].join('\n');
+  }
+
+  async #bring(name: ServiceName): Promise<void> {
+    const there = this.#services.get(name);
+    if (there?.process.isRunning === true) {
+      there.process.signal('SIGCONT');
+      return;
+    }
+    const service = await this.#scene.service(name, this.server, await this.#settings());
+    this.#services.set(name, service);
+    this.#all.push(service);
+  }
+
+  async #settings(): Promise<Readonly<Record<string, string>>> {
+    const policy = { SLOTCAST_ON_DIVERGENCE: this.#plan.policy };
+    if (!this.#plan.keepsState) {
+      return policy;
+    }
+    this.#stateFolder ??= await temporaryFolder(`state-${this.server.name}`);
+    return { ...policy, SLOTCAST_STATE_FOLDER: this.#stateFolder };
   }
 
   #names(): readonly ServiceName[] {
-    return this.#deployment === 'node' ? ['node'] : ['publisher', 'consumer'];
+    return this.#plan.deployment === 'node' ? ['node'] : ['publisher', 'consumer'];
   }
 }
 
-/** Does what the plan says to Kafka or a service. */
-export async function makeTrouble(
-  { target, how }: Trouble,
-  parts: { readonly kafka: KafkaServer; readonly old: Host; readonly next: Host },
-): Promise<void> {
-  if (target === 'kafka') {
-    await (how === 'kill' ? parts.kafka.kill() : parts.kafka.pause());
-    return;
-  }
-  const service = serviceOf(target, parts.old, parts.next);
-  if (how === 'kill') {
-    await service?.kill();
+/** Brings a broker back that was killed or frozen. */
+export async function restoreKafka(kafka: KafkaServer): Promise<void> {
+  if (kafka.isRunning) {
+    kafka.resume();
   } else {
-    service?.process.signal('SIGSTOP');
-  }
-}
-
-function serviceOf(
-  target: Exclude<TroubleTarget, 'kafka'>,
-  old: Host,
-  next: Host,
-): ServiceProcess | undefined {
-  switch (target) {
-    case 'consumer':
-    case 'publisher':
-      return next.get(target);
-    case 'old publisher':
-      return old.get('publisher');
+    await kafka.start();
   }
 }

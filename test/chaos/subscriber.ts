@@ -18,6 +18,8 @@ export class StubbornSubscriber {
   /** The last commit that was processed. */
   #position: Lsn | undefined;
   #lastError = '';
+  /** Rows that were missing before. */
+  readonly #missed = new Set<number>();
 
   constructor(options: {
     readonly server: PostgresServer;
@@ -33,6 +35,13 @@ export class StubbornSubscriber {
   /** What the server said to it last, if it refused or ended a session. */
   get lastError(): string {
     return this.#lastError;
+  }
+
+  /** Which of these rows have not arrived; each is told of once. */
+  newlyMissing(rows: readonly number[]): readonly number[] {
+    const missing = rows.filter((row) => !this.received.has(row) && !this.#missed.has(row));
+    missing.forEach((row) => this.#missed.add(row));
+    return missing;
   }
 
   moveTo(server: PostgresServer): void {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PostgresServer } from '@slotcast/testkit';
+import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { insertRows } from '../support/slot-reader.ts';
 
 const PAUSE_MS = 10;
@@ -11,6 +11,7 @@ export class RowWriter {
   #server: PostgresServer | undefined;
   /** The last number that was tried. */
   #last = 0;
+  #isBusy = false;
   #lastError: unknown;
 
   constructor(server: PostgresServer) {
@@ -32,11 +33,18 @@ export class RowWriter {
     this.#server = server;
   }
 
-  /** Ends the writing and returns the last number that was tried. */
-  async stop(): Promise<number> {
+  /** Rests, and writes one more row on the server, which has to take it; returns its number. */
+  async writeLast(server: PostgresServer): Promise<number> {
+    this.rest();
+    await waitUntil(() => !this.#isBusy, { describe: 'the end of the last write', intervalMs: PAUSE_MS });
+    this.#last += 1;
+    await insertRows(server, this.#last, this.#last);
+    return this.#last;
+  }
+
+  async stop(): Promise<void> {
     this.#stop.abort();
     await this.#writing;
-    return this.#last;
   }
 
   async #write(): Promise<void> {
@@ -44,7 +52,9 @@ export class RowWriter {
       const server = this.#server;
       if (server !== undefined) {
         this.#last += 1;
+        this.#isBusy = true;
         await Promise.race([this.#insert(server), this.#gone(server)]);
+        this.#isBusy = false;
       }
       await sleep(PAUSE_MS);
     }

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PostgresServer } from '@slotcast/testkit';
+import { handedOver } from '../support/failover.ts';
+import type { Cast } from './cast.ts';
+import { restoreKafka } from './hosts.ts';
+import type { FailoverPlan, Trouble } from './round-plan.ts';
+
+interface Act {
+  readonly atMs: number;
+  readonly act: () => Promise<unknown>;
+}
+
+/** Everything up to the repair, each at its time, and the repair. Afterwards the target is the primary, its hand-off is on record, and its publisher publishes. */
+export async function failOver(plan: FailoverPlan, cast: Cast): Promise<void> {
+  const { scene, writer, subscribers } = cast;
+  const old = cast.host(cast.primary);
+  const next = cast.host(plan.target);
+  const earlier = scene.records.node(plan.target)?.promotion;
+  const acts: readonly Act[] = [
+    ...(plan.cutOffMs === undefined ? [] : [{ atMs: -plan.cutOffMs, act: () => next.server.cutOff() }]),
+    ...plan.troubles.flatMap((trouble) => actsOf(trouble, plan, cast)),
+    { atMs: 0, act: () => Promise.all([endOf(plan, old.server), plan.isHostLost ? old.lose() : undefined]) },
+    { atMs: plan.promotionMs, act: () => promote(plan, cast) },
+  ];
+  await playAll(acts);
+  for (const subscriber of subscribers) {
+    subscriber.moveTo(next.server);
+  }
+  writer.moveTo(next.server);
+  await sleep(plan.repairMs);
+  await old.server.kill();
+  await old.lose();
+  await restoreKafka(cast.kafka);
+  await next.repair();
+  await handedOver(scene, plan.target, earlier);
+  await next.ready();
+  cast.primary = plan.target;
+}
+
+async function playAll(acts: readonly Act[]): Promise<void> {
+  const inOrder = acts.toSorted((one, other) => one.atMs - other.atMs);
+  const begin = performance.now() - (inOrder[0]?.atMs ?? 0);
+  const pending: Promise<unknown>[] = [];
+  for (const { atMs, act } of inOrder) {
+    await sleep(Math.max(0, begin + atMs - performance.now()));
+    pending.push(act());
+  }
+  await Promise.all(pending);
+}
+
+/** What fails, and what brings it back. */
+function actsOf({ target, how, atMs, backMs }: Trouble, plan: FailoverPlan, cast: Cast): readonly Act[] {
+  const { fail, back } = deedsOf(target, how, plan, cast);
+  return [{ atMs, act: fail }, ...(backMs === undefined ? [] : [{ atMs: atMs + backMs, act: back }])];
+}
+
+function deedsOf(
+  target: Trouble['target'],
+  how: Trouble['how'],
+  plan: FailoverPlan,
+  cast: Cast,
+): { readonly fail: () => Promise<void>; readonly back: () => Promise<void> } {
+  const { kafka } = cast;
+  if (target === 'kafka') {
+    return {
+      fail: async () => (how === 'kill' ? await kafka.kill() : kafka.pause()),
+      back: () => restoreKafka(kafka),
+    };
+  }
+  const [hosts, half] =
+    target === 'other node'
+      ? [cast.others(plan.target).map((name) => cast.host(name)), 'both' as const]
+      : target === 'old publisher'
+        ? [[cast.host(cast.primary)], 'publisher' as const]
+        : [[cast.host(plan.target)], target];
+  return {
+    fail: async () => void (await Promise.all(hosts.map((host) => host.disturb(half, how)))),
+    back: async () => void (await Promise.all(hosts.map((host) => host.restore(half)))),
+  };
+}
+
+async function endOf({ end }: FailoverPlan, primary: PostgresServer): Promise<void> {
+  switch (end) {
+    case 'kill':
+      return primary.kill();
+    case 'stop':
+      return primary.stop('fast');
+    case 'freeze':
+      return primary.pause();
+  }
+}
+
+/** Promotes the standby; its subscribers come while it still recovers, its writer when it was said to. */
+async function promote({ target, writerMs }: FailoverPlan, cast: Cast): Promise<void> {
+  const { server } = cast.host(target);
+  cast.writer.rest();
+  for (const subscriber of cast.subscribers) {
+    subscriber.moveTo(server);
+  }
+  await server.promote();
+  await sleep(writerMs);
+  cast.writer.moveTo(server);
+}
