@@ -1,8 +1,10 @@
 import {
   type FencePass,
   judgeSeenEnd,
+  type Lsn,
   lastingPass,
   type RaisedFence,
+  type ReceiverWatch,
   type SeenEnd,
   type SeenEndWorth,
   type ServerLife,
@@ -18,6 +20,10 @@ export interface EndedRecovery extends SeenEnd {
   /** The transactions when recovery ended, as far as this process saw it. */
   readonly baseline: RecoveryBaseline;
   readonly passes: readonly RaisedFence[];
+  /** By which WAL was received last; absent when nobody looked at it to the end. */
+  readonly receiver?: ReceiverWatch | undefined;
+  /** Where the shutdown checkpoint begins that was replayed last, when that is read. Never rejects. */
+  readonly shutdownLsn?: Promise<Lsn | undefined> | undefined;
   /** The server's line of descent since then, as far as this process could follow it. */
   readonly history?: TimelineHistory | undefined;
 }
@@ -28,6 +34,7 @@ export interface SeenCommits {
   readonly passes: readonly FencePass[];
   /** When its recovery ended, by the monotonic clock; absent when nobody saw that. */
   readonly endedAtMs: number | undefined;
+  readonly ending?: Pick<EndedRecovery, 'receiver' | 'shutdownLsn'> | undefined;
 }
 
 /** A primary, and how its timeline began by its history; a server that was never promoted has no such beginning. */
@@ -46,7 +53,7 @@ export function seenCommits(ended: EndedRecovery | undefined, now: PresentServer
     return { baseline: undefined, passes: [], endedAtMs: undefined };
   }
   const { baseline, passes, recoveringAtMs: endedAtMs } = ended;
-  return { baseline, passes: worth === 'all' ? passes : passes.map(lastingPass), endedAtMs };
+  return { baseline, passes: worth === 'all' ? passes : passes.map(lastingPass), endedAtMs, ending: ended };
 }
 
 /** True when it is the promotion that began the timeline which the server writes now. */

@@ -30,9 +30,6 @@ import {
   sameStart,
   startOf,
   type TimelineHistory,
-  type Unheard,
-  type UnheardTime,
-  unheardBefore,
   withoutWrongSteps,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
@@ -53,7 +50,8 @@ import { reportOrphanPrepared } from './orphan-prepared.ts';
 import { reportPromotion } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { readSwitch, type SwitchPoint } from './switch-point.ts';
-import { raiseFence, widenFence } from './wal-fence.ts';
+import { UnheardWal } from './unheard-wal.ts';
+import { raiseFence } from './wal-fence.ts';
 
 /** What the topics say of a node that its hand-off needs. */
 export interface NodeKnowledge {
@@ -162,12 +160,13 @@ class HandOffRun {
   #earlier: Promotion | undefined;
   /** What the last round went by, and was to do. */
   #last: { readonly input: HandOffInput; readonly plan: HandOffPlan } | undefined;
-  #unheard: UnheardTime | undefined;
+  readonly #unheard: UnheardWal;
   /** What the last round could not rename or drop. */
   #failed: FailedSlots = new Map();
 
   constructor(options: HandOffRunOptions) {
     this.#options = options;
+    this.#unheard = new UnheardWal(options);
     const start = startOf(options.history);
     const { earlier } = options.knowledge;
     this.#recorded = sameStart(earlier, start) ? earlier : undefined;
@@ -287,8 +286,8 @@ class HandOffRun {
   }
 
   async #round({ part, isWide = false }: Round = {}): Promise<Promotion | undefined> {
-    const { connection, knowledge, mover, before, history, switchLsn, signal } = this.#options;
-    const line = besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
+    const { connection, knowledge, mover, history, switchLsn, signal } = this.#options;
+    const line = this.#line();
     await this.#raiseFence(line);
     const seen = await observePrimary(connection, signal);
     if (seen.inRecovery) {
@@ -311,7 +310,7 @@ class HandOffRun {
       wanted: this.#options.wanted,
       switchLsn,
       passes: this.#passes,
-      unheard: isWide ? this.#unheard : undefined,
+      unheard: isWide ? this.#unheard.look(line) : undefined,
       onDivergence: this.#options.onDivergence,
       reasons: knowledge.reasons,
       earlier: this.#earlier,
@@ -321,7 +320,8 @@ class HandOffRun {
     this.#last = { input, plan };
     const failed = await mover.run(plan, switchLsn);
     this.#failed = failed;
-    this.#earlier = this.#promotionOf(plan, failed);
+    const unheard = isWide ? this.#unheard.record(plan, this.#earlier) : this.#earlier?.unheard;
+    this.#earlier = { ...this.#promotionOf(plan, failed), unheard };
     return this.#earlier;
   }
 
@@ -339,33 +339,21 @@ class HandOffRun {
   }
 
   async #raiseFence(line: PublishedLine): Promise<void> {
-    const { connection, baseline, onDivergence, switchLsn, endedAtMs, signal } = this.#options;
-    this.#unheard = unheardBefore({ ...line, switchLsn }, endedAtMs);
+    const { connection, baseline, onDivergence, switchLsn, signal } = this.#options;
     if (onDivergence === 'fence') {
       const targets = fenceTargets({ ...line, switchLsn });
       this.#passes.push(await raiseFence({ connection, targets, baseline, signal }));
     }
   }
 
-  #unheardRecord({ ahead }: HandOffPlan): Unheard | undefined {
-    const [unheard, { clock }] = [this.#unheard, this.#options];
-    const isTold = unheard?.isLong === true || ahead.some(({ outcome }) => outcome === 'unknown');
-    return unheard !== undefined && isTold
-      ? { since: Math.round(clock.now() - clock.monotonicMs() + unheard.sinceMs), lsn: unheard.lsn }
-      : this.#earlier?.unheard;
+  async #widenFence(): Promise<void> {
+    this.#passes.push(...(await this.#unheard.widenFence(this.#line())));
   }
 
-  /** Whatever the policy is: that says what is done about subscribers that are known to be ahead. */
-  async #widenFence(): Promise<void> {
-    const { connection, baseline, logger, signal } = this.#options;
-    const unheard = this.#unheard;
-    if (unheard !== undefined) {
-      const { reach } = unheard;
-      const pass = await widenFence({ connection, reach, baseline, signal });
-      this.#passes.push(pass);
-      const fields = { reach: formatLsn(reach), to: formatLsn(pass.reachedLsn), clean: pass.clean };
-      logger.info(fields, 'widened the WAL fence by what may have been written since anything was heard');
-    }
+  /** What is published of the timelines that this server left. */
+  #line(): PublishedLine {
+    const { knowledge, before, history } = this.#options;
+    return besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
   }
 
   #promotionOf(plan: HandOffPlan, failed: FailedSlots): Promotion {
@@ -374,7 +362,6 @@ class HandOffRun {
       timeline: history.timeline,
       switchLsn,
       fencedLsn: fencedLsn(this.#passes),
-      unheard: this.#unheardRecord(plan),
       ahead: plan.ahead.map((entry) =>
         failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
       ),

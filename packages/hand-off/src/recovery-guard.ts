@@ -5,8 +5,10 @@ import {
   HAND_OFF_FENCE_MS,
   HAND_OFF_GUARD_MS,
   type Lsn,
+  noteReceiver,
   type PublishedLine,
   type RaisedFence,
+  type ReceiverWatch,
   type SeenEnd,
   startIn,
 } from '@slotcast/domain';
@@ -22,6 +24,7 @@ import {
 } from '@slotcast/postgres';
 import { DescentWatch } from './descent-watch.ts';
 import type { EndedRecovery } from './ended-recovery.ts';
+import { readShutdown } from './last-record.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
 
@@ -40,6 +43,7 @@ export interface SeenServer {
 /** A server that was in recovery when it was looked at last. */
 interface SeenRecovery extends SeenEnd, RecoveryBaseline {
   readonly recoveringAtMs: number;
+  readonly receiver: ReceiverWatch | undefined;
 }
 
 export interface RecoveryGuardOptions {
@@ -150,9 +154,10 @@ export class RecoveryGuard {
         this.#hasLooked = true;
         this.#server = { serverStartedAt, inRecovery: seen.inRecovery };
         if (seen.inRecovery) {
-          this.#last = { ...seen, recoveringAtMs, serverStartedAt, start: undefined };
+          const receiver = noteReceiver(this.#last?.receiver, seen.receiver, recoveringAtMs);
+          this.#last = { ...seen, receiver, recoveringAtMs, serverStartedAt, start: undefined };
           this.#forgetEnd();
-          descent.look(seen.streamedTimeline);
+          descent.look(seen.receiver?.timeline);
         } else {
           await this.#onPrimary(connection, descent, signal);
         }
@@ -188,7 +193,8 @@ export class RecoveryGuard {
   }
 
   async #onEnd(last: SeenRecovery, session: GuardSite & { readonly descent: DescentWatch }): Promise<void> {
-    const { report, onEnd, logger } = this.#options;
+    const { report, onEnd, logger, clock } = this.#options;
+    const receiver = noteReceiver(last.receiver, undefined, clock.monotonicMs());
     this.#isFencing = true;
     report('recovery_ended');
     try {
@@ -199,7 +205,8 @@ export class RecoveryGuard {
         this.#last = seen;
         const passes = await this.#fence({ ...session, end, switchLsn: seen.start.switchLsn }, last);
         const history = session.descent.promoted(seen.start);
-        this.#ended = endOf(seen, { passes, history });
+        const shutdownLsn = readShutdown({ ...this.#options, ...session }, { ...seen.start, receiver });
+        this.#ended = endOf({ ...seen, receiver }, { passes, history, shutdownLsn });
       } else {
         logger.warn(
           { timeline: end.timeline },
@@ -240,8 +247,8 @@ export class RecoveryGuard {
 }
 
 function endOf(
-  { recoveringAtMs, serverStartedAt, start, ...baseline }: SeenRecovery,
-  found: Pick<EndedRecovery, 'passes' | 'history'>,
+  { recoveringAtMs, serverStartedAt, start, receiver, ...baseline }: SeenRecovery,
+  found: Pick<EndedRecovery, 'passes' | 'history' | 'shutdownLsn'>,
 ): EndedRecovery {
-  return { recoveringAtMs, serverStartedAt, start, baseline, ...found };
+  return { recoveringAtMs, serverStartedAt, start, receiver, baseline, ...found };
 }

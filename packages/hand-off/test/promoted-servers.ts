@@ -52,8 +52,8 @@ export class Pair {
   }
 
   /** Stops the primary and promotes the standby; returns what was seen of its recovery last. */
-  async promote(): Promise<WatchedRecovery> {
-    await this.primary.stop();
+  async promote(mode: Parameters<PostgresServer['stop']>[0] = 'fast'): Promise<WatchedRecovery> {
+    await this.primary.stop(mode);
     const connection = await connectPostgres(optionsFor(this.standby));
     try {
       const seen = await new RecoveryWatch(connection).look();

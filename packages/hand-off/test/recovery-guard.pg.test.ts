@@ -7,8 +7,9 @@ import {
   HAND_OFF_FENCE_MS,
   HAND_OFF_GUARD_MS,
   type RoleEvent,
+  unheardBefore,
 } from '@slotcast/domain';
-import { RecoveryGuard } from '@slotcast/hand-off';
+import { type EndedRecovery, RecoveryGuard } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { RecoveryWatch, readWalEnd } from '@slotcast/postgres';
@@ -17,6 +18,25 @@ import { optionsFor, Pair, ROLE, untilSeen } from './promoted-servers.ts';
 
 const TIMEOUT_MS = 180_000;
 const MEGABYTE = 1024n * 1024n;
+
+/** Writes, and waits until the guard has seen the WAL receiver again since that arrived. */
+async function untilHeard(pair: Pair, watch: Watch): Promise<void> {
+  await watch.untilLooking();
+  await pair.primary.query('insert into numbered values (1)');
+  await pair.primary.waitForReplay(pair.standby);
+  await watch.untilLooking();
+}
+
+/** Where the shutdown checkpoint was that came last, and whether anything may be unheard although the publisher was silent for 20 s. */
+async function endingOf({ receiver, shutdownLsn: read, ...ended }: EndedRecovery) {
+  const { recoveringAtMs, start } = ended;
+  assert.ok(start);
+  const shutdownLsn = await read;
+  const word = { heardAtMs: recoveringAtMs - 20_000, bytesPerSecond: 0 };
+  const line = { ...emptyLine, word, switchLsn: start.switchLsn };
+  const unheard = unheardBefore(line, recoveringAtMs, { receiver, shutdownLsn });
+  return { shutdownLsn, isUnheard: unheard !== undefined };
+}
 
 /** A guard at work on the standby of a pair. */
 class Watch {
@@ -87,16 +107,21 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await using watch = new Watch(pair, 'fence');
       await watch.untilLooking();
       await pair.standby.restart();
-      await watch.untilLooking();
+      await untilHeard(pair, watch);
       assert.equal(watch.guard.ended, undefined);
 
       const { nextXid, replayLsn } = await pair.promote();
-      const { baseline, passes } = await watch.untilEnded();
+      const ended = await watch.untilEnded();
+      const { baseline, passes } = ended;
       assert.equal(baseline.nextXid, nextXid);
       const [pass] = passes;
       assert.ok(pass?.clean === true && replayLsn !== undefined);
       assert.ok(pass.reachedLsn >= replayLsn + FENCE_MARGIN_BYTES);
       assert.equal(watch.ends, 1);
+      // The primary was shut down in an orderly way.
+      const { shutdownLsn, isUnheard } = await endingOf(ended);
+      assert.ok(shutdownLsn !== undefined && shutdownLsn < replayLsn);
+      assert.equal(isUnheard, false);
     });
 
     test('pushes no WAL when slots are quarantined instead, and tells the end all the same', {
@@ -104,9 +129,11 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     }, async () => {
       await using pair = await Pair.start(major);
       await using watch = new Watch(pair, 'quarantine');
-      await watch.untilLooking();
-      const { replayLsn } = await pair.promote();
-      assert.deepEqual((await watch.untilEnded()).passes, []);
+      await untilHeard(pair, watch);
+      const { replayLsn } = await pair.promote('immediate');
+      const ended = await watch.untilEnded();
+      assert.deepEqual(ended.passes, []);
+      assert.deepEqual(await endingOf(ended), { shutdownLsn: undefined, isUnheard: true });
       const connection = await pair.connect();
       try {
         const { insertLsn } = await readWalEnd(connection);
@@ -169,6 +196,21 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     });
   });
 }
+
+test('a checkpoint that a primary wrote when it came back from a crash is not taken for that of a shutdown', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  await using pair = await Pair.start(18);
+  await using watch = new Watch(pair, 'fence');
+  await untilHeard(pair, watch);
+  await pair.primary.stop('immediate');
+  await pair.primary.start();
+  await pair.primary.waitForReplay(pair.standby);
+  await watch.untilLooking();
+  await pair.promote('immediate');
+  const { isUnheard } = await endingOf(await watch.untilEnded());
+  assert.equal(isUnheard, true);
+});
 
 /** Halts the guard's session as soon as the guard begins to raise the fence, and lets it go on when told to. */
 async function haltedFence(pair: Pair): Promise<{ readonly watch: Watch; readonly goOn: () => void }> {

@@ -121,3 +121,4 @@ export {
   switchWal,
   type WalEnd,
 } from './queries/wal-push.ts';
+export { readWal } from './queries/wal-stretch.ts';

@@ -1,6 +1,7 @@
 import type { LastWord } from '../vocabulary/last-word.ts';
 import { type Lsn, lsn, minLsn } from '../vocabulary/lsn.ts';
 import { LATE_MS } from '../vocabulary/protocol-timings.ts';
+import { isOrderlyEnd, type WalEnding } from './orderly-end.ts';
 import { type KnownWal, knownEnds, MAX_FENCE_BYTES } from './wal-fence.ts';
 
 /** What a server of which nothing is heard may write at least, in a second: one that was quiet may begin a bulk load. */
@@ -23,14 +24,19 @@ export interface UnheardTime {
 
 /**
  * What is not known at a promotion: the publisher may have been frozen or cut off, together with its server or not, while subscribers went on. It is silent all the same when
- * it died together with its server: nobody can tell that apart here. `endedAtMs`: when the end of recovery was seen; without it nothing can be said.
+ * it died together with its server: nobody can tell that apart here. But nothing is unheard where that server was shut down in an orderly way, and all its WAL is here, by `ending`. `endedAtMs`: when the end of
+ * recovery was seen; without it nothing can be said.
  */
 export function unheardBefore(
   input: KnownWal & { readonly word?: LastWord | undefined },
   endedAtMs: number | undefined,
+  ending?: WalEnding,
 ): UnheardTime | undefined {
   const { word } = input;
   if (word === undefined || endedAtMs === undefined) {
+    return undefined;
+  }
+  if (ending !== undefined && isOrderlyEnd({ ...ending, lastOrigin: input.lastOrigin, endedAtMs })) {
     return undefined;
   }
   const silentMs = Math.max(0, endedAtMs - word.heardAtMs);

@@ -6,14 +6,15 @@ export interface CommandBatch {
   readonly content: Buffer;
   /** How many commands there are. */
   readonly commands: number;
+  /** Gets what the server streams, which is thrown away otherwise. What it returns is written. */
+  readonly onCopyData?: ((content: Buffer) => Buffer | undefined) | undefined;
 }
 
 /** Per command the error with which the server refused it, or `undefined`. */
 export type BatchOutcome = readonly (DatabaseError | undefined)[];
 
 /**
- * Runs a batch on a client that does nothing else meanwhile. Rejects when the connection is lost: then it is unknown how far the server came. What the
- * server sends between the answers is thrown away.
+ * Runs a batch on a client that does nothing else meanwhile. Rejects when the connection is lost: then it is unknown how far the server came.
  */
 export function runBatch(client: Client, batch: CommandBatch): Promise<BatchOutcome> {
   if (batch.commands === 0) {
@@ -26,10 +27,10 @@ export function runBatch(client: Client, batch: CommandBatch): Promise<BatchOutc
       if (outcome.length === batch.commands) {
         resolve(outcome);
       } else {
-        client.query(new PendingAnswer(answered, reject, undefined));
+        client.query(new PendingAnswer(answered, reject, { onCopyData: batch.onCopyData }));
       }
     };
-    client.query(new PendingAnswer(answered, reject, batch.content));
+    client.query(new PendingAnswer(answered, reject, batch));
   });
 }
 
@@ -40,21 +41,23 @@ export function runBatch(client: Client, batch: CommandBatch): Promise<BatchOutc
 class PendingAnswer implements Submittable {
   readonly #answered: (error: DatabaseError | undefined) => void;
   readonly #lost: (error: Error) => void;
-  readonly #content: Buffer | undefined;
+  readonly #batch: Partial<CommandBatch>;
+  #connection: Connection | undefined;
 
   constructor(
     answered: (error: DatabaseError | undefined) => void,
     lost: (error: Error) => void,
-    content: Buffer | undefined,
+    batch: Partial<CommandBatch>,
   ) {
     this.#answered = answered;
     this.#lost = lost;
-    this.#content = content;
+    this.#batch = batch;
   }
 
   submit(connection: Connection): void {
-    if (this.#content !== undefined) {
-      connection.stream.write(this.#content);
+    this.#connection = connection;
+    if (this.#batch.content !== undefined) {
+      connection.stream.write(this.#batch.content);
     }
   }
 
@@ -72,7 +75,12 @@ class PendingAnswer implements Submittable {
 
   handleCommandComplete(): void {}
 
-  handleCopyData(): void {}
+  handleCopyData({ chunk }: { readonly chunk: Buffer }): void {
+    const answer = this.#batch.onCopyData?.(chunk);
+    if (answer !== undefined) {
+      this.#connection?.stream.write(answer);
+    }
+  }
 
   handleRowDescription(): void {}
 

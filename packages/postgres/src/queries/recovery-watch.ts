@@ -1,4 +1,4 @@
-import { type Lsn, type Timeline, timeline } from '@slotcast/domain';
+import { type Lsn, type SeenReceiver, timeline } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 import { optionalLsn } from './wal-position.ts';
 
@@ -14,8 +14,8 @@ export interface WatchedRecovery {
    * prepared; absent when too many would have to be looked at.
    */
   readonly openXids: readonly string[] | undefined;
-  /** The timeline that the WAL receiver streamed when the watch began; absent while it did not. */
-  readonly streamedTimeline: Timeline | undefined;
+  /** The WAL receiver when the watch began; absent while it did not stream, and where the role may not see it. */
+  readonly receiver: SeenReceiver | undefined;
 }
 
 interface WatchRow {
@@ -24,7 +24,14 @@ interface WatchRow {
   readonly next_xid: number;
   readonly scanned_to: string;
   readonly open_xids: readonly string[] | null;
-  readonly streamed: number | null;
+  readonly receiver: ReceiverRow | null;
+}
+
+interface ReceiverRow {
+  readonly process_id: number;
+  readonly timeline: number;
+  readonly message_at?: string | null;
+  readonly told_end?: string | null;
 }
 
 /** What the last scan of transaction ids showed. */
@@ -83,15 +90,17 @@ export class RecoveryWatch {
    */
   async look(signal?: AbortSignal): Promise<WatchedRecovery> {
     const text = `
-      with recursive look (n, recovering, replay_lsn, next_xid, scanned_to, open_xids, streamed) as (
+      with recursive look (n, recovering, replay_lsn, next_xid, scanned_to, open_xids, receiver) as (
         select 1, pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, age('3'::xid), scanned_to, open_xids,
-               (select received_tli from pg_stat_wal_receiver where status = 'streaming')
+               (select jsonb_build_object('process_id', pid, 'timeline', received_tli,
+                                          'message_at', last_msg_receipt_time, 'told_end', latest_end_lsn)
+                  from pg_stat_wal_receiver where status = 'streaming')
           from (${SCAN}) as scan
          union all
-        select n + 1, pg_is_in_recovery(), replay_lsn, next_xid, scanned_to, open_xids, streamed
+        select n + 1, pg_is_in_recovery(), replay_lsn, next_xid, scanned_to, open_xids, receiver
           from look, lateral (select pg_sleep(${NAP_SECONDS} + 0 * n)) as nap
          where recovering and n < ${LOOKS})
-      select recovering, replay_lsn, next_xid, scanned_to, open_xids, streamed from look order by n desc limit 1`;
+      select recovering, replay_lsn, next_xid, scanned_to, open_xids, receiver from look order by n desc limit 1`;
     const values = [this.#scan.open, this.#scan.to];
     const [row] = await this.#connection.run<WatchRow>(
       { name: 'slotcast_watch_recovery', text, values },
@@ -107,7 +116,16 @@ export class RecoveryWatch {
       replayLsn: optionalLsn(row.replay_lsn),
       nextXid: row.next_xid,
       openXids: open,
-      streamedTimeline: row.streamed === null ? undefined : timeline(row.streamed),
+      receiver: row.receiver === null ? undefined : receiverOf(row.receiver),
     };
   }
+}
+
+function receiverOf(row: ReceiverRow): SeenReceiver {
+  return {
+    processId: row.process_id,
+    timeline: timeline(row.timeline),
+    messageAt: row.message_at ?? undefined,
+    toldEnd: optionalLsn(row.told_end ?? null),
+  };
 }

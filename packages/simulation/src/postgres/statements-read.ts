@@ -35,6 +35,12 @@ function streamedTimeline({ core, receiver }: ServerStatement): number | null {
   return core.inRecovery && receiver.isStreaming ? receiver.receivedTimeline : null;
 }
 
+/** Without what would show that it was shut down in an orderly way: the twin's WAL has no bytes to be read. */
+function streamedReceiver(statement: ServerStatement): Row | null {
+  const timeline = streamedTimeline(statement);
+  return timeline === null ? null : { process_id: 1, timeline };
+}
+
 function remembered({ values }: ServerStatement) {
   const [hashes, last] = values;
   return { hashes: Buffer.isBuffer(hashes) ? hashes : Buffer.alloc(0), last: Number(last) };
@@ -198,7 +204,7 @@ function watchRecovery(statement: ServerStatement): Answer {
     next_xid: ageOfThree(core),
     scanned_to: String(core.transactions.nextXid),
     open_xids: core.transactions.runningXids.map(String),
-    streamed: streamedTimeline(statement),
+    receiver: streamedReceiver(statement),
   };
   if (!core.inRecovery) {
     return [{ recovering: false, ...seen }];

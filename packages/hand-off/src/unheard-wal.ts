@@ -1,0 +1,69 @@
+import {
+  type FencePass,
+  formatLsn,
+  type HandOffPlan,
+  type Lsn,
+  type Promotion,
+  type PublishedLine,
+  type Unheard,
+  type UnheardTime,
+  unheardBefore,
+} from '@slotcast/domain';
+import type { Clock, Logger } from '@slotcast/kernel';
+import type { PostgresConnection } from '@slotcast/postgres';
+import type { SeenCommits } from './ended-recovery.ts';
+import { widenFence } from './wal-fence.ts';
+
+interface UnheardWalOptions extends Pick<SeenCommits, 'baseline' | 'endedAtMs' | 'ending'> {
+  readonly connection: PostgresConnection;
+  readonly switchLsn: Lsn;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What subscribers may have confirmed before a promotion without anybody having heard of it, as one hand-off deals with it. */
+export class UnheardWal {
+  readonly #options: UnheardWalOptions;
+  #shutdownLsn: Lsn | undefined;
+  #time: UnheardTime | undefined;
+
+  constructor(options: UnheardWalOptions) {
+    this.#options = options;
+  }
+
+  /** Goes by what is published now. */
+  look(line: PublishedLine): UnheardTime | undefined {
+    const { switchLsn, endedAtMs, ending } = this.#options;
+    const signs = { shutdownLsn: this.#shutdownLsn, receiver: ending?.receiver };
+    this.#time = unheardBefore({ ...line, switchLsn }, endedAtMs, signs);
+    return this.#time;
+  }
+
+  /**
+   * Raises the fence beyond it, whatever the policy is: that says what is done about subscribers that are known to be ahead. Nothing is done where nothing is unheard, as
+   * after an orderly shutdown.
+   */
+  async widenFence(line: PublishedLine): Promise<readonly FencePass[]> {
+    const { connection, baseline, logger, signal, ending } = this.#options;
+    this.#shutdownLsn = await ending?.shutdownLsn;
+    const unheard = this.look(line);
+    if (unheard === undefined) {
+      return [];
+    }
+    const { reach } = unheard;
+    const pass = await widenFence({ connection, reach, baseline, signal });
+    const fields = { reach: formatLsn(reach), to: formatLsn(pass.reachedLsn), clean: pass.clean };
+    logger.info(fields, 'widened the WAL fence by what may have been written since anything was heard');
+    return [pass];
+  }
+
+  /** What is to be recorded of it, once the fence is as wide as it becomes. */
+  record({ ahead }: HandOffPlan, earlier: Promotion | undefined): Unheard | undefined {
+    const [unheard, { clock }] = [this.#time, this.#options];
+    const isTold = unheard?.isLong === true || ahead.some(({ outcome }) => outcome === 'unknown');
+    return unheard !== undefined && isTold
+      ? { since: Math.round(clock.now() - clock.monotonicMs() + unheard.sinceMs), lsn: unheard.lsn }
+      : earlier?.unheard;
+  }
+}
