@@ -15,6 +15,8 @@ export class Cast {
   readonly #hosts: ReadonlyMap<ServerName, Host>;
   /** The present primary. */
   primary: ServerName = 'primary';
+  /** The primary before was shut down in an orderly way, with a standby that streamed, before that one was promoted. */
+  wasOrderly = false;
 
   private constructor(plan: RoundPlan, scene: Scene, kafka: KafkaServer) {
     const { primary } = scene;

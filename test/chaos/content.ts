@@ -54,12 +54,12 @@ async function isInReach(server: PostgresServer, slot: string): Promise<boolean>
   return rows.length === 1;
 }
 
-/** What the new primary's node has on record of the slot. */
-function reportOf({ scene, primary }: Cast, slot: string): Report | undefined {
+/** What the new primary's node has on record of the slot. After an orderly shutdown nothing is unknown, so that such a report tells nobody anything. */
+function reportOf({ scene, primary, wasOrderly }: Cast, slot: string): Report | undefined {
   const promotion = scene.records.node(primary)?.promotion;
   const ahead = promotion?.ahead.find((entry) => entry.slot === slot);
   if (ahead !== undefined) {
-    return ahead.outcome;
+    return wasOrderly && ahead.outcome === 'unknown' ? undefined : ahead.outcome;
   }
   return promotion?.lost.some((entry) => entry.slot === slot) === true ? 'lost' : undefined;
 }

@@ -16,11 +16,20 @@ export async function failOver(plan: FailoverPlan, cast: Cast): Promise<void> {
   const old = cast.host(cast.primary);
   const next = cast.host(plan.target);
   const earlier = scene.records.node(plan.target)?.promotion;
+  let hasEnded = false;
+  const end = async (): Promise<void> => {
+    await Promise.all([endOf(plan, old.server), plan.isHostLost ? old.lose() : undefined]);
+    hasEnded = true;
+  };
+  const begin = async (): Promise<void> => {
+    cast.wasOrderly = hasEnded && plan.end === 'stop' && plan.cutOffMs === undefined;
+    await promote(plan, cast);
+  };
   const acts: readonly Act[] = [
     ...(plan.cutOffMs === undefined ? [] : [{ atMs: -plan.cutOffMs, act: () => next.server.cutOff() }]),
     ...plan.troubles.flatMap((trouble) => actsOf(trouble, plan, cast)),
-    { atMs: 0, act: () => Promise.all([endOf(plan, old.server), plan.isHostLost ? old.lose() : undefined]) },
-    { atMs: plan.promotionMs, act: () => promote(plan, cast) },
+    { atMs: 0, act: end },
+    { atMs: plan.promotionMs, act: begin },
   ];
   await playAll(acts);
   for (const subscriber of subscribers) {
