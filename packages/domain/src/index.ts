@@ -45,6 +45,7 @@ export * from './promotion/assert-hand-off.ts';
 export * from './promotion/copy-risk.ts';
 export * from './promotion/hand-off-plan.ts';
 export * from './promotion/leader-sweep.ts';
+export * from './promotion/open-end.ts';
 export * from './promotion/orderly-end.ts';
 export * from './promotion/orphan-prepared.ts';
 export * from './promotion/prepared-promotion.ts';

@@ -4,6 +4,7 @@ import {
   HandedOver,
   type NodeFacts,
   type Ownership,
+  otherPrimaries,
   type Promotion,
   physicalSlotPins,
   primaryStatus,
@@ -264,6 +265,9 @@ export function knowledgeOf(feed: SlotsFeed, directory: NodeDirectory): HandOffO
     get promotions() {
       return promotionsOf(directory);
     },
+    get others() {
+      return othersOf(directory);
+    },
     get earlier() {
       return directory.own?.promotion;
     },
@@ -277,6 +281,7 @@ export function nodeKnowledge(directory: NodeDirectory): NodeKnowledge {
     reasons: reasonsOf(directory),
     prepared: preparedElsewhere(directory),
     promotions: promotionsOf(directory),
+    others: othersOf(directory),
     earlier: directory.own?.promotion,
   };
 }
@@ -289,6 +294,10 @@ function preparedElsewhere({ node: own, nodes }: NodeDirectory): NodeKnowledge['
   return [...nodes.values()].flatMap(({ node, role, preparedTransactions }) =>
     node !== own && role === 'primary' ? (preparedTransactions ?? []) : [],
   );
+}
+
+function othersOf({ node, nodes, reader }: NodeDirectory): NodeKnowledge['others'] {
+  return otherPrimaries(node, nodes.values(), reader.silentMs());
 }
 
 function promotionsOf({ nodes }: NodeDirectory): NodeKnowledge['promotions'] {

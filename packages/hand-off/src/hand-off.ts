@@ -11,23 +11,23 @@ import {
   HAND_OFF_RETRY_PAUSE_MS,
   type HandOffInput,
   type HandOffPlan,
+  isOpenEnded,
   judgeQuarantines,
-  keptOwnership,
   type LocalSlot,
   type OpenTransaction,
+  type OtherPrimary,
   type Ownership,
   type Promotion,
   type PublishedLine,
   planHandOff,
-  planLeaderSweep,
   type Reason,
   reason,
-  remakingSlots,
   type SlotLost,
   type SlotName,
   type SlotState,
   safetyPart,
   sameStart,
+  settledLosses,
   startOf,
   type TimelineHistory,
   withoutWrongSteps,
@@ -45,7 +45,7 @@ import {
 } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
-import { dropLeaders } from './leading-slots.ts';
+import { dropLeaders, sweepIdleLeaders } from './leading-slots.ts';
 import { reportOrphanPrepared } from './orphan-prepared.ts';
 import { reportPromotion } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
@@ -62,6 +62,8 @@ export interface NodeKnowledge {
   readonly prepared: readonly OpenTransaction[];
   /** The promotions that the nodes' records tell of. */
   readonly promotions: readonly Promotion[];
+  /** Other nodes that were promoted. */
+  readonly others: readonly OtherPrimary[];
   /** The promotion that this node's record tells of. */
   readonly earlier: Promotion | undefined;
 }
@@ -81,6 +83,8 @@ export interface HandOffOptions {
   readonly ended: EndedRecovery | undefined;
   /** What this process did for the promotion before, which is not on record. */
   readonly acted?: Promotion | undefined;
+  /** Another primary was seen at work since the server was promoted. */
+  readonly outlived?: boolean | undefined;
   /** Shows before each step that no other process hands the slots over. */
   readonly lease: Pick<HandOffLease, 'assertHeld'>;
   /** A walsender session with the server that is open already: there may be no other one left. */
@@ -204,7 +208,7 @@ class HandOffRun {
     );
     reportPromotion(promotion, acted, logger);
     await this.#reportPrepared(promotion);
-    const kept = await this.#dropLeaders(after);
+    const kept = await sweepIdleLeaders(this.#options, this.#last?.input, after);
     return { promotion, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 
@@ -219,8 +223,7 @@ class HandOffRun {
       return undefined;
     }
     reportPromotion(promotion, this.#options.acted, this.#options.logger);
-    const lost = promotion.lost.filter(({ slot }) => !this.#failed.has(slot));
-    return { ...promotion, lost };
+    return { ...promotion, lost: settledLosses(promotion, this.#last, this.#failed) };
   }
 
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */
@@ -233,28 +236,6 @@ class HandOffRun {
       }
       await this.#options.clock.sleep(HAND_OFF_RETRY_PAUSE_MS, this.#options.signal);
     }
-  }
-
-  /** All but those that a missing slot may still be made from; the publisher sees to what is left, once it publishes. Returns the ownership of the missing ones. */
-  async #dropLeaders(after: ObservedPrimary): Promise<ReadonlyMap<SlotName, Ownership>> {
-    const { connection, drop, logger, switchLsn, signal } = this.#options;
-    const leaders = await readLeadingSlots(connection, signal);
-    const here = new Set([
-      ...after.slots.map(({ name }) => name),
-      ...after.unreadable.map(({ slot }) => slot),
-    ]);
-    const remaking = this.#last === undefined ? [] : remakingSlots(this.#last.input);
-    const { restores, idle } = planLeaderSweep({ remaking, here, leaders, switchLsn });
-    for (const { slot, leader } of restores) {
-      logger.warn({ slot, leader }, 'kept a leading slot: a missing slot may still be made from it');
-    }
-    await drop(idle);
-    const missing = new Set(restores.map(({ slot }) => slot));
-    return new Map(
-      remaking.flatMap((each) =>
-        missing.has(each.slot) ? [[each.slot, keptOwnership(each, switchLsn)]] : [],
-      ),
-    );
   }
 
   #withFailure(entry: SlotLost): SlotLost {
@@ -311,12 +292,13 @@ class HandOffRun {
       switchLsn,
       passes: this.#passes,
       unheard: isWide ? this.#unheard.look(line) : undefined,
+      isOpenEnded: isWide && this.#isOpenEnded(),
       onDivergence: this.#options.onDivergence,
       reasons: knowledge.reasons,
       earlier: this.#earlier,
     };
     const whole = this.#checked(input);
-    const plan = part === undefined ? whole : part(whole);
+    const plan = part === undefined ? whole : part(whole, input.local);
     this.#last = { input, plan };
     const failed = await mover.run(plan, switchLsn);
     this.#failed = failed;
@@ -344,6 +326,11 @@ class HandOffRun {
       const targets = fenceTargets({ ...line, switchLsn });
       this.#passes.push(await raiseFence({ connection, targets, baseline, signal }));
     }
+  }
+
+  #isOpenEnded(): boolean {
+    const { knowledge, outlived = false } = this.#options;
+    return isOpenEnded({ ...this.#options, others: knowledge.others, outlived, recorded: this.#recorded });
   }
 
   async #widenFence(): Promise<void> {

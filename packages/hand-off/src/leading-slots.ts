@@ -1,8 +1,12 @@
 import {
+  type HandOffInput,
+  keptOwnership,
   type LocalSlot,
   type Lsn,
+  type Ownership,
   planLeaderSweep,
   type RemakingSlot,
+  remakingSlots,
   type SlotName,
   type SlotRestore,
 } from '@slotcast/domain';
@@ -11,7 +15,9 @@ import {
   connectPostgres,
   copySlot,
   DatabaseSessions,
+  type ObservedPrimary,
   observePrimary,
+  type PostgresConnection,
   type PostgresOptions,
   readLeadingSlots,
 } from '@slotcast/postgres';
@@ -49,6 +55,36 @@ export async function dropLeaders(
     }
   }
   return left;
+}
+
+/**
+ * The end of a hand-off: drops all leading slots but those that a missing slot may still be made from; the publisher sees to what is left, once it publishes. Returns the ownership of the missing
+ * ones. `after`: the slots as they are now.
+ */
+export async function sweepIdleLeaders(
+  site: {
+    readonly connection: PostgresConnection;
+    readonly drop: (leaders: readonly LocalSlot[]) => Promise<number>;
+    readonly switchLsn: Lsn;
+    readonly logger: Logger;
+    readonly signal: AbortSignal;
+  },
+  input: HandOffInput | undefined,
+  after: ObservedPrimary,
+): Promise<ReadonlyMap<SlotName, Ownership>> {
+  const { connection, drop, switchLsn, logger, signal } = site;
+  const leaders = await readLeadingSlots(connection, signal);
+  const here = new Set([...after.slots.map(({ name }) => name), ...after.unreadable.map(({ slot }) => slot)]);
+  const remaking = input === undefined ? [] : remakingSlots(input);
+  const { restores, idle } = planLeaderSweep({ remaking, here, leaders, switchLsn });
+  for (const { slot, leader } of restores) {
+    logger.warn({ slot, leader }, 'kept a leading slot: a missing slot may still be made from it');
+  }
+  await drop(idle);
+  const missing = new Set(restores.map(({ slot }) => slot));
+  return new Map(
+    remaking.flatMap((each) => (missing.has(each.slot) ? [[each.slot, keptOwnership(each, switchLsn)]] : [])),
+  );
 }
 
 export interface LeaderSweepOptions {

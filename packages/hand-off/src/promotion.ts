@@ -91,6 +91,8 @@ interface Known {
 export interface ToSettle {
   readonly manifest?: Manifest | undefined;
   readonly unfinished?: PromotionRecord | undefined;
+  /** Another primary was seen at work since then. */
+  readonly outlived?: boolean | undefined;
 }
 
 /** The lock of the node, which is absent when it could not be had; or the server was promoted, and there is nothing to join. */
@@ -313,6 +315,7 @@ export class Promotion {
     parts: Settling & {
       readonly noneNeeded: HandedOver | undefined;
       readonly unfinished?: PromotionRecord | undefined;
+      readonly outlived?: boolean | undefined;
     },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {
@@ -365,7 +368,7 @@ export class Promotion {
   #take(kept: LastKnown): void {
     if (this.#ownKnowledge() === undefined && (this.#isKept || this.#knownBefore.own === undefined)) {
       this.#isKept = true;
-      const rest = { prepared: [], earlier: undefined, slotsBefore: undefined, lock: undefined };
+      const rest = { prepared: [], others: [], earlier: undefined, slotsBefore: undefined, lock: undefined };
       this.#knownBefore = { line: kept.line, own: { ...kept, ...rest } };
     }
   }

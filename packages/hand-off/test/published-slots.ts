@@ -54,6 +54,7 @@ export function knowledgeOfEvents(events: readonly SlotEvent[]): HandOffOptions[
     reasons: new Map(),
     promotions: [],
     prepared: [],
+    others: [],
     earlier: undefined,
   };
 }

@@ -7,12 +7,12 @@ const LOOK_MS = 500;
 
 /**
  * Resolves when no other publisher is at work, or when the one that is has had its time. Nothing is committed here: by the record of the hand-off that one knows of this server, and it
- * tells that it is at work. `onNews`: called when it has published something.
+ * tells that it is at work. `onLook`: called each time when something may have been heard.
  */
 export async function awaitPredecessor(
   slots: SlotsReader,
   options: ClaimOptions,
-  onNews: () => Promise<void>,
+  onLook: () => Promise<void>,
 ): Promise<void> {
   const { clock, nodes, progressed, onRival, signal } = options;
   const started = clock.monotonicMs();
@@ -32,13 +32,11 @@ export async function awaitPredecessor(
     onRival(verdict.isHeard ? rival : undefined);
     progressed();
     const before = slots.manifest;
-    const news = await slots.nextWithin(Math.min(LOOK_MS, verdict.forMs), signal);
+    await slots.nextWithin(Math.min(LOOK_MS, verdict.forMs), signal);
     if (slots.manifest !== before) {
       heardAt = clock.monotonicMs();
     }
-    if (news.length > 0) {
-      await onNews();
-    }
+    await onLook();
   }
 }
 

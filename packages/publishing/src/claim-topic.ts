@@ -3,16 +3,21 @@ import {
   type ClaimGranted,
   type ClaimRefusal,
   continuityOf,
+  findBranches,
+  findSurvivor,
   findUnjudged,
   judgeClaim,
   judgeFenced,
   type Manifest,
   orphansOf,
+  otherPrimaries,
   type Promotion,
   publishedBefore,
   type ServerLife,
   type SlotsTopic,
   type Timeline,
+  type TimelineHistory,
+  tellsOfAll,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
 import type { SettledHandOff } from '@slotcast/hand-off';
@@ -85,8 +90,8 @@ export interface ClaimOptions {
   readonly progressed: () => void;
   /** Called when nothing speaks against the claim, before anybody is fenced. */
   readonly beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
-  /** Hands the slots over once more, because of positions that this promotion's hand-off did not know. */
-  readonly settleAgain: (promotion: Promotion) => Promise<SettledHandOff>;
+  /** Hands the slots over once more, because of positions that this promotion's hand-off did not know, or because it was `outlived` by another primary. */
+  readonly settleAgain: (promotion: Promotion, outlived: boolean) => Promise<SettledHandOff>;
   /** Called with the node of a publisher that is at work beside another primary. */
   readonly onRival: (node: string | undefined) => void;
   readonly signal: AbortSignal;
@@ -114,13 +119,14 @@ export async function claimTopic(options: ClaimOptions): Promise<Tenure> {
       await slots.readToEnd(signal);
       await judge(slots.topic, options);
     }
-    const settled = await settleAll(slots, options);
+    const told = new Set<string>();
+    const settled = await settleAll(slots, told, options);
     const writer = await log.claim(identity.transactionalId);
     try {
       // Also behind an open transaction of a writer that should not be there: an epoch that is not seen would be used twice.
       await slots.readToWrittenEnd(signal);
       const granted = await judge(slots.topic, options);
-      const again = await judgeAgain(slots, settled, options);
+      const again = await judgeAgain(slots, { settled, told }, options);
       const life = await options.readEnd();
       const facts = tenureFacts(granted, again, { ...options, manifest: slots.manifest, life });
       await retireFormerName(slots.manifest, writer, options);
@@ -138,10 +144,14 @@ export async function claimTopic(options: ClaimOptions): Promise<Tenure> {
 }
 
 /** Hands the slots over, and waits for a publisher that is at work beside the former primary. Nobody is fenced yet. */
-async function settleAll(slots: SlotsReader, options: ClaimOptions): Promise<SettledHandOff> {
+async function settleAll(
+  slots: SlotsReader,
+  told: Set<string>,
+  options: ClaimOptions,
+): Promise<SettledHandOff> {
   let settled = await options.beforeClaim(slots.manifest);
   await awaitPredecessor(slots, options, async () => {
-    settled = await judgeAgain(slots, settled, options);
+    settled = await judgeAgain(slots, { settled, told }, options);
   });
   // Both may have taken a while, in which the server became a standby again, or another one was promoted.
   await judge(slots.topic, options);
@@ -150,12 +160,12 @@ async function settleAll(slots: SlotsReader, options: ClaimOptions): Promise<Set
 
 /**
  * The hand-off once more, where the topic has positions that it did not know: those of subscribers that went on at a former primary. Once that one's publisher is fenced
- * none will follow.
+ * none will follow. And where another primary is at work that nobody knew of then: what subscribers confirm there need not be published at all. `told`: those that a hand-off of this claim has known.
  */
 async function judgeAgain(
   slots: SlotsReader,
-  settled: SettledHandOff,
-  { server: { history }, settleAgain, logger }: ClaimOptions,
+  { settled, told }: { readonly settled: SettledHandOff; readonly told: Set<string> },
+  { server: { history }, nodes, identity, settleAgain, logger }: ClaimOptions,
 ): Promise<SettledHandOff> {
   const { handedOver } = settled;
   if (!handedOver.holds(slots.manifest, history)) {
@@ -168,14 +178,28 @@ async function judgeAgain(
   }
   const newest = [...slots.topic.newest.values()].map(({ record }) => record);
   const unjudged = findUnjudged(promotion, history, newest, slots.manifest?.history);
-  if (unjudged.length === 0) {
+  const rivals = findPrimaries(slots, { nodes, node: identity.node, history });
+  const isOutlived = rivals.some((rival) => !told.has(rival)) && !tellsOfAll(promotion, newest);
+  rivals.forEach((rival) => told.add(rival));
+  if (unjudged.length === 0 && !isOutlived) {
     return settled;
   }
   logger.warn(
-    { slots: unjudged },
-    'subscribers have confirmed more on the former primary than the hand-off knew: handing the slots over once more',
+    { slots: unjudged, rivals },
+    'subscribers have confirmed more on another primary than the hand-off knew, or may have: handing the slots over once more',
   );
-  return await settleAgain(promotion);
+  return await settleAgain(promotion, rivals.length > 0);
+}
+
+/** Other servers that were seen at work as primary after the slots of this one were handed over. */
+function findPrimaries(
+  { topic: { manifest } }: SlotsReader,
+  own: { readonly nodes: NodesReader; readonly node: string; readonly history: TimelineHistory },
+): readonly string[] {
+  const { nodes, node, history } = own;
+  const survivor = findSurvivor({ node, record: nodes.topic.nodes.get(node) }, manifest);
+  const others = otherPrimaries(node, nodes.nodes.values(), nodes.silentMs());
+  return [...(survivor === undefined ? [] : [survivor]), ...findBranches(history, others)];
 }
 
 function tenureFacts(

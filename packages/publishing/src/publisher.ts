@@ -204,7 +204,8 @@ class Publisher {
       readEnd: () => this.#readEnd(connection, server, signal),
       progressed: () => this.status.progressed(),
       beforeClaim: (manifest) => this.#settle(connection, { manifest, server, nodes }, signal),
-      settleAgain: (unfinished) => this.#settle(connection, { unfinished, server, nodes }, signal),
+      settleAgain: (unfinished, outlived) =>
+        this.#settle(connection, { unfinished, outlived, server, nodes }, signal),
       onRival: (rival) => this.#rivals.overtakes(rival),
       signal,
     });

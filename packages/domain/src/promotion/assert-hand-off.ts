@@ -1,7 +1,7 @@
 import { isUsableSource } from '../following/assert-making.ts';
 import { type Check, isUpTo, placeOf, violationOf } from '../following/plan-facts.ts';
 import { reason } from '../reasons/reason.ts';
-import { formatLsn, laterLsn } from '../vocabulary/lsn.ts';
+import { formatLsn, type Lsn, laterLsn } from '../vocabulary/lsn.ts';
 import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
@@ -248,7 +248,7 @@ function reportViolations(
   const untold = [...input.published.keys(), ...input.elsewhere.keys()].flatMap((name) => {
     const { event, here, isOurs, marks } = on(name);
     const isUsed = here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
-    const mayBeAhead = marks.some(isAhead) || (isUnheard(input) && !isMadeAfter(here ?? {}, input));
+    const mayBeAhead = marks.some(isAhead) || (isUnheard(input) && !isOthersSince(on(name)));
     const isQuiet = event === undefined || !isUsed || !mayBeAhead;
     const isTaken = event !== undefined && isUsed && !isOurs && !here.synced;
     return violationOf(name, 'report', [
@@ -272,9 +272,13 @@ function checkOutcome(
     input.onDivergence === 'fence' && marks.filter(isAhead).every((mark) => isFencedFor(mark, input));
   return [
     [outcome !== 'fenced' || isFenced || isToldBefore === true, 'no fence is known that reaches so far'],
+    [outcome !== 'fenced' || input.isOpenEnded !== true, 'its subscriber may have gone on elsewhere since'],
     [outcome === 'fenced' ? !renamed.has(slot) : true, 'it is renamed although it is fenced'],
     [
-      outcome !== 'unknown' || (isUnheard(input) && !marks.some(isAhead)) || isToldBefore === true,
+      outcome !== 'unknown' ||
+        (isUnheard(input) && !marks.some(isAhead)) ||
+        (input.isOpenEnded === true && isFenced) ||
+        isToldBefore === true,
       'it is known whether its subscriber is ahead',
     ],
     [
@@ -289,10 +293,16 @@ function checkOutcome(
 }
 
 /** Subscribers may have confirmed what no clean fence lies beyond, and nobody knows. */
-function isUnheard({ unheard, passes }: HandOffInput): boolean {
-  return (
-    unheard !== undefined && !passes.some(({ clean, reachedLsn }) => clean && reachedLsn >= unheard.reach)
-  );
+function isUnheard({ unheard, passes, isOpenEnded }: HandOffInput): boolean {
+  const reaches = (end: Lsn): boolean => passes.some(({ clean, reachedLsn }) => clean && reachedLsn >= end);
+  return isOpenEnded === true || (unheard !== undefined && !reaches(unheard.reach));
+}
+
+/** It was made after the promotion, and not by slotcast: that it needs no older WAL does not tell, as it leaves that behind when it is used. */
+function isOthersSince({ name, here, owned, input }: HandOffFacts): boolean {
+  const isNotSeen = input.before !== undefined && !input.before.some((slot) => slot.name === name);
+  const isMadeAgain = owned?.remaking === true;
+  return isMadeAfter(here ?? {}, input) && (owned === undefined || (isNotSeen && !isMadeAgain));
 }
 
 function countOf(entries: readonly { readonly slot: SlotName }[]): ReadonlyMap<SlotName, number> {

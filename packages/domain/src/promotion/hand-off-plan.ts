@@ -60,6 +60,8 @@ export interface HandOffInput {
   readonly passes: readonly FencePass[];
   /** Up to where subscribers may have confirmed after the publisher was heard of last; absent when that is not known, or the fence is still to be widened. */
   readonly unheard?: { readonly reach: Lsn } | undefined;
+  /** Nothing bounds what subscribers may have confirmed elsewhere, so that no fence does. */
+  readonly isOpenEnded?: boolean | undefined;
   readonly earlierFences: EarlierFences;
   readonly onDivergence: DivergencePolicy;
   /** Why a slot was not ready before the promotion, as the consumer last wrote. */
@@ -194,6 +196,8 @@ interface Subject {
   readonly owned: boolean;
   /** True when it is the slot that was published: owned, or kept by PostgreSQL's own slot synchronisation; and not only one of the same name. */
   readonly isPublished: boolean;
+  /** Somebody made the slot here since the promotion: it needs nothing from before. One of slotcast's that is used may have left all WAL from before behind as well. */
+  readonly isMadeHere: boolean;
   /** The slot here is slotcast's, but does not stand where slotcast put it. */
   readonly stray: StrayCopy | undefined;
   /** Its name is free, though a quarantine of it was begun. */
@@ -232,21 +236,21 @@ function subjectOf(
   const owned = ownership !== undefined && isOwned(input, event, ownership) && !isMadeHere;
   const marks = marksOf(input, event.slot);
   const shared = marks.map(({ confirmed, leftLsn }) => minLsn(confirmed, leftLsn));
-  const { switchLsn } = input;
+  const { switchLsn, leaders = [] } = input;
   const known = { furthest: input.furthest.get(event.slot), marks: shared, switchLsn };
   const stray =
     owned && ownership !== undefined
       ? findStray(event.slot, slots, { ...known, owned: ownership })
       : undefined;
   const remaking = owned && ownership !== undefined ? remakingSlot(input, event, ownership) : undefined;
-  const { leaders = [] } = input;
   const leader = remaking && leaderOfMissing(remaking, { here: slots.local, leaders, switchLsn });
   const restore = leader && restoreFrom(leader, event);
   const restored = leader && { ...leader, name: event.slot, plugin: event.state.plugin };
   const here = usable && stray === undefined ? slot : restored;
   const isPublished = owned || (here?.synced === true && !isMadeHere);
   const isOpen = slot === undefined && wasBegun(input, event.slot, slots.local);
-  const about = { name: event.slot, event, state: event.state, marks };
+  const isNew = isMadeHere || (ownership === undefined && here !== undefined && isMadeSince(here, switchLsn));
+  const about = { name: event.slot, event, state: event.state, marks, isMadeHere: isNew };
   return { ...about, here, restore, owned, isPublished, stray, isOpen };
 }
 
@@ -326,7 +330,8 @@ function judgeAhead(
   const earlier = input.earlier?.ahead.find(({ slot }) => slot === name);
   // One that stands on the new timeline is in use already, or was made anew: renaming it would help nobody.
   const isOurs = owned && (here === undefined || !isMadeSince(here, input.switchLsn));
-  const outcome = outcomeOf(input, marks, isOurs);
+  const known = outcomeOf(input, marks, isOurs);
+  const outcome = known === 'fenced' && input.isOpenEnded === true ? 'unknown' : known;
   if (here === undefined) {
     // By a hand-off that came to nothing before it was recorded.
     const isBegun = outcome === 'quarantined' && (isOpen || isPlaceholder(local.get(name)));
@@ -337,15 +342,12 @@ function judgeAhead(
 }
 
 /** A subscriber may have gone on after the publisher was heard of last, and be ahead as well, unless the fence lies beyond all that it can have confirmed. */
-function judgeUnheard(input: HandOffInput, { name, here, marks }: Subject): SlotAhead[] {
+function judgeUnheard(input: HandOffInput, { name, here, marks, isMadeHere }: Subject): SlotAhead[] {
   const told = input.earlier?.ahead.find(({ slot, outcome }) => slot === name && outcome === 'unknown');
-  const { unheard, passes } = input;
-  if (unheard === undefined) {
-    return told === undefined ? [] : [told];
-  }
-  const isUsed = here !== undefined && !isMadeSince(here, input.switchLsn);
-  if (!isUsed || isFenced(unheard.reach, passes)) {
-    return [];
+  const { unheard, passes, isOpenEnded = false } = input;
+  const isBounded = unheard === undefined || isFenced(unheard.reach, passes);
+  if (here === undefined || isMadeHere || (isBounded && !isOpenEnded)) {
+    return unheard === undefined && told !== undefined ? [told] : [];
   }
   const confirmed = marks.map((mark) => mark.confirmed).reduce<Lsn | undefined>(laterLsn, undefined);
   const confirmedFlushLsn = confirmed ?? here.confirmedFlushLsn ?? input.switchLsn;

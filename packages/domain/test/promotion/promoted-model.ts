@@ -54,7 +54,7 @@ export class PromotedModel {
 
   /** Does at once what must not wait, and keeps in mind what the hand-off has to know of it. */
   makeSafe(): void {
-    const plan = safetyPart(this.plan());
+    const plan = safetyPart(this.plan(), [...this.#slots.values()]);
     statements(plan).forEach((step) => step(this.#slots));
     const { ahead, lost } = plan;
     this.#recorded = { timeline: timeline(2), switchLsn: SWITCH, ahead, lost, time: 0 };
