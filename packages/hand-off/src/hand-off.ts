@@ -47,7 +47,7 @@ import type { EndedRecovery } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
 import { dropLeaders, sweepIdleLeaders } from './leading-slots.ts';
 import { reportOrphanPrepared } from './orphan-prepared.ts';
-import { reportPromotion } from './promotion-report.ts';
+import { PromotionReport } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { readSwitch, type SwitchPoint } from './switch-point.ts';
 import { UnheardWal } from './unheard-wal.ts';
@@ -165,12 +165,14 @@ class HandOffRun {
   /** What the last round went by, and was to do. */
   #last: { readonly input: HandOffInput; readonly plan: HandOffPlan } | undefined;
   readonly #unheard: UnheardWal;
+  readonly #report: PromotionReport;
   /** What the last round could not rename or drop. */
   #failed: FailedSlots = new Map();
 
   constructor(options: HandOffRunOptions) {
     this.#options = options;
     this.#unheard = new UnheardWal(options);
+    this.#report = new PromotionReport(options.acted, options.logger);
     const start = startOf(options.history);
     const { earlier } = options.knowledge;
     this.#recorded = sameStart(earlier, start) ? earlier : undefined;
@@ -201,12 +203,11 @@ class HandOffRun {
     await flushWal(this.#options.connection, this.#options.signal);
     // Before the record: the publisher must not say of a slot that it lacks a property which it is about to get.
     await this.#options.mover.finish();
-    const { logger, acted } = this.#options;
-    logger.info(
+    this.#options.logger.info(
       { timeline: promotion.timeline, switchLsn: formatLsn(promotion.switchLsn) },
       'handed the slots over',
     );
-    reportPromotion(promotion, acted, logger);
+    this.#report.tell(promotion);
     await this.#reportPrepared(promotion);
     const kept = await sweepIdleLeaders(this.#options, this.#last?.input, after);
     return { promotion, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
@@ -222,7 +223,7 @@ class HandOffRun {
     if (promotion === undefined) {
       return undefined;
     }
-    reportPromotion(promotion, this.#options.acted, this.#options.logger);
+    this.#report.tell(promotion);
     return { ...promotion, lost: settledLosses(promotion, this.#last, this.#failed) };
   }
 
@@ -231,9 +232,11 @@ class HandOffRun {
     for (let left = HAND_OFF_RETRIES; ; left -= 1) {
       const promotion = await this.#round(round);
       const again = [...this.#failed.values()].some((failure) => failure.again);
-      if (!again || left === 0) {
+      if (!again || left === 0 || promotion === undefined) {
         return promotion;
       }
+      // It may take a while, and who can be told is not to wait for that.
+      this.#report.tell(promotion);
       await this.#options.clock.sleep(HAND_OFF_RETRY_PAUSE_MS, this.#options.signal);
     }
   }

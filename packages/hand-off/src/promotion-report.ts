@@ -1,33 +1,62 @@
-import { formatLsn, type Promotion, reasonText } from '@slotcast/domain';
+import {
+  formatLsn,
+  type Lsn,
+  type Promotion,
+  reasonText,
+  type SlotAhead,
+  type SlotLost,
+} from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
 
-/** Tells of the slots whose subscribers were ahead, and of those that got lost. What was told `before` is not told again. */
-export function reportPromotion(
-  { switchLsn, ahead, lost }: Promotion,
-  before: Promotion | undefined,
-  logger: Logger,
-): void {
-  const toldAhead = new Set(before?.ahead.map(({ slot, outcome }) => `${outcome} ${slot}`));
-  const toldLost = new Set(before?.lost.map(({ slot }) => slot));
-  for (const { slot, confirmedFlushLsn, outcome } of ahead) {
-    if (toldAhead.has(`${outcome} ${slot}`)) {
-      continue;
+/** Tells of the slots whose subscribers were ahead of a promoted server, and of those that got lost: of each outcome once, and also while it is still tried to do better. */
+export class PromotionReport {
+  readonly #told = new Set<string>();
+  readonly #logger: Logger;
+
+  /** What was told `before` is not told again. */
+  constructor(before: Promotion | undefined, logger: Logger) {
+    this.#logger = logger;
+    before?.ahead.forEach((entry) => this.#isNews(aheadKey(entry)));
+    before?.lost.forEach((entry) => this.#isNews(lostKey(entry)));
+  }
+
+  tell({ switchLsn, ahead, lost }: Promotion): void {
+    for (const entry of ahead.filter((each) => this.#isNews(aheadKey(each)))) {
+      this.#tellAhead(entry, switchLsn);
     }
+    for (const { slot, reasons } of lost.filter((each) => this.#isNews(lostKey(each)))) {
+      const told = { slot, reason: reasonText(reasons) };
+      this.#logger.error(told, 'a slot was lost on the promotion: it was not ready');
+    }
+  }
+
+  #tellAhead({ slot, confirmedFlushLsn, outcome }: SlotAhead, switchLsn: Lsn): void {
     if (outcome === 'unknown') {
-      logger.error(
+      this.#logger.error(
         { slot, from: formatLsn(switchLsn), confirmed: formatLsn(confirmedFlushLsn), outcome },
         'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
       );
-      continue;
+      return;
     }
     // Otherwise it was ahead of an earlier promotion already.
     const bytes = confirmedFlushLsn > switchLsn ? String(confirmedFlushLsn - switchLsn) : undefined;
-    logger[outcome === 'fenced' ? 'warn' : 'error'](
+    this.#logger[outcome === 'fenced' ? 'warn' : 'error'](
       { slot, from: formatLsn(switchLsn), to: formatLsn(confirmedFlushLsn), bytes, outcome },
       'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
     );
   }
-  for (const { slot, reasons } of lost.filter((entry) => !toldLost.has(entry.slot))) {
-    logger.error({ slot, reason: reasonText(reasons) }, 'a slot was lost on the promotion: it was not ready');
+
+  #isNews(key: string): boolean {
+    const isNews = !this.#told.has(key);
+    this.#told.add(key);
+    return isNews;
   }
+}
+
+function aheadKey({ slot, outcome }: SlotAhead): string {
+  return `${outcome} ${slot}`;
+}
+
+function lostKey({ slot }: SlotLost): string {
+  return `lost ${slot}`;
 }
