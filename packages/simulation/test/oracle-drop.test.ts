@@ -31,9 +31,17 @@ describe('a copy of a slot that slotcast drops', () => {
     };
   }
 
-  function judged(left: CopyHolder[], dropped = server('c', { app: 110 })): Violation | undefined {
+  /** After c had slots as `had`, its `app` was dropped, and it has slots as `then`. `left`: servers on the line in use. */
+  function judged(
+    left: CopyHolder[],
+    had: Record<string, number> = { app: 110 },
+    then: Record<string, number> = {},
+  ): Violation | undefined {
+    const slots: Record<string, number> = { ...had };
     const watch = new DropWatch((_server, slot) => [`${slot}_kept`]);
-    watch.before(dropped, 'consumer@c', { incarnation, asksFor: undefined });
+    watch.before(server('c', slots), 'consumer@c', { incarnation, asksFor: undefined });
+    delete slots['app'];
+    Object.assign(slots, then);
     return watch.judge(left, 7)[0];
   }
 
@@ -54,8 +62,13 @@ describe('a copy of a slot that slotcast drops', () => {
     assert.equal(judged([server('c', { app: 110 })]), undefined);
   });
 
+  it('is none, when it stands under another name on a server whose line is not in use', () => {
+    assert.equal(judged([server('b', {})], { app: 110 }, { app_kept: 110 }), undefined);
+    assert.equal(judged([server('b', {})], { app: 110 }, { app_kept: line.end })?.invariant, 'I4');
+  });
+
   it('is none, when it was not good itself', () => {
-    assert.equal(judged([server('c', {})], server('c', { app: line.end })), undefined);
+    assert.equal(judged([server('c', {})], { app: line.end }), undefined);
   });
 
   it('is good as well when the subscriber asks for what it has itself, and bad when it asks for more', () => {

@@ -10,7 +10,7 @@ export interface Owed {
 }
 
 interface Drop {
-  readonly node: string;
+  readonly server: CopyHolder;
   /** The service that does it. */
   readonly by: string;
   readonly owed: Owed;
@@ -32,19 +32,22 @@ export class DropWatch {
   /** A service is about to drop a slot that is still there. */
   before(server: CopyHolder, by: string, owed: Owed): void {
     if (isGoodCopy(server, owed.incarnation, owed)) {
-      this.#drops.push({ node: server.node, by, owed });
+      this.#drops.push({ server, by, owed });
     }
   }
 
-  /** Judges what was dropped since the last time, by those servers whose WAL is on the line that is in use. */
+  /**
+   * Judges what was dropped since the last time, by those servers whose WAL is on the line that is in use, and by the one that had it: what is kept there under another name is as good as what was dropped, on
+   * whatever line.
+   */
   judge(servers: readonly CopyHolder[], now: number): Violation[] {
     const drops = this.#drops;
     this.#drops = [];
     return drops
-      .filter(({ owed }) => !servers.some((server) => this.#hasGoodCopy(server, owed)))
-      .map(({ node, by, owed: { incarnation } }) => {
+      .filter(({ server, owed }) => ![server, ...servers].some((each) => this.#hasGoodCopy(each, owed)))
+      .map(({ server, by, owed: { incarnation } }) => {
         const { slot } = incarnation;
-        const text = `${by} dropped the slot ${slot} on ${node}, the last copy that would have given its subscriber all that it lacks`;
+        const text = `${by} dropped the slot ${slot} on ${server.node}, the last copy that would have given its subscriber all that it lacks`;
         return { invariant: 'I4', at: now, slot, text };
       });
   }
