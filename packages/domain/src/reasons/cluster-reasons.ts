@@ -20,7 +20,7 @@ export const promotionReasons = {
   diverged_unknown: entry(
     { confirmed: 'lsn', since: 'time?' },
     ({ confirmed, since }) =>
-      `nothing was heard of the former primary ${since === undefined ? 'for a while' : `since ${since}`}, so its subscriber may have confirmed more than ${confirmed}, and changes up to there would be skipped for it without an error: compare what it has with this server, or let it start over with a new slot`,
+      `its subscriber may have gone on at another primary after it was heard of last${since === undefined ? '' : ` at ${since}`}, and confirmed more than ${confirmed}: changes up to there would be skipped for it without an error. Compare what it has with this server, or let it start over with a new slot`,
   ),
   lost_on_promotion: fixed('lost on the promotion, when it was not ready', ': '),
   not_dropped: fixed(

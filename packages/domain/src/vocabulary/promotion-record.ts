@@ -7,7 +7,7 @@ export const aheadOutcomes = ['fenced', 'quarantined', 'unsafe', 'unknown'] as c
 /**
  * What was done about a subscriber that is ahead of the new primary. `fenced`: no change of the new timeline is skipped.
  * `quarantined`: the slot was renamed, so that its subscriber fails. `unsafe`: neither could be done. `unknown`: it may be ahead, as it may have
- * gone on after it was heard of last, and a commit came before the fence.
+ * gone on after it was heard of last, and a commit came before the fence, or another primary was at work, or nobody saw recovery end.
  */
 export type AheadOutcome = (typeof aheadOutcomes)[number];
 

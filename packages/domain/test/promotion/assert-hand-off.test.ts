@@ -43,6 +43,7 @@ const told = [{ slot: a, confirmedFlushLsn: at(0x5800), outcome: 'quarantined' }
 const quarantine = { quarantines: [{ ...renaming, seen: local('a') }], ahead: told };
 const placing = { placeholders: [{ slot: a }], ahead: told };
 const drop = { drops: [{ slot: a, reason: 'unsafe', seen: local('a') }] };
+const open = { isOpenEnded: true };
 const restore = { restores: [{ slot: a, leader, database: shop, plugin: 'pgoutput' }] };
 const failover = { failovers: [{ slot: a, database: shop }] };
 
@@ -188,6 +189,8 @@ const others: readonly Wrong[] = [
     /moved since/,
   ],
   ['a property is set that was not there', failover, behind, /never had/],
+  ['a slot is fenced though another primary is at work', outcome('fenced'), { ...ahead, ...open }, /gone on/],
+  ['a slot in use is not told of then', {}, { ...behind, ...open }, /nobody is told/],
   ['a slot is fenced without a clean pass', outcome('fenced'), { ...ahead, ...notClean }, /no fence/],
   [
     'a slot is fenced by a pass that ends before it',
