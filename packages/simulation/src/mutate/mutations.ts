@@ -101,9 +101,9 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: 'packages/publishing/src/claim-topic.ts',
-        find: 'const settled = await settleAll(slots, options);\n    const writer = await log.claim(identity.transactionalId);',
+        find: 'const settled = await settleAll(slots, told, options);\n    const writer = await log.claim(identity.transactionalId);',
         replace:
-          'const writer = await log.claim(identity.transactionalId);\n    const settled = await settleAll(slots, options);',
+          'const writer = await log.claim(identity.transactionalId);\n    const settled = await settleAll(slots, told, options);',
       },
       {
         file: 'packages/hand-off/src/recovery-guard.ts',
