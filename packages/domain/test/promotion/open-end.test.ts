@@ -5,6 +5,7 @@ import {
   findBranches,
   findSurvivor,
   isOpenEnded,
+  type Manifest,
   type OtherPrimary,
   otherPrimaries,
   type Promotion,
@@ -28,6 +29,14 @@ const options = { timeout: 20_000 };
 
 function other(over: Partial<OtherPrimary> = {}): OtherPrimary {
   return { node: 'c', promotion, silentMs: 0, ...over };
+}
+
+function publishedBy(place: { node: string; timeline?: number }): Manifest {
+  return manifest(['app'], { lsn: 900, ...place }, { node: place.node });
+}
+
+function told(situation: HandOffSituation): string[] {
+  return handOffOf(situation).ahead.map(({ slot, outcome }) => `${slot} ${outcome}`);
 }
 
 describe('what bounds how far subscribers are that come to a promoted server', options, () => {
@@ -63,17 +72,18 @@ describe('a former primary', options, () => {
   const facts = { node: 'b', instance: 'i', version: '1', systemIdentifier: system, timeline: timeline(2) };
   const record = primaryStatus({ ...facts, serverVersion: 180_000, physicalSlots: [] }, promotion, 0);
   const own = { node: 'b', record: { record, writtenAt: 1000 } };
-  const of = (place: { node?: string; timeline?: number }) =>
-    manifest(['app'], { lsn: 900, ...place }, place.node === undefined ? {} : { node: place.node });
 
   test('has outlived the promotion when its publisher has written since the hand-off was on record', () => {
-    assert.equal(findSurvivor(own, { record: of({ node: 'a' }), writtenAt: 1001 }), 'a');
-    assert.equal(findSurvivor(own, { record: of({ node: 'a' }), writtenAt: 1000 }), undefined);
+    assert.equal(findSurvivor(own, { record: publishedBy({ node: 'a' }), writtenAt: 1001 }), 'a');
+    assert.equal(findSurvivor(own, { record: publishedBy({ node: 'a' }), writtenAt: 1000 }), undefined);
   });
 
   test('is none that publishes the new timeline, nor this node, nor one of which nothing is on record', () => {
-    assert.equal(findSurvivor(own, { record: of({ node: 'a', timeline: 2 }), writtenAt: 1001 }), undefined);
-    assert.equal(findSurvivor(own, { record: of({ node: 'b' }), writtenAt: 1001 }), undefined);
+    assert.equal(
+      findSurvivor(own, { record: publishedBy({ node: 'a', timeline: 2 }), writtenAt: 1001 }),
+      undefined,
+    );
+    assert.equal(findSurvivor(own, { record: publishedBy({ node: 'b' }), writtenAt: 1001 }), undefined);
     assert.equal(findSurvivor({ ...own, record: undefined }, undefined), undefined);
     assert.equal(findSurvivor(own, undefined), undefined);
   });
@@ -89,10 +99,6 @@ describe('a hand-off whose end is open', options, () => {
   const open = { events: [confirmed('a', 0x3000)], local: [local('a')], owned: mine, isOpenEnded: true };
   const anew = local('a', { restartLsn: at(0x7000), confirmedFlushLsn: at(0x7000) });
   const unheard = { reach: at(0x9000) };
-
-  function told(situation: HandOffSituation): string[] {
-    return handOffOf(situation).ahead.map(({ slot, outcome }) => `${slot} ${outcome}`);
-  }
 
   test('tells of each slot that is used, wherever the fence lies', () => {
     assert.deepEqual(told(open), ['a unknown']);
