@@ -1,3 +1,4 @@
+import { sameHistory } from '@slotcast/domain';
 import { type Clock, errorText, type Logger, pause } from '@slotcast/kernel';
 import { decodeLastKnown, encodeLastKnown, type KnownClocks, type LastKnown } from '@slotcast/topics';
 
@@ -110,7 +111,7 @@ function isSame(a: LastKnown, b: LastKnown): boolean {
   return (
     a.line.lastOrigin === b.line.lastOrigin &&
     a.line.elsewhere.size === b.line.elsewhere.size &&
-    a.history.timeline === b.history.timeline &&
+    sameHistory(a.history, b.history) &&
     a.promotions.length === b.promotions.length &&
     a.ownership.size === b.ownership.size &&
     [...a.ownership].every(([slot, owned]) => b.ownership.get(slot) === owned)

@@ -7,7 +7,7 @@ import type {
   SystemIdentifier,
   TimelineHistory,
 } from '@slotcast/domain';
-import { HAND_OFF_SAFETY_MS } from '@slotcast/domain';
+import { HAND_OFF_SAFETY_MS, seenFrom } from '@slotcast/domain';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import { type PostgresOptions, readServerIdentity, readWalEnd } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
@@ -164,7 +164,7 @@ export class PromotionSafety {
       }
       const done = await makeSafe({
         ...this.#options,
-        knowledge: { ...own, node, publishedOn: () => line },
+        knowledge: { ...own, node, publishedOn: (before) => seenFrom(line, own.history, before) },
         slotsBefore: own.slotsBefore,
         ended,
         acted: this.#acted,

@@ -54,7 +54,7 @@ export class SlotsFeed {
 
   /** The slot state at this point of replay. */
   settle(point: ReplayPoint): SettledBacklog {
-    const settled = settle(this.#backlog, point);
+    const settled = settle(this.#backlog, this.#placed(point));
     this.#backlog = settled.backlog;
     this.#found = { settled, newestManifest: this.newestManifest };
     return settled;
@@ -69,7 +69,7 @@ export class SlotsFeed {
     if (settled === undefined || newestManifest !== this.newestManifest) {
       return true;
     }
-    const { desired, manifest } = settle(this.#backlog, point);
+    const { desired, manifest } = settle(this.#backlog, this.#placed(point));
     return desired !== settled.desired || manifest !== settled.manifest;
   }
 
@@ -79,6 +79,10 @@ export class SlotsFeed {
     const events = new Map([...newest].map(([slot, { record }]) => [slot, record]));
     const line = publishedOn(this.#backlog, history, { events, manifest: this.newestManifest });
     return { ...line, word: this.#word() };
+  }
+
+  #placed(point: ReplayPoint): ReplayPoint {
+    return { ...point, published: this.newestManifest?.history };
   }
 
   #word(): LastWord | undefined {

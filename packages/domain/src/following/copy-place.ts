@@ -4,7 +4,7 @@ import { type Lsn, laterLsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
-import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { leftAt, partingOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /**
  * Where a copy stands, against what its subscriber was ever seen to have confirmed. `sound`: not beyond it, so no change is skipped,
@@ -56,14 +56,22 @@ export function rememberFurthest(
 /**
  * The ownership of a copy, recorded while its server was on timeline `before`. A standby that crashed can go over to another timeline at a point
  * that it had passed: from the archive, it begins again further back. Its slots stand where they stood, on WAL that it does not have
- * any more, and no position there says anything of the WAL that it has.
+ * any more, and no position there says anything of the WAL that it has. `published`: the history of the topic, which all that is on record is about; beyond the point where this server's
+ * line parts from it nothing counts, whatever the number of the timeline.
  */
-export function forgetBeyond(owned: Ownership, before: Timeline, history: TimelineHistory): Ownership {
-  if (owned.highestLsn === undefined || before >= history.timeline) {
-    return owned;
-  }
-  const left = leftAt(history, before);
-  return owned.highestLsn > left ? { ...owned, highestLsn: left } : owned;
+export function forgetBeyond(
+  owned: Ownership,
+  before: Timeline,
+  history: TimelineHistory,
+  published?: TimelineHistory,
+): Ownership {
+  const { highestLsn } = owned;
+  const left = before < history.timeline ? leftAt(history, before) : undefined;
+  const parted = partingOf(history, published)?.lsn;
+  const limit = left === undefined || parted === undefined ? (left ?? parted) : minLsn(left, parted);
+  return highestLsn === undefined || limit === undefined || highestLsn <= limit
+    ? owned
+    : { ...owned, highestLsn: limit };
 }
 
 /** Why such a copy is not to be used; none for a sound one. */

@@ -1,7 +1,13 @@
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { EventOrigin, Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import {
+  branchOf,
+  type Parting,
+  partingOf,
+  sameHistory,
+  type TimelineHistory,
+} from '../vocabulary/timeline-history.ts';
 import { type FurthestConfirmed, furthestOn, noteConfirmed, sinceIncarnation } from './furthest-confirmed.ts';
 import { MapDraft } from './map-draft.ts';
 
@@ -15,6 +21,8 @@ export interface WaitingEvents {
 export interface ReplayPoint {
   readonly history: TimelineHistory;
   readonly replayLsn: Lsn;
+  /** The history of the topic's newest manifest, which tells how the timelines of its records began; absent where there is none. */
+  readonly published?: TimelineHistory | undefined;
 }
 
 /** Events read from the topic and not superseded yet: per slot the newest applicable one and those that wait for replay. */
@@ -29,9 +37,14 @@ export interface EventBacklog {
   readonly settled?: SettledState | undefined;
 }
 
+/** A point of replay, and where its line parts from the topic's. */
+interface PlacedPoint extends ReplayPoint {
+  readonly parting: Parting | undefined;
+}
+
 /** What was found at a point of replay. */
 interface SettledState {
-  readonly point: ReplayPoint;
+  readonly point: PlacedPoint;
   readonly desired: ReadonlyMap<SlotName, SlotEvent>;
   readonly furthest: ReadonlyMap<SlotName, Lsn>;
   readonly waiting: ReadonlyMap<SlotName, WaitingEvents>;
@@ -94,7 +107,8 @@ export function ingest(backlog: EventBacklog, records: readonly (SlotEvent | Man
  * Finds the slot state at this point of replay, and forgets what it supersedes or what lies on a branch left behind. Slots without news whose
  * waiting events replay has not reached are as they were when the backlog was settled last, unless replay went back or over to another timeline.
  */
-export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklog {
+export function settle(backlog: EventBacklog, replay: ReplayPoint): SettledBacklog {
+  const point = { ...replay, parting: partingOf(replay.history, replay.published) };
   const before = stillValid(backlog.settled, point);
   const drafts = new SettledDrafts(backlog, before);
   for (const slot of before === undefined ? backlog.events.keys() : changedSlots(backlog, before, point)) {
@@ -122,16 +136,17 @@ export function settle(backlog: EventBacklog, point: ReplayPoint): SettledBacklo
   };
 }
 
-function stillValid(settled: SettledState | undefined, point: ReplayPoint): SettledState | undefined {
+function stillValid(settled: SettledState | undefined, point: PlacedPoint): SettledState | undefined {
   return settled !== undefined &&
     settled.point.replayLsn <= point.replayLsn &&
-    sameHistory(settled.point.history, point.history)
+    sameHistory(settled.point.history, point.history) &&
+    settled.point.parting?.timeline === point.parting?.timeline
     ? settled
     : undefined;
 }
 
 /** Slots with news, and those of which replay has reached an event that waited. */
-function changedSlots(backlog: EventBacklog, { dueAt }: SettledState, point: ReplayPoint): Set<SlotName> {
+function changedSlots(backlog: EventBacklog, { dueAt }: SettledState, point: PlacedPoint): Set<SlotName> {
   const changed = new Set(backlog.news);
   for (const [slot, due] of dueAt) {
     if (due <= point.replayLsn) {
@@ -159,7 +174,7 @@ class SettledDrafts {
     this.#dueAt = new MapDraft(before?.dueAt ?? new Map());
   }
 
-  settleSlot(slot: SlotName, point: ReplayPoint): void {
+  settleSlot(slot: SlotName, point: PlacedPoint): void {
     const { newest, rest } = settleList(this.events.map.get(slot) ?? [], point);
     const all = this.confirmed.map.get(slot) ?? [];
     const known = newest === undefined ? all : sinceIncarnation(all, newest.incarnation);
@@ -169,12 +184,12 @@ class SettledDrafts {
     this.events.set(slot, kept.length > 0 ? kept : undefined);
     this.confirmed.set(slot, kept.length > 0 ? known : undefined);
     this.#desired.set(slot, newest);
-    this.#furthest.set(slot, newest && furthestOn(known, newest.incarnation, point.history));
+    this.#furthest.set(slot, newest && furthestOn(known, newest.incarnation, point.history, point.parting));
     this.#waiting.set(slot, oldest && last && { oldest, newest: last });
     this.#dueAt.set(slot, dueOf(rest, point)[0]);
   }
 
-  state(point: ReplayPoint): SettledState {
+  state(point: PlacedPoint): SettledState {
     return {
       point,
       desired: this.#desired.map,
@@ -186,10 +201,13 @@ class SettledDrafts {
 }
 
 /** The lowest position at which replay makes one of the events applicable; none where all are of timelines that are not known here. */
-function dueOf(waiting: readonly EventOrigin[], { history }: ReplayPoint): readonly [] | readonly [Lsn] {
+function dueOf(
+  waiting: readonly EventOrigin[],
+  { history, parting }: PlacedPoint,
+): readonly [] | readonly [Lsn] {
   let due: Lsn | undefined;
   for (const event of waiting) {
-    if ((due === undefined || event.lsn < due) && branchOf(history, event) === 'on_history') {
+    if ((due === undefined || event.lsn < due) && branchOf(history, event, parting) === 'on_history') {
       due = event.lsn;
     }
   }
@@ -197,13 +215,16 @@ function dueOf(waiting: readonly EventOrigin[], { history }: ReplayPoint): reado
 }
 
 /** True when the event lies on this server's own history and replay has reached it. */
-export function isApplicable(event: EventOrigin, point: ReplayPoint): boolean {
-  return branchOf(point.history, event) === 'on_history' && event.lsn <= point.replayLsn;
+export function isApplicable(
+  event: EventOrigin,
+  point: ReplayPoint & { readonly parting?: Parting | undefined },
+): boolean {
+  return branchOf(point.history, event, point.parting) === 'on_history' && event.lsn <= point.replayLsn;
 }
 
 function settleList<T extends EventOrigin>(
   list: readonly T[],
-  point: ReplayPoint,
+  point: PlacedPoint,
 ): { readonly newest: T | undefined; readonly rest: readonly T[] } {
   let newest: T | undefined;
   let rest: T[] = [];
@@ -211,7 +232,7 @@ function settleList<T extends EventOrigin>(
     if (isApplicable(event, point)) {
       newest = event;
       rest = [];
-    } else if (branchOf(point.history, event) !== 'other_branch') {
+    } else if (branchOf(point.history, event, point.parting) !== 'other_branch') {
       rest.push(event);
     }
   }

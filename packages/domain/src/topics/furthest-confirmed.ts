@@ -6,10 +6,10 @@ import {
   type SlotEvent,
   sameIncarnation,
 } from '../vocabulary/slot-event.ts';
-import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { leftAt, type Parting, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /**
- * The furthest that the subscriber of one incarnation of a slot was seen to have confirmed, on each timeline. The newest event does
+ * The furthest that the subscriber of one incarnation of a slot was seen to have confirmed, on each timeline of the topic's line: no claim goes on from another one. The newest event does
  * not tell: a crash restart of the primary takes its slot back, and compaction removes the older events.
  */
 export interface FurthestConfirmed {
@@ -44,15 +44,17 @@ export function sinceIncarnation(
 
 /**
  * The furthest confirmed position of an incarnation that lies on this line of descent. Of WAL that the line left behind, and of timelines
- * that it does not know, nothing counts.
+ * that it does not know, nothing counts. `parting`: where it parts from the topic's line; a timeline after that is another one, whatever its number.
  */
 export function furthestOn(
   known: readonly FurthestConfirmed[],
   incarnation: Incarnation,
   history: TimelineHistory,
+  parting?: Parting,
 ): Lsn | undefined {
   const { byTimeline } = known.find((each) => sameIncarnation(each.incarnation, incarnation)) ?? {};
   return [...(byTimeline ?? [])]
+    .filter(([timeline]) => parting === undefined || timeline <= parting.timeline)
     .flatMap(([timeline, confirmed]) => {
       if (timeline === history.timeline) {
         return [confirmed];

@@ -1,8 +1,14 @@
 import type { LastWord } from '../vocabulary/last-word.ts';
-import { type Lsn, lsn } from '../vocabulary/lsn.ts';
+import { type Lsn, lsn, minLsn } from '../vocabulary/lsn.ts';
 import { compareOrder, type EventOrigin, type Manifest, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { branchOf, sameHistory, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import {
+  branchOf,
+  descendsFrom,
+  partingOf,
+  sameHistory,
+  type TimelineHistory,
+} from '../vocabulary/timeline-history.ts';
 import { type EventBacklog, settle } from './event-backlog.ts';
 import { findOrphan, keptNames, orphansOf } from './orphaned-slots.ts';
 
@@ -64,14 +70,16 @@ export function publishedOn(
   history: TimelineHistory,
   newest: NewestRecords,
 ): PublishedLine {
-  const { desired, furthest, manifest } = settle(backlog, { history, replayLsn: FURTHEST });
+  const { lineage, history: newestHistory } = newest.manifest ?? {};
+  const parting = partingOf(history, newestHistory);
+  const point = { history, replayLsn: FURTHEST, published: newestHistory };
+  const { desired, furthest, manifest } = settle(backlog, point);
   const published = keptEvents(desired, manifest);
   const origins: EventOrigin[] = [...desired.values(), ...(manifest === undefined ? [] : [manifest])];
   const lastOrigin = newestOrigin(origins);
-  const { lineage, history: newestHistory } = newest.manifest ?? {};
   const elsewhere = new Map(
     [...keptEvents(newest.events, newest.manifest)].filter(
-      ([, event]) => branchOf(history, event) !== 'on_history',
+      ([, event]) => branchOf(history, event, parting) !== 'on_history',
     ),
   );
   const orphans = orphansOf(newest.manifest);
@@ -81,6 +89,27 @@ export function publishedOn(
     ),
   );
   return { published, furthest, manifest, lastOrigin, elsewhere, orphaned, lineage, newestHistory };
+}
+
+/**
+ * What was published on the line `was`, as a server has to see it that came by another one: where the two have parted, all that follows was published elsewhere, also on timelines whose
+ * numbers are those of this server's.
+ */
+export function seenFrom(line: PublishedLine, was: TimelineHistory, now: TimelineHistory): PublishedLine {
+  if (descendsFrom(now, was)) {
+    return line;
+  }
+  const parting = partingOf(now, was);
+  const isHere = (event: SlotEvent): boolean => branchOf(now, event, parting) === 'on_history';
+  const published = new Map([...line.published].filter(([, event]) => isHere(event)));
+  const elsewhere = new Map([
+    ...[...line.published].filter(([, event]) => !isHere(event)),
+    ...line.elsewhere,
+  ]);
+  const furthest = new Map(
+    [...line.furthest].map(([slot, lsn]) => [slot, parting === undefined ? lsn : minLsn(lsn, parting.lsn)]),
+  );
+  return { ...line, published, elsewhere, furthest, newestHistory: line.newestHistory ?? was };
 }
 
 /**

@@ -44,14 +44,28 @@ export function parseTimelineHistory(current: Timeline, text: string): TimelineH
 export type BranchPosition = 'on_history' | 'other_branch' | 'not_yet_known';
 
 /**
+ * Where two lines of descent part: the last timeline that they have in common, and the end of what they share of it. Timelines after that are different ones, though their numbers may be equal: each server takes
+ * the next number that it knows of nobody having taken.
+ */
+export interface Parting {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+}
+
+/**
  * Says whether position `position` of timeline `timeline` belongs to the WAL that a server with this history has or will have.
  * `other_branch`: an ancestor was left before that position, so this server never had it. `not_yet_known`: a
- * timeline that is not in the history; the server may still follow it later.
+ * timeline that is not in the history; the server may still follow it later. `parting`: where the line parts from that of whoever told of the position; absent where one of the two
+ * goes on from the other, so that the number of a timeline tells which one is meant.
  */
 export function branchOf(
   history: TimelineHistory,
   point: { readonly timeline: Timeline; readonly lsn: Lsn },
+  parting?: Parting,
 ): BranchPosition {
+  if (parting !== undefined && point.timeline > parting.timeline) {
+    return 'other_branch';
+  }
   if (point.timeline === history.timeline) {
     return 'on_history';
   }
@@ -60,6 +74,13 @@ export function branchOf(
     return point.lsn <= left.switchLsn ? 'on_history' : 'other_branch';
   }
   return point.timeline < history.timeline ? 'other_branch' : 'not_yet_known';
+}
+
+/** Where a line parts from another one, such as that of a topic; `undefined` where one of them goes on from the other, or nothing is known of the other. */
+export function partingOf(history: TimelineHistory, other: TimelineHistory | undefined): Parting | undefined {
+  return other === undefined || descendsFrom(other, history) || descendsFrom(history, other)
+    ? undefined
+    : commonEnd(history, other);
 }
 
 /** True when both histories name the same ancestors with the same switch points. */
@@ -101,35 +122,39 @@ export function describeHistory(history: TimelineHistory): string {
 }
 
 /**
- * Where a server with this history left the WAL of `timeline`, which is not its own. Of a timeline that it never was on: where the two parted, when that is told by `other`, the history of a
- * server that was on it; else where it left the last one before that, which is at or beyond that point.
+ * Where a server with this history left the WAL of `timeline`, which is not its own. Where the two parted, when that is told by `other`, the history of a
+ * server that was on it: also when a timeline of that number is in both, and began elsewhere. Else where it left the last one before that, which is at or beyond that point.
  */
 export function leftAt(history: TimelineHistory, timeline: Timeline, other?: TimelineHistory): Lsn {
-  const own = history.ancestors.find((ancestor) => ancestor.timeline === timeline);
-  if (own !== undefined) {
-    return own.switchLsn;
-  }
   const isToldOf =
     other?.timeline === timeline || other?.ancestors.some((ancestor) => ancestor.timeline === timeline);
-  const parted = other !== undefined && isToldOf === true ? partedAt(history, other) : undefined;
+  const common = other !== undefined && isToldOf === true ? commonEnd(history, other) : undefined;
+  if (common !== undefined && timeline > common.timeline) {
+    return common.lsn;
+  }
+  const own = history.ancestors.find((ancestor) => ancestor.timeline === timeline);
   const left = history.ancestors.findLast((ancestor) => ancestor.timeline < timeline);
-  return parted ?? left?.switchLsn ?? FIRST_LSN;
+  return own?.switchLsn ?? common?.lsn ?? left?.switchLsn ?? FIRST_LSN;
 }
 
-/** The end of the WAL that servers with these histories have in common; `undefined` when neither has left the other's line. */
-function partedAt(a: TimelineHistory, b: TimelineHistory): Lsn | undefined {
+/** The end of the WAL that servers with these histories have in common; `undefined` when the histories are equal. */
+function commonEnd(a: TimelineHistory, b: TimelineHistory): Parting | undefined {
   const [ours, theirs] = [segmentsOf(a), segmentsOf(b)];
-  for (const [index, segment] of ours.entries()) {
+  let last: Parting = { timeline: 0, lsn: FIRST_LSN };
+  for (const [index, { timeline, end }] of ours.entries()) {
     const other = theirs[index];
-    if (other === undefined || other.timeline !== segment.timeline) {
+    if (other === undefined || other.timeline !== timeline) {
       // Both began another timeline where the one before it ended.
-      return index === 0 ? FIRST_LSN : ours[index - 1]?.end;
+      return last;
     }
-    if (segment.end !== other.end) {
-      return segment.end === undefined || other.end === undefined
-        ? (segment.end ?? other.end)
-        : minLsn(segment.end, other.end);
+    if (end === undefined || other.end === undefined) {
+      const lsn = end ?? other.end;
+      return lsn && { timeline, lsn };
     }
+    if (end !== other.end) {
+      return { timeline, lsn: minLsn(end, other.end) };
+    }
+    last = { timeline, lsn: end };
   }
   return undefined;
 }

@@ -97,4 +97,16 @@ describe('what stays on record of a copy whose server went over to another timel
     const unknown = owning({ highestLsn: undefined });
     assert.equal(forgetBeyond(unknown, timeline(1), history), unknown);
   });
+
+  test('ends where the line parts from the topic’s, though the timeline has the same number', () => {
+    const other = parseTimelineHistory(timeline(3), '1\t0/3000\n2\t0/4000');
+    const beside = (highest: number) =>
+      forgetBeyond(owning({ highestLsn: at(highest) }), timeline(3), history, other).highestLsn;
+    assert.equal(beside(0x9000), at(0x4000));
+    assert.equal(beside(0x3800), at(0x3800));
+    assert.equal(
+      forgetBeyond(owning({ highestLsn: at(0x9000) }), timeline(3), history, history).highestLsn,
+      at(0x9000),
+    );
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type TimelineHistory, timeline } from '@slotcast/domain';
+import { emptyLine, seenFrom, type TimelineHistory, timeline } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { local, mine } from '../following/plan-situations.ts';
 import { confirmed, type HandOffSituation, handOffOf, stepsOf } from './hand-off-situations.ts';
@@ -24,4 +24,40 @@ test('a position of a branch that parted from this line earlier is ahead from th
   assert.equal(plan.ahead[0]?.outcome, 'quarantined');
   const shared = handOffOf({ ...situation, newestHistory: from(0x4800, 2) });
   assert.deepEqual([shared.ahead, stepsOf(shared)], [[], ['advance a']]);
+});
+
+test('a position of a timeline that has the number of one of this line’s, and began elsewhere, is ahead from where the two parted', () => {
+  const history: TimelineHistory = {
+    timeline: timeline(3),
+    ancestors: [
+      { timeline: timeline(1), switchLsn: at(0x2800) },
+      { timeline: timeline(2), switchLsn: at(0x5000) },
+    ],
+  };
+  const situation: HandOffSituation = {
+    others: [confirmed('a', 0x4000, { timeline: timeline(2) })],
+    local: [local('a', { confirmedFlushLsn: at(0x2000) })],
+    owned: mine,
+    history,
+  };
+  const plan = handOffOf({ ...situation, newestHistory: from(0x3000, 2) });
+  assert.equal(plan.ahead[0]?.outcome, 'quarantined');
+  const same = handOffOf({ ...situation, newestHistory: from(0x2800, 2) });
+  assert.deepEqual([same.ahead, stepsOf(same)], [[], ['advance a']]);
+});
+
+test('what was published of such a timeline was published elsewhere', () => {
+  const [shared, beyond] = [confirmed('a', 0x2000), confirmed('b', 0x4000, { timeline: timeline(2) })];
+  const line = {
+    ...emptyLine,
+    published: new Map([shared, beyond].map((event) => [event.slot, { ...event, lsn: at(0x4000) }])),
+    furthest: new Map([[beyond.slot, at(0x4000)]]),
+  };
+  const first = new Map([[shared.slot, { ...shared, lsn: at(0x2000) }]]);
+  const known = { ...line, published: new Map([...line.published, ...first]) };
+  assert.equal(seenFrom(known, from(0x3000, 2), from(0x3000, 2)), known);
+  const seen = seenFrom(known, from(0x3000, 2), from(0x2800, 2));
+  assert.deepEqual([[...seen.published.keys()], [...seen.elsewhere.keys()]], [['a'], ['b']]);
+  assert.deepEqual([...seen.furthest.values()], [at(0x2800)]);
+  assert.deepEqual(seen.newestHistory, from(0x3000, 2));
 });

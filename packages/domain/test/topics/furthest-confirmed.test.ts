@@ -30,10 +30,12 @@ function furthest(
   events: readonly SlotEvent[],
   history: TimelineHistory = firstTimeline,
   replay = 0x9000,
+  published?: TimelineHistory,
 ): Lsn | undefined {
   const backlog = ingest(emptyBacklog, events);
-  const settled = settle(backlog, { history, replayLsn: at(replay) });
-  const again = settle(settled.backlog, { history, replayLsn: at(replay) });
+  const point = { history, replayLsn: at(replay), published };
+  const settled = settle(backlog, point);
+  const again = settle(settled.backlog, point);
   const name = parseSlotName('a');
   assert.equal(again.furthest.get(name), settled.furthest.get(name), 'settling forgets nothing of it');
   return again.furthest.get(name);
@@ -77,5 +79,16 @@ describe('the furthest that the subscriber of a slot was seen to confirm', { tim
     assert.equal(furthest([shared, elsewhere], history), at(0x2000));
     assert.equal(furthest([shared, beyond], history), at(0x2800));
     assert.equal(furthest([shared, elsewhere]), at(0x2000), 'a timeline that is not known yet');
+  });
+
+  test('is none of a timeline that has the number of one of this server’s, and began elsewhere', () => {
+    const from = (switched: number): TimelineHistory => ({
+      timeline: timeline(2),
+      ancestors: [{ timeline: timeline(1), switchLsn: at(switched) }],
+    });
+    const shared = confirmed(0x2000, { seq: 1, lsn: 0x2000 });
+    const later = confirmed(0x6000, { seq: 2, lsn: 0x6000, timeline: 2 });
+    assert.equal(furthest([shared, later], from(0x3000), 0x9000, from(0x5000)), at(0x2000));
+    assert.equal(furthest([shared, later], from(0x5000), 0x9000, from(0x5000)), at(0x6000));
   });
 });

@@ -10,6 +10,7 @@ import {
   lsn,
   parseLsn,
   parseTimelineHistory,
+  partingOf,
   promotedHistory,
   sameHistory,
   type TimelineHistory,
@@ -183,4 +184,43 @@ test('the history after a promotion is known from the one before only if no time
   for (const other of [3, 5]) {
     assert.equal(promotedHistory(before, { timeline: timeline(other), switchLsn }), undefined);
   }
+});
+
+/** A server that was promoted from the first timeline there, and went on to others. */
+function through(first: string, ...later: readonly string[]): TimelineHistory {
+  const lines = [first, ...later].map((position, index) => `${index + 1}\t${position}`);
+  return parseTimelineHistory(timeline(lines.length + 1), lines.join('\n'));
+}
+
+describe('three lines of which two have timelines of the same number', { timeout: 20_000 }, () => {
+  const ours = through('0/3000', '0/9000');
+  const theirs = through('0/5000');
+
+  test('part where the first of them left what they have in common', () => {
+    assert.deepEqual(partingOf(ours, theirs), { timeline: 1, lsn: 0x3000n });
+    assert.deepEqual(partingOf(through('0/5000', '0/9000'), through('0/5000', '0/7000')), {
+      timeline: 2,
+      lsn: 0x7000n,
+    });
+    assert.equal(partingOf(ours, undefined), undefined);
+    assert.equal(partingOf(ours, through('0/3000')), undefined, 'one goes on from the other');
+    assert.equal(partingOf(through('0/3000'), ours), undefined);
+    assert.equal(partingOf(ours, ours), undefined);
+  });
+
+  test('have no position of such a timeline in common', () => {
+    const parting = partingOf(ours, theirs);
+    assert.equal(branchOf(ours, at(2, '0/6000')), 'on_history', 'a line that is not known');
+    assert.equal(branchOf(ours, at(2, '0/6000'), parting), 'other_branch');
+    assert.equal(branchOf(through('0/3000'), at(2, '0/6000'), parting), 'other_branch');
+    assert.equal(branchOf(ours, at(1, '0/2000'), parting), 'on_history');
+    assert.equal(branchOf(ours, at(1, '0/4000'), parting), 'other_branch');
+  });
+
+  test('left the WAL of each other where they parted', () => {
+    assert.equal(leftAt(ours, timeline(2), theirs), 0x3000n);
+    assert.equal(leftAt(through('0/3000'), timeline(2), theirs), 0x3000n);
+    assert.equal(leftAt(ours, timeline(2)), 0x9000n);
+    assert.equal(leftAt(ours, timeline(2), through('0/3000')), 0x9000n, 'the same one');
+  });
 });

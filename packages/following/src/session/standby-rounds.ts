@@ -86,7 +86,8 @@ export class StandbyRounds {
   async #judge(view: StandbyView): Promise<Judged> {
     const { parts, judgement, writer, onLook, clock } = this.#options;
     const { history, slots } = view;
-    await forgetLeftTimeline({ directory: parts.directory, writer, history, time: clock.now() });
+    const published = parts.feed.newestManifest?.history;
+    await forgetLeftTimeline({ directory: parts.directory, writer, history, published, time: clock.now() });
     onLook(slots);
     parts.plugins.look(slots);
     return judgement.judge(view);
