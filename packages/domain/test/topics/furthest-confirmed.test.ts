@@ -41,6 +41,11 @@ function furthest(
   return again.furthest.get(name);
 }
 
+/** The history of a server that was promoted there. */
+function from(switched: number): TimelineHistory {
+  return { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: at(switched) }] };
+}
+
 describe('the furthest that the subscriber of a slot was seen to confirm', { timeout: 20_000 }, () => {
   test('is not the newest position when a crash restart took the primary back', () => {
     const events = [confirmed(0x3000, { seq: 1, lsn: 0x3000 }), confirmed(0x2000, { seq: 2, lsn: 0x3100 })];
@@ -82,10 +87,6 @@ describe('the furthest that the subscriber of a slot was seen to confirm', { tim
   });
 
   test('is none of a timeline that has the number of one of this server’s, and began elsewhere', () => {
-    const from = (switched: number): TimelineHistory => ({
-      timeline: timeline(2),
-      ancestors: [{ timeline: timeline(1), switchLsn: at(switched) }],
-    });
     const shared = confirmed(0x2000, { seq: 1, lsn: 0x2000 });
     const later = confirmed(0x6000, { seq: 2, lsn: 0x6000, timeline: 2 });
     assert.equal(furthest([shared, later], from(0x3000), 0x9000, from(0x5000)), at(0x2000));
