@@ -9,6 +9,7 @@ import {
   type OrphanedSlot,
   type PollPace,
   physicalSlotPins,
+  putAwayBy,
   RIVAL_HEARTBEAT_MS,
   type SlotChange,
   type SlotComparison,
@@ -179,7 +180,8 @@ class PublishLoop {
     const { tenure, clock, status, maxEventsPerSecond } = this.#options;
     const first = this.#comparison === undefined;
     const { published, orphans, records, facts } = tenure;
-    const look = { ...seen, published, orphans, records };
+    const isPutAway = putAwayBy(seen.all, (slot) => published.has(slot));
+    const look = { ...seen, published, orphans, records, isPutAway };
     this.#comparison = compareSlots(this.#comparison, look, facts.continuity);
     const { changes } = this.#comparison;
     if (changes.length > 0) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { HEARTBEAT_MS, type Manifest, type SlotEvent } from '@slotcast/domain';
+import { createPlaceholder } from '../src/postgres/slot-work.ts';
 import { LoopScene } from './support/loop-scene.ts';
 
 const TIMEOUT_MS = 600_000;
@@ -106,6 +107,30 @@ describe("the publisher's loop", { timeout: TIMEOUT_MS }, () => {
     scene.primary.dropSlot('app');
     await scene.run(1_000);
     assert.deepEqual(namesOf((await scene.published()).findLast(isManifest)), ['b']);
+  });
+
+  test('tells of a slot that was quarantined in its tenure as orphaned, by its placeholder or by the copy that comes before', async () => {
+    const scene = await publishing();
+    const { primary } = scene;
+    primary.createSlot('other');
+    await scene.run(1_000);
+    primary.dropSlot('app');
+    createPlaceholder(primary.core, 'app');
+    primary.copySlot('other', 'other_diverged');
+    primary.dropSlot('other');
+    await scene.run(1_000);
+    for (const slot of ['app', 'other']) {
+      assert.deepEqual(
+        (await scene.events(slot)).map(({ op }) => op),
+        ['create'],
+      );
+    }
+    const newest = (await scene.published()).findLast(isManifest);
+    assert.deepEqual(
+      newest?.orphans?.map(({ name, cause }) => `${name} ${cause}`),
+      ['app quarantined', 'other quarantined'],
+    );
+    assert.deepEqual(namesOf(newest), ['b', 'other_diverged']);
   });
 
   test('an answer of Kafka that is lost ends the tenure, and the next one tells what is so', async () => {

@@ -2,7 +2,7 @@ import { reason } from '../reasons/reason.ts';
 import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { SlotState } from '../vocabulary/slot-state.ts';
+import { isLogical, type SlotState } from '../vocabulary/slot-state.ts';
 import { quarantineName } from './quarantine-name.ts';
 
 /** The slots that a promotion put out of their subscribers' reach: a placeholder has each name until a person frees it. */
@@ -20,6 +20,22 @@ export function standingPlaceholders(
   const quarantined = quarantinedSlots(promotion);
   const standing = slots.filter((slot) => quarantined.has(slot.name) && isPlaceholder(slot));
   return new Set(standing.map(({ name }) => name));
+}
+
+/**
+ * Tells of a slot that is missing whether slotcast has put it out of reach: a placeholder has its name, or its copy has just come. For a moment the name is free, as PostgreSQL
+ * does not rename slots. `isKnown`: slots that were there before.
+ */
+export function putAwayBy(
+  slots: readonly SlotState[],
+  isKnown: (slot: SlotName) => boolean,
+): (slot: SlotName) => boolean {
+  // Asked of few: those that are missing.
+  const find = (name: SlotName): SlotState | undefined => slots.find((slot) => slot.name === name);
+  return (name) => {
+    const [shown, copy] = [find(name), quarantineName(name)];
+    return shown === undefined ? isLogical(find(copy)) && !isKnown(copy) : isPlaceholder(shown);
+  };
 }
 
 function isStrayedAway({ reasons }: SlotLost): boolean {

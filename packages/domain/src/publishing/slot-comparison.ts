@@ -12,6 +12,8 @@ export interface SlotComparison {
   /** By which a slot here is known for the one that was published. */
   readonly records: SlotRecords;
   readonly slots: readonly SlotState[];
+  /** Whether a slot that is not among them was put out of its subscriber's reach, by what stands in its place. */
+  readonly isPutAway: (slot: SlotName) => boolean;
   readonly unreadable: readonly UnreadableSlot[];
   readonly byName: ReadonlyMap<SlotName, SlotState>;
   readonly changes: readonly SlotChange[];
@@ -27,7 +29,7 @@ export function compareSlots(
   now: Omit<SlotComparison, 'byName' | 'changes'>,
   continuity: Continuity,
 ): SlotComparison {
-  const { published, orphans, records, slots, unreadable } = now;
+  const { published, orphans, records, slots, isPutAway, unreadable } = now;
   if (
     before?.changes.length === 0 &&
     before.published === published &&
@@ -38,6 +40,9 @@ export function compareSlots(
   ) {
     return before;
   }
+  // On record is only what was done before the tenure: of what it has published since, a person may have dropped it.
+  const isRecorded = (slot: SlotName): boolean =>
+    wasQuarantined(records.promotion, slot) && published.get(slot)?.unseen === true;
   const changes = diffSlots({
     published,
     observed: slots,
@@ -46,8 +51,8 @@ export function compareSlots(
     unreadable,
     orphans,
     isKnown: (shown, known) => isSlotOf(shown, known, records),
-    isQuarantined: (slot) => wasQuarantined(records.promotion, slot),
+    isQuarantined: (slot) => isPutAway(slot) || isRecorded(slot),
   });
   const byName = before?.slots === slots ? before.byName : new Map(slots.map((slot) => [slot.name, slot]));
-  return { published, orphans, records, slots, unreadable, byName, changes };
+  return { published, orphans, records, slots, isPutAway, unreadable, byName, changes };
 }

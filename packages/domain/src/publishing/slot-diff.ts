@@ -122,7 +122,7 @@ function isSlotField(text: string): text is SlotField {
  * `lastObserved`: what the previous poll of this tenure showed; it finds a slot that was remade at a position between the published one and one that was held back.
  *
  * A slot is dropped, or taken for the one that stands here, only if it was seen here on this timeline. Of any other `unseen-slot.ts` says what it comes to:
- * with `isKnown`, whether a slot of this server is the one that was published, and `orphans`, those that are orphaned already.
+ * and of one that was quarantined; with `isKnown`, whether a slot of this server is the one that was published, and `orphans`, those that are orphaned already.
  *
  * `unreadable`: slots that are there and that nothing can be said of. They stay as they are published: one that is not seen is gone, one that
  * cannot be read is not.
@@ -135,7 +135,7 @@ export function diffSlots(input: {
   readonly unreadable?: readonly UnreadableSlot[] | undefined;
   readonly orphans?: readonly OrphanedSlot[] | undefined;
   readonly isKnown?: ((shown: SlotState, published: PublishedSlot) => boolean) | undefined;
-  /** Slots that the hand-off has taken out of their subscribers' reach. */
+  /** Slots that slotcast has taken out of their subscribers' reach, by the hand-off's record or by what stands in their place: that is no drop of anybody's. */
   readonly isQuarantined?: ((slot: SlotName) => boolean) | undefined;
 }): SlotChange[] {
   const unreadable = new Set<string>((input.unreadable ?? []).map(({ slot }) => slot));

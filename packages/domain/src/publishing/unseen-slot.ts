@@ -6,8 +6,9 @@ import { isInvalidated, type SlotState } from '../vocabulary/slot-state.ts';
 import type { PublishedSlot, SlotChange } from './slot-diff.ts';
 
 /**
- * What a published slot comes to that this server is not known to have; `undefined` for one that is compared as usual. A server that was promoted without a slot
- * knows nothing of it: other nodes may have a good copy, which a drop would take from them, and whose place another slot of that name does not take.
+ * What a published slot comes to that this server is not known to have, or that was quarantined here; `undefined` for one that is compared as usual. A server that was promoted without a slot
+ * knows nothing of it: other nodes may have a good copy, which a drop would take from them, and whose place another slot of that name does not take. The same of one that a later step of a promotion has
+ * put out of reach while it was published: nobody has dropped it, and what its subscriber finds under the name afterwards is another slot.
  */
 export function judgeUnseen(
   published: PublishedSlot,
@@ -19,16 +20,19 @@ export function judgeUnseen(
   },
 ): readonly SlotChange[] | undefined {
   const { state: previous, incarnation, unseen } = published;
-  const isOrphaned = findOrphan(known.orphans ?? [], incarnation) !== undefined;
-  if ((unseen !== true && !isOrphaned) || !mayBeKept(previous)) {
+  const orphan = findOrphan(known.orphans ?? [], incarnation);
+  const isOrphaned = orphan !== undefined;
+  const isQuarantined =
+    orphan?.cause === 'quarantined' || (shown === undefined && known.isQuarantined?.(previous.name) === true);
+  if ((unseen !== true && !isOrphaned && !isQuarantined) || !mayBeKept(previous)) {
     return undefined;
   }
-  if (shown !== undefined && known.isKnown?.(shown, published) === true) {
+  if (!isQuarantined && shown !== undefined && known.isKnown?.(shown, published) === true) {
     // Also where nothing has changed: it is on record then that it was seen here.
     return [{ kind: 'update', state: shown, incarnation }];
   }
   if (shown === undefined) {
-    const cause = known.isQuarantined?.(previous.name) === true ? 'quarantined' : 'missing';
+    const cause = isQuarantined ? 'quarantined' : 'missing';
     return isOrphaned ? [] : [{ kind: 'orphan', previous, incarnation, cause }];
   }
   return [{ kind: 'supersede', previous, incarnation, state: shown }];

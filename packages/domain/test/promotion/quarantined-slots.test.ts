@@ -4,6 +4,7 @@ import {
   judgeQuarantines,
   type Promotion,
   parseSlotName,
+  putAwayBy,
   quarantinedSlots,
   reason,
   standingPlaceholders,
@@ -33,6 +34,15 @@ describe('what is told of slots that were quarantined', { timeout: 20_000 }, () 
   test('names those that were ahead, and those that did not stand where slotcast put them', () => {
     assert.deepEqual([...quarantinedSlots(promotion())], [a, b]);
     assert.deepEqual([...quarantinedSlots(undefined)], []);
+  });
+
+  test('are told by what stands in their place: a placeholder, or a copy that has just come', () => {
+    const away = putAwayBy([placeholder('a'), local('b_diverged'), local('c')], () => false);
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].map((name) => away(parseSlotName(name))),
+      [true, true, false, false],
+    );
+    assert.equal(putAwayBy([local('b_diverged')], () => true)(b), false);
   });
 
   test('are those whose names are kept taken as long as the placeholder is there', () => {

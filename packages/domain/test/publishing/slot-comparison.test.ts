@@ -19,6 +19,7 @@ function publish(states: readonly SlotState[]): PublishedSlots {
 
 const nothingOrphaned = {
   orphans: [],
+  isPutAway: () => false,
   records: { ownership: new Map(), lineage: undefined, promotion: undefined },
 };
 

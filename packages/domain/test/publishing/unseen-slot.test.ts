@@ -69,6 +69,32 @@ describe('a slot that was published before this server became the primary', { ti
     ]);
   });
 
+  test('is so when that was done while it was published here, and is not taken for what has its name later', () => {
+    const seen = new Map([[slot.name, { state: slot, incarnation, publishedAt: 0 }]]);
+    const look = (observed: readonly SlotState[], orphans: readonly OrphanedSlot[], away: boolean) =>
+      diffSlots({
+        published: seen,
+        observed,
+        continuity: 'same_run',
+        orphans,
+        isKnown: () => true,
+        isQuarantined: () => away,
+      });
+    assert.deepEqual(look([], [], true), [
+      { kind: 'orphan', previous: slot, incarnation, cause: 'quarantined' },
+    ]);
+    const away: OrphanedSlot = { ...orphan, cause: 'quarantined' };
+    assert.deepEqual(look([], [away], true), []);
+    assert.deepEqual(look([], [away], false), []);
+    assert.deepEqual(look([slot], [away], false), [
+      { kind: 'supersede', previous: slot, incarnation, state: slot },
+    ]);
+    assert.deepEqual(
+      look([], [], false).map(({ kind }) => kind),
+      ['drop'],
+    );
+  });
+
   test('is dropped as before where no copy could be kept: physical, invalidated, or the canary', () => {
     const canary = logicalSlot(CANARY_SLOT, { plugin: CANARY_PLUGIN });
     for (const published of [physicalSlot('a'), logicalSlot('a', { walStatus: 'lost' }), canary]) {
