@@ -113,6 +113,7 @@ export {
   type SubscribeOptions,
   subscribe,
 } from './queries/subscription.ts';
+export { enableTwoPhase } from './queries/two-phase.ts';
 export {
   fillWal,
   maySwitchWal,

@@ -17,14 +17,15 @@ type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
 /** A slot is made under its real name when its ownership is on record, and its subscriber has passed the point where it starts. */
 export function checkMaking(action: Of<'copy' | 'create_two_phase'>, slot: SlotFacts): readonly Check[] {
   const { owned, state, input } = slot;
-  const twoPhase = action.kind === 'create_two_phase';
+  const { twoPhase } = isLogical(state) ? state : { twoPhase: false };
+  const isMadeSo = action.kind === 'create_two_phase';
   const probe = input.probes.get(databaseKey(action.database));
   const start = probe?.consistentPoint;
   return [
     ...checkPlace(action, slot),
     ...checkPlugin(action.plugin, slot),
     [
-      isLogical(state) && state.twoPhase === twoPhase && owned?.proven === !twoPhase,
+      isLogical(state) && (isMadeSo ? twoPhase : !twoPhase || mayRaise(state)) && owned?.proven === !twoPhase,
       'two_phase is not as it is recorded',
     ],
     [start !== undefined && probe?.pin === undefined, 'nothing is there to make it from that is sound'],
@@ -34,10 +35,33 @@ export function checkMaking(action: Of<'copy' | 'create_two_phase'>, slot: SlotF
     ],
     [isUpTo(start, input.replayLsn), 'it would stand past replay'],
     [
-      twoPhase || isUpTo(start, owned?.highestLsn),
+      isMadeSo || isUpTo(start, owned?.highestLsn),
       'it would stand beyond what is recorded with its ownership',
     ],
   ];
+}
+
+/** What becomes two_phase is the copy that was made for it: it stands where that was recorded to begin, and its subscriber has passed that. */
+export function checkEnabling(action: Of<'enable_two_phase'>, slot: SlotFacts): readonly Check[] {
+  const { here, owned, state } = slot;
+  const position = here?.confirmedFlushLsn;
+  return [
+    [isToBeHere(slot) && isOfPresent(slot), 'its ownership is not on record'],
+    [
+      isLogical(here) && sameDatabase(databaseOf(here), action.database) && !here.twoPhase && mayRaise(here),
+      'what is here cannot become two_phase',
+    ],
+    [isLogical(state) && state.twoPhase && owned?.proven === false, 'two_phase is not as it is recorded'],
+    [
+      position !== undefined && position === owned?.highestLsn && isConfirmed(position, slot),
+      'it does not stand where it was to begin',
+    ],
+  ];
+}
+
+/** Only pgoutput has an option that asks for it. */
+function mayRaise({ plugin }: { readonly plugin: string }): boolean {
+  return plugin === 'pgoutput';
 }
 
 /** A slot that is missing since it was to be made anew is made from a leading one that skips nothing of what its subscriber lacks. */

@@ -10,7 +10,7 @@ import {
   xidPrecedesOrEquals,
 } from '../vocabulary/slot-state.ts';
 import { checkDrop, checkIdleLeader, checkRelease } from './assert-drop.ts';
-import { checkMaking, checkRestore, checkTemporary } from './assert-making.ts';
+import { checkEnabling, checkMaking, checkRestore, checkTemporary } from './assert-making.ts';
 import { checkOwnAside, checkSetAside, isForAside } from './assert-orphan.ts';
 import {
   type Check,
@@ -126,6 +126,8 @@ function checkStep(action: SlotAction, slot: SlotFacts): readonly Check[] {
     case 'copy':
     case 'create_two_phase':
       return checkMaking(action, slot);
+    case 'enable_two_phase':
+      return checkEnabling(action, slot);
     case 'restore':
       return checkRestore(action, slot);
     case 'set_aside':

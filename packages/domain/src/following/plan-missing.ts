@@ -7,6 +7,7 @@ import type { LiveSubject, PlanInput } from './plan-input.ts';
 import { leaderFor } from './restart-leader.ts';
 import { findStart } from './slot-start.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
+import { copyBecomesTwoPhase } from './two-phase-proof.ts';
 
 /** A slot that is not here yet: found out where decoding may start, owned, then copied. */
 export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict {
@@ -40,7 +41,7 @@ export function planMissing(input: PlanInput, subject: LiveSubject): SlotVerdict
       ownership: claimed,
     });
   }
-  const kind = state.twoPhase ? 'create_two_phase' : 'copy';
+  const kind = state.twoPhase && !copyBecomesTwoPhase(plugin) ? 'create_two_phase' : 'copy';
   return verdict(subject, 'catching_up', [reason('being_made')], { kind, slot: name, database, plugin });
 }
 

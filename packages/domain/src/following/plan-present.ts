@@ -16,12 +16,17 @@ import { findLimit, lacksWal } from './slot-limits.ts';
 import { findPluginFault } from './slot-obstacle.ts';
 import { judgeReadiness } from './slot-readiness.ts';
 import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
+import { copyBecomesTwoPhase } from './two-phase-proof.ts';
 
 /** A slot of that name is here: kept and moved where it is slotcast's and sound, else made anew. */
 export function planPresent(input: PlanInput, subject: LiveSubject, local: LocalSlot): SlotVerdict {
   const { name, event, owned, state } = subject;
   if (owned === undefined) {
     return planConflict(input, subject, local);
+  }
+  if (isTwoPhaseInMaking(input, subject, local)) {
+    const enable = { kind: 'enable_two_phase', slot: name, database: databaseOf(state) } as const;
+    return verdict(subject, 'catching_up', [reason('being_made')], enable);
   }
   if (!isLogical(local) || !sameIdentity(local, state)) {
     return verdict(subject, 'catching_up', [remaking, reason('other_identity')], {
@@ -78,6 +83,27 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   const readiness = judgeReadiness(facts);
   const planned: SlotVerdict = { ...verdict(subject, readiness.state, readiness.reasons, next), sound: true };
   return readiness.unpinned === true ? { ...planned, unpinned: true } : planned;
+}
+
+/** It is the copy that was made for a two_phase slot, and stands where that was to begin. */
+function isTwoPhaseInMaking(
+  { manifest, held }: PlanInput,
+  { name, event, owned, state }: LiveSubject,
+  local: LocalSlot,
+): boolean {
+  return (
+    owned?.proven === false &&
+    owned.lineage === manifest.lineage &&
+    sameIncarnation(owned.incarnation, event.incarnation) &&
+    isLogical(local) &&
+    !local.twoPhase &&
+    copyBecomesTwoPhase(local.plugin) &&
+    sameIdentity({ ...local, twoPhase: true }, state) &&
+    !isInvalidated(local) &&
+    held.get(name)?.cause !== 'missing_wal' &&
+    local.confirmedFlushLsn !== undefined &&
+    local.confirmedFlushLsn === owned.highestLsn
+  );
 }
 
 const remaking = reason('remaking');

@@ -48,12 +48,18 @@ export type SlotAction =
       readonly database: SlotDatabase;
       readonly plugin: string;
     }
-  /** Make a two_phase slot under its real name. */
+  /** Make a two_phase slot under its real name, where no copy can become one. */
   | {
       readonly kind: 'create_two_phase';
       readonly slot: SlotName;
       readonly database: SlotDatabase;
       readonly plugin: string;
+    }
+  /** Make the copy of a two_phase slot what it is to be, where it stands. */
+  | {
+      readonly kind: 'enable_two_phase';
+      readonly slot: SlotName;
+      readonly database: SlotDatabase;
     }
   /** Move to `goal`; where that takes decoding, first to `target`, which is one step of it. */
   | {

@@ -8,6 +8,11 @@ import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
 
+/** A copy loses two_phase. A stream that asks for it makes it two_phase again, where the plugin has an option for that: without it, only the making itself does. */
+export function copyBecomesTwoPhase(plugin: string): boolean {
+  return plugin === 'pgoutput';
+}
+
 /** What was prepared on the primary when its WAL was at `flushLsn`: all that had been prepared before that position and is open. */
 export interface PreparedOnPrimary {
   readonly flushLsn: Lsn;

@@ -12,6 +12,7 @@ import {
   copy,
   direct,
   drop,
+  enable,
   faultsOf,
   leader,
   lost,
@@ -171,6 +172,8 @@ describe('a right step', { timeout: 20_000 }, () => {
     ['moves a copy to where its subscriber is', advance(0x2800, 0x3000), behind],
     ['copies a slot that is missing', copy, missing],
     ['makes a slot with two_phase', direct, twoPhase],
+    ['copies what becomes two_phase', copy, twoPhase],
+    ['makes the copy two_phase', enable, { ...twoPhase, local: [local('a')] }],
     ['makes a slot again', restore, lost],
     [
       'makes a slot again in its own place, the last one',

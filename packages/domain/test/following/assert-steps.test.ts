@@ -8,6 +8,7 @@ import {
   copy,
   direct,
   drop,
+  enable,
   leading,
   lost,
   missing,
@@ -114,7 +115,13 @@ const wrongMakings: readonly Wrong[] = [
   ),
   wrong('with the ownership of another topic', copy, { ...missing, owned: otherLineage }, /not on record/),
   wrong('where a slot is', copy, { ...missing, local: [local('a')] }, /is here/),
-  wrong('of what has two_phase', copy, { ...missing, events: [live('a', { twoPhase: true })] }, /two_phase/),
+  wrong('of what has two_phase, as if it were safe', copy, { ...twoPhase, owned: mine }, /two_phase/),
+  wrong(
+    'of what has two_phase and cannot get it back',
+    { ...copy, plugin: 'test_decoding' },
+    { ...twoPhase, events: [live('a', { twoPhase: true, plugin: 'test_decoding' })] },
+    /two_phase/,
+  ),
   wrong('from no temporary slot', copy, { ...missing, probes: new Map() }, /sound/),
   wrong(
     'from one that has no point yet',
@@ -181,6 +188,40 @@ const wrongMakings: readonly Wrong[] = [
     /free/,
   ),
   wrong('while one is being made', copy, { ...missing, holds: pausing }, /no step/),
+  wrong(
+    'two_phase, which its slot is not',
+    enable,
+    { ...twoPhase, events: [live('a')], local: [local('a')] },
+    /as it is recorded/,
+  ),
+  wrong(
+    'two_phase, elsewhere than it was to begin',
+    enable,
+    { ...twoPhase, local: [local('a', { confirmedFlushLsn: at(0x1fff) })] },
+    /to begin/,
+  ),
+  wrong(
+    'two_phase, beyond its subscriber',
+    enable,
+    {
+      ...twoPhase,
+      owned: { a: owning({ proven: false, highestLsn: at(0x2001) }) },
+      local: [local('a', { confirmedFlushLsn: at(0x2001) })],
+    },
+    /to begin/,
+  ),
+  wrong(
+    'two_phase, what has another plugin',
+    enable,
+    { ...twoPhase, local: [local('a', { plugin: 'test_decoding' })] },
+    /cannot become/,
+  ),
+  wrong(
+    'two_phase, what is not slotcast’s',
+    enable,
+    { ...twoPhase, local: [local('a')], owned: {} },
+    /not on record/,
+  ),
   wrong('directly, although a copy does', direct, missing, /two_phase/),
   wrong('directly and as safe', direct, { ...twoPhase, owned: mine }, /two_phase/),
   wrong(

@@ -136,7 +136,19 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
     assert.equal(outline(before), 'catching_up');
     const { action } = verdictOn({ events: [live('a', twoPhase)], probes: probed });
     assert.deepEqual(action, { kind: 'own', slot: 'a', ownership: owning({ proven: false }) });
-    assert.equal(outline(verdictOn({ ...stands, probes: probed })), 'catching_up create_two_phase');
+    assert.equal(outline(verdictOn({ ...stands, probes: probed })), 'catching_up copy');
+    const decoded = [live('a', { ...twoPhase, plugin: 'test_decoding' })];
+    const other = { events: decoded, owned: unproven, probes: probed };
+    assert.equal(outline(verdictOn(other)), 'catching_up create_two_phase');
+  });
+
+  test('becomes two_phase where its copy was to begin, and nowhere else', () => {
+    const copied = { ...stands, local: [local('a', { confirmedFlushLsn: at(0x2000) })] };
+    assert.equal(outline(verdictOn(copied)), 'catching_up enable_two_phase');
+    const elsewhere = [local('a', { confirmedFlushLsn: at(0x1fff) })];
+    assert.equal(outline(verdictOn({ ...stands, local: elsewhere })), 'catching_up drop');
+    const foreign = { ...copied, owned: mine };
+    assert.equal(outline(verdictOn(foreign)), 'catching_up drop');
   });
 
   test('that was proven before is unproven again when it has to be made anew', () => {

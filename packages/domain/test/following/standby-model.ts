@@ -297,6 +297,9 @@ export class StandbyModel {
         assert.ok(!this.#creations.has(action.slot), 'made a slot twice');
         this.#creations.set(action.slot, { ...action, consistentPoint: this.#primary.flushLsn });
         break;
+      case 'enable_two_phase':
+        this.#enableTwoPhase(action.slot);
+        break;
       case 'advance':
         this.#advance(action);
         break;
@@ -324,6 +327,14 @@ export class StandbyModel {
     this.slots.set(name, made);
     this.#saved.save(new Map([[name, made]]));
     this.strayed.delete(name);
+  }
+
+  #enableTwoPhase(name: SlotName): void {
+    const slot = this.slots.get(name);
+    assert.ok(slot?.twoPhase === false && !this.foreign.has(name));
+    const enabled = { ...slot, twoPhase: true };
+    this.slots.set(name, enabled);
+    this.#saved.save(new Map([[name, enabled]]));
   }
 
   #advance(action: Extract<SlotAction, { kind: 'advance' }>): void {

@@ -15,6 +15,8 @@ export const copy = { kind: 'copy', ...onA } as const;
 export const restore = { kind: 'restore', ...onA, leader } as const;
 export const direct = { kind: 'create_two_phase', ...onA } as const;
 
+export const enable = { kind: 'enable_two_phase', slot: a, database: shop } as const;
+
 export function advance(target: number, goal = target): SlotAction {
   return { kind: 'advance', ...onA, target: at(target), goal: at(goal) };
 }

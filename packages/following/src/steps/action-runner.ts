@@ -14,7 +14,7 @@ import {
 import type { LogWriter } from '@slotcast/event-log';
 import type { Clock, Doorbell, Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
-import { copySlot, type DatabaseSessions } from '@slotcast/postgres';
+import { copySlot, type DatabaseSessions, enableTwoPhase } from '@slotcast/postgres';
 import type { NodeDirectory } from '@slotcast/topics';
 import type { ReachedPosition } from '../moves/decoding-advances.ts';
 import { type Mover, runAdvances } from '../moves/mover.ts';
@@ -60,6 +60,8 @@ const handledTogether: ReadonlySet<SlotAction['kind']> = new Set([
 const STEPS_MS = 200;
 /** Slots that are made under their real name at the same time; each takes a session. */
 const MOST_DIRECT = 8;
+/** A slot becomes two_phase within milliseconds; a server that needs so long does not answer. */
+const ENABLE_TIMEOUT_MS = 10_000;
 
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
 
@@ -252,6 +254,10 @@ export class ActionRunner {
           creations.startDirect(action);
         }
         return 0;
+      case 'enable_two_phase':
+        return this.#try(action.slot, 'enable_two_phase', 'making the slot two_phase', () =>
+          this.#enableTwoPhase(action),
+        );
       case 'restore':
         return this.#try(action.slot, 'restore', 'making the slot again', () => this.#restore(action));
       case 'set_aside':
@@ -263,6 +269,12 @@ export class ActionRunner {
           this.#drop(action, here.get(action.slot)),
         );
     }
+  }
+
+  async #enableTwoPhase({ slot, database }: Of<'enable_two_phase'>): Promise<void> {
+    const { sessions, signal } = this.#options;
+    const limits = { timeoutMs: ENABLE_TIMEOUT_MS, signal };
+    await sessions.useWalsender(database, (session) => enableTwoPhase(session, slot, limits));
   }
 
   async #restore({ slot, database, plugin, leader }: Of<'restore'>): Promise<void> {

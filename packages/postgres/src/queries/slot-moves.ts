@@ -30,7 +30,7 @@ interface PositionRow {
  * Ends nowhere, and always with an error. A walsender keeps in mind that the last stream was ended by its client, and would end the
  * next logical one before it reads what its client confirms; only the beginning of a physical stream lets it forget that.
  */
-const FORGET_LAST_STREAM = queryMessage('START_REPLICATION PHYSICAL FFFFFFFF/FFFFFFF0');
+export const FORGET_LAST_STREAM = queryMessage('START_REPLICATION PHYSICAL FFFFFFFF/FFFFFFF0');
 /** What a plugin must be told before it starts. It decodes nothing, so what it is told decides nothing. */
 const PLUGIN_OPTIONS: ReadonlyMap<string, string> = new Map([
   ['pgoutput', ` ("proto_version" '1', "publication_names" 'slotcast')`],

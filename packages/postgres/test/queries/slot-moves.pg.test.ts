@@ -3,6 +3,9 @@ import { after, before, describe, test } from 'node:test';
 import { type Lsn, lsn, parseLsn, parseSlotName, type SlotName } from '@slotcast/domain';
 import {
   connectPostgres,
+  copySlot,
+  dropSlot,
+  enableTwoPhase,
   moveSlots,
   type PostgresConnection,
   type SlotMove,
@@ -134,6 +137,36 @@ for (const major of [16, 17, 18] satisfies PostgresMajor[]) {
       const outcomes = await moveSlots(session, [missing, first, misled, ...rest], { upTo: target });
       const codes = outcomes.map((outcome) => (outcome.kind === 'refused' ? outcome.error.code : 'moved'));
       assert.deepEqual(codes, ['42704', 'moved', major === 16 ? '0A000' : '22023', 'moved', 'moved']);
+    });
+
+    test('a copy of pgoutput becomes two_phase where it stands, for good', async () => {
+      const raised = parseSlotName('raised');
+      const connection = await connectPostgres(optionsFor(standby));
+      try {
+        const copy = { source: 'pgoutput_false', target: raised, plugin: 'pgoutput' };
+        const { confirmedFlushLsn } = await copySlot(connection, copy);
+        // Something lies between, which must not be passed.
+        await replayedTo(await flushed(primary));
+        const row = async (): Promise<PositionRow | undefined> =>
+          (await read(standby)).find(({ slot_name }) => slot_name === raised);
+        const before = await row();
+        await enableTwoPhase(session, raised, {});
+        assert.deepEqual(await row(), { ...before, two_phase: true });
+        assert.equal(parseLsn(before?.confirmed_flush_lsn ?? ''), confirmedFlushLsn);
+        if (major === 18) {
+          const [at] = await standby.query<{ at: string }>(
+            `select two_phase_at::text as at from pg_replication_slots where slot_name = 'raised'`,
+          );
+          assert.equal(at?.at, before?.confirmed_flush_lsn);
+        }
+        // It is at the same place when it is asked for again.
+        await enableTwoPhase(session, raised, {});
+        assert.deepEqual(await row(), { ...before, two_phase: true });
+        await assert.rejects(enableTwoPhase(session, parseSlotName('missing'), {}), { code: '42704' });
+        await dropSlot(connection, raised);
+      } finally {
+        await connection.close();
+      }
     });
 
     test('are refused from another database', async () => {

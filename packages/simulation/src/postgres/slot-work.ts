@@ -130,6 +130,18 @@ export function moveSlot(core: ServerCore, who: Toucher, name: string, target: P
   core.slots.release(slot, core.nowMs);
 }
 
+/** A client of pgoutput that asks for two_phase, and goes: the slot has it from where it stands. Throws 42704, 55006 or 55000. */
+export function enableTwoPhase(core: ServerCore, who: Toucher, name: string): void {
+  const slot = core.slots.acquire(name, who.pid);
+  requireStreamable(slot, who);
+  loadPlugin(core, slot.plugin ?? '');
+  if (!slot.twoPhase) {
+    changeSlot(slot, { twoPhase: true, twoPhaseAt: slot.confirmedFlush });
+    saveSlot(slot);
+  }
+  core.slots.release(slot, core.nowMs);
+}
+
 /** What a walsender looks at before it streams from a slot (`CreateDecodingContext`). Throws 55000. */
 export function requireStreamable(slot: Slot, who: Toucher): void {
   if (slot.invalidation !== undefined) {

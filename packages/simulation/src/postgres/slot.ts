@@ -25,6 +25,7 @@ export interface SlotKind {
   readonly plugin: string | undefined;
   readonly databaseOid: number | undefined;
   readonly temporary: boolean;
+  /** Saved as it is made so. */
   readonly twoPhase: boolean;
 }
 
@@ -86,7 +87,7 @@ export function newSlot(kind: SlotKind): Slot {
 /** Changes fields of a slot in memory. */
 export function changeSlot(
   slot: Slot,
-  fields: Partial<Omit<Slot, 'uid' | 'version' | keyof SlotKind>>,
+  fields: Partial<Omit<Slot, 'uid' | 'version' | Exclude<keyof SlotKind, 'twoPhase'>>>,
 ): void {
   Object.assign(slot, fields);
   slot.version = nextVersion();
