@@ -60,20 +60,29 @@ test('an open transaction on the primary holds up a new slot, says so, and nothi
   await scene.untilReady('app2');
 });
 
-test('a two_phase slot is made with two_phase, and is ready only after its subscriber has passed it', {
+test('slots with two_phase have it on the standby, and are ready only after their subscribers have passed them', {
   timeout,
 }, async () => {
   await using scene = await Scene.start({ major: 18, settings: { max_prepared_transactions: '5' } });
   await scene.startServices();
-  await scene.createSlot('twophase', { twoPhase: true });
-  const confirming = scene.keepConfirming('twophase');
-  await scene.records.waitForState('s1', 'twophase', 'ready');
-  await confirming.stop();
-  await scene.untilEqual('twophase');
-  const [row] = await scene
+  const names = ['decoded', 'subscribed'];
+  await scene.createSlot('decoded', { twoPhase: true });
+  // Its copy is made two_phase by a stream that asks for it.
+  await scene.createSlot('subscribed', { twoPhase: true, plugin: 'pgoutput' });
+  const confirming = names.map((name) => scene.keepConfirming(name));
+  for (const name of names) {
+    await scene.records.waitForState('s1', name, 'ready');
+  }
+  for (const each of confirming) {
+    await each.stop();
+  }
+  for (const name of names) {
+    await scene.untilEqual(name);
+  }
+  const rows = await scene
     .standby()
-    .query<{ two_phase: boolean }>("select two_phase from pg_replication_slots where slot_name = 'twophase'");
-  assert.equal(row?.two_phase, true);
+    .query<{ two_phase: boolean }>('select two_phase from pg_replication_slots where not temporary');
+  assert.deepEqual(rows, [{ two_phase: true }, { two_phase: true }]);
 });
 
 test('a copy whose plugin was removed from the standby is blocked, though it still moves', {

@@ -6,6 +6,7 @@ import {
   copySlot,
   createLogicalSlot,
   createTemporarySlot,
+  enableTwoPhase,
   moveSlots,
   type PostgresConnection,
   remakeSlot,
@@ -78,7 +79,7 @@ export class SlotCopies {
     this.#walsender = options.walsender;
   }
 
-  /** Makes the slots, once the primary is seen to keep what they need. A copy would lose two_phase, so those are made one by one. */
+  /** Makes the slots, once the primary is seen to keep what they need. A copy loses two_phase: one of pgoutput gets it back, the others are made one by one. */
   static async make(
     primary: PostgresServer,
     standby: PostgresServer,
@@ -97,21 +98,29 @@ export class SlotCopies {
       "select from pg_replication_slots where slot_type = 'physical' and catalog_xmin is not null",
       (rows) => rows.length === 1,
     );
+    const walsender = await connect(standby, true);
+    const copyOf = async (kind: SlotReading, target: SlotName): Promise<Lsn> => {
+      const source = nameOf({ ...kind, twoPhase: false }, WAYS[0]);
+      const { confirmedFlushLsn } = await copySlot(sql, { source, target, plugin: kind.plugin });
+      if (kind.twoPhase) {
+        await enableTwoPhase(walsender, target, {});
+      }
+      return confirmedFlushLsn;
+    };
     const copies: SlotCopy[] = [];
     for (const kind of KINDS) {
       const ways = WAYS.filter((way) => !(kind.twoPhase && FROM_LEADER.has(way)));
       for (const [index, way] of ways.entries()) {
         const name = nameOf(kind, way);
-        const source = nameOf(kind, WAYS[0]);
-        const begins =
-          kind.twoPhase || index === 0
-            ? (await nudged(primary, () => createLogicalSlot(sql, { name, ...kind }))).consistentPoint
-            : (await copySlot(sql, { source, target: name, plugin: kind.plugin })).confirmedFlushLsn;
+        const isMade = index === 0 || (kind.twoPhase && kind.plugin !== 'pgoutput');
+        const begins = isMade
+          ? (await nudged(primary, () => createLogicalSlot(sql, { name, ...kind }))).consistentPoint
+          : await copyOf(kind, name);
         copies.push({ ...kind, name, way, begins, confirmed: begins, position: begins });
       }
     }
     await standby.query("select pg_drop_replication_slot('pin')");
-    return new SlotCopies({ standby, random, copies, sql, walsender: await connect(standby, true) });
+    return new SlotCopies({ standby, random, copies, sql, walsender });
   }
 
   /** Connects again after a restart of the standby, after which slots may stand where they were saved last. */
