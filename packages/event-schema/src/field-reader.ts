@@ -114,6 +114,23 @@ export class FieldReader {
     );
   }
 
+  /** A list of texts. */
+  optionalList(name: string): readonly string[] | undefined {
+    const value = this.#fields[name] ?? undefined;
+    if (value === undefined) {
+      return undefined;
+    }
+    if (!Array.isArray(value)) {
+      throw this.#bad(name, 'no array');
+    }
+    return value.map((text: unknown, index) => {
+      if (typeof text !== 'string') {
+        throw this.#bad(`${name}[${index}]`, 'no text');
+      }
+      return text;
+    });
+  }
+
   records(name: string): readonly FieldReader[] {
     const value = this.#fields[name];
     if (!Array.isArray(value)) {

@@ -1,4 +1,4 @@
-import { aheadOutcomes, type Promotion, parseSlotName, timeline } from '@slotcast/domain';
+import { aheadOutcomes, type Promotion, parseSlotName, type SlotAhead, timeline } from '@slotcast/domain';
 import { toLong, toTimestamp } from './avro-number.ts';
 import type { FieldReader } from './field-reader.ts';
 import { readReasons, reasonFields } from './reason-value.ts';
@@ -13,13 +13,24 @@ export function promotionFields(promotion: Promotion): object {
       promotion.unheard === undefined
         ? null
         : { since: toTimestamp('since', promotion.unheard.since), lsn: promotion.unheard.lsn },
-    ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
+    ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome, prepared }) => ({
       slot,
       confirmed_flush_lsn: confirmedFlushLsn,
       outcome,
+      prepared: prepared ?? null,
     })),
     lost: promotion.lost.map(({ slot, reasons }) => ({ slot, reasons: reasons.map(reasonFields) })),
     time: toTimestamp('time', promotion.time),
+  };
+}
+
+function readAhead(row: FieldReader): SlotAhead {
+  const prepared = row.optionalList('prepared');
+  return {
+    slot: parseSlotName(row.text('slot')),
+    confirmedFlushLsn: row.position('confirmed_flush_lsn'),
+    outcome: row.symbol('outcome', aheadOutcomes),
+    ...(prepared !== undefined && { prepared }),
   };
 }
 
@@ -37,11 +48,7 @@ export function readPromotion(fields: FieldReader | undefined): Promotion | unde
     ...(unheard !== undefined && {
       unheard: { since: unheard.integer('since'), lsn: unheard.position('lsn') },
     }),
-    ahead: fields.records('ahead').map((row) => ({
-      slot: parseSlotName(row.text('slot')),
-      confirmedFlushLsn: row.position('confirmed_flush_lsn'),
-      outcome: row.symbol('outcome', aheadOutcomes),
-    })),
+    ahead: fields.records('ahead').map(readAhead),
     lost: fields
       .records('lost')
       .map((row) => ({ slot: parseSlotName(row.text('slot')), reasons: readReasons(row, 'reasons') })),

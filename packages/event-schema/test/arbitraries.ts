@@ -168,8 +168,13 @@ const anyPromotion: fc.Arbitrary<Promotion> = fc.record(
     unheard: fc.record({ since: anyTime, lsn: anyLsn }, plain),
     ahead: fc.array(
       fc.record(
-        { slot: anySlotName, confirmedFlushLsn: anyLsn, outcome: fc.constantFrom(...aheadOutcomes) },
-        plain,
+        {
+          slot: anySlotName,
+          confirmedFlushLsn: anyLsn,
+          outcome: fc.constantFrom(...aheadOutcomes),
+          prepared: fc.array(fc.string(), { maxLength: 3 }),
+        },
+        { ...plain, requiredKeys: ['slot', 'confirmedFlushLsn', 'outcome'] },
       ),
       { maxLength: 3 },
     ),

@@ -115,7 +115,14 @@ export const exampleNode: NodeStatus = {
     switchLsn: parseLsn('16/B0000028'),
     fencedLsn: parseLsn('16/B1000000'),
     unheard: { since: time - 40_000, lsn: parseLsn('16/B0600000') },
-    ahead: [{ slot: orders, confirmedFlushLsn: parseLsn('16/B0700000'), outcome: 'fenced' }],
+    ahead: [
+      {
+        slot: orders,
+        confirmedFlushLsn: parseLsn('16/B0700000'),
+        outcome: 'fenced',
+        prepared: ['pay-17'],
+      },
+    ],
     lost: [{ slot: parseSlotName('audit'), reasons: [reason('being_made')] }],
     time,
   },

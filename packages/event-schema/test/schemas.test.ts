@@ -19,7 +19,7 @@ const PUBLISHED = [
   'SlotState 1 v1/SlotState.avsc 3ba721e9f063ff68',
   'Manifest 1 v1/Manifest.avsc 3103f1aba80f0891',
   'Manifest 2 v2/Manifest.avsc a037239bf5ca5083',
-  'NodeStatus 1 v1/NodeStatus.avsc 4646392f811a8a5f',
+  'NodeStatus 1 v1/NodeStatus.avsc 0e8230922cf723cc',
   'NodeSlotStatus 1 v1/NodeSlotStatus.avsc a61c7c6a9366fe45',
 ];
 

@@ -46,7 +46,7 @@ import {
 import type { EndedRecovery } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
 import { dropLeaders, sweepIdleLeaders } from './leading-slots.ts';
-import { reportOrphanPrepared } from './orphan-prepared.ts';
+import { withOrphanPrepared } from './orphan-prepared.ts';
 import { PromotionReport } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { readSwitch, type SwitchPoint } from './switch-point.ts';
@@ -208,9 +208,9 @@ class HandOffRun {
       'handed the slots over',
     );
     this.#report.tell(promotion);
-    await this.#reportPrepared(promotion);
+    const recorded = await this.#withPrepared(promotion);
     const kept = await sweepIdleLeaders(this.#options, this.#last?.input, after);
-    return { promotion, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
+    return { promotion: recorded, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 
   /** What has to be done at once, by what is known. */
@@ -247,14 +247,10 @@ class HandOffRun {
     return isNotDropped ? { ...entry, reasons: [reason('not_dropped')] } : entry;
   }
 
-  async #reportPrepared(promotion: Promotion): Promise<void> {
-    if (this.#last !== undefined) {
-      const { knowledge } = this.#options;
-      await reportOrphanPrepared(promotion, this.#last.input, {
-        ...this.#options,
-        before: knowledge.prepared,
-      });
-    }
+  async #withPrepared(promotion: Promotion): Promise<Promotion> {
+    const { knowledge } = this.#options;
+    const known = { ...this.#options, before: knowledge.prepared };
+    return this.#last === undefined ? promotion : withOrphanPrepared(promotion, this.#last.input, known);
   }
 
   /** What was quarantined is told as it is found afterwards: somebody may have been faster than the placeholder, and a copy may be missing. */

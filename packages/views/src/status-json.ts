@@ -102,10 +102,11 @@ function promotionObject(promotion: NonNullable<NodeView['status']>['promotion']
           promotion.unheard === undefined
             ? null
             : { since: isoTime(promotion.unheard.since), lsn: formatLsn(promotion.unheard.lsn) },
-        ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome }) => ({
+        ahead: promotion.ahead.map(({ slot, confirmedFlushLsn, outcome, prepared }) => ({
           slot,
           confirmed_flush_lsn: formatLsn(confirmedFlushLsn),
           outcome,
+          prepared: prepared ?? null,
         })),
         lost: promotion.lost.map(({ slot, reasons }) => ({ slot, ...reasonsObject(reasons) })),
         time: isoTime(promotion.time),

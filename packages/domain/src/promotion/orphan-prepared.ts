@@ -1,5 +1,5 @@
 import type { OpenTransaction } from '../vocabulary/open-transaction.ts';
-import type { SlotAhead } from '../vocabulary/promotion-record.ts';
+import type { Promotion, SlotAhead } from '../vocabulary/promotion-record.ts';
 import type { SlotEvent } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isLogical } from '../vocabulary/slot-state.ts';
@@ -25,6 +25,19 @@ export function findOrphanPrepared(input: {
   const here = new Set(input.here.map(({ gid }) => gid));
   const gids = input.before.flatMap(({ gid }) => (gid === undefined || here.has(gid) ? [] : [gid]));
   return mayHoldPrepared(input).map((slot) => ({ slot, gids }));
+}
+
+/** Most of them that are put on record with a slot. */
+const MOST_RECORDED = 20;
+
+/** The record of the promotion with them. */
+export function recordOrphans(promotion: Promotion, orphans: readonly OrphanPrepared[]): Promotion {
+  const bySlot = new Map(orphans.map(({ slot, gids }) => [slot, gids.slice(0, MOST_RECORDED)]));
+  const ahead = promotion.ahead.map((entry) => {
+    const prepared = bySlot.get(entry.slot);
+    return prepared === undefined ? entry : { ...entry, prepared };
+  });
+  return { ...promotion, ahead };
 }
 
 /** The slots that this is about; where there are none nothing has to be looked up. */

@@ -17,6 +17,10 @@ export interface SlotAhead {
   /** What the subscriber had confirmed on the server before, as far as that is known. */
   readonly confirmedFlushLsn: Lsn;
   readonly outcome: AheadOutcome;
+  /**
+   * The subscriber may hold transactions prepared that this server never had, and nobody will end them: those that are known of, which may be none. Absent where it takes none.
+   */
+  readonly prepared?: readonly string[] | undefined;
 }
 
 /** A slot of the primary before that the promoted server could not take over. */

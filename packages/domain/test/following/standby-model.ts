@@ -31,14 +31,15 @@ import {
   assertReadyIsSafe,
   type Creation,
   heldBy,
+  madeSlot,
   makingRow,
   outlineOf,
   policyOf,
   rememberedOwnership,
   restoredSlot,
-  rowOf,
   SavedPositions,
   type StandbySettings,
+  twoPhased,
 } from './standby-parts.ts';
 import { TemporaryModel } from './temporary-model.ts';
 
@@ -298,7 +299,7 @@ export class StandbyModel {
         this.#creations.set(action.slot, { ...action, consistentPoint: this.#primary.flushLsn });
         break;
       case 'enable_two_phase':
-        this.#enableTwoPhase(action.slot);
+        this.#put(twoPhased(this.slots.get(action.slot)));
         break;
       case 'advance':
         this.#advance(action);
@@ -313,28 +314,18 @@ export class StandbyModel {
     }
   }
 
-  #make(name: SlotName, { database, plugin, consistentPoint }: Creation, twoPhase: boolean): void {
+  #make(name: SlotName, creation: Creation, twoPhase: boolean): void {
     assert.ok(!this.slots.has(name), `made ${name} where there was one`);
     assert.ok(this.ownership.has(name), `made ${name} before it was owned`);
-    const traits = {
-      ...rowOf(database),
-      plugin,
-      twoPhase,
-      confirmedFlushLsn: consistentPoint,
-      active: false,
-    };
-    const made = { ...logicalSlot(name, traits), temporary: false };
-    this.slots.set(name, made);
-    this.#saved.save(new Map([[name, made]]));
+    this.#put(madeSlot(name, creation, twoPhase));
     this.strayed.delete(name);
   }
 
-  #enableTwoPhase(name: SlotName): void {
-    const slot = this.slots.get(name);
-    assert.ok(slot?.twoPhase === false && !this.foreign.has(name));
-    const enabled = { ...slot, twoPhase: true };
-    this.slots.set(name, enabled);
-    this.#saved.save(new Map([[name, enabled]]));
+  /** As the server saves it. */
+  #put(slot: LocalLogicalSlot): void {
+    assert.ok(!this.foreign.has(slot.name));
+    this.slots.set(slot.name, slot);
+    this.#saved.save(new Map([[slot.name, slot]]));
   }
 
   #advance(action: Extract<SlotAction, { kind: 'advance' }>): void {

@@ -70,6 +70,21 @@ export function outlineOf(standby: { readonly plan: () => Plan | undefined }): s
   );
 }
 
+export function madeSlot(
+  name: SlotName,
+  { database, plugin, consistentPoint }: Creation,
+  twoPhase: boolean,
+): LocalLogicalSlot {
+  const traits = { ...rowOf(database), plugin, twoPhase, confirmedFlushLsn: consistentPoint, active: false };
+  return { ...logicalSlot(name, traits), temporary: false };
+}
+
+/** What a stream that asks for it makes of a copy. */
+export function twoPhased(slot: LocalLogicalSlot | undefined): LocalLogicalSlot {
+  assert.ok(slot?.twoPhase === false);
+  return { ...slot, twoPhase: true };
+}
+
 /** A slot that is made again from a leading one, which has to be there, and in the same database. */
 export function restoredSlot(
   { slot, leader, database, plugin }: Extract<SlotAction, { kind: 'restore' }>,

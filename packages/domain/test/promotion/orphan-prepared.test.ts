@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findOrphanPrepared, parseSlotName } from '@slotcast/domain';
+import { findOrphanPrepared, parseSlotName, recordOrphans, timeline } from '@slotcast/domain';
 import { at } from '../event-examples.ts';
 import { live } from '../following/plan-situations.ts';
 
@@ -27,4 +27,10 @@ test('subscribers that were ahead and take prepared transactions are told of, wi
     here: [{ xid: 751, gid: 'orders-1' }],
   });
   assert.deepEqual(found, [{ slot: 'prepared', gids: ['orders-2'] }]);
+  const promotion = { timeline: timeline(2), switchLsn: at(0x5000), ahead, lost: [], time: 0 };
+  const recorded = recordOrphans(promotion, found);
+  assert.deepEqual(
+    recorded.ahead.map(({ prepared }) => prepared),
+    [undefined, ['orders-2']],
+  );
 });

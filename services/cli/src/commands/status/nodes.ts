@@ -104,9 +104,17 @@ function promotionText(name: string, promotion: Promotion, now: number): string 
   return `${printable(name)} was promoted to timeline ${timeline} at ${formatLsn(switchLsn)}, ${when}: ${outcome}`;
 }
 
-function aheadText({ slot, confirmedFlushLsn, outcome }: SlotAhead): string {
+function aheadText({ slot, confirmedFlushLsn, outcome, prepared }: SlotAhead): string {
   const freed = outcome === 'quarantined' ? ` until slotcast release ${slot}` : '';
-  return `${slot} (${formatLsn(confirmedFlushLsn)}, ${outcome}${freed})`;
+  return `${slot} (${formatLsn(confirmedFlushLsn)}, ${outcome}${freed}${preparedText(prepared)})`;
+}
+
+function preparedText(prepared: SlotAhead['prepared']): string {
+  if (prepared === undefined) {
+    return '';
+  }
+  const known = prepared.length === 0 ? '' : `: ${prepared.map(printable).join(', ')}`;
+  return `, may hold prepared transactions that nobody ends${known}`;
 }
 
 function lsnText(position: Lsn | undefined): string {
