@@ -220,7 +220,7 @@ export const configSchema = z.strictObject({
   onDivergence: setting(oneOf(onDivergencePolicies), {
     name: 'SLOTCAST_ON_DIVERGENCE',
     default: 'fence',
-    help: 'After a promotion, for consumers that had confirmed WAL which this server never had: `fence` pushes the new WAL past it, so that they skip nothing; `quarantine` renames their slots, so that they fail.',
+    help: 'After a promotion, for consumers that had confirmed WAL which this server never had: `fence` pushes the new WAL past it, so that they skip nothing; `quarantine` keeps their slots under another name and takes theirs, so that they fail.',
   }),
   stateFolder: setting(plainText.optional(), {
     name: 'SLOTCAST_STATE_FOLDER',

@@ -1,9 +1,17 @@
-import { open, readFile, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
-/** A small text in a folder of the node: written beside, flushed, and renamed, so that a crash leaves this one or the one before. */
+/** A file that is being written is renamed within moments; what is older was left by a process that was killed. */
+const LEFT_MS = 60_000;
+
+/**
+ * A small text in a folder of the node: written beside, flushed, and renamed, so that a crash leaves this one or the one before. What a killed process left beside is removed by the next
+ * one that writes.
+ */
 export class FolderStateFile {
   readonly #path: string;
+  #isTidy = false;
 
   constructor(folder: string, { cluster, node }: { readonly cluster: string; readonly node: string }) {
     this.#path = join(folder, `${encodeURIComponent(`${cluster}.${node}`)}.state`);
@@ -21,10 +29,28 @@ export class FolderStateFile {
   }
 
   async write(text: string): Promise<void> {
-    const beside = `${this.#path}.${process.pid}`;
+    await this.#tidy();
+    // Processes of other containers have the same process id.
+    const beside = `${this.#path}.${randomUUID()}`;
     await flushed(beside, 'w', (file) => file.writeFile(text));
     await rename(beside, this.#path);
     await flushed(dirname(this.#path), 'r', () => Promise.resolve());
+  }
+
+  async #tidy(): Promise<void> {
+    if (this.#isTidy) {
+      return;
+    }
+    const folder = dirname(this.#path);
+    const beside = `${basename(this.#path)}.`;
+    for (const name of (await readdir(folder)).filter((each) => each.startsWith(beside))) {
+      const path = join(folder, name);
+      const { mtimeMs } = await stat(path);
+      if (Date.now() - mtimeMs > LEFT_MS) {
+        await rm(path, { force: true });
+      }
+    }
+    this.#isTidy = true;
   }
 }
 
