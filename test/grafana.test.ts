@@ -69,6 +69,8 @@ describe('the Grafana dashboard', options, () => {
       'slotcast_publisher_last_publish_timestamp_seconds',
       // For an alert, which is there as long as there are two.
       'slotcast_publisher_rival_primaries',
+      // For an alert; what came of it is shown with the promotion.
+      'slotcast_publisher_subscribers_ahead',
       // For an alert; the failures tell.
       'slotcast_publisher_canary_enabled',
       'slotcast_publisher_canary_up',

@@ -175,6 +175,12 @@ export class VerifyScene {
     return held;
   }
 
+  /** What the topics hold now of the node's promotion, and of orphaned slots. */
+  get recordedPromotion() {
+    const { nodes } = this.#directory.reader;
+    return { promotion: nodes.get(NODE)?.promotion, orphans: this.#feed.newestManifest?.orphans ?? [] };
+  }
+
   /** From here on all copies are proven without anybody's asking. */
   repeat(intervalMs: number): void {
     this.#all.push(this.#prover(intervalMs));

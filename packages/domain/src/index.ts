@@ -56,6 +56,7 @@ export * from './promotion/publisher-word.ts';
 export * from './promotion/quarantine-name.ts';
 export * from './promotion/quarantined-slots.ts';
 export * from './promotion/safety-part.ts';
+export * from './promotion/seen-ahead.ts';
 export * from './promotion/seen-end.ts';
 export * from './promotion/unheard-time.ts';
 export * from './promotion/unjudged-positions.ts';

@@ -3,6 +3,7 @@ export type { HalfOptions } from './half-options.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export { nodeKnowledge, type SettledHandOff } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
+export { raiseFenceLate } from './late-fence.ts';
 export { sweepLeaders } from './leading-slots.ts';
 export { NodeLock } from './node-lock.ts';
 export { NodeMemory, type StateFile } from './node-memory.ts';
@@ -16,6 +17,7 @@ export {
   type ToSettle,
 } from './promotion.ts';
 export type { OwnSlots } from './promotion-safety.ts';
+export { quarantineSlot } from './quarantine.ts';
 export { RecoveryGuard } from './recovery-guard.ts';
 export { requirePreconditions } from './require-preconditions.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';

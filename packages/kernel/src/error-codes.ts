@@ -110,6 +110,13 @@ export const errorCodes = {
     remedy:
       'It is tried again, and passes with the hand-off. If it stays, look into the log for what keeps the hand-off from ending.',
   },
+  SC_SUBSCRIBER_AHEAD: {
+    exit: 'failed',
+    meaning:
+      'A subscriber is ahead of the primary that it is connected to: it skips, without an error, what is committed there before its position.',
+    remedy:
+      'It goes on. `slotcast status` tells what was done about its slot. Stop the subscriber and let it start over, as docs/operating/crash.md says, unless it was fenced.',
+  },
   SC_PRIVILEGE_MISSING: {
     exit: 'precondition',
     meaning: 'The PostgreSQL role may not do what slotcast needs.',

@@ -113,6 +113,12 @@ export const publisherMetrics = {
     help: 'Other servers that act as primary, as far as this publisher knows: promoted while it publishes, or at work when it took the topic over.',
     labels: [],
   },
+  subscribersAhead: {
+    name: 'slotcast_publisher_subscribers_ahead',
+    type: 'gauge',
+    help: 'Slots that stand beyond the WAL of this primary, or whose subscribers say that they do, by the last look.',
+    labels: [],
+  },
   malformedRecordsTotal: {
     name: 'slotcast_publisher_malformed_records_total',
     type: 'counter',

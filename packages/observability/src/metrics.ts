@@ -60,6 +60,7 @@ export function createPublisherMetrics(
     lastPublishTimestampSeconds: gauge(registry, publisherRows.lastPublishTimestampSeconds),
     standbySnapshotsTotal: counter(registry, publisherRows.standbySnapshotsTotal),
     rivalPrimaries: gauge(registry, publisherRows.rivalPrimaries),
+    subscribersAhead: gauge(registry, publisherRows.subscribersAhead),
     malformedRecordsTotal: counter(registry, publisherRows.malformedRecordsTotal),
     promotionAheadSlots: gauge(registry, publisherRows.promotionAheadSlots),
     promotionLostSlots: gauge(registry, publisherRows.promotionLostSlots),

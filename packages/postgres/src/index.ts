@@ -28,6 +28,7 @@ export { withProofCopy } from './connection/proof-copy.ts';
 export { isPoolerError } from './connection/refused-connection.ts';
 export { outputPluginLibraries, silenceLog } from './connection/session-settings.ts';
 export type { StatementLimits } from './connection/statement-interruption.ts';
+export { readBeyondWal } from './queries/beyond-wal.ts';
 export { setFailoverProperty } from './queries/failover-property.ts';
 export { readFreeWalsenders } from './queries/free-walsenders.ts';
 export { readLeadingSlots } from './queries/leading-slots.ts';

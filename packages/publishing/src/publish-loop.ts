@@ -35,6 +35,7 @@ import {
   readOldestTransaction,
   readPreparedTransactions,
 } from '@slotcast/postgres';
+import type { AheadWatch } from './ahead-watch.ts';
 import type { Forgetting } from './forgetting.ts';
 import type { ProofAnswers } from './proof-answers.ts';
 import type { PublisherStatus } from './publisher-status.ts';
@@ -58,6 +59,8 @@ export interface PublishLoopOptions {
   readonly answers: Pick<ProofAnswers, 'take'>;
   /** How long an orphaned slot is kept; absent: for ever. */
   readonly orphanRetentionMs: number | undefined;
+  /** For subscribers that say they are ahead of the server. */
+  readonly ahead: Pick<AheadWatch, 'look'>;
   /** By which people give up orphaned slots. */
   readonly forgetting: Forgetting;
   /** Adds to the slots what the server does not tell of them. */
@@ -131,6 +134,7 @@ class PublishLoop {
     status.polled(queryMs, seen);
     const nextDueAt = await this.#publish(seen, started);
     await tenure.recordAnswers(this.#options.answers.take());
+    await this.#options.ahead.look({ slots: observed.slots, commit: () => this.#commit(seen) });
     const snapshotAt = await this.#logSnapshot(seen, clock.monotonicMs());
     const now = clock.monotonicMs();
     const { delayMs, pace } = nextPoll({
@@ -221,6 +225,12 @@ class PublishLoop {
     this.#heartbeatAt = heartbeat ? now : this.#heartbeatAt;
     this.#throttle = selection.state;
     return selection.nextDueAt;
+  }
+
+  /** This node's record as it is now, at once. */
+  async #commit(seen: SortedPrimary): Promise<void> {
+    const heartbeat = await this.#heartbeat(seen);
+    await this.#options.tenure.publish({ lsn: seen.flushLsn, changes: [], heartbeat });
   }
 
   /** When it is to say again that it is at work; absent when nobody needs to know sooner than usual. */

@@ -27,6 +27,7 @@ import {
   type WalEnd,
 } from '@slotcast/postgres';
 import { NodesReader, serviceTopics, type TopicsContext } from '@slotcast/topics';
+import { AheadWatch } from './ahead-watch.ts';
 import { Canary } from './canary.ts';
 import { claimTopic, type FormerTenure, handOffOpen, type PublisherIdentity } from './claim-topic.ts';
 import { Forgetting } from './forgetting.ts';
@@ -280,10 +281,13 @@ class Publisher {
       logger,
       signal: both,
     });
+    const watched = { ...this.#options, connection, tenure, status, signal: both };
+    const ahead = new AheadWatch({ ...watched, ended: () => this.#promotion.ended });
     const publishing = publishLoop({
       ...this.#options,
       connection,
       tenure,
+      ahead,
       wishes: () => nodes.wishes(),
       answers,
       isChallenged: () => rivals.heard(nodes, tenure.facts),

@@ -17,6 +17,7 @@ import {
   type Promotion,
   type PublishedSlots,
   primaryStatus,
+  type SlotAhead,
   type SlotChange,
   type SlotEvent,
   type SlotName,
@@ -24,6 +25,7 @@ import {
   type SystemIdentifier,
   type TimelineHistory,
   type UnreadableSlot,
+  withAhead,
   withoutLost,
 } from '@slotcast/domain';
 import type { LogWriter, NewRecord } from '@slotcast/event-log';
@@ -125,6 +127,11 @@ export class Tenure {
   /** Takes note that a slot which the hand-off could not make is there; the next heartbeat says so. */
   restored(slot: SlotName): void {
     this.#promotion = this.#promotion && withoutLost(this.#promotion, slot);
+  }
+
+  /** Takes note of a subscriber that was seen to be ahead, and of what was done about it; the next heartbeat says so. `fencedLsn`: up to where the fence was raised for it. */
+  noteAhead(entry: SlotAhead, fencedLsn: Lsn | undefined): void {
+    this.#promotion = this.#promotion && withAhead(this.#promotion, entry, fencedLsn);
   }
 
   /**

@@ -14,19 +14,41 @@ export interface FaultyConfirmation {
 
 /** Does what a client at fault does: confirms a position that it never received. */
 export async function confirmFalsely(faulty: FaultyConfirmation): Promise<void> {
+  const insisting = await insistFalsely(faulty);
+  await insisting.end();
+}
+
+/** The same, and goes on streaming until it is ended, as a subscriber does that received that from another server. */
+export async function insistFalsely(
+  faulty: FaultyConfirmation,
+): Promise<AsyncDisposable & { readonly end: () => Promise<void> }> {
   const { url, slot, position, pluginOptions = '' } = faulty;
   const walsender = { connectionString: url, replication: 'database' };
   const client = new Client(walsender);
   await client.connect();
+  const started = once(client.connection, 'replicationStart');
+  const ended = client.query(`START_REPLICATION SLOT "${slot}" LOGICAL 0/0 ${pluginOptions}`);
   try {
-    const started = once(client.connection, 'replicationStart');
-    const ended = client.query(`START_REPLICATION SLOT "${slot}" LOGICAL 0/0 ${pluginOptions}`);
     await Promise.race([started, ended]);
-    client.connection.stream.write(Buffer.concat([statusUpdate(position), copyDone()]));
-    await ended;
-  } finally {
+    client.connection.stream.write(statusUpdate(position));
+  } catch (error) {
     await client.end();
+    throw error;
   }
+  let ending: Promise<void> | undefined;
+  const finish = async (): Promise<void> => {
+    try {
+      client.connection.stream.write(copyDone());
+      await ended;
+    } finally {
+      await client.end();
+    }
+  };
+  const end = (): Promise<void> => {
+    ending ??= finish();
+    return ending;
+  };
+  return { end, [Symbol.asyncDispose]: end };
 }
 
 /** A standby status update: written, flushed and applied up to `position`. */

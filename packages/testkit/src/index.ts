@@ -1,5 +1,5 @@
 export { type ChildProcessOptions, ManagedProcess, type SystemUser } from './child-process.ts';
-export { confirmFalsely, type FaultyConfirmation } from './faulty-client.ts';
+export { confirmFalsely, type FaultyConfirmation, insistFalsely } from './faulty-client.ts';
 export { freePort } from './free-port.ts';
 export {
   type KafkaOptions,

@@ -1,6 +1,7 @@
-import { type Lsn, parseLsn } from '@slotcast/domain';
+import { type Lsn, parseLsn, supports } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 import { emitMessage } from './logical-message.ts';
+import { fillWal } from './wal-push.ts';
 
 interface LsnRow {
   readonly lsn: string;
@@ -19,7 +20,10 @@ export async function logStandbySnapshot(connection: PostgresConnection, signal?
   return parseLsn(row.lsn);
 }
 
-/** Flushes all WAL written so far, by committing an empty message (`emitMessage`), and returns the message's position. */
-export function flushWal(connection: PostgresConnection, signal?: AbortSignal): Promise<Lsn> {
-  return emitMessage(connection, { prefix: 'slotcast', content: '' }, { signal });
+/** Flushes all WAL written so far, and returns where a message was written for that. From 17 on that takes no transaction, so that a fence which is raised later can still be clean; before, it commits an empty message (`emitMessage`). */
+export async function flushWal(connection: PostgresConnection, signal?: AbortSignal): Promise<Lsn> {
+  if (supports(connection.major, 'messageFlush')) {
+    return await fillWal(connection, 0, signal);
+  }
+  return await emitMessage(connection, { prefix: 'slotcast', content: '' }, { signal });
 }

@@ -93,15 +93,19 @@ export async function switchWal(connection: PostgresConnection, signal?: AbortSi
 }
 
 /**
- * Fills WAL with a message of `bytes` that belongs to no transaction and that decoders skip. From 17 on it is flushed by this;
+ * Fills WAL with a message of `bytes` that belongs to no transaction and that decoders skip, and returns its position. From 17 on it is flushed by this;
  * before, see `flushWal`.
  */
 export async function fillWal(
   connection: PostgresConnection,
   bytes: number,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<Lsn> {
   const flush = supports(connection.major, 'messageFlush') ? ', true' : '';
   const text = `select pg_logical_emit_message(false, 'slotcast', repeat(' ', $1::int)${flush})::text`;
-  await connection.run({ text, values: [bytes] }, { signal });
+  const [row] = await connection.run<{ readonly pg_logical_emit_message: string }>(
+    { text, values: [bytes] },
+    { signal },
+  );
+  return requiredLsn(row?.pg_logical_emit_message ?? null, 'where the message was written');
 }

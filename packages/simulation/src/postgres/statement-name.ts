@@ -11,6 +11,7 @@ const names = [
   ['oldest_transaction', 'slotcast_oldest_transaction'],
   ['prepared_transactions', 'slotcast_prepared_transactions'],
   ['wal_end', 'slotcast_wal_end'],
+  ['beyond_wal', 'slotcast_beyond_wal'],
   ['wal_room', 'slotcast_wal_room'],
   ['switch_wal', 'slotcast_switch_wal'],
   ['emit_message', 'slotcast_emit_message'],

@@ -19,6 +19,18 @@ export const walStatements: StatementHandlers = {
       },
     ];
   },
+  beyond_wal: ({ core }) =>
+    [...core.slots.all].flatMap(({ name, type, temporary, confirmedFlush }) =>
+      type === 'logical' && !temporary && confirmedFlush !== undefined && confirmedFlush > core.insertLsn
+        ? [
+            {
+              slot_name: name,
+              position: formatPosition(confirmedFlush),
+              insert_lsn: formatPosition(core.insertLsn),
+            },
+          ]
+        : [],
+    ),
   wal_room: () => [{ room: String(1024 ** 3) }],
   may_switch_wal: () => [{ allowed: true }],
   switch_wal: ({ core }) => {
