@@ -1,4 +1,11 @@
-import { HandedOver, judgeClaim, startOf, type TimelineHistory } from '@slotcast/domain';
+import {
+  type AheadOutcome,
+  HandedOver,
+  judgeClaim,
+  type SlotName,
+  startOf,
+  type TimelineHistory,
+} from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
 import { type PostgresConnection, readWalEnd, type ServerIdentity } from '@slotcast/postgres';
 import {
@@ -21,7 +28,7 @@ export interface Settling {
 /**
  * Whether the server is a promoted standby whose slots nobody has handed over: this process has seen the promotion, or the record of the node is still that of a standby; it is
  * not on record, and slots were published on an earlier timeline last. By the same rules as a publisher goes by before it hands over: false for a server that may not be
- * published, and rejects with SC_DUPLICATE_NODE when another server is at work under the name of the node.
+ * published, whose slots are told of, as nobody hands them over and subscribers may come all the same; and rejects with SC_DUPLICATE_NODE when another server is at work under the name of the node.
  */
 export async function isLeftOver(
   { instance, topics, logger }: { instance: string; topics: TopicsContext; logger: Logger },
@@ -39,14 +46,16 @@ export async function isLeftOver(
   try {
     await slots.replay(signal);
     const { manifest } = slots;
-    if (HandedOver.noneNeeded(manifest, timeline) !== undefined) {
-      return false;
-    }
     const { highestEpoch, last } = slots.topic;
     const claiming = { ...server, ...(await readWalEnd(connection, signal)), timeline, node };
     const verdict = judgeClaim({ manifest, last, highestEpoch, server: claiming, record, takeOver: false });
     if (verdict.kind === 'refuse') {
       logger.warn({ detail: verdict.message }, 'left the slots alone: this server may not be published');
+      tellOfSlots(directory.ownership.keys(), logger);
+      return false;
+    }
+    // By number alone, which tells nothing of a server that is refused: another one may have begun a timeline of the same number.
+    if (HandedOver.noneNeeded(manifest, timeline) !== undefined) {
       return false;
     }
     const own = { node, instance, ...server };
@@ -60,5 +69,14 @@ export async function isLeftOver(
     return true;
   } finally {
     await slots.close();
+  }
+}
+
+function tellOfSlots(slots: Iterable<SlotName>, logger: Logger): void {
+  for (const slot of slots) {
+    logger.error(
+      { slot, outcome: 'unknown' satisfies AheadOutcome },
+      'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
+    );
   }
 }
