@@ -7,7 +7,6 @@ import { VerifyScene } from './support/verify-scene.ts';
 
 const MEGABYTE = 1024n * 1024n;
 const SLOTS = { app1: 'postgres', app2: 'other' } as const;
-type Slot = keyof typeof SLOTS;
 
 /** Slots on both servers, whose subscribers have confirmed all that the standby's copies have. */
 async function makeSlots(primary: PostgresServer, standby: PostgresServer): Promise<void> {
@@ -39,9 +38,9 @@ async function untilLookedAt(standby: PostgresServer): Promise<void> {
 }
 
 /** A subscriber that comes from another server, and says that it has received this much more than there is here. */
-async function comeAhead(server: PostgresServer, slot: Slot, bytes: bigint) {
+async function comeAhead(server: PostgresServer, slot: string, bytes: bigint) {
   const position = parseLsn(await server.currentLsn()) + bytes;
-  return await insistFalsely({ url: server.url(SLOTS[slot]), slot, position });
+  return await insistFalsely({ url: server.url(slot === 'app2' ? SLOTS.app2 : SLOTS.app1), slot, position });
 }
 
 async function typeOf(server: PostgresServer, slot: string): Promise<string | undefined> {
@@ -104,4 +103,11 @@ test('a subscriber that is seen ahead of a promoted server is fenced while nothi
     [['app2', 'quarantined']],
   );
   assert.equal(outcomeOf('app1'), 'fenced');
+
+  // One that is not slotcast's, and was made here.
+  await standby.query("select pg_create_logical_replication_slot('theirs', 'test_decoding')");
+  const third = await comeAhead(standby, 'theirs', 40n * MEGABYTE);
+  await third.end();
+  await becomes('theirs', 'unsafe');
+  assert.equal(await typeOf(standby, 'theirs'), 'logical');
 });

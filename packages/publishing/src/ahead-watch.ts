@@ -83,10 +83,18 @@ export class AheadWatch {
     for (const { seen, shown, step } of told) {
       if (step === 'act' && isLogical(shown)) {
         await this.#act(seen, shown, commit);
-      } else {
+      } else if (this.#isOnRecord(seen)) {
         this.#tell(seen, 'unsafe');
+      } else {
+        await this.#record(seen, 'unsafe', commit);
       }
     }
+  }
+
+  /** Or no promotion is, that it could be recorded with. */
+  #isOnRecord({ slot }: SeenPosition): boolean {
+    const { promotion } = this.#options.tenure;
+    return promotion === undefined || promotion.ahead.some((entry) => entry.slot === slot);
   }
 
   /** It is on record as unsafe before anything is done, and the commit shows that nobody has taken over. A slot in use is waited for. */
