@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { type FencePass, fencedLsn, isFenced, type Lsn, lsn, parseLsn } from '@slotcast/domain';
 import { raiseFence } from '@slotcast/hand-off';
 import {
-  flushWal,
+  emitMessage,
   maySwitchWal,
   type PostgresConnection,
   readWalEnd,
@@ -88,7 +88,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
             describe: 'the fence to be on its way',
             intervalMs: 1,
           });
-          return await flushWal(writer);
+          return await emitMessage(writer, { prefix: 'test', content: '' });
         };
         const [pass, message] = await Promise.all([raise(plain, target), write()]);
         assert.ok(pass.clean);
