@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { orphanName, parseSlotName } from '@slotcast/domain';
 import { findPgRewind, waitUntil } from '@slotcast/testkit';
+import { runCommand } from './support/command.ts';
 import { assertNothingMissing, handedOver, protectSlot } from './support/failover.ts';
 import { whyOf } from './support/node-records.ts';
 import { position, Scene } from './support/scene.ts';
+import type { ServiceProcess } from './support/service-process.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
 
 const timeout = 240_000;
@@ -84,6 +87,39 @@ for (const major of [16, 17, 18] as const) {
   });
 }
 
+/**
+ * `app2`, which the new primary `s1` took over without, on the standby `s2`: kept, set aside when its subscriber makes it anew, and dropped when a person gives it up.
+ */
+async function assertOrphanKept(scene: Scene, publisher: ServiceProcess): Promise<void> {
+  const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+  const record = () => scene.records.slot('s2', 'app2');
+  await waitUntil(() => record()?.orphaned === true, {
+    describe: () => `app2 orphaned on s2 (${whyOf(record())})`,
+  });
+  const [stood, old] = [await position(s2, 'app2'), record()?.ownership?.incarnation];
+  assert.ok(stood !== undefined && old !== undefined);
+  const aside = orphanName(parseSlotName('app2'), old);
+
+  await s1.query("select pg_create_logical_replication_slot('app2', 'test_decoding')");
+  await waitUntil(() => scene.records.slot('s2', aside)?.orphaned === true, {
+    describe: () => `${aside} on s2 (${whyOf(record())})`,
+  });
+  assert.equal(await position(s2, aside), stood);
+  const confirming = scene.keepConfirming('app2', { server: s1 });
+  await scene.records.waitForState('s2', 'app2', 'ready');
+  await confirming.stop();
+  assert.notDeepEqual(record()?.ownership?.incarnation, old);
+
+  const { code, stdout, stderr } = await runCommand(['forget', 'app2'], {
+    ...scene.environment(s1),
+    SLOTCAST_HTTP_LISTEN: publisher.listen,
+  });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /gave up 1 orphaned slot of the name app2/);
+  await waitUntil(async () => (await position(s2, aside)) === undefined, { describe: `${aside} dropped` });
+  assert.notEqual(await position(s2, 'app2'), undefined);
+}
+
 test('the old primary comes back from a new base backup, and a second standby keeps its slots through the failover', {
   timeout,
 }, async () => {
@@ -91,12 +127,15 @@ test('the old primary comes back from a new base backup, and a second standby ke
   const { primary } = scene;
   const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
   await createRows(primary);
-  for (const server of [primary, s1, s2]) {
-    await scene.bothServices(server);
-  }
+  await scene.bothServices(primary);
+  const { publisher } = await scene.bothServices(s1, { SLOTCAST_SLOTS: 'app1' });
+  await scene.bothServices(s2);
   await scene.createSlot('app1', { plugin: 'pgoutput' });
+  await scene.createSlot('app2');
   await scene.untilReady('app1');
-  await scene.untilReady('app1', { node: 's2' });
+  for (const slot of ['app1', 'app2']) {
+    await scene.untilReady(slot, { node: 's2' });
+  }
   await insertRows(primary, 1, 10);
   await primary.waitForReplay(s1);
   await primary.waitForReplay(s2);
@@ -110,6 +149,7 @@ test('the old primary comes back from a new base backup, and a second standby ke
   await scene.confirm('app1', { server: s1 });
   await scene.records.waitForState('s2', 'app1', 'ready');
   assert.deepEqual(scene.records.slot('s2', 'app1')?.ownership?.incarnation, kept, 'it is the same slot');
+  await assertOrphanKept(scene, publisher);
   const confirming = scene.keepConfirming('app1', { server: s1 });
   await scene.records.waitForState(primary.name, 'app1', 'ready');
   await confirming.stop();
