@@ -33,7 +33,7 @@ describe('a subscriber that is led past a row', () => {
   }
 
   function judged(): Violation[] {
-    return watch.judge(now + 5000, notes);
+    return watch.judge(now + 5000, notes, () => true);
   }
 
   it('is a violation that names the rows, when the next transaction shows it', () => {
@@ -49,6 +49,21 @@ describe('a subscriber that is led past a row', () => {
     line.commit(1);
     passed(line.end);
     assert.equal(judged().length, 1);
+  });
+
+  it('is judged once somebody has been there for as long who could have told', () => {
+    line.commit(1);
+    passed(line.end);
+    assert.deepEqual(
+      watch.judge(5000, notes, () => false),
+      [],
+    );
+    assert.deepEqual(
+      watch.judge(9000, notes, () => true),
+      [],
+    );
+    assert.equal(watch.judge(10_000, notes, () => true).length, 1);
+    assert.equal(watch.isOpen, false);
   });
 
   it('is told of once', () => {
@@ -163,8 +178,11 @@ describe('a subscriber that is led past a row', () => {
     line.commit(1);
     now = 100;
     passed(line.end);
-    assert.deepEqual(watch.judge(5099, notes), []);
-    assert.equal(watch.due, 5100);
-    assert.equal(watch.judge(5100, notes).length, 1);
+    assert.deepEqual(
+      watch.judge(5099, notes, () => true),
+      [],
+    );
+    assert.equal(watch.isOpen, true);
+    assert.equal(watch.judge(5100, notes, () => true).length, 1);
   });
 });

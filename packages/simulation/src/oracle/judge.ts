@@ -22,6 +22,8 @@ export interface JudgeOptions {
   /** The server that application and subscribers are led to. */
   readonly target: () => SimServer;
   readonly subscribers: () => Iterable<JudgedSubscriber>;
+  /** True while a service of the node is there, frozen or not. */
+  readonly isAttended: (node: string) => boolean;
   readonly now: () => number;
   /** Does work when the present event is over. */
   readonly soon: (work: () => void) => void;
@@ -116,14 +118,17 @@ export class Judge {
 
   /** A subscriber was passed over, and there is still time to report it. */
   get awaitsReport(): boolean {
-    return this.#skips.due !== undefined;
+    return this.#skips.isOpen;
   }
 
   /** Judges what was to be reported by now, and what is called ready. */
   look(ready: readonly ReadySlot[]): void {
     const now = this.#options.now();
     this.violations.push(...this.#ready.look(ready, now));
-    this.violations.push(...this.#skips.judge(now, this.notes), ...this.#ahead.judge(now, this.notes));
+    this.violations.push(
+      ...this.#skips.judge(now, this.notes, this.#options.isAttended),
+      ...this.#ahead.judge(now, this.notes),
+    );
   }
 
   #judgeDrops(): void {

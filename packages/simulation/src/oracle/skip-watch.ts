@@ -8,6 +8,8 @@ interface Skip {
   readonly slot: string;
   readonly node: string;
   readonly at: number;
+  /** Until when a report counts: later than usual where there was nobody who could have told. */
+  deadline: number;
   /** From when on a report counts. */
   readonly since: number;
   readonly transactions: readonly Committed[];
@@ -15,7 +17,7 @@ interface Skip {
 
 /** I1: no subscriber is led past a row that it is owed, unless somebody was told of it. */
 export class SkipWatch {
-  readonly #open: Skip[] = [];
+  #open: Skip[] = [];
 
   /** `upTo`: the server has sent all that it will of what begins before. `since`: when the server's last recovery ended. */
   sent(input: {
@@ -29,30 +31,29 @@ export class SkipWatch {
     const { incarnation, node, line, upTo, now, since } = input;
     const transactions = incarnation.passedOver(line, upTo);
     if (transactions.length > 0) {
-      this.#open.push({ slot: incarnation.slot, node, at: now, since, transactions });
+      const deadline = now + REPORT_PATIENCE_MS;
+      this.#open.push({ slot: incarnation.slot, node, at: now, deadline, since, transactions });
     }
   }
 
-  /** When the next skip can be judged; absent while there is none. */
-  get due(): number | undefined {
-    return this.#open[0] === undefined ? undefined : this.#open[0].at + REPORT_PATIENCE_MS;
+  /** A skip is not judged yet. */
+  get isOpen(): boolean {
+    return this.#open.length > 0;
   }
 
-  /** Judges skips for which the time to report has passed; at the end of a history, all. */
-  judge(now: number, notes: readonly Note[]): Violation[] {
-    const found: Violation[] = [];
-    while (this.#open[0] !== undefined && this.#open[0].at + REPORT_PATIENCE_MS <= now) {
-      const skip = this.#open.shift();
-      if (skip !== undefined && !isReported(skip, notes)) {
-        found.push(violation(skip));
-      }
+  /** Judges skips for which the time to report has passed. It does not pass while no service of the node is there, by `isAttended`: nobody could tell. */
+  judge(now: number, notes: readonly Note[], isAttended: (node: string) => boolean): Violation[] {
+    for (const skip of this.#open.filter(({ node }) => !isAttended(node))) {
+      skip.deadline = now + REPORT_PATIENCE_MS;
     }
-    return found;
+    const due = this.#open.filter(({ deadline }) => deadline <= now);
+    this.#open = this.#open.filter(({ deadline }) => deadline > now);
+    return due.filter((skip) => !isReported(skip, notes)).map(violation);
   }
 }
 
-function isReported({ slot, since, at }: Skip, notes: readonly Note[]): boolean {
-  return findReport(notes, { slot, from: since, until: at + REPORT_PATIENCE_MS }) !== undefined;
+function isReported({ slot, since, deadline }: Skip, notes: readonly Note[]): boolean {
+  return findReport(notes, { slot, from: since, until: deadline }) !== undefined;
 }
 
 function violation({ slot, node, at, transactions }: Skip): Violation {

@@ -59,6 +59,8 @@ export class Scene implements Stage {
       servers: () => [...this.#servers.values()],
       target,
       subscribers: () => this.subscribers.values(),
+      isAttended: (node) =>
+        serviceNames.some((service) => this.#services.process(node, service) !== undefined),
       now: () => world.now,
       soon: (work) => world.after(0, work),
     });
