@@ -46,8 +46,8 @@ const errorTable: readonly ErrorRow[] = [
   { state: '42704', class: 'stale', remedy: LOOK_AGAIN },
   { state: '42710', class: 'stale', remedy: LOOK_AGAIN },
   { state: '25006', class: 'stale', remedy: LOOK_AGAIN },
-  // Writing in recovery, where a transaction gets no id: the server is no primary, or not yet.
-  { state: 'XX000', routine: /^GetNewTransactionId$/, class: 'stale', remedy: LOOK_AGAIN },
+  // Writing in recovery, where a transaction gets no id, and WAL takes no record: the server is no primary, or not yet.
+  { state: 'XX000', routine: /^(GetNewTransactionId|XLogBeginInsert)$/, class: 'stale', remedy: LOOK_AGAIN },
   { state: '57P04', class: 'stale', remedy: LOOK_AGAIN },
   {
     state: '3D000',
