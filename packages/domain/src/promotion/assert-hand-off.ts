@@ -272,7 +272,10 @@ function checkOutcome(
     input.onDivergence === 'fence' && marks.filter(isAhead).every((mark) => isFencedFor(mark, input));
   return [
     [outcome !== 'fenced' || isFenced || isToldBefore === true, 'no fence is known that reaches so far'],
-    [outcome !== 'fenced' || input.isOpenEnded !== true, 'its subscriber may have gone on elsewhere since'],
+    [
+      outcome !== 'fenced' || input.isOpenEnded !== true || isToldBefore === true,
+      'its subscriber may have gone on elsewhere since',
+    ],
     [outcome === 'fenced' ? !renamed.has(slot) : true, 'it is renamed although it is fenced'],
     [
       outcome !== 'unknown' ||
