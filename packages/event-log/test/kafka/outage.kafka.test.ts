@@ -119,7 +119,11 @@ describe('an outage of Kafka', () => {
       operationTimeoutMs: 1_000,
       logger: (level) => levels.push(level),
     });
-    await createTopic(log, TOPIC);
+    // Brokers take their time for the first claim of all.
+    const patientLog = connectTo(kafka.bootstrapServers);
+    await createTopic(patientLog, TOPIC);
+    await (await patientLog.claim(WRITER)).close();
+    await patientLog.close();
     const writer = await log.claim(WRITER);
     const patient = await log.read(TOPIC, 'beginning');
     const waiting = patient.next(AbortSignal.timeout(100_000));
