@@ -168,6 +168,8 @@ async function runAll(files, withCoverage) {
     const run = randomUUID();
     const templates = join(runFolder, 'templates');
     mkdirSync(templates);
+    const ports = join(runFolder, 'ports');
+    mkdirSync(ports);
     const coverageFolder = join(runFolder, 'coverage');
     const reports = {
       failuresFile: join(runFolder, 'failed-tests.txt'),
@@ -177,6 +179,7 @@ async function runAll(files, withCoverage) {
       ...process.env,
       TMPDIR: runFolder,
       SLOTCAST_TEST_TEMPLATES: templates,
+      SLOTCAST_TEST_PORTS: ports,
       ...(withCoverage ? { NODE_V8_COVERAGE: coverageFolder } : {}),
       SLOTCAST_TEST_RUN: run,
       ...(kafka === undefined ? {} : { SLOTCAST_TEST_KAFKA: kafka.bootstrapServers }),

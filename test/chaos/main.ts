@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { testSeed } from '../support/random-source.ts';
 import { runChaos } from './chaos.ts';
 
-const HELP = `npm run chaos -- [--minutes N] [--seed S] [--all]
+const HELP = `npm run chaos -- [--minutes N] [--seed S] [--all] [--short]
 
 Plays failovers on real servers while Kafka and services are killed or frozen, and compares row by row what subscribers got. What is
 found is printed with its seed, and kept in coverage/chaos. Ends with 0 when nothing was found, else with 1.
@@ -11,6 +11,7 @@ found is printed with its seed, and kept in coverage/chaos. Ends with 0 when not
   --minutes N   no history is begun after that (default 2)
   --seed S      of the first history (default: drawn); each next one has the next number
   --all         goes on after something was found
+  --short       leaves out histories with a second standby or a second promotion, as npm test does
 `;
 
 const { values } = parseArgs({
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '2' },
     seed: { type: 'string' },
     all: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -36,7 +38,13 @@ async function main(): Promise<number> {
     process.stderr.write(`chaos: --minutes takes a number above 0, --seed a whole number\n`);
     return 2;
   }
-  const { rounds, findings } = await runChaos({ seed, minutes, all: values.all, say });
+  const { rounds, findings } = await runChaos({
+    seed,
+    minutes,
+    all: values.all,
+    onlyShort: values.short,
+    say,
+  });
   say(`${rounds} histories from seed ${seed}: ${findings.length === 0 ? 'nothing found' : ''}`);
   for (const finding of findings) {
     say(finding);
