@@ -99,8 +99,11 @@ export function remakingAfter(
     readonly lineage: string;
   },
 ): readonly RemakingSlot[] {
+  // One of which it is not known whether it is ahead stays in use like any other.
   const unsafe = new Set(
-    promotion?.ahead.flatMap(({ slot, outcome }) => (outcome === 'fenced' ? [] : [slot])) ?? [],
+    promotion?.ahead.flatMap(({ slot, outcome }) =>
+      outcome === 'fenced' || outcome === 'unknown' ? [] : [slot],
+    ) ?? [],
   );
   return (promotion?.lost ?? []).flatMap(({ slot }): RemakingSlot[] => {
     const event = known.published.get(slot);

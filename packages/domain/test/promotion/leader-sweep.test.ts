@@ -108,13 +108,14 @@ describe('what the publisher goes on to make after a hand-off', () => {
     assert.deepEqual(namesAfter(promotion, { ownership: atRest }), []);
   });
 
-  test('is no slot whose subscriber was ahead, unless the fence made it safe', () => {
+  test('is no slot whose subscriber was ahead, unless the fence made it safe, or it is only not known', () => {
     const entry = { slot: a, confirmedFlushLsn: at(0x5001) };
-    const withOutcome = (outcome: 'fenced' | 'quarantined' | 'unsafe'): Promotion => ({
+    const withOutcome = (outcome: 'fenced' | 'quarantined' | 'unsafe' | 'unknown'): Promotion => ({
       ...promotion,
       ahead: [{ ...entry, outcome }],
     });
     assert.deepEqual(namesAfter(withOutcome('fenced')), ['a']);
+    assert.deepEqual(namesAfter(withOutcome('unknown')), ['a'], 'it stays in use like any other');
     assert.deepEqual(namesAfter(withOutcome('unsafe')), []);
     assert.deepEqual(namesAfter(withOutcome('quarantined')), []);
   });
