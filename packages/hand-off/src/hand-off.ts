@@ -348,8 +348,9 @@ class HandOffRun {
       timeline: history.timeline,
       switchLsn,
       fencedLsn: fencedLsn(this.#passes),
+      // What is unknown was not to be put away: a step that failed was to make the slot again.
       ahead: plan.ahead.map((entry) =>
-        failed.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
+        failed.has(entry.slot) && entry.outcome !== 'unknown' ? { ...entry, outcome: 'unsafe' } : entry,
       ),
       lost: [...plan.lost, ...notRestored(plan, failed)],
       time: clock.now(),
