@@ -74,8 +74,9 @@ export function promotionSlotStatuses(
 ): NodeSlotStatus[] {
   const names = new Set(here.map(({ name }) => name));
   const about = { kind: 'node_slot', node, role: 'primary', time } as const;
+  // What is only unknown of a slot that is not here counts less than that it is to be made again.
   const diverged = promotion.ahead
-    .filter(({ outcome }) => outcome !== 'fenced')
+    .filter(({ slot, outcome }) => outcome !== 'fenced' && !(outcome === 'unknown' && kept.has(slot)))
     .map((entry): NodeSlotStatus => {
       return {
         ...about,
