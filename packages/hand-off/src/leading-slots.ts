@@ -74,7 +74,7 @@ export async function sweepIdleLeaders(
 ): Promise<ReadonlyMap<SlotName, Ownership>> {
   const { connection, drop, switchLsn, logger, signal } = site;
   const leaders = await readLeadingSlots(connection, signal);
-  const here = new Set([...after.slots.map(({ name }) => name), ...after.unreadable.map(({ slot }) => slot)]);
+  const here = namesHere(after);
   const remaking = input === undefined ? [] : remakingSlots(input);
   const { restores, idle } = planLeaderSweep({ remaking, here, leaders, switchLsn });
   for (const { slot, leader } of restores) {
@@ -85,6 +85,10 @@ export async function sweepIdleLeaders(
   return new Map(
     remaking.flatMap((each) => (missing.has(each.slot) ? [[each.slot, keptOwnership(each, switchLsn)]] : [])),
   );
+}
+
+function namesHere({ slots, unreadable }: Pick<ObservedPrimary, 'slots' | 'unreadable'>): Set<string> {
+  return new Set([...slots.map(({ name }) => name), ...unreadable.map(({ slot }) => slot)]);
 }
 
 export interface LeaderSweepOptions {
@@ -145,10 +149,7 @@ class Sweep {
       if (leaders.length === 0 || seen.inRecovery) {
         return { left: 0, missing: 0 };
       }
-      const here = new Set([
-        ...seen.slots.map(({ name }) => name),
-        ...seen.unreadable.map(({ slot }) => slot),
-      ]);
+      const here = namesHere(seen);
       const remaking = switchLsn === undefined ? [] : this.#remaking();
       const plan = planLeaderSweep({ remaking, here, leaders, switchLsn: switchLsn ?? seen.flushLsn });
       for (const restore of plan.restores) {

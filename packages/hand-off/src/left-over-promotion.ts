@@ -1,11 +1,4 @@
-import {
-  type AheadOutcome,
-  HandedOver,
-  judgeClaim,
-  type SlotName,
-  startOf,
-  type TimelineHistory,
-} from '@slotcast/domain';
+import { HandedOver, judgeClaim, startOf, type TimelineHistory } from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
 import { type PostgresConnection, readWalEnd, type ServerIdentity } from '@slotcast/postgres';
 import {
@@ -15,6 +8,7 @@ import {
   SlotsReader,
   type TopicsContext,
 } from '@slotcast/topics';
+import { tellUnknown } from './promotion-report.ts';
 
 /** What a hand-off by a half that does not follow the topics goes by. */
 export interface Settling {
@@ -51,7 +45,9 @@ export async function isLeftOver(
     const verdict = judgeClaim({ manifest, last, highestEpoch, server: claiming, record, takeOver: false });
     if (verdict.kind === 'refuse') {
       logger.warn({ detail: verdict.message }, 'left the slots alone: this server may not be published');
-      tellOfSlots(directory.ownership.keys(), logger);
+      for (const slot of directory.ownership.keys()) {
+        tellUnknown(slot, {}, logger);
+      }
       return false;
     }
     // By number alone, which tells nothing of a server that is refused: another one may have begun a timeline of the same number.
@@ -69,14 +65,5 @@ export async function isLeftOver(
     return true;
   } finally {
     await slots.close();
-  }
-}
-
-function tellOfSlots(slots: Iterable<SlotName>, logger: Logger): void {
-  for (const slot of slots) {
-    logger.error(
-      { slot, outcome: 'unknown' satisfies AheadOutcome },
-      'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
-    );
   }
 }

@@ -1,10 +1,12 @@
 import {
+  type AheadOutcome,
   formatLsn,
   type Lsn,
   type Promotion,
   reasonText,
   type SlotAhead,
   type SlotLost,
+  type SlotName,
 } from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
 
@@ -32,10 +34,8 @@ export class PromotionReport {
 
   #tellAhead({ slot, confirmedFlushLsn, outcome }: SlotAhead, switchLsn: Lsn): void {
     if (outcome === 'unknown') {
-      this.#logger.error(
-        { slot, from: formatLsn(switchLsn), confirmed: formatLsn(confirmedFlushLsn), outcome },
-        'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
-      );
+      const known = { from: formatLsn(switchLsn), confirmed: formatLsn(confirmedFlushLsn) };
+      tellUnknown(slot, known, this.#logger);
       return;
     }
     // Otherwise it was ahead of an earlier promotion already.
@@ -51,6 +51,18 @@ export class PromotionReport {
     this.#told.add(key);
     return isNews;
   }
+}
+
+/** Tells that nobody knows whether the subscriber of a slot is ahead. `known`: where it stood, as far as that is known. */
+export function tellUnknown(
+  slot: SlotName,
+  known: { readonly from?: string; readonly confirmed?: string },
+  logger: Logger,
+): void {
+  logger.error(
+    { slot, ...known, outcome: 'unknown' satisfies AheadOutcome },
+    'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
+  );
 }
 
 function aheadKey({ slot, outcome }: SlotAhead): string {

@@ -281,8 +281,7 @@ export class Promotion {
         const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded: undefined }, signal);
         this.#done = settled && life;
         if (settled !== undefined) {
-          this.#safety.over();
-          this.#standing.recorded(life);
+          this.#noteHandedOver(life);
         }
       }
     } finally {
@@ -304,10 +303,14 @@ export class Promotion {
       unfinished === undefined ? HandedOver.noneNeeded(manifest, known.server.history.timeline) : undefined;
     const settled = await this.#handOffFromTopics(half, { ...known, noneNeeded, unfinished }, signal);
     if (settled !== undefined) {
-      this.#safety.over();
-      this.#standing.recorded(known.server);
+      this.#noteHandedOver(known.server);
     }
     return settled;
+  }
+
+  #noteHandedOver(server: Pick<ServerLife, 'serverStartedAt'>): void {
+    this.#safety.over();
+    this.#standing.recorded(server);
   }
 
   #handOffFromTopics(

@@ -101,9 +101,9 @@ export function remakingAfter(
 ): readonly RemakingSlot[] {
   // One of which it is not known whether it is ahead stays in use like any other.
   const unsafe = new Set(
-    promotion?.ahead.flatMap(({ slot, outcome }) =>
-      outcome === 'fenced' || outcome === 'unknown' ? [] : [slot],
-    ) ?? [],
+    promotion?.ahead
+      .filter(({ outcome }) => outcome !== 'fenced' && outcome !== 'unknown')
+      .map(({ slot }) => slot),
   );
   return (promotion?.lost ?? []).flatMap(({ slot }): RemakingSlot[] => {
     const event = known.published.get(slot);

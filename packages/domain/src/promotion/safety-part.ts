@@ -8,8 +8,7 @@ import type { HandOffInput, HandOffPlan } from './hand-off-plan.ts';
  * that are in their reach. All else spares them repeated changes, and is as good later. `local`: the slots of the server.
  */
 export function safetyPart(plan: HandOffPlan, local: readonly LocalSlot[]): HandOffPlan {
-  const gone = [...plan.quarantines, ...plan.drops].map(({ slot }) => slot);
-  const told = new Set([...gone, ...local.filter((slot) => isLogical(slot)).map(({ name }) => name)]);
+  const told = new Set([...putOutOfReach(plan), ...logicalNames(local)]);
   return {
     ...plan,
     advances: [],
@@ -28,8 +27,15 @@ export function settledLosses(
   last: { readonly input: HandOffInput; readonly plan: HandOffPlan } | undefined,
   failed: ReadonlyMap<SlotName, unknown>,
 ): readonly SlotLost[] {
-  const { quarantines = [], drops = [] } = last?.plan ?? {};
-  const gone = new Set([...quarantines, ...drops].map(({ slot }) => slot));
-  const here = new Set(last?.input.local.filter((slot) => isLogical(slot)).map(({ name }) => name));
+  const gone = new Set(last && putOutOfReach(last.plan));
+  const here = new Set(last && logicalNames(last.input.local));
   return lost.filter(({ slot }) => !failed.has(slot) && (gone.has(slot) || !here.has(slot)));
+}
+
+function putOutOfReach({ quarantines, drops }: HandOffPlan): readonly SlotName[] {
+  return [...quarantines, ...drops].map(({ slot }) => slot);
+}
+
+function logicalNames(local: readonly LocalSlot[]): readonly SlotName[] {
+  return local.filter((slot) => isLogical(slot)).map(({ name }) => name);
 }
