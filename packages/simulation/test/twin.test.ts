@@ -105,7 +105,7 @@ describe('the twin of PostgreSQL', () => {
     await assert.rejects(missing, { code: '42704' });
     await assert.rejects(
       pair.do(() => flushWal(standby)),
-      { code: 'XX000', routine: 'GetNewTransactionId' },
+      { code: 'XX000', routine: 'XLogBeginInsert' },
     );
     await pair.makeSlot(standby, await pair.connect(pair.primary));
     const back = pair.do(() => advanceSlot(standby, { name: app, target: parseLsn('0/1') }));

@@ -45,7 +45,7 @@ export const walStatements: StatementHandlers = {
   },
   fill_wal: ({ core, values }) => {
     if (core.inRecovery) {
-      throw inRecovery('pg_logical_emit_message_bytea');
+      throw refusal('XX000', 'cannot make new WAL entries during recovery', 'XLogBeginInsert');
     }
     const message = core.write({ kind: 'message' }, 64 + Number(values[0]), { flush: true });
     return [{ pg_logical_emit_message: formatPosition(message.end) }];
