@@ -97,6 +97,11 @@ class Subscription {
   #acknowledged: { readonly position: Lsn; readonly at: number } | undefined;
   #failure: unknown;
   #stopping: Promise<unknown> | undefined;
+  #tellStopped = (): void => undefined;
+  /** Resolves when the connection is ended, whatever became of the attempt to make it. */
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#tellStopped = resolve;
+  });
   #processing: Promise<void> | undefined;
 
   constructor(options: SubscribeOptions) {
@@ -123,13 +128,19 @@ class Subscription {
     const { slot, startLsn, acknowledgeEveryMs } = this.#options;
     const timer = setInterval(() => this.#acknowledge(), acknowledgeEveryMs ?? ACKNOWLEDGE_EVERY_MS);
     try {
-      await this.#service.subscribe(this.#plugin, slot, startLsn === undefined ? '0/0' : formatLsn(startLsn));
+      // A client that is ended while it connects never settles that attempt, and so neither does the library's promise.
+      await Promise.race([
+        this.#service.subscribe(this.#plugin, slot, startLsn === undefined ? '0/0' : formatLsn(startLsn)),
+        this.#stopped,
+      ]);
     } catch (error) {
       this.#failure ??= error;
     } finally {
       clearInterval(timer);
       this.end();
       await Promise.allSettled([this.#stopping, this.#processing]);
+      // Who is stopped before the library has made its client has to end that one, too.
+      await Promise.allSettled([this.#service.stop()]);
     }
     if (this.#failure !== undefined) {
       throw this.#explain(this.#failure);
@@ -141,6 +152,7 @@ class Subscription {
     if (this.#stopping === undefined) {
       this.#acknowledge();
       this.#stopping = this.#service.stop();
+      this.#stopping.then(this.#tellStopped, this.#tellStopped);
     }
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Lsn, parseLsn } from '@slotcast/domain';
 import {
   classifyPostgresError,
@@ -217,6 +218,30 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
             await confirmedReaches(parseLsn(await server.currentLsn()));
           }
         },
+      );
+    });
+
+    test('ends whenever it is stopped, also while it connects, and leaves no session', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      for (const delay of [undefined, 0, 1, 2, 3, 5, 10]) {
+        const stop = new AbortController();
+        const stopped = subscribe({
+          connection: optionsFor(server),
+          slot: 'orders',
+          publication: 'numbers',
+          onRow: () => undefined,
+          signal: stop.signal,
+        });
+        if (delay !== undefined) {
+          await sleep(delay);
+        }
+        stop.abort();
+        await stopped;
+      }
+      await server.waitFor(
+        `select from pg_stat_activity where backend_type = 'walsender'`,
+        (rows) => rows.length === 0,
       );
     });
 
