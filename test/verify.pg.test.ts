@@ -6,7 +6,7 @@ import { type PostgresServer, startPrimary, waitUntil } from '@slotcast/testkit'
 import { ROLE } from './support/scene.ts';
 import { VerifyScene } from './support/verify-scene.ts';
 
-const NAMES = ['sound', 'consumed', 'moved', 'remade', 'remade_there', 'late', 'branch'] as const;
+const NAMES = ['sound', 'consumed', 'moved', 'remade', 'remade_there', 'late', 'branch', 'orphan'] as const;
 
 /** Makes slots on the standby, for which the primary has to log its running transactions. */
 async function createSlot(primary: PostgresServer, standby: PostgresServer, name: string): Promise<void> {
@@ -160,12 +160,17 @@ describe('the proof of a copy', { timeout: 480_000 }, () => {
     await moveBeyondCatalogs(primary, standby);
     assert.equal((await verified('late'))[0], 'wrong');
 
-    await standby.query(`select pg_drop_replication_slot('branch')`);
+    await standby.query(`select pg_drop_replication_slot('branch'), pg_drop_replication_slot('orphan')`);
     await createSlot(primary, standby, 'branch');
+    await copySlot(standby, 'branch', 'orphan');
     await other.promote();
     await other.query(`select pg_create_logical_replication_slot('branch', 'pgoutput')`);
     await scene.publish(other);
     await scene.own(['branch'], other.name);
+    await waitUntil(() => scene.candidates.length === 1, {
+      describe: () => `only the copy of a slot that there is on the new primary (${scene.candidates.join()})`,
+    });
+    assert.deepEqual(await verified('orphan'), ['unknown', 'not_on_primary'], 'nobody waits for an answer');
     await writeBranches(primary, other);
     scene.repeat(100);
     await waitUntil(() => scene.holds.has('branch'), {

@@ -168,6 +168,11 @@ export class VerifyScene {
     return this.#proofs.prove({ slot: parseSlotName(name), bytes: BYTES }, this.#stop.signal);
   }
 
+  /** The copies that are proven when somebody asks for all. */
+  get candidates(): readonly string[] {
+    return this.#proofs.candidates;
+  }
+
   /** What the next plan is told of copies. */
   get holds(): ReadonlyMap<string, Hold> {
     const held = new Map<SlotName, Hold>();
@@ -210,7 +215,10 @@ export class VerifyScene {
     while (!signal.aborted) {
       const view = await observeStandby(this.#connection, signal);
       if (view.inRecovery) {
-        this.#all.forEach((proofs) => proofs.looked({ view, furthest: new Map(), alarm: undefined }));
+        const manifest = this.#feed.newestManifest;
+        this.#all.forEach((proofs) =>
+          proofs.looked({ view, furthest: new Map(), manifest, alarm: undefined }),
+        );
       }
       for (const proofs of this.#all) {
         await proofs.record(this.#writer);

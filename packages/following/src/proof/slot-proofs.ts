@@ -9,6 +9,7 @@ import {
   type LocalLogicalSlot,
   type Lsn,
   laterLsn,
+  type Manifest,
   type NodesRecord,
   type PlanPolicy,
   PROOF_ANSWER_MS,
@@ -55,6 +56,8 @@ const SHOW_MS = 5000;
 export interface ProofFacts {
   readonly view: Pick<StandbyView, 'slots'>;
   readonly furthest: ReadonlyMap<SlotName, Lsn>;
+  /** The newest list of the slots that the publisher has, and answers for. */
+  readonly manifest: Pick<Manifest, 'slots'> | undefined;
   /** Why nothing of the topics may be believed now. */
   readonly alarm: Reason | undefined;
 }
@@ -123,10 +126,12 @@ export class SlotProofs {
     }
   }
 
-  /** Copies that can be proven: slotcast's own, by name. */
+  /** Copies that can be proven, by name: slotcast's own, of slots that there are on the primary. One that is kept of an orphaned slot has nothing to be compared with. */
   get candidates(): readonly SlotName[] {
-    const owned = this.#options.directory.ownership;
-    return [...owned.keys()].filter((slot) => !isOwnWorkingSlot(slot)).toSorted();
+    const owned = [...this.#options.directory.ownership.keys()].filter((slot) => !isOwnWorkingSlot(slot));
+    const names = this.#facts?.manifest?.slots.map(({ name }) => name);
+    const published = names === undefined ? undefined : new Set(names);
+    return owned.filter((slot) => published?.has(slot) ?? true).toSorted();
   }
 
   /** Proves one copy, after those that were asked for before. Rejects with the signal's reason. */
@@ -225,6 +230,10 @@ export class SlotProofs {
     if (isInvalidated(local)) {
       const cause = local.invalidationReason ?? 'wal_removed';
       return { slot, result: 'wrong', reasons: [reason('invalidated_here', { cause })] };
+    }
+    if (facts?.manifest?.slots.every(({ name }) => name !== slot) === true) {
+      // The publisher would not answer, and all that are asked for after it would wait.
+      return unknown(reason('not_on_primary'));
     }
     const furthest = this.#furthest(local);
     const ask = (stretch: { readonly fromLsn: Lsn; readonly toLsn: Lsn }) => this.#ask(slot, stretch, signal);

@@ -96,7 +96,7 @@ export class StandbyRounds {
   async #act({ view, settled, alarm, planned, plan }: Judged, urgent: boolean): Promise<RunOutcome> {
     const { parts, canary, writer } = this.#options;
     const { desired, furthest } = settled;
-    parts.proofs.looked({ view, furthest, alarm });
+    parts.proofs.looked({ view, furthest, manifest: parts.feed.newestManifest, alarm });
     parts.restart.planned(planned && { view, desired, plan: planned, urgent });
     const outcome = await this.#runner.run(plan, view, desired, { urgent });
     await parts.restart.record(writer);
