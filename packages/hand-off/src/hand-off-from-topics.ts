@@ -182,7 +182,8 @@ class TopicHandOff {
       const knowledge = knowledgeOf(this.#feed, this.#directory);
       const acted = this.#options.acted();
       const own = { lease, slotsBefore: undefined, ended, knowledge, acted };
-      this.#acted = await makeSafe({ ...this.#options, ...own });
+      const done = await makeSafe({ ...this.#options, ...own });
+      this.#acted = done?.promotion;
     } catch (error) {
       signal.throwIfAborted();
       logger.error(

@@ -117,11 +117,17 @@ export function handOff(options: HandOffOptions): Promise<HandOffOutcome | undef
   return onServer(options, (run) => run.run());
 }
 
+/** What the hand-off that follows has to know; `isDone`: nothing is left that a further attempt may do. */
+export interface MadeSafe {
+  readonly promotion: Promotion;
+  readonly isDone: boolean;
+}
+
 /**
  * The part of a hand-off that must not wait, by what is known: raises the WAL fence, and quarantines or drops the slots that their subscribers must not use. Needs no
- * Kafka, can be repeated at any point, and by several at once. Returns what the hand-off that follows has to know of it; `undefined` as that does.
+ * Kafka, can be repeated at any point, and by several at once. `undefined` as the hand-off.
  */
-export function makeSafe(options: Omit<HandOffOptions, 'drain'>): Promise<Promotion | undefined> {
+export function makeSafe(options: Omit<HandOffOptions, 'drain'>): Promise<MadeSafe | undefined> {
   return onServer({ ...options, drain: () => Promise.resolve() }, (run) => run.makeSafe());
 }
 
@@ -214,7 +220,7 @@ class HandOffRun {
   }
 
   /** What has to be done at once, by what is known. */
-  async makeSafe(): Promise<Promotion | undefined> {
+  async makeSafe(): Promise<MadeSafe | undefined> {
     if ((await this.#round({ part: safetyPart })) === undefined) {
       return undefined;
     }
@@ -224,7 +230,10 @@ class HandOffRun {
       return undefined;
     }
     this.#report.tell(promotion);
-    return { ...promotion, lost: settledLosses(promotion, this.#last, this.#failed) };
+    // One that is in use has led its subscriber wherever it leads; that is told.
+    const isDone = ![...this.#failed.values()].some(({ again, isInUse }) => again && !isInUse);
+    const lost = settledLosses(promotion, this.#last, this.#failed);
+    return { promotion: { ...promotion, lost }, isDone };
   }
 
   /** A slot that has to be renamed or dropped, and could not be, would be used: what may work a moment later is tried again. */

@@ -49,7 +49,7 @@ export interface PromotionSafetyOptions {
  */
 export class PromotionSafety {
   readonly #options: PromotionSafetyOptions;
-  #acting: Promise<void> = Promise.resolve();
+  #acting: Promise<unknown> = Promise.resolve();
   #acted: Promotion | undefined;
   #site: GuardSite | undefined;
   #isOver = false;
@@ -63,17 +63,22 @@ export class PromotionSafety {
     return this.#acted;
   }
 
-  /** Resolves when it is done, or cannot be done, which is logged. Without knowledge of what is slotcast's nothing is touched. */
+  /**
+   * Resolves with true when there is nothing to do any more, with false when it came to nothing for now, which is logged: Kafka may be away for long, and then nobody else does it. Without
+   * knowledge of what is slotcast's nothing is touched. `isAgain`: the same end of recovery as before.
+   */
   begin(
     ended: EndedRecovery | undefined,
-    site: GuardSite,
+    { isAgain, ...site }: GuardSite & { readonly isAgain: boolean },
     known: { readonly line: PublishedLine; readonly own: OwnSlots | undefined },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { line, own } = known;
     this.#site = site;
-    this.#isOver = false;
-    this.#acting = own === undefined ? Promise.resolve() : this.#act(ended, site, { line, own });
-    return this.#acting;
+    this.#isOver &&= isAgain;
+    const acting =
+      own === undefined || this.#isOver ? Promise.resolve(true) : this.#act(ended, site, { line, own });
+    this.#acting = acting;
+    return acting;
   }
 
   /**
@@ -104,24 +109,25 @@ export class PromotionSafety {
     ended: EndedRecovery | undefined,
     site: GuardSite,
     known: { readonly line: PublishedLine; readonly own: OwnSlots },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { clock, logger } = this.#options;
-    const { signal } = site;
-    for (let left = ATTEMPTS; left > 0 && !signal.aborted && !this.#isOver; left -= 1) {
+    const { connection, signal } = site;
+    for (let left = ATTEMPTS; left > 0 && !connection.broken; left -= 1) {
       try {
         await this.#attempt(ended, site, known);
-        return;
+        return true;
       } catch (error) {
         if (signal.aborted || this.#isOver) {
-          return;
+          return true;
         }
         logger.error(
-          { error: errorText(error), left: left - 1 },
-          'what has to be done at once after a promotion was not done: the hand-off will do it',
+          { error: errorText(error) },
+          'what has to be done at once after a promotion was not done: it is tried again, unless the hand-off does it',
         );
         await clock.sleep(ATTEMPT_PAUSE_MS, signal).catch(() => undefined);
       }
     }
+    return signal.aborted || this.#isOver;
   }
 
   /** Its statements wait for the one that is held up. */
@@ -172,11 +178,14 @@ export class PromotionSafety {
         wanted: policy.wanted,
         signal,
       });
-      this.#acted = done ?? this.#acted;
-      await turn.done();
+      this.#acted = done?.promotion ?? this.#acted;
       if (done !== undefined) {
         onSafe(server);
       }
+      if (done?.isDone === false) {
+        throw new Error('not all slots could be put out of reach that must not be used');
+      }
+      await turn.done();
     } finally {
       await turn.end();
     }

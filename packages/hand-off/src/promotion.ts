@@ -126,8 +126,8 @@ export class Promotion {
     this.#guard = new RecoveryGuard({
       ...options,
       line: () => this.#known.line,
-      onEnd: (ended, site) => {
-        const acting = this.#safety.begin(ended, site, this.#known);
+      onEnd: (ended, site, isAgain) => {
+        const acting = this.#safety.begin(ended, { ...site, isAgain }, this.#known);
         this.#session?.wake();
         return acting;
       },

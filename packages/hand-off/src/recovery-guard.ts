@@ -51,8 +51,11 @@ export interface RecoveryGuardOptions {
   readonly onDivergence: DivergencePolicy;
   /** What was published on the line of descent that the server replays; empty while nothing is known of it. */
   readonly line: () => PublishedLine;
-  /** Called as soon as the fence stands, with what was seen of the end, if anything was; the connection lasts while the server is a primary. */
-  readonly onEnd: (ended: EndedRecovery | undefined, site: GuardSite) => Promise<void>;
+  /**
+   * Called as soon as the fence stands, with what was seen of the end, if anything was; the connection lasts while the server is a primary. Where it resolves with false, as when it came to
+   * nothing, it is called again with each look at that primary, also on another connection.
+   */
+  readonly onEnd: (ended: EndedRecovery | undefined, site: GuardSite, isAgain: boolean) => Promise<boolean>;
   readonly report: ReportRole;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -80,6 +83,8 @@ export class RecoveryGuard {
   #last: SeenRecovery | undefined;
   #ended: EndedRecovery | undefined;
   #isFencing = false;
+  /** What is still to be done about the end of recovery; nothing once it is done. */
+  #owed: { readonly isAgain: boolean } | undefined;
   #hasLooked = false;
   /** Of the server that is looked at, by the last look; nothing while it is not reached. */
   #server: SeenServer | undefined;
@@ -156,6 +161,7 @@ export class RecoveryGuard {
         if (seen.inRecovery) {
           const receiver = noteReceiver(this.#last?.receiver, seen.receiver, recoveringAtMs);
           this.#last = { ...seen, receiver, recoveringAtMs, serverStartedAt, start: undefined };
+          this.#owed = undefined;
           this.#forgetEnd();
           descent.look(seen.receiver?.timeline);
         } else {
@@ -186,14 +192,16 @@ export class RecoveryGuard {
     } else if (this.#ended !== undefined) {
       const { timeline } = await readWalEnd(connection, signal);
       if (timeline !== this.#ended.start?.timeline) {
+        this.#owed = undefined;
         this.#forgetEnd();
       }
     }
+    await this.#settle({ connection, signal });
     await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);
   }
 
   async #onEnd(last: SeenRecovery, session: GuardSite & { readonly descent: DescentWatch }): Promise<void> {
-    const { report, onEnd, logger, clock } = this.#options;
+    const { report, logger, clock } = this.#options;
     const receiver = noteReceiver(last.receiver, undefined, clock.monotonicMs());
     this.#isFencing = true;
     report('recovery_ended');
@@ -218,7 +226,15 @@ export class RecoveryGuard {
       this.#isFencing = false;
       report(this.#ended === undefined ? 'fence_failed' : 'fence_stands');
     }
-    await onEnd(this.#ended, session);
+    this.#owed = { isAgain: false };
+  }
+
+  async #settle(site: GuardSite): Promise<void> {
+    if (this.#owed !== undefined) {
+      const { isAgain } = this.#owed;
+      this.#owed = { isAgain: true };
+      this.#owed = (await this.#options.onEnd(this.#ended, site, isAgain)) ? undefined : this.#owed;
+    }
   }
 
   async #fence(

@@ -27,13 +27,23 @@ import { Patience } from './patience.ts';
 import { NameNotKeptError, quarantineSlot, takeName } from './quarantine.ts';
 import { UndecodedMoves } from './undecoded-moves.ts';
 
+/** object_in_use */
+const IN_USE = '55006';
+const unclassified = { class: undefined, code: undefined } as const;
+
 /** Slots in one statement that decodes. */
 const CHUNK = 25;
 
 type Advance = HandOffPlan['advances'][number];
 
-/** Slots that were to be renamed or dropped and could not be; true when the same may work a moment later. */
-export type FailedSlots = ReadonlyMap<SlotName, { readonly again: boolean }>;
+/** How a step failed. `again`: the same may work a moment later. `isInUse`: once its subscriber has left the slot, which may be never. */
+interface FailedStep {
+  readonly again: boolean;
+  readonly isInUse: boolean;
+}
+
+/** Slots that were to be renamed or dropped and could not be. */
+export type FailedSlots = ReadonlyMap<SlotName, FailedStep>;
 
 /** Carries out the steps of a hand-off on the promoted server. A step that fails is reported and leaves the others alone. */
 export class SlotMover {
@@ -74,7 +84,7 @@ export class SlotMover {
       // Who sets a property of a slot uses it, and would be in the way.
       await this.#patiently;
     }
-    const failed = new Map<SlotName, { readonly again: boolean }>();
+    const failed = new Map<SlotName, FailedStep>();
     const attempt = async (slot: SlotName, step: string, work: () => Promise<void>): Promise<void> => {
       const failure = await this.#try(slot, step, work);
       if (failure !== undefined) {
@@ -212,25 +222,21 @@ export class SlotMover {
   }
 
   /** How it failed, if it did. A slot that its subscriber uses already, or that is further on, is none of a hand-off's business. */
-  async #try(
-    slot: SlotName,
-    step: string,
-    work: () => Promise<void>,
-  ): Promise<{ readonly again: boolean } | undefined> {
+  async #try(slot: SlotName, step: string, work: () => Promise<void>): Promise<FailedStep | undefined> {
     await this.#lease.assertHeld();
     try {
       await work();
       return undefined;
     } catch (error) {
       this.#signal.throwIfAborted();
-      const known = isPostgresError(error) ? classifyPostgresError(error).class : undefined;
-      const said = isPostgresError(error) ? describePostgresError(error) : errorText(error);
+      const { class: known, code } = isPostgresError(error) ? classifyPostgresError(error) : unclassified;
+      const said = describePostgresError(error);
       this.#logger[known === 'stale' ? 'info' : 'error'](
         { slot, step, error: said },
         'a step of the hand-off was not done',
       );
       const mayPass = error instanceof SlotMovedError || error instanceof NameNotKeptError;
-      return { again: known === 'retry' || known === 'cancelled' || mayPass };
+      return { again: known === 'retry' || known === 'cancelled' || mayPass, isInUse: code === IN_USE };
     }
   }
 }

@@ -81,7 +81,7 @@ export async function watchEnd(
 ): Promise<EndedRecovery> {
   const guard = new RecoveryGuard({
     ...options,
-    onEnd: () => Promise.resolve(),
+    onEnd: () => Promise.resolve(true),
     report: () => undefined,
     clock: systemClock,
     logger: createLogger({ level: 'silent', fields: {} }),

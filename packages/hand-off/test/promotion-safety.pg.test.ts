@@ -11,7 +11,7 @@ import {
 import { type FollowingSession, NodeLock, type OwnSlots, Promotion } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
-import { type PostgresConnection, readWalEnd, readWalRoom } from '@slotcast/postgres';
+import { isPostgresError, type PostgresConnection, readWalEnd, readWalRoom } from '@slotcast/postgres';
 import { waitUntil } from '@slotcast/testkit';
 import { createSlots, optionsFor, Pair, untilSeen } from './promoted-servers.ts';
 import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
@@ -73,6 +73,19 @@ async function isQuarantined(pair: Pair): Promise<boolean> {
   return present.includes('app1_diverged');
 }
 
+/** Takes all sessions that a role without privileges gets. */
+async function connectAll(pair: Pair): Promise<readonly PostgresConnection[]> {
+  const crowd: PostgresConnection[] = [];
+  for (;;) {
+    try {
+      crowd.push(await pair.connect());
+    } catch (error) {
+      assert.equal(isPostgresError(error) && error.code, '53300');
+      return crowd;
+    }
+  }
+}
+
 function holdLock(connection: PostgresConnection, purpose: 'node' | 'safe'): Promise<boolean> {
   return new NodeLock(connection, NAMES, purpose).tryTake(signal);
 }
@@ -99,6 +112,32 @@ test('without Kafka, the slot of a subscriber that is known to be ahead is quara
   } finally {
     await connection.close();
   }
+});
+
+test('what must not wait is done also when the server refuses every session for seconds, and has ended that of the watcher', {
+  timeout: 180_000,
+}, async () => {
+  await using pair = await Pair.start(18, { max_connections: '12' });
+  await createSlots(pair, ['app1']);
+  await using watcher = new Watcher(pair, 'quarantine');
+  watcher.promotion.follow(await knownAhead(pair));
+  await untilSeen(pair.standby);
+  // As when all clients come at once after a failover.
+  const crowd = await connectAll(pair);
+  try {
+    await pair.primary.stop('fast');
+    await pair.standby.promote();
+    await waitUntil(() => watcher.promotion.ended, { describe: 'the end of recovery' });
+    // All that is tried at once has failed by then.
+    await systemClock.sleep(3000, signal);
+    assert.deepEqual(await names(pair), ['app1']);
+    await pair.standby.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'guard'`,
+    );
+  } finally {
+    await Promise.all(crowd.map((connection) => connection.close()));
+  }
+  await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
 });
 
 test('a process that does not get the lock of the node acts when the holder has not', {

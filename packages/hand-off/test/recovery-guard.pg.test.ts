@@ -59,7 +59,7 @@ class Watch {
       line: () => emptyLine,
       onEnd: () => {
         this.ends += 1;
-        return Promise.resolve();
+        return Promise.resolve(true);
       },
       report: (event) => {
         this.events.push(event);

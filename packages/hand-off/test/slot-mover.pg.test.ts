@@ -134,7 +134,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const plan = planOf({ quarantines: [await quarantineOf('resumed')], drops: [await dropOf('resumed')] });
       await server.query(`select pg_replication_slot_advance('resumed', '${await movedOn()}')`);
       const now = await seenAt('resumed');
-      assert.deepEqual(await mover.run(plan, EVERYTHING), new Map([['resumed', { again: true }]]));
+      assert.deepEqual(
+        await mover.run(plan, EVERYTHING),
+        new Map([['resumed', { again: true, isInUse: false }]]),
+      );
       assert.deepEqual(await seenAt('resumed'), now);
       assert.equal(await slotNamed('resumed_diverged'), undefined);
     });
@@ -207,7 +210,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         const creations = ['foreign', 'making', 'never'].map(parseSlotName);
         assert.deepEqual(
           await mover.run(planOf({ creations }), EVERYTHING),
-          new Map([['foreign', { again: false }]]),
+          new Map([['foreign', { again: false, isInUse: false }]]),
         );
         await ended;
         await writer.run({ text: 'rollback' });
