@@ -1,5 +1,4 @@
-import type { Quarantine, SlotName } from '@slotcast/domain';
-import { errorText } from '@slotcast/kernel';
+import { isKeptCopy, type Quarantine, quarantineName, type SlotName } from '@slotcast/domain';
 import {
   classifyPostgresError,
   copySlot,
@@ -8,6 +7,7 @@ import {
   describePostgresError,
   dropSlot,
   isPostgresError,
+  observePrimary,
   type PostgresConnection,
   replaceByPlaceholder,
   SlotMovedError,
@@ -35,27 +35,28 @@ export type Quarantined = { readonly copy: SlotName } | { readonly withoutCopy: 
 
 /**
  * Puts a slot out of its subscriber's reach, so that it fails: a copy is kept, and a placeholder takes the name. This is the one way to do so. A copy that an earlier
- * attempt made is kept as it is: it holds the older positions. One that was made in vain, because the slot is in use or was moved, is taken back: nobody
+ * attempt made is kept as it is: it holds the older positions. Where something else has its name, another name is taken. One that was made in vain, because the slot is in use or was moved, is taken back: nobody
  * would know of it, and it would hold back WAL. Where the server refuses a copy, for whatever reason, the slot goes without: its subscriber has to fail.
  *
  * Rejects with the slot as it was, or with a NameNotKeptError.
  */
 export async function quarantineSlot(
-  { slot, copy, database, plugin, seen }: Quarantine,
+  quarantine: Quarantine,
   { sessions, signal }: QuarantineParts,
 ): Promise<Quarantined> {
+  const { slot, database, seen } = quarantine;
   const connection = await sessions.get(database);
-  const kept = await keepCopy(connection, { source: slot, target: copy, plugin }, signal);
+  const kept = await keepCopy(connection, quarantine, signal);
   try {
     await replaceByPlaceholder(connection, slot, seen, signal);
   } catch (error) {
     const isUntouched = error instanceof SlotMovedError || UNTOUCHED.some((code) => hasCode(error, code));
     if (kept.kind === 'new' && isUntouched) {
-      await dropSlot(connection, copy, signal);
+      await dropSlot(connection, kept.copy, signal);
     }
     throw isUntouched || !isRefusal(error) ? error : notKept(slot, error);
   }
-  return kept.kind === 'refused' ? { withoutCopy: kept.said } : { copy };
+  return kept.kind === 'refused' ? { withoutCopy: kept.said } : { copy: kept.copy };
 }
 
 /** Takes the name of a slot that was quarantined, where it is free. Rejects with a NameNotKeptError where somebody was faster. */
@@ -67,25 +68,41 @@ export async function takeName(slot: SlotName, { sessions, signal }: QuarantineP
   }
 }
 
-type Copy = { readonly kind: 'new' | 'there' } | { readonly kind: 'refused'; readonly said: string };
+type Copy =
+  | { readonly kind: 'new' | 'there'; readonly copy: SlotName }
+  | { readonly kind: 'refused'; readonly said: string };
 
 async function keepCopy(
   connection: PostgresConnection,
-  names: { readonly source: SlotName; readonly target: SlotName; readonly plugin: string },
+  quarantine: Quarantine,
   signal: AbortSignal,
 ): Promise<Copy> {
-  try {
-    await copySlot(connection, { ...names, onPromoted: true }, signal);
-    return { kind: 'new' };
-  } catch (error) {
-    if (hasCode(error, EXISTS)) {
-      return { kind: 'there' };
+  const { slot: source, copy: target, plugin } = quarantine;
+  // What is left of an earlier promotion, or is a person's, may have the first of them.
+  for (const copy of [target, quarantineName(target)]) {
+    try {
+      await copySlot(connection, { source, target: copy, plugin, onPromoted: true }, signal);
+      return { kind: 'new', copy };
+    } catch (error) {
+      if (!hasCode(error, EXISTS)) {
+        if (isRefusal(error)) {
+          return { kind: 'refused', said: describePostgresError(error) };
+        }
+        throw error;
+      }
     }
-    if (isRefusal(error)) {
-      return { kind: 'refused', said: describePostgresError(error) };
+    const seen = await observePrimary(connection, signal);
+    const slots = seen.inRecovery ? [] : seen.slots;
+    if (
+      isKeptCopy(
+        slots.find(({ name }) => name === copy),
+        quarantine,
+      )
+    ) {
+      return { kind: 'there', copy };
     }
-    throw error;
   }
+  return { kind: 'refused', said: 'other slots have the names for a copy' };
 }
 
 /** The server said no, and nobody waits until it might say yes: neither the connection nor an interruption was at fault. */
@@ -98,7 +115,7 @@ function isRefusal(error: unknown): boolean {
 }
 
 function notKept(slot: SlotName, cause: unknown): NameNotKeptError {
-  const said = isPostgresError(cause) ? describePostgresError(cause) : errorText(cause);
+  const said = describePostgresError(cause);
   return new NameNotKeptError(
     `slot ${slot} is gone, and nothing keeps its name taken: whoever makes it anew misses changes (${said})`,
     { cause },

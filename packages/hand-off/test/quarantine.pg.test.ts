@@ -129,9 +129,39 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.deepEqual(await mover.run(plan, EVERYTHING), new Map());
       await assertOutOfReach('broken');
       assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
-      assert.deepEqual(await mover.run(plan, EVERYTHING), new Map([['broken', { again: false }]]));
+      assert.deepEqual(
+        await mover.run(plan, EVERYTHING),
+        new Map([['broken', { again: false, isInUse: false }]]),
+      );
       await assertOutOfReach('broken');
       assert.equal((await slotNamed('broken_diverged'))?.confirmedFlushLsn, confirmedFlushLsn);
+    });
+
+    test('what has the name of the copy and is none is left alone, and the copy gets another name', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const copies = ['later', 'bare'].map((name) => `${name}_diverged`);
+      for (const name of ['later', 'bare']) {
+        await create(name);
+      }
+      const before = await seenAt('later');
+      const quarantines = [await quarantineOf('later'), await quarantineOf('bare')];
+      await movedOn();
+      await create('later_diverged');
+      await server.query("select pg_create_physical_replication_slot('bare_diverged')");
+      assert.deepEqual(await mover.run(planOf({ quarantines }), EVERYTHING), new Map());
+      await assertOutOfReach('later');
+      await assertOutOfReach('bare');
+      const copy = await seenAt('later_diverged_again');
+      assert.deepEqual(
+        [copy.restartLsn, copy.confirmedFlushLsn],
+        [before.restartLsn, before.confirmedFlushLsn],
+      );
+      assert.notEqual(await slotNamed('bare_diverged_again'), undefined);
+      assert.equal(
+        (await server.query('select from pg_replication_slots where slot_name = any($1)', [copies])).length,
+        2,
+      );
     });
 
     test('a slot in use is not quarantined but reported, and no copy of it is left behind', {
@@ -141,9 +171,10 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       await create('idle');
       const quarantines = [await quarantineOf('used'), await quarantineOf('idle')];
       await whileInUse('used', async () => {
+        const failed = await mover.run(planOf({ quarantines }), EVERYTHING);
         assert.deepEqual(
-          await mover.run(planOf({ quarantines }), EVERYTHING),
-          new Map([['used', { again: true }]]),
+          [...failed].map(([slot, { again }]) => [slot, again]),
+          [['used', true]],
         );
       });
       assert.notEqual(await slotNamed('used'), undefined);
@@ -169,7 +200,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       const placeholders = ['freed', 'faster'].map((name) => ({ slot: parseSlotName(name) }));
       assert.deepEqual(
         await mover.run(planOf({ placeholders }), EVERYTHING),
-        new Map([['faster', { again: true }]]),
+        new Map([['faster', { again: true, isInUse: false }]]),
       );
       await assertOutOfReach('freed');
       assert.notEqual(await slotNamed('faster'), undefined);

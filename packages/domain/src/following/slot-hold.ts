@@ -25,11 +25,13 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
   };
 }
 
+/** It is said in any state: the record is all that a process knows of it that comes later. */
 function refuted(held: Hold, subject: Subject, planned: SlotVerdict): SlotVerdict {
   const next = held.pausing ? undefined : planned.action;
+  const reasons = [...held.reasons, ...planned.reasons];
   return planned.state === 'ready' || isUsableFromBehind(planned.state)
-    ? { ...verdict(subject, 'blocked', [...held.reasons, ...planned.reasons], next), atRisk: planned.atRisk }
-    : { ...planned, action: next };
+    ? { ...verdict(subject, 'blocked', reasons, next), atRisk: planned.atRisk }
+    : { ...planned, reasons, action: next };
 }
 
 /** A slot that stands here and is not safe to use keeps the state that says so. */

@@ -163,6 +163,7 @@ describe('what stands in the way', { timeout: 20_000 }, () => {
     assert.match(whyOf(verdictOn(ahead)), /^it was refuted/);
     const other = { ...ahead, events: [live('a', {}, { incarnation: { epoch: 1, seq: 7 } })] };
     assert.equal(outline(verdictOn(other)), 'catching_up drop', 'what makes it anew goes on');
+    assert.match(whyOf(verdictOn(other)), /^it was refuted/, 'a process that comes later has to know');
   });
 
   test('a held slot takes no step, not even to give up ownership, and the others go on', () => {

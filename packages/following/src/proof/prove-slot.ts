@@ -154,7 +154,7 @@ function judge(
 }
 
 function failed(subject: ProofSubject, error: unknown): ProofOutcome {
-  const said = isPostgresError(error) ? describePostgresError(error) : String(error);
+  const said = describePostgresError(error);
   switch (judgeReading(error)) {
     case 'missing_wal':
       return outcome(subject, 'wrong', [reason('missing_wal')]);

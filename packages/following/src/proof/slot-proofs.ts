@@ -17,9 +17,10 @@ import {
   type ProofRecord,
   proofPlugin,
   type Reason,
-  type ReasonCode,
   reason,
   reasonText,
+  refutedBefore,
+  refutingReasons,
   type SlotName,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
@@ -45,9 +46,6 @@ export interface SlotProofsOptions {
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
-
-/** Reasons that only decoding shows. */
-const refuting: ReadonlySet<string> = new Set<ReasonCode>(['proof_differs', 'proof_fails', 'missing_wal']);
 
 /** How often the metrics are brought up to date. */
 const SHOW_MS = 5000;
@@ -76,7 +74,7 @@ export class SlotProofs {
   readonly #shown = new Set<SlotName>();
   #shownAtMs = Number.NEGATIVE_INFINITY;
   /** Copies that were seen to be wrong, and are still there as far as is known. */
-  readonly #refuted = new Map<SlotName, readonly Reason[]>();
+  #known: Map<SlotName, readonly Reason[]> | undefined;
 
   constructor(options: SlotProofsOptions) {
     this.#options = options;
@@ -84,6 +82,12 @@ export class SlotProofs {
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
     const { verifyIntervalMs } = options;
     this.#repeating = verifyIntervalMs === undefined ? Promise.resolve() : this.#repeat(verifyIntervalMs);
+  }
+
+  /** With those that a process before has found; they are read once this one alone writes as the node. */
+  get #refuted(): Map<SlotName, readonly Reason[]> {
+    this.#known ??= new Map(refutedBefore(this.#options.directory.written));
+    return this.#known;
   }
 
   /** Takes what a round found. */
@@ -272,7 +276,7 @@ export class SlotProofs {
 
   /** What the plan sees by itself is left to it. */
   #judge({ slot, result, reasons }: ProofOutcome): void {
-    const found = reasons.filter(({ code }) => refuting.has(code));
+    const found = refutingReasons(reasons);
     if (result === 'wrong' && found.length > 0) {
       this.#refuted.set(slot, [reason('refuted'), ...found]);
       this.#options.ring();
