@@ -13,12 +13,11 @@ import {
   type SlotState,
 } from '@slotcast/domain';
 import { type EndedRecovery, quarantineSlot, raiseFenceLate } from '@slotcast/hand-off';
-import { type Clock, errorText, type Logger } from '@slotcast/kernel';
+import type { Clock, Logger } from '@slotcast/kernel';
 import type { PublisherMetrics } from '@slotcast/observability';
 import {
   DatabaseSessions,
   describePostgresError,
-  isPostgresError,
   type PostgresConnection,
   type PostgresOptions,
   readBeyondWal,
@@ -154,7 +153,7 @@ export class AheadWatch {
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      const said = isPostgresError(error) ? describePostgresError(error) : errorText(error);
+      const said = describePostgresError(error);
       this.#tellOnce(slot, `failed: ${said}`, () =>
         logger.error(
           { code: 'SC_SUBSCRIBER_AHEAD', slot, error: said },

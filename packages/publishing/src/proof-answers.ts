@@ -25,7 +25,6 @@ import { type Clock, Doorbell, errorFields, type Logger } from '@slotcast/kernel
 import {
   describePostgresError,
   digestCopy,
-  isPostgresError,
   type PostgresConnection,
   type PostgresOptions,
   type ProofCopy,
@@ -173,7 +172,7 @@ export class ProofAnswers {
       const { node, slot } = from;
       const fields = { node, slot, ...errorFields(error, this.#logger) };
       this.#logger.warn(fields, 'a slot could not be read for its proof');
-      const said = isPostgresError(error) ? describePostgresError(error) : String(error);
+      const said = describePostgresError(error);
       return refused(question, reason('proof_interrupted', { said }));
     }
   }

@@ -48,6 +48,9 @@ export interface UselessState {
   readonly useless: string;
 }
 
+/** Long enough that all may have been written meanwhile that a fence is pushed by. */
+const UNKNOWN_SILENCE_MS = 3_600_000;
+
 const FORMAT = 1;
 const HEADING = 'slotcast-state';
 /** Nobody reads it: it is no topic. */
@@ -188,8 +191,8 @@ class StateFields {
       word:
         typeof heardAt === 'number'
           ? {
-              // A clock that was put back makes nothing younger than now.
-              heardAtMs: monotonicMs - Math.max(0, wallMs - heardAt),
+              // By a clock that was put back nobody knows how long ago it was.
+              heardAtMs: monotonicMs - (heardAt > wallMs ? UNKNOWN_SILENCE_MS : wallMs - heardAt),
               bytesPerSecond: Number(this.#fields.get('bytes_per_second')),
             }
           : undefined,

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
   emptyLine,
+  knownEnds,
   parseLsn,
   parseSlotName,
   parseSystemIdentifier,
   type SlotEvent,
   timeline,
+  unheardBefore,
 } from '@slotcast/domain';
 import { decodeLastKnown, encodeLastKnown, type LastKnown } from '@slotcast/topics';
 
@@ -97,9 +99,12 @@ describe('what a node knew last', { timeout: 20_000 }, () => {
     assert.match(await useless(text, { ...identity, cluster: 'other' }), /shop/);
   });
 
-  test('tells of no word in the future when the clock was put back', async () => {
-    const back = await decodeLastKnown(text, identity, { wallMs: 0, monotonicMs: 10 });
+  test('tells of a long silence when the clock was put back, and it cannot be told how long it was', async () => {
+    const clocks = { wallMs: 98_000, monotonicMs: 10 };
+    const back = await decodeLastKnown(text, identity, clocks);
     assert.ok('line' in back);
-    assert.equal(back.line.word?.heardAtMs, 10);
+    const switchLsn = parseLsn('0/3000000');
+    const unheard = unheardBefore({ ...back.line, switchLsn }, clocks.monotonicMs);
+    assert.equal(unheard?.reach, knownEnds({ ...back.line, switchLsn }).limit);
   });
 });

@@ -12,6 +12,8 @@ import { type DivergencePolicy, MAX_FENCE_BYTES } from './wal-fence.ts';
  * client says. That is so long after a promotion, and where nobody knew before it. Each commit up to that position is one that it skips.
  */
 
+/** WAL is written in steps of so many bytes (MAXALIGN): no commit begins in what is left of one. */
+const STEP_BYTES = 8n;
 const PAGE_BYTES = 8192n;
 const SEGMENT_BYTES = 16n * 1024n * 1024n;
 
@@ -25,7 +27,8 @@ export interface SeenPosition {
 /** False for what a client may say that rounds up: to the next byte, or to the end of a page or segment. */
 export function isAheadOfWal({ position, insertLsn }: Omit<SeenPosition, 'slot'>): boolean {
   const beyond = position - insertLsn;
-  return beyond > PAGE_BYTES && !(position % SEGMENT_BYTES === 0n && beyond <= SEGMENT_BYTES);
+  const isRoundedTo = (bytes: bigint): boolean => position % bytes === 0n && beyond <= bytes;
+  return beyond > STEP_BYTES && !isRoundedTo(PAGE_BYTES) && !isRoundedTo(SEGMENT_BYTES);
 }
 
 /** What is to be done about one. `tell`: it is told of, and nothing is touched. */

@@ -35,5 +35,7 @@ function isJudged({ timeline, ahead, lost, fencedLsn }: Promotion, left: Lsn, ev
     return true;
   }
   const known = ahead.find(({ slot }) => slot === event.slot);
-  return known !== undefined && (known.outcome !== 'fenced' || known.confirmedFlushLsn >= confirmed);
+  // One that is out of reach, or known to be in it, is judged for good. Any other may be found ahead of the fence by now.
+  const isSettled = known?.outcome === 'quarantined' || known?.outcome === 'unsafe';
+  return known !== undefined && (isSettled || known.confirmedFlushLsn >= confirmed);
 }

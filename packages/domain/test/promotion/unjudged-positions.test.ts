@@ -36,10 +36,9 @@ describe('positions that a hand-off did not know', { timeout: 5000 }, () => {
     assert.deepEqual(unjudged(300, { ahead: [{ ...known, outcome: 'unsafe' }] }), []);
     assert.deepEqual(unjudged(300, { lost: [{ slot: app, reasons: [] }] }), []);
     assert.deepEqual(unjudged(300, {}, { timeline: 2 }), []);
-    assert.deepEqual(unjudged(300, { ahead: [{ ...known, outcome: 'fenced' }] }), [app]);
-    assert.deepEqual(
-      unjudged(300, { ahead: [{ ...known, confirmedFlushLsn: at(300), outcome: 'fenced' }] }),
-      [],
-    );
+    for (const outcome of ['fenced', 'unknown'] as const) {
+      assert.deepEqual(unjudged(300, { ahead: [{ ...known, outcome }] }), [app], outcome);
+      assert.deepEqual(unjudged(300, { ahead: [{ ...known, confirmedFlushLsn: at(300), outcome }] }), []);
+    }
   });
 });

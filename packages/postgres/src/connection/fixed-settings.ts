@@ -27,6 +27,8 @@ const fixedSettings: Readonly<Record<string, string>> = {
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
+  // Rows are compared as text between servers whose configuration may differ: money is written by it.
+  lc_monetary: 'C',
   client_min_messages: 'warning',
   // Its statements are small, and asked often.
   jit: 'off',

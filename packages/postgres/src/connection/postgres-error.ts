@@ -192,7 +192,7 @@ function serverError(error: unknown): DatabaseError | undefined {
   return inner instanceof DatabaseError ? inner : undefined;
 }
 
-/** The error in one line: what was tried, the code, the message, and what the server added to it. */
+/** Anything that was thrown, in one line; of an error of the server what was tried, the code, the message, and what the server added to it. */
 export function describePostgresError(error: unknown): string {
   const fromServer = serverError(error);
   const code = fromServer?.code ?? codeOf(error);
