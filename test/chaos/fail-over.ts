@@ -2,13 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresServer } from '@slotcast/testkit';
 import { handedOver } from '../support/failover.ts';
 import type { Cast } from './cast.ts';
+import type { Diary } from './diary.ts';
 import { restoreKafka } from './hosts.ts';
 import type { FailoverPlan, Trouble } from './round-plan.ts';
 
 interface Act {
   readonly atMs: number;
+  /** What the diary calls it. */
+  readonly what: string;
   readonly act: () => Promise<unknown>;
 }
+
+/** A broker or a service starts, or ends, within this. */
+const RESTORE_TIMEOUT_MS = 240_000;
 
 /** Everything up to the repair, each at its time, and the repair. Afterwards the target is the primary, its hand-off is on record, and its publisher publishes. */
 export async function failOver(plan: FailoverPlan, cast: Cast): Promise<void> {
@@ -26,41 +32,54 @@ export async function failOver(plan: FailoverPlan, cast: Cast): Promise<void> {
     await promote(plan, cast);
   };
   const acts: readonly Act[] = [
-    ...(plan.cutOffMs === undefined ? [] : [{ atMs: -plan.cutOffMs, act: () => next.server.cutOff() }]),
+    ...(plan.cutOffMs === undefined
+      ? []
+      : [{ atMs: -plan.cutOffMs, what: `cut-off of ${plan.target}`, act: () => next.server.cutOff() }]),
     ...plan.troubles.flatMap((trouble) => actsOf(trouble, plan, cast)),
-    { atMs: 0, act: end },
-    { atMs: plan.promotionMs, act: begin },
+    { atMs: 0, what: `${plan.end} of ${cast.primary}`, act: end },
+    { atMs: plan.promotionMs, what: `promotion of ${plan.target}`, act: begin },
   ];
-  await playAll(acts);
+  await playAll(acts, cast.diary);
   for (const subscriber of subscribers) {
     subscriber.moveTo(next.server);
   }
   writer.moveTo(next.server);
   await sleep(plan.repairMs);
-  await old.server.kill();
-  await old.lose();
-  await restoreKafka(cast.kafka);
-  await next.repair();
-  await handedOver(scene, plan.target, earlier);
-  await next.ready();
+  const { diary } = cast;
+  await diary.act(`end of ${cast.primary} and its services`, async () => {
+    await old.server.kill();
+    await old.lose();
+  });
+  await diary.act('repair of Kafka', () => restoreKafka(cast.kafka), RESTORE_TIMEOUT_MS);
+  await diary.act(`repair of the services beside ${plan.target}`, () => next.repair());
+  await diary.act(`hand-off on ${plan.target}`, () => handedOver(scene, plan.target, earlier));
+  await diary.act(`readiness beside ${plan.target}`, () => next.ready());
   cast.primary = plan.target;
 }
 
-async function playAll(acts: readonly Act[]): Promise<void> {
-  const inOrder = acts.toSorted((one, other) => one.atMs - other.atMs);
-  const begin = performance.now() - (inOrder[0]?.atMs ?? 0);
-  const pending: Promise<unknown>[] = [];
-  for (const { atMs, act } of inOrder) {
-    await sleep(Math.max(0, begin + atMs - performance.now()));
-    pending.push(act());
+/** Each at its time, whether those before have ended or failed. */
+async function playAll(acts: readonly Act[], diary: Diary): Promise<void> {
+  const begin = performance.now() - Math.min(...acts.map(({ atMs }) => atMs));
+  const played = await Promise.allSettled(
+    acts.map(async ({ atMs, what, act }) => {
+      await sleep(Math.max(0, begin + atMs - performance.now()));
+      await diary.act(what, act, RESTORE_TIMEOUT_MS);
+    }),
+  );
+  for (const each of played) {
+    if (each.status === 'rejected') {
+      throw each.reason;
+    }
   }
-  await Promise.all(pending);
 }
 
 /** What fails, and what brings it back. */
 function actsOf({ target, how, atMs, backMs }: Trouble, plan: FailoverPlan, cast: Cast): readonly Act[] {
   const { fail, back } = deedsOf(target, how, plan, cast);
-  return [{ atMs, act: fail }, ...(backMs === undefined ? [] : [{ atMs: atMs + backMs, act: back }])];
+  return [
+    { atMs, what: `${how} of ${target}`, act: fail },
+    ...(backMs === undefined ? [] : [{ atMs: atMs + backMs, what: `${target} back`, act: back }]),
+  ];
 }
 
 function deedsOf(

@@ -4,6 +4,8 @@ import type { Scene } from '../support/scene.ts';
 import type { ServiceName, ServiceProcess } from '../support/service-process.ts';
 import type { RoundPlan } from './round-plan.ts';
 
+const SERVER_LOG_CHARACTERS = 50_000;
+
 /** slotcast's services beside one server. */
 export class Host {
   readonly server: PostgresServer;
@@ -70,10 +72,12 @@ export class Host {
     return service.listen;
   }
 
-  /** All that its services have logged, dead ones too. */
+  /** All that its services have logged, dead ones too, and the end of the server's log. */
   async logs(): Promise<string> {
     const logs = await Promise.all(this.#all.map((service) => service.process.log()));
-    return [`=== beside ${this.server.name}`, ...logs].join('\n');
+    const { name } = this.server;
+    const ofServer = (await this.server.log()).slice(-SERVER_LOG_CHARACTERS);
+    return [`=== beside ${name}`, ...logs, `=== PostgreSQL of ${name}`, ofServer].join('\n');
   }
 
   async #bring(name: ServiceName): Promise<void> {

@@ -17,10 +17,13 @@ function isAnswer(value: unknown): value is Answer {
 export async function judgeProofs(name: ServerName, cast: Cast): Promise<readonly string[]> {
   const { scene } = cast;
   const host = cast.host(name);
-  const { stdout, stderr } = await runCommand(['verify', '--output', 'json', '--timeout', '50s'], {
-    ...scene.environment(host.server),
-    SLOTCAST_HTTP_LISTEN: host.listen,
-  });
+  const { stdout, stderr } = await cast.diary.act(`slotcast verify on ${name}`, () =>
+    // The command itself is killed after a minute, of which a busy machine takes some for its start.
+    runCommand(['verify', '--output', 'json', '--timeout', '40s'], {
+      ...scene.environment(host.server),
+      SLOTCAST_HTTP_LISTEN: host.listen,
+    }),
+  );
   const answer: unknown = stdout === '' ? undefined : JSON.parse(stdout);
   if (!isAnswer(answer)) {
     return [`slotcast verify on ${name} gave no answer (${stderr.slice(0, 500)})`];

@@ -5,6 +5,8 @@ import type { ServerName } from './round-plan.ts';
 
 /** A server that cannot follow, because it has WAL that the new primary lacks, never streams. */
 const FOLLOW_TIMEOUT_MS = 10_000;
+/** For all of it: an end, a start, a clone, another start. */
+const REJOIN_TIMEOUT_MS = 300_000;
 /** How long a slot may need to come after the one on the new primary, or to say why it does not. */
 const FOLLOWING_TIMEOUT_MS = 90_000;
 
@@ -13,9 +15,13 @@ export async function regroup(names: readonly ServerName[], cast: Cast): Promise
   const primary = cast.host(cast.primary).server;
   for (const name of names) {
     const host = cast.host(name);
-    await rejoin(host.server, primary);
-    await host.repair();
-    await host.ready();
+    await cast.diary.act(
+      `${name} follows ${cast.primary}`,
+      () => rejoin(host.server, primary),
+      REJOIN_TIMEOUT_MS,
+    );
+    await cast.diary.act(`repair of the services beside ${name}`, () => host.repair());
+    await cast.diary.act(`readiness beside ${name}`, () => host.ready());
   }
 }
 
@@ -36,8 +42,8 @@ export async function judgeFollowing(name: ServerName, cast: Cast): Promise<read
   const primary = cast.host(cast.primary).server;
   const standing = await positions(primary);
   const since = Date.now();
-  const findings = await Promise.all(
-    [...standing].map(([slot, target]) => untilFollowing({ name, slot, target, since }, cast)),
+  const findings = await cast.diary.act(`the slots on ${name} follow`, () =>
+    Promise.all([...standing].map(([slot, target]) => untilFollowing({ name, slot, target, since }, cast))),
   );
   return findings.flat();
 }

@@ -17,6 +17,8 @@ export const inherited = {
   NODE_OPTIONS: '--throw-deprecation',
 };
 
+const ANSWER_TIMEOUT_MS = 20_000;
+
 /** One slotcast service as a process: the same binary that a user deploys. */
 export class ServiceProcess {
   readonly process: ManagedProcess;
@@ -52,13 +54,14 @@ export class ServiceProcess {
     return `127.0.0.1:${this.#httpPort}`;
   }
 
-  /** Status and body of `/livez`, `/readyz` or `/metrics`; `undefined` while nothing listens. */
+  /** Status and body of `/livez`, `/readyz` or `/metrics`; `undefined` while nothing listens, or what does is frozen. */
   async get(path: string): Promise<{ readonly status: number; readonly body: string } | undefined> {
+    const patience = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     try {
-      const response = await fetch(`http://127.0.0.1:${this.#httpPort}${path}`);
+      const response = await fetch(`http://127.0.0.1:${this.#httpPort}${path}`, { signal: patience });
       return { status: response.status, body: await response.text() };
     } catch (error) {
-      if (error instanceof TypeError) {
+      if (error instanceof TypeError || patience.aborted) {
         return undefined;
       }
       throw error;
