@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type KafkaServer, startKafka } from '@slotcast/testkit';
 import { RandomSource } from '../support/random-source.ts';
 import { playRound, type RoundOutcome } from './round.ts';
-import { drawRound, type RoundPlan, tellRound } from './round-plan.ts';
+import { drawRound, tellRound } from './round-plan.ts';
 
 /** Where what was found is kept. */
 const FOLDER = fileURLToPath(new URL('../../coverage/chaos', import.meta.url));
@@ -16,8 +16,10 @@ export interface ChaosOptions {
   readonly minutes: number;
   /** Goes on after a finding. */
   readonly all: boolean;
-  /** Leaves out histories that take minutes: those with a second standby or a second promotion. */
+  /** Plays none that take minutes: each has one standby and one promotion. */
   readonly onlyShort: boolean;
+  /** Keeps what was logged of each history, not only of those in which something was found. */
+  readonly keepsAll: boolean;
   /** Told what happens, a line at a time. */
   readonly say: (line: string) => void;
 }
@@ -26,34 +28,52 @@ export interface ChaosTotals {
   readonly rounds: number;
   /** Lines that name the seed. */
   readonly findings: readonly string[];
+  /** What was tried, in words. */
+  readonly told: string;
 }
 
 /** Plays one history after the other on real servers until the time is over or something is found. */
-export async function runChaos({ seed, minutes, all, onlyShort, say }: ChaosOptions): Promise<ChaosTotals> {
+export async function runChaos({
+  seed,
+  minutes,
+  all,
+  onlyShort,
+  keepsAll,
+  say,
+}: ChaosOptions): Promise<ChaosTotals> {
   await using kafka: KafkaServer = await startKafka();
   const end = performance.now() + minutes * 60_000;
   const findings: string[] = [];
-  let rounds = 0;
+  const outcomes: RoundOutcome[] = [];
   for (let next = seed; performance.now() < end && (all || findings.length === 0); next += 1) {
-    const plan = drawRound(next, new RandomSource(next));
-    if (onlyShort && !isShort(plan)) {
-      continue;
-    }
+    const plan = drawRound(next, new RandomSource(next), onlyShort);
     say(`seed ${plan.seed}: ${tellRound(plan)}`);
     const begun = performance.now();
     const outcome = await playRound(plan, kafka);
     say(`  ${((performance.now() - begun) / 1000).toFixed(1)} s; ${tellOutcome(outcome)}`);
     findings.push(...outcome.findings.map((finding) => `seed ${plan.seed}: ${finding}`));
-    if (outcome.findings.length > 0) {
-      say(`  kept in ${await keep(outcome)}`);
+    if (outcome.findings.length > 0 || keepsAll) {
+      const again = `npm run chaos -- --seed ${plan.seed}${onlyShort ? ' --short' : ''}`;
+      say(`  kept in ${await keep(outcome, again)}; again: ${again}`);
     }
-    rounds += 1;
+    outcomes.push(outcome);
   }
-  return { rounds, findings };
+  return { rounds: outcomes.length, findings, told: tellTotals(outcomes) };
 }
 
-function isShort({ standbys, failovers }: RoundPlan): boolean {
-  return standbys.length === 1 && failovers.length === 1;
+/** How often each became of a slot, so that one sees what was not tried at all. */
+function tellTotals(outcomes: readonly RoundOutcome[]): string {
+  const failovers = outcomes.flatMap(({ slots }) => slots);
+  const counts = new Map<string, number>();
+  for (const { reported = 'goes on' } of failovers.flat()) {
+    counts.set(reported, (counts.get(reported) ?? 0) + 1);
+  }
+  const quarantine = outcomes.filter(({ plan }) => plan.policy === 'quarantine');
+  return [
+    `${outcomes.length} histories with ${failovers.length} promotions`,
+    `${quarantine.flatMap(({ slots }) => slots).length} of them under policy quarantine`,
+    `slots: ${[...counts].map(([what, count]) => `${count} ${what}`).join(', ')}`,
+  ].join('; ');
 }
 
 function tellOutcome({ slots, findings }: RoundOutcome): string {
@@ -67,12 +87,12 @@ function tellOutcome({ slots, findings }: RoundOutcome): string {
   return [told.join(' | '), ...findings.map((finding) => `FOUND: ${finding}`)].join('; ');
 }
 
-async function keep({ plan, slots, findings, log }: RoundOutcome): Promise<string> {
+async function keep({ plan, slots, findings, log }: RoundOutcome, again: string): Promise<string> {
   await mkdir(FOLDER, { recursive: true });
   const file = join(FOLDER, `${plan.seed}.txt`);
   await writeFile(
     file,
-    `${tellRound(plan)}\n${findings.join('\n')}\n${JSON.stringify(slots, null, 1)}\n\n${log}`,
+    `${again}\n${tellRound(plan)}\n${findings.join('\n')}\n${JSON.stringify(slots, null, 1)}\n\n${log}`,
   );
   return file;
 }

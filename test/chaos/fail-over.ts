@@ -118,14 +118,17 @@ async function endOf({ end }: FailoverPlan, primary: PostgresServer): Promise<vo
   }
 }
 
-/** Promotes the standby; its subscribers come while it still recovers, its writer when it was said to. */
-async function promote({ target, writerMs }: FailoverPlan, cast: Cast): Promise<void> {
+/** Promotes the standby; its subscribers come while it still recovers or when they were said to, as its writer does. */
+async function promote({ target, writerMs, subscribersMs }: FailoverPlan, cast: Cast): Promise<void> {
   const { server } = cast.host(target);
+  const come = (): void => cast.subscribers.forEach((subscriber) => subscriber.moveTo(server));
   cast.writer.rest();
-  for (const subscriber of cast.subscribers) {
-    subscriber.moveTo(server);
+  if (subscribersMs === undefined) {
+    come();
   }
   await server.promote();
-  await sleep(writerMs);
-  cast.writer.moveTo(server);
+  await Promise.all([
+    sleep(writerMs).then(() => cast.writer.moveTo(server)),
+    ...(subscribersMs === undefined ? [] : [sleep(subscribersMs).then(come)]),
+  ]);
 }

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { testSeed } from '../support/random-source.ts';
 import { runChaos } from './chaos.ts';
 
-const HELP = `npm run chaos -- [--minutes N] [--seed S] [--all] [--short]
+const HELP = `npm run chaos -- [--minutes N] [--seed S] [--all] [--short] [--keep]
 
 Plays failovers on real servers while Kafka and services are killed or frozen, and compares row by row what subscribers got. What is
 found is printed with its seed, and kept in coverage/chaos. Ends with 0 when nothing was found, else with 1.
@@ -11,7 +11,8 @@ found is printed with its seed, and kept in coverage/chaos. Ends with 0 when not
   --minutes N   no history is begun after that (default 2)
   --seed S      of the first history (default: drawn); each next one has the next number
   --all         goes on after something was found
-  --short       leaves out histories with a second standby or a second promotion, as npm test does
+  --short       only histories with one standby and one promotion, as npm test does
+  --keep        keeps what was logged of each history, not only of those in which something was found
 `;
 
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     all: { type: 'boolean', default: false },
     short: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -38,14 +40,15 @@ async function main(): Promise<number> {
     process.stderr.write(`chaos: --minutes takes a number above 0, --seed a whole number\n`);
     return 2;
   }
-  const { rounds, findings } = await runChaos({
+  const { told, findings } = await runChaos({
     seed,
     minutes,
     all: values.all,
     onlyShort: values.short,
+    keepsAll: values.keep,
     say,
   });
-  say(`${rounds} histories from seed ${seed}: ${findings.length === 0 ? 'nothing found' : ''}`);
+  say(`from seed ${seed}: ${told}; ${findings.length === 0 ? 'nothing' : findings.length} found`);
   for (const finding of findings) {
     say(finding);
   }

@@ -63,6 +63,21 @@ test('a seed always draws the same history, and all kinds of trouble and of prom
     plans.map((plan) => ['primary', ...plan.failovers.map(({ target }) => target)].join()),
   );
   assert.equal(ways.size, 6);
+  const short = Array.from({ length: 40 }, (_, seed) => drawRound(seed, new RandomSource(seed), true));
+  assert.ok(short.every((plan) => plan.standbys.length === 1 && plan.failovers.length === 1));
+  for (const drawn of [plans, short]) {
+    assert.ok(
+      drawn.every(({ policy }, index) => policy !== drawn[index + 1]?.policy),
+      'both policies, by turns',
+    );
+    const quarantined = drawn
+      .filter(({ policy }) => policy === 'quarantine')
+      .flatMap((plan) => plan.failovers);
+    const away = quarantined.filter(
+      (plan) => plan.cutOffMs !== undefined && plan.subscribersMs !== undefined,
+    );
+    assert.ok(away.length > quarantined.length / 4, 'subscribers that are ahead, and late');
+  }
   assert.ok(
     failovers.every(({ troubles }) => new Set(troubles.map(({ target }) => target)).size === troubles.length),
   );
