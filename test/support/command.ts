@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-
-const BINARY = new URL('../../services/cli/bin/slotcast.js', import.meta.url).pathname;
+import { PROGRAM } from './program.ts';
 
 /** How a command ended and what it printed. */
 export interface CommandResult {
@@ -17,7 +16,7 @@ export function runCommand(
   onOutput: (stdout: string, child: ChildProcess) => void = () => undefined,
 ): Promise<CommandResult> {
   const { PATH = '', NODE_V8_COVERAGE = '' } = process.env;
-  const child = spawn(process.execPath, [BINARY, ...args], {
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A use of something deprecated, in libraries too, ends the process instead of warning its user.
     env: {

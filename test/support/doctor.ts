@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { isDeepStrictEqual } from 'node:util';
 import type { Check, CheckName } from '@slotcast/domain';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import { PROGRAM } from './program.ts';
 import type { Scene } from './scene.ts';
-import { BINARY, inherited } from './service-process.ts';
+import { inherited } from './service-process.ts';
 
 /** What `slotcast doctor` answered. */
 export interface Diagnosis {
@@ -31,7 +32,7 @@ export async function runDoctor(
   options: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<{ readonly exitCode: number | null; readonly stdout: string }> {
-  const child = spawn(process.execPath, [BINARY, 'doctor', ...options], {
+  const child = spawn(process.execPath, [PROGRAM, 'doctor', ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited, ...environment },
     timeout: 60_000,

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { freePort, ManagedProcess, temporaryFolder, waitUntil } from '@slotcast/testkit';
-
-export const BINARY = new URL('../../services/cli/bin/slotcast.js', import.meta.url).pathname;
+import { PROGRAM } from './program.ts';
 
 export type ServiceName = 'node' | 'publisher' | 'consumer';
 
@@ -37,7 +36,7 @@ export class ServiceProcess {
     const httpPort = await freePort();
     const process = await ManagedProcess.start({
       command: globalThis.process.execPath,
-      arguments: [BINARY, service],
+      arguments: [PROGRAM, service],
       folder,
       logFile: join(folder, 'log'),
       environment: {

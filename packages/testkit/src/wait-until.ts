@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface WaitOptions {
   /** Milliseconds until the wait fails; 60 s by default. */
   readonly timeoutMs?: number;
-  /** Milliseconds between two looks; 20 by default. */
+  /** Milliseconds between two looks; 50 by default. */
   readonly intervalMs?: number;
   /** What is waited for; a function may add what was seen last. */
   readonly describe: string | (() => string);
@@ -29,6 +29,6 @@ export async function waitUntil<T>(
       const what = typeof options.describe === 'string' ? options.describe : options.describe();
       throw new Error(`Waited ${timeoutMs} ms in vain for: ${what}`);
     }
-    await sleep(options.intervalMs ?? 20);
+    await sleep(options.intervalMs ?? 50);
   }
 }

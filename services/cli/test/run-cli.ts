@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
  * the build may be old then. From source a start takes five times as long.
  */
 export const cliArguments: readonly string[] =
-  process.env['SLOTCAST_TEST_RUN'] === undefined
+  process.env['SLOTCAST_TEST_PROGRAM'] === undefined
     ? ['--conditions=source', '--import', 'tsx', fileURLToPath(new URL('../src/main.ts', import.meta.url))]
-    : [fileURLToPath(new URL('../bin/slotcast.js', import.meta.url))];
+    : [process.env['SLOTCAST_TEST_PROGRAM']];
 
 export interface CliResult {
   /** `null` when a signal ended the process. */
