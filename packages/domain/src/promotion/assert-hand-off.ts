@@ -238,16 +238,17 @@ function reportViolations(
   const times = countOf(plan.ahead);
   const renamed = new Set([...plan.quarantines, ...plan.placeholders].map(({ slot }) => slot));
   const told = new Set([...plan.ahead, ...plan.lost, ...plan.drops].map(({ slot }) => slot));
-  const lost = new Set([...plan.lost, ...plan.drops].map(({ slot }) => slot));
+  const dropped = new Set(plan.drops.map(({ slot }) => slot));
+  const lost = new Set([...plan.lost.map(({ slot }) => slot), ...dropped]);
   const counts = plan.ahead.flatMap((entry) =>
     violationOf(entry.slot, 'report', [
       [times.get(entry.slot) === 1, 'it is told twice'],
-      ...checkOutcome(entry, on(entry.slot), renamed),
+      ...checkOutcome(entry, on(entry.slot), { renamed, dropped }),
     ]),
   );
   const untold = [...input.published.keys(), ...input.elsewhere.keys()].flatMap((name) => {
     const { event, here, isOurs, marks } = on(name);
-    const isUsed = here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
+    const isUsed = isInUse(on(name));
     const mayBeAhead = marks.some(isAhead) || (isUnheard(input) && !isOthersSince(on(name)));
     const isQuiet = event === undefined || !isUsed || !mayBeAhead;
     const isTaken = event !== undefined && isUsed && !isOurs && !here.synced;
@@ -262,18 +263,26 @@ function reportViolations(
   return [...counts, ...untold, ...unsaid];
 }
 
+/** Somebody may use a slot under that name, and it is not one that was made in place of another. */
+function isInUse({ name, here, input }: HandOffFacts): boolean {
+  return here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
+}
+
 function checkOutcome(
   { slot, outcome }: SlotAhead,
-  { here, marks, input }: HandOffFacts,
-  renamed: ReadonlySet<SlotName>,
+  facts: HandOffFacts,
+  { renamed, dropped }: { readonly renamed: ReadonlySet<SlotName>; readonly dropped: ReadonlySet<SlotName> },
 ): readonly Check[] {
+  const { here, marks, input } = facts;
   const isToldBefore = input.earlier?.ahead.some((each) => each.slot === slot && each.outcome === outcome);
+  // What was true then may be so no more, but nobody is led past anything by a slot that is not there.
+  const isGone = isToldBefore === true && (!isInUse(facts) || dropped.has(slot));
   const isFenced =
     input.onDivergence === 'fence' && marks.filter(isAhead).every((mark) => isFencedFor(mark, input));
   return [
-    [outcome !== 'fenced' || isFenced || isToldBefore === true, 'no fence is known that reaches so far'],
+    [outcome !== 'fenced' || isFenced || isGone, 'no fence is known that reaches so far'],
     [
-      outcome !== 'fenced' || input.isOpenEnded !== true || isToldBefore === true,
+      outcome !== 'fenced' || input.isOpenEnded !== true || isGone,
       'its subscriber may have gone on elsewhere since',
     ],
     [outcome === 'fenced' ? !renamed.has(slot) : true, 'it is renamed although it is fenced'],

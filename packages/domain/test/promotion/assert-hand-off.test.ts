@@ -51,6 +51,8 @@ function outcome(of: 'fenced' | 'quarantined' | 'unsafe'): Partial<HandOffPlan> 
   return { ahead: [{ slot: a, confirmedFlushLsn: at(0x5800), outcome: of }] };
 }
 
+const fencedBefore = { ...left, ahead: outcome('fenced').ahead ?? [], lost: [] };
+
 function faultsOf(plan: Partial<HandOffPlan>, situation: HandOffSituation): string {
   return assertHandOff({ ...nothing, ...plan }, handOffInput(situation))
     .map(({ step, reason }) => `${step}: ${reason}`)
@@ -190,6 +192,18 @@ const others: readonly Wrong[] = [
   ],
   ['a property is set that was not there', failover, behind, /never had/],
   ['a slot is fenced though another primary is at work', outcome('fenced'), { ...ahead, ...open }, /gone on/],
+  [
+    'a slot in use is still called fenced then, as it was before',
+    outcome('fenced'),
+    { ...ahead, ...open, earlier: fencedBefore },
+    /gone on/,
+  ],
+  [
+    'a slot in use is still called fenced, though its subscriber has gone past the fence',
+    outcome('fenced'),
+    { ...ahead, events: [confirmed('a', 0x6001)], earlier: fencedBefore },
+    /no fence/,
+  ],
   ['a slot in use is not told of then', {}, { ...behind, ...open }, /nobody is told/],
   ['a slot is fenced without a clean pass', outcome('fenced'), { ...ahead, ...notClean }, /no fence/],
   [
@@ -234,6 +248,16 @@ describe('a hand-off that is right', options, () => {
     ['drops a slot that is not safe', drop, unproven],
     ['makes a slot again', restore, lost],
     ['tells of a fence that stands', outcome('fenced'), ahead],
+    [
+      'repeats that a slot was fenced which is not here any more',
+      outcome('fenced'),
+      { ...ahead, ...open, local: [], earlier: fencedBefore },
+    ],
+    [
+      'repeats it of a slot that it drops',
+      { ...outcome('fenced'), ...drop },
+      { ...unproven, events: ahead.events, ...open, earlier: fencedBefore },
+    ],
   ] as const) {
     test(what, () => assert.equal(faultsOf(plan, situation), ''));
   }
