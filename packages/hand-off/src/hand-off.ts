@@ -6,16 +6,17 @@ import {
   type FencePass,
   fencedLsn,
   fenceTargets,
+  findOpenEnd,
   formatLsn,
   HAND_OFF_RETRIES,
   HAND_OFF_RETRY_PAUSE_MS,
   type HandOffInput,
   type HandOffPlan,
-  isOpenEnded,
   judgeQuarantines,
   type LocalSlot,
   type OpenTransaction,
   type OtherPrimary,
+  type Outlived,
   type Ownership,
   type Promotion,
   type PublishedLine,
@@ -83,8 +84,8 @@ export interface HandOffOptions {
   readonly ended: EndedRecovery | undefined;
   /** What this process did for the promotion before, which is not on record. */
   readonly acted?: Promotion | undefined;
-  /** Another primary was seen at work since the server was promoted. */
-  readonly outlived?: boolean | undefined;
+  /** Other primaries that were seen at work since the server was promoted. */
+  readonly outlived?: Outlived | undefined;
   /** Shows before each step that no other process hands the slots over. */
   readonly lease: Pick<HandOffLease, 'assertHeld'>;
   /** A walsender session with the server that is open already: there may be no other one left. */
@@ -300,7 +301,7 @@ class HandOffRun {
       switchLsn,
       passes: this.#passes,
       unheard: isWide ? this.#unheard.look(line) : undefined,
-      isOpenEnded: isWide && this.#isOpenEnded(),
+      isOpenEnded: isWide && this.#isOpenEnded(line),
       onDivergence: this.#options.onDivergence,
       reasons: knowledge.reasons,
       earlier: this.#earlier,
@@ -336,9 +337,14 @@ class HandOffRun {
     }
   }
 
-  #isOpenEnded(): boolean {
-    const { knowledge, outlived = false } = this.#options;
-    return isOpenEnded({ ...this.#options, others: knowledge.others, outlived, recorded: this.#recorded });
+  #isOpenEnded(line: PublishedLine): boolean {
+    const { knowledge, outlived } = this.#options;
+    const known = { others: knowledge.others, outlived, recorded: this.#recorded };
+    const openEnd = findOpenEnd({ ...this.#options, ...known, shutdownLsn: this.#unheard.shutdown(line) });
+    if (openEnd !== undefined) {
+      this.#report.tellOpenEnd(openEnd);
+    }
+    return openEnd !== undefined;
   }
 
   async #widenFence(): Promise<void> {

@@ -2,6 +2,7 @@ import {
   type AheadOutcome,
   formatLsn,
   type Lsn,
+  type OpenEnd,
   type Promotion,
   reasonText,
   type SlotAhead,
@@ -29,6 +30,18 @@ export class PromotionReport {
     for (const { slot, reasons } of lost.filter((each) => this.#isNews(lostKey(each)))) {
       const told = { slot, reason: reasonText(reasons) };
       this.#logger.error(told, 'a slot was lost on the promotion: it was not ready');
+    }
+  }
+
+  /** Why each slot that is used is told of. */
+  tellOpenEnd({ isUnseen, survivor, branches }: OpenEnd): void {
+    const since = survivor && { node: survivor.node, lsn: formatLsn(survivor.lsn) };
+    const fields = { unseen: isUnseen, survivor: since, branches };
+    if (this.#isNews(JSON.stringify(fields))) {
+      this.#logger.warn(
+        fields,
+        'nothing bounds what subscribers have confirmed elsewhere: another primary was at work since the promotion, or nobody saw recovery end',
+      );
     }
   }
 

@@ -4,6 +4,7 @@ import {
   HAND_OFF_LEASE_MS,
   HandedOver,
   type Manifest,
+  type Outlived,
   type PlanPolicy,
   type Promotion as PromotionRecord,
   type PublishedLine,
@@ -91,8 +92,8 @@ interface Known {
 export interface ToSettle {
   readonly manifest?: Manifest | undefined;
   readonly unfinished?: PromotionRecord | undefined;
-  /** Another primary was seen at work since then. */
-  readonly outlived?: boolean | undefined;
+  /** Other primaries that were seen at work since then. */
+  readonly outlived?: Outlived | undefined;
 }
 
 /** The lock of the node, which is absent when it could not be had; or the server was promoted, and there is nothing to join. */
@@ -318,7 +319,7 @@ export class Promotion {
     parts: Settling & {
       readonly noneNeeded: HandedOver | undefined;
       readonly unfinished?: PromotionRecord | undefined;
-      readonly outlived?: boolean | undefined;
+      readonly outlived?: Outlived | undefined;
     },
     signal: AbortSignal,
   ): Promise<SettledHandOff | undefined> {

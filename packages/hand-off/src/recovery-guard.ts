@@ -117,7 +117,7 @@ export class RecoveryGuard {
         if (this.#isFencing) {
           report('fence_overdue');
         }
-        return this.#last && endOf(this.#last, { passes: [] });
+        return this.#last && endOf(withJudgedReceiver(this.#last), { passes: [] });
       }
       await clock.sleep(AWAIT_LOOK_MS, signal);
     }
@@ -208,13 +208,13 @@ export class RecoveryGuard {
     try {
       const end = await readWalEnd(session.connection, session.signal);
       // Before anything can fail: where the server is started anew meanwhile, it does not tell any more.
-      const seen = { ...last, start: last.start ?? startIn(end, last) };
+      const seen = { ...last, receiver, start: last.start ?? startIn(end, last) };
       if (seen.start?.timeline === end.timeline) {
         this.#last = seen;
         const passes = await this.#fence({ ...session, end, switchLsn: seen.start.switchLsn }, last);
         const history = session.descent.promoted(seen.start);
         const shutdownLsn = readShutdown({ ...this.#options, ...session }, { ...seen.start, receiver });
-        this.#ended = endOf({ ...seen, receiver }, { passes, history, shutdownLsn });
+        this.#ended = endOf(seen, { passes, history, shutdownLsn });
       } else {
         logger.warn(
           { timeline: end.timeline },
@@ -260,6 +260,11 @@ export class RecoveryGuard {
     );
     return [pass];
   }
+}
+
+/** Until the guard has seen the end itself, it may have missed another session of the receiver. */
+function withJudgedReceiver(last: SeenRecovery): SeenRecovery {
+  return last.start === undefined ? { ...last, receiver: undefined } : last;
 }
 
 function endOf(

@@ -9,8 +9,10 @@ import {
   judgeClaim,
   judgeFenced,
   type Manifest,
+  type Outlived,
   orphansOf,
   otherPrimaries,
+  outlivedBy,
   type Promotion,
   publishedBefore,
   type ServerLife,
@@ -90,8 +92,8 @@ export interface ClaimOptions {
   readonly progressed: () => void;
   /** Called when nothing speaks against the claim, before anybody is fenced. */
   readonly beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
-  /** Hands the slots over once more, because of positions that this promotion's hand-off did not know, or because it was `outlived` by another primary. */
-  readonly settleAgain: (promotion: Promotion, outlived: boolean) => Promise<SettledHandOff>;
+  /** Hands the slots over once more, because of positions that this promotion's hand-off did not know, or because it was `outlived` by other primaries. */
+  readonly settleAgain: (promotion: Promotion, outlived: Outlived) => Promise<SettledHandOff>;
   /** Called with the node of a publisher that is at work beside another primary. */
   readonly onRival: (node: string | undefined) => void;
   readonly signal: AbortSignal;
@@ -178,7 +180,8 @@ async function judgeAgain(
   }
   const newest = [...slots.topic.newest.values()].map(({ record }) => record);
   const unjudged = findUnjudged(promotion, history, newest, slots.manifest?.history);
-  const rivals = findPrimaries(slots, { nodes, node: identity.node, history });
+  const outlived = findPrimaries(slots, { nodes, node: identity.node, history });
+  const rivals = outlivedBy(outlived, promotion);
   const isOutlived = rivals.some((rival) => !told.has(rival)) && !tellsOfAll(promotion, newest);
   rivals.forEach((rival) => told.add(rival));
   if (unjudged.length === 0 && !isOutlived) {
@@ -188,18 +191,18 @@ async function judgeAgain(
     { slots: unjudged, rivals },
     'subscribers have confirmed more on another primary than the hand-off knew, or may have: handing the slots over once more',
   );
-  return await settleAgain(promotion, rivals.length > 0);
+  return await settleAgain(promotion, outlived);
 }
 
 /** Other servers that were seen at work as primary after the slots of this one were handed over. */
 function findPrimaries(
   { topic: { manifest } }: SlotsReader,
   own: { readonly nodes: NodesReader; readonly node: string; readonly history: TimelineHistory },
-): readonly string[] {
+): Outlived {
   const { nodes, node, history } = own;
   const survivor = findSurvivor({ node, record: nodes.topic.nodes.get(node) }, manifest);
   const others = otherPrimaries(node, nodes.nodes.values(), nodes.silentMs());
-  return [...(survivor === undefined ? [] : [survivor]), ...findBranches(history, others)];
+  return { survivor, branches: findBranches(history, others) };
 }
 
 function tenureFacts(

@@ -6,7 +6,7 @@ import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { SlotAhead } from '../vocabulary/promotion-record.ts';
 import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { describeHistory, sameStart, startOf } from '../vocabulary/timeline-history.ts';
 import {
   type HandOffFacts,
@@ -247,11 +247,11 @@ function reportViolations(
     ]),
   );
   const untold = [...input.published.keys(), ...input.elsewhere.keys()].flatMap((name) => {
-    const { event, here, isOurs, marks } = on(name);
-    const isUsed = isInUse(on(name));
+    const { event, isOurs, marks } = on(name);
+    const used = slotInUse(on(name));
     const mayBeAhead = marks.some(isAhead) || (isUnheard(input) && !isOthersSince(on(name)));
-    const isQuiet = event === undefined || !isUsed || !mayBeAhead;
-    const isTaken = event !== undefined && isUsed && !isOurs && !here.synced;
+    const isQuiet = event === undefined || used === undefined || !mayBeAhead;
+    const isTaken = event !== undefined && used !== undefined && !isOurs && !used.synced;
     return violationOf(name, 'report', [
       [isQuiet || told.has(name), 'its subscriber is ahead of this server, or may be, which nobody is told'],
       [!isTaken || lost.has(name), 'another slot has its name, and is taken for it'],
@@ -264,8 +264,8 @@ function reportViolations(
 }
 
 /** Somebody may use a slot under that name, and it is not one that was made in place of another. */
-function isInUse({ name, here, input }: HandOffFacts): boolean {
-  return here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input);
+function slotInUse({ name, here, input }: HandOffFacts): LocalLogicalSlot | undefined {
+  return here?.type === 'logical' && !isInvalidated(here) && !wasLeft(name, input) ? here : undefined;
 }
 
 function checkOutcome(
@@ -276,7 +276,7 @@ function checkOutcome(
   const { here, marks, input } = facts;
   const isToldBefore = input.earlier?.ahead.some((each) => each.slot === slot && each.outcome === outcome);
   // What was true then may be so no more, but nobody is led past anything by a slot that is not there.
-  const isGone = isToldBefore === true && (!isInUse(facts) || dropped.has(slot));
+  const isGone = isToldBefore === true && (slotInUse(facts) === undefined || dropped.has(slot));
   const isFenced =
     input.onDivergence === 'fence' && marks.filter(isAhead).every((mark) => isFencedFor(mark, input));
   return [

@@ -1,11 +1,18 @@
 import { isCanary } from '../vocabulary/canary-slot.ts';
+import type { Lsn } from '../vocabulary/lsn.ts';
 import type { NodeStatus } from '../vocabulary/node-status.ts';
 import type { Promotion } from '../vocabulary/promotion-record.ts';
 import { RIVAL_LIFETIME_MS } from '../vocabulary/protocol-timings.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot } from '../vocabulary/slot-name.ts';
 import { isLogical } from '../vocabulary/slot-state.ts';
-import { historyBefore, sameStart, startsOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import {
+  historyBefore,
+  lastSwitch,
+  sameStart,
+  startsOf,
+  type TimelineHistory,
+} from '../vocabulary/timeline-history.ts';
 
 /**
  * A fence lies beyond what subscribers had confirmed elsewhere when recovery ended. It does not bound what they confirm later, at a primary that is still at work: the former one, or another
@@ -49,36 +56,77 @@ interface Stored<T> {
   readonly writtenAt: number;
 }
 
-/** The node whose publisher has written of a former timeline after the hand-off of this server was on record, both by the clock of the brokers: its server outlived the promotion. */
+/** What a publisher has written of a former timeline since a promotion. */
+export type Survivor = Pick<Manifest, 'node' | 'timeline' | 'lsn'>;
+
+/** The publisher that has written of a former timeline after the hand-off of this server was on record, both by the clock of the brokers: its server outlived the promotion, or what it wrote before came late. */
 export function findSurvivor(
   own: { readonly node: string; readonly record: Stored<NodeStatus> | undefined },
   manifest: Stored<Manifest> | undefined,
-): string | undefined {
+): Survivor | undefined {
   const timeline = own.record?.record.promotion?.timeline;
   if (own.record === undefined || timeline === undefined || manifest === undefined) {
     return undefined;
   }
   const { record, writtenAt } = manifest;
   const isLater = record.timeline < timeline && writtenAt > own.record.writtenAt;
-  return isLater && record.node !== own.node ? record.node : undefined;
+  return isLater && record.node !== own.node ? record : undefined;
+}
+
+/** Other primaries that were seen at work after the hand-off was on record. */
+export interface Outlived {
+  readonly survivor: Survivor | undefined;
+  readonly branches: readonly string[];
+}
+
+/**
+ * What tells one such sight from the next: their nodes, and whether the server of the survivor had written beyond where this one left it. One that had not may have been shut down since, and its word be
+ * late; one that had may have been started again.
+ */
+export function outlivedBy({ survivor, branches }: Outlived, { switchLsn }: Promotion): readonly string[] {
+  const place = survivor !== undefined && survivor.lsn >= switchLsn ? 'beyond' : 'up to';
+  return [...(survivor === undefined ? [] : [`${survivor.node} ${place} the switch`]), ...branches];
 }
 
 /** What decides whether anything bounds how far subscribers are that come to a promoted server. */
 export interface EndSigns {
   readonly history: TimelineHistory;
   readonly others: readonly OtherPrimary[];
-  /** Another primary was seen at work after the hand-off. */
-  readonly outlived: boolean;
+  /** Absent where none was looked for. */
+  readonly outlived: Outlived | undefined;
+  /** Where the record of the shutdown begins that the server before ended with; absent unless that is proven. */
+  readonly shutdownLsn: Lsn | undefined;
   /** When recovery was seen to end; absent when this process did not see it. */
   readonly endedAtMs: number | undefined;
   /** This promotion as it is on record, by whoever may have seen more. */
   readonly recorded: Promotion | undefined;
 }
 
-/** True when nothing does, so that the subscriber of each slot may be ahead, fence or not. */
-export function isOpenEnded({ history, others, outlived, endedAtMs, recorded }: EndSigns): boolean {
+/** Why nothing bounds it: nobody saw recovery end, or other primaries are at work. */
+export interface OpenEnd {
+  readonly isUnseen: boolean;
+  readonly survivor: Survivor | undefined;
+  readonly branches: readonly string[];
+}
+
+/** Why nothing does, so that the subscriber of each slot may be ahead, fence or not; `undefined` when something does. */
+export function findOpenEnd(signs: EndSigns): OpenEnd | undefined {
+  const { history, others, outlived, endedAtMs, recorded } = signs;
   const isUnseen = endedAtMs === undefined && recorded === undefined;
-  return outlived || isUnseen || findBranches(history, others).length > 0;
+  const branches = [...new Set([...(outlived?.branches ?? []), ...findBranches(history, others)])];
+  const survivor = outlived?.survivor;
+  const alive = survivor !== undefined && !isLateWord(survivor, signs) ? survivor : undefined;
+  return isUnseen || branches.length > 0 || alive !== undefined
+    ? { isUnseen, survivor: alive, branches }
+    : undefined;
+}
+
+/**
+ * True of what the server before had written when it was looked at before its shutdown, though it was stored later. One that was started again has flushed WAL beyond the record of the shutdown, before
+ * anybody can look at it.
+ */
+function isLateWord({ timeline, lsn }: Survivor, { history, shutdownLsn }: EndSigns): boolean {
+  return shutdownLsn !== undefined && timeline === lastSwitch(history)?.timeline && lsn <= shutdownLsn;
 }
 
 /** True when a hand-off has told of the slots of all these events, by whatever outcome but that they are fenced. */

@@ -140,21 +140,31 @@ export interface WalEnding {
 interface OrderlySigns extends WalEnding {
   /** The newest record of the line that was left. */
   readonly lastOrigin: Pick<EventOrigin, 'lsn'> | undefined;
-  /** By the monotonic clock, as the looks are. */
-  readonly endedAtMs: number;
+  /** By the monotonic clock, as the looks are; absent when nobody saw it. */
+  readonly endedAtMs: number | undefined;
 }
 
 /**
  * True when the server before was shut down in an orderly way, and this one replayed all that it had written. A server that recovers from a crash writes a checkpoint of the same kind before it lets
  * anybody in; so the record has to have come in a session that had begun before. What was published beyond it shows that the server went on.
  */
-export function isOrderlyEnd({ shutdownLsn, receiver, lastOrigin, endedAtMs }: OrderlySigns): boolean {
-  if (shutdownLsn === undefined || receiver?.heardEnd === undefined) {
-    return false;
+export function isOrderlyEnd(signs: OrderlySigns): boolean {
+  return orderlyShutdown(signs) !== undefined;
+}
+
+/** Where the record of that shutdown begins; `undefined` unless it was so. */
+export function orderlyShutdown({
+  shutdownLsn,
+  receiver,
+  lastOrigin,
+  endedAtMs,
+}: OrderlySigns): Lsn | undefined {
+  if (shutdownLsn === undefined || receiver?.heardEnd === undefined || endedAtMs === undefined) {
+    return undefined;
   }
-  return (
+  const isProven =
     receiver.heardEnd <= shutdownLsn &&
     endedAtMs - receiver.seenAtMs <= STAYS_DOWN_MS &&
-    (lastOrigin === undefined || lastOrigin.lsn <= shutdownLsn)
-  );
+    (lastOrigin === undefined || lastOrigin.lsn <= shutdownLsn);
+  return isProven ? shutdownLsn : undefined;
 }

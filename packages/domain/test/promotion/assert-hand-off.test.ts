@@ -256,7 +256,7 @@ describe('a hand-off that is right', options, () => {
     [
       'repeats it of a slot that it drops',
       { ...outcome('fenced'), ...drop },
-      { ...unproven, events: ahead.events, ...open, earlier: fencedBefore },
+      { ...ahead, owned: { a: owning({ proven: false }) }, ...open, earlier: fencedBefore },
     ],
   ] as const) {
     test(what, () => assert.equal(faultsOf(plan, situation), ''));

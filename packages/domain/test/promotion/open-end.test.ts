@@ -3,11 +3,12 @@ import { describe, test } from 'node:test';
 import {
   type EndSigns,
   findBranches,
+  findOpenEnd,
   findSurvivor,
-  isOpenEnded,
   type Manifest,
   type OtherPrimary,
   otherPrimaries,
+  outlivedBy,
   type Promotion,
   parseSystemIdentifier,
   primaryStatus,
@@ -23,7 +24,14 @@ import { confirmed, type HandOffSituation, handOffInput, handOffOf, SWITCH } fro
 
 const history = { timeline: timeline(2), ancestors: [{ timeline: timeline(1), switchLsn: SWITCH }] };
 const promotion: Promotion = { timeline: timeline(2), switchLsn: SWITCH, ahead: [], lost: [], time: 0 };
-const signs: EndSigns = { history, others: [], outlived: false, endedAtMs: 5, recorded: undefined };
+const signs: EndSigns = {
+  history,
+  others: [],
+  outlived: undefined,
+  shutdownLsn: undefined,
+  endedAtMs: 5,
+  recorded: undefined,
+};
 const system = parseSystemIdentifier('7000000000000000001');
 const options = { timeout: 20_000 };
 
@@ -41,14 +49,42 @@ function told(situation: HandOffSituation): string[] {
 
 describe('what bounds how far subscribers are that come to a promoted server', options, () => {
   test('is the end of recovery that was seen, by this process or by whoever put it on record', () => {
-    assert.equal(isOpenEnded(signs), false);
-    assert.equal(isOpenEnded({ ...signs, endedAtMs: undefined }), true);
-    assert.equal(isOpenEnded({ ...signs, endedAtMs: undefined, recorded: promotion }), false);
+    assert.equal(findOpenEnd(signs), undefined);
+    assert.equal(findOpenEnd({ ...signs, endedAtMs: undefined })?.isUnseen, true);
+    assert.equal(findOpenEnd({ ...signs, endedAtMs: undefined, recorded: promotion }), undefined);
   });
 
   test('is nothing while another primary is at work', () => {
-    assert.equal(isOpenEnded({ ...signs, outlived: true }), true);
-    assert.equal(isOpenEnded({ ...signs, others: [other()] }), true);
+    const survivor = publishedBy({ node: 'a' });
+    assert.deepEqual(findOpenEnd({ ...signs, outlived: { survivor, branches: [] } })?.survivor, survivor);
+    const outlived = { survivor: undefined, branches: ['d'] };
+    assert.deepEqual(findOpenEnd({ ...signs, outlived, others: [other()] })?.branches, ['d', 'c']);
+  });
+
+  test('is the shutdown that the server before ended with: what it wrote before may be stored late', () => {
+    const after = (lsn: number, of = history) => {
+      const survivor = { ...publishedBy({ node: 'a' }), lsn: at(lsn) };
+      const outlived = { survivor, branches: [] };
+      return findOpenEnd({ ...signs, history: of, outlived, shutdownLsn: at(0x4f88) });
+    };
+    const left = { timeline: timeline(2), switchLsn: at(0x5000) };
+    const later = { timeline: timeline(3), ancestors: [...history.ancestors, left] };
+    assert.equal(after(0x4f88), undefined);
+    assert.notEqual(after(0x4f89), undefined, 'written since');
+    assert.notEqual(after(0x5000), undefined, 'started again, and nothing written yet');
+    assert.notEqual(after(0x4f88, later), undefined, 'of a server that was left before');
+    const survivor = publishedBy({ node: 'a' });
+    assert.notEqual(findOpenEnd({ ...signs, outlived: { survivor, branches: [] } }), undefined, 'not proven');
+    const branched = { survivor, branches: ['c'] };
+    assert.notEqual(findOpenEnd({ ...signs, outlived: branched, shutdownLsn: at(0x4f88) }), undefined);
+  });
+
+  test('is looked for again when the word of the one before shows that it was started again', () => {
+    const key = (lsn: number) =>
+      outlivedBy({ survivor: { ...publishedBy({ node: 'a' }), lsn: at(lsn) }, branches: ['c'] }, promotion);
+    assert.deepEqual(key(0x4000), key(0x4f88));
+    assert.notDeepEqual(key(0x4f88), key(0x5000));
+    assert.deepEqual(key(0x5000), key(0x6000));
   });
 
   test('is not undone by a promotion that this line comes from, nor by one of long ago', () => {
@@ -74,7 +110,7 @@ describe('a former primary', options, () => {
   const own = { node: 'b', record: { record, writtenAt: 1000 } };
 
   test('has outlived the promotion when its publisher has written since the hand-off was on record', () => {
-    assert.equal(findSurvivor(own, { record: publishedBy({ node: 'a' }), writtenAt: 1001 }), 'a');
+    assert.equal(findSurvivor(own, { record: publishedBy({ node: 'a' }), writtenAt: 1001 })?.node, 'a');
     assert.equal(findSurvivor(own, { record: publishedBy({ node: 'a' }), writtenAt: 1000 }), undefined);
   });
 
