@@ -43,6 +43,13 @@ function publishedBy(place: { node: string; timeline?: number }): Manifest {
   return manifest(['app'], { lsn: 900, ...place }, { node: place.node });
 }
 
+function sightOf(lsn: number): readonly string[] {
+  return outlivedBy(
+    { survivor: { ...publishedBy({ node: 'a' }), lsn: at(lsn) }, branches: ['c'] },
+    promotion,
+  );
+}
+
 function told(situation: HandOffSituation): string[] {
   return handOffOf(situation).ahead.map(({ slot, outcome }) => `${slot} ${outcome}`);
 }
@@ -80,11 +87,9 @@ describe('what bounds how far subscribers are that come to a promoted server', o
   });
 
   test('is looked for again when the word of the one before shows that it was started again', () => {
-    const key = (lsn: number) =>
-      outlivedBy({ survivor: { ...publishedBy({ node: 'a' }), lsn: at(lsn) }, branches: ['c'] }, promotion);
-    assert.deepEqual(key(0x4000), key(0x4f88));
-    assert.notDeepEqual(key(0x4f88), key(0x5000));
-    assert.deepEqual(key(0x5000), key(0x6000));
+    assert.deepEqual(sightOf(0x4000), sightOf(0x4f88));
+    assert.notDeepEqual(sightOf(0x4f88), sightOf(0x5000));
+    assert.deepEqual(sightOf(0x5000), sightOf(0x6000));
   });
 
   test('is not undone by a promotion that this line comes from, nor by one of long ago', () => {
