@@ -182,10 +182,11 @@ export class PromotionSafety {
       if (done !== undefined) {
         onSafe(server);
       }
+      // Also where something is left: that is for this process, which has seen the fence.
+      await turn.done();
       if (done?.isDone === false) {
         throw new Error('not all slots could be put out of reach that must not be used');
       }
-      await turn.done();
     } finally {
       await turn.end();
     }

@@ -1,4 +1,4 @@
-import { isKeptCopy, type Quarantine, quarantineName, type SlotName } from '@slotcast/domain';
+import { copyNames, isKeptCopy, type Quarantine, type SlotName } from '@slotcast/domain';
 import {
   classifyPostgresError,
   copySlot,
@@ -77,9 +77,9 @@ async function keepCopy(
   quarantine: Quarantine,
   signal: AbortSignal,
 ): Promise<Copy> {
-  const { slot: source, copy: target, plugin } = quarantine;
+  const { slot: source, plugin } = quarantine;
   // What is left of an earlier promotion, or is a person's, may have the first of them.
-  for (const copy of [target, quarantineName(target)]) {
+  for (const copy of copyNames(source)) {
     try {
       await copySlot(connection, { source, target: copy, plugin, onPromoted: true }, signal);
       return { kind: 'new', copy };

@@ -5,3 +5,9 @@ import type { SlotName } from '../vocabulary/slot-name.ts';
 export function quarantineName(slot: SlotName): SlotName {
   return nameWithSuffix(slot, slot.endsWith('_diverged') ? '_again' : '_diverged');
 }
+
+/** The names that the copy of a quarantined slot may have: what is no copy of it may have the first. */
+export function copyNames(slot: SlotName): readonly SlotName[] {
+  const first = quarantineName(slot);
+  return [first, quarantineName(first)];
+}

@@ -3,13 +3,18 @@ import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isLogical, type SlotState } from '../vocabulary/slot-state.ts';
-import { quarantineName } from './quarantine-name.ts';
+import { copyNames, quarantineName } from './quarantine-name.ts';
 
 /** The slots that a promotion put out of their subscribers' reach: a placeholder has each name until a person frees it. */
 export function quarantinedSlots(promotion: Promotion | undefined): ReadonlySet<SlotName> {
   const ahead = promotion?.ahead.filter(({ outcome }) => outcome === 'quarantined') ?? [];
   const strayed = promotion?.lost.filter(isStrayedAway) ?? [];
   return new Set([...ahead, ...strayed].map(({ slot }) => slot));
+}
+
+/** True for the name of the copy of such a slot. */
+export function isQuarantineCopy(name: SlotName, promotion: Promotion | undefined): boolean {
+  return [...quarantinedSlots(promotion)].some((slot) => copyNames(slot).includes(name));
 }
 
 /** The slots of a promotion whose names are kept taken now. */

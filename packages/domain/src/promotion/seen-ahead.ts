@@ -5,6 +5,7 @@ import { isSlotOf, type SlotRecords } from '../vocabulary/slot-continuity.ts';
 import type { Incarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isLogical, type SlotState } from '../vocabulary/slot-state.ts';
+import { isQuarantineCopy } from './quarantined-slots.ts';
 import { type DivergencePolicy, MAX_FENCE_BYTES } from './wal-fence.ts';
 
 /**
@@ -49,6 +50,10 @@ export interface AheadFacts extends SeenPosition {
 export function judgeSeenAhead(facts: AheadFacts): AheadStep {
   const { shown, published, records } = facts;
   if (!isAheadOfWal(facts) || shown === undefined || isCanary(shown) || isOwnWorkingSlot(facts.slot)) {
+    return 'none';
+  }
+  // The copy of a slot that was put out of reach stands where that stood, and nobody uses it.
+  if (!shown.active && isQuarantineCopy(shown.name, records.promotion)) {
     return 'none';
   }
   const isOurs =

@@ -81,6 +81,18 @@ describe('what is done about a subscriber that is seen ahead', { timeout: 20_000
     assert.equal(judgeSeenAhead({ ...facts, slot: canary.name, shown: canary }), 'none');
   });
 
+  test('nothing about the copy of a slot that was put out of reach, as long as nobody uses it', () => {
+    const ahead = [{ slot, confirmedFlushLsn: facts.position, outcome: 'quarantined' }] as const;
+    const after = { ...records, promotion: { ...promotion, ahead } };
+    for (const name of ['app_diverged', 'app_diverged_again']) {
+      const copy = logicalSlot(name, { active: false });
+      const seen = { ...facts, slot: copy.name, shown: copy, published: undefined, records: after };
+      assert.equal(judgeSeenAhead(seen), 'none', name);
+      assert.equal(judgeSeenAhead({ ...seen, shown: { ...copy, active: true } }), 'tell', name);
+      assert.equal(judgeSeenAhead({ ...seen, records }), 'tell', name);
+    }
+  });
+
   test('a fence is tried with its policy only, and not further than a fence goes', () => {
     assert.equal(mayFenceAhead(facts, promotion, 'fence'), true);
     assert.equal(mayFenceAhead(facts, promotion, 'quarantine'), false);

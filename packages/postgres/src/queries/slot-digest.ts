@@ -1,5 +1,6 @@
 import { formatLsn, type Lsn, parseLsn, proofPlugin, type SlotName, type SpanDigest } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
+import { PostgresConnectionError } from '../connection/connection-error.ts';
 import { classifyPostgresError, isMissingWal } from '../connection/postgres-error.ts';
 import { nameUnlessPromoted, PromotedServerError } from './promoted-server.ts';
 import { requiredLsn } from './wal-position.ts';
@@ -34,9 +35,12 @@ export function judgeReading(error: unknown): 'missing_wal' | 'faulty' | 'passin
   if (isMissingWal(error)) {
     return 'missing_wal';
   }
+  if (error instanceof PostgresConnectionError) {
+    return 'passing';
+  }
   const { class: kind, code } = classifyPostgresError(error);
-  // 55000: it was invalidated, or reserves no WAL.
-  const isOfSlot = kind === 'unexpected' || code === '55000';
+  // 55000: it was invalidated, or reserves no WAL; where the server as a whole cannot decode, that is no word of it.
+  const isOfSlot = kind === 'unexpected' || (code === '55000' && kind === 'stale');
   return isOfSlot && code !== undefined ? 'faulty' : 'passing';
 }
 

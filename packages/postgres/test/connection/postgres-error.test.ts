@@ -5,6 +5,7 @@ import {
   classifyPostgresError,
   describePostgresError,
   isPoolerError,
+  judgeReading,
   PostgresConnectionError,
 } from '@slotcast/postgres';
 import { DatabaseError } from 'pg';
@@ -12,6 +13,23 @@ import { DatabaseError } from 'pg';
 function systemError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
+
+describe('an error of reading a copy', { timeout: 5000 }, () => {
+  function serverError(code: string, routine: string): DatabaseError {
+    return Object.assign(new DatabaseError('it says no', 1, 'error'), { code, routine });
+  }
+
+  test('says something of the slot only where that is at fault, and neither the server nor the way to it', () => {
+    assert.equal(judgeReading(serverError('55000', 'CreateDecodingContext')), 'faulty');
+    assert.equal(judgeReading(serverError('XX001', 'heap_read')), 'faulty');
+    assert.equal(judgeReading(serverError('55000', 'CheckLogicalDecodingRequirements')), 'passing');
+    // A database that lets nobody in says so with the same code.
+    const refused = new PostgresConnectionError('no', serverError('55000', 'CheckMyDatabase'));
+    assert.equal(judgeReading(refused), 'passing');
+    assert.equal(judgeReading(serverError('53400', 'ReplicationSlotCreate')), 'passing');
+    assert.equal(judgeReading(serverError('42710', 'ReplicationSlotCreate')), 'passing');
+  });
+});
 
 describe('an error of the connection', { timeout: 5000 }, () => {
   test('to a name with several addresses tells of each, and has the code of the first', () => {
