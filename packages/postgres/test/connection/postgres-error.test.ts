@@ -14,11 +14,11 @@ function systemError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-describe('an error of reading a copy', { timeout: 5000 }, () => {
-  function serverError(code: string, routine: string): DatabaseError {
-    return Object.assign(new DatabaseError('it says no', 1, 'error'), { code, routine });
-  }
+function serverError(code: string, routine: string): DatabaseError {
+  return Object.assign(new DatabaseError('it says no', 1, 'error'), { code, routine });
+}
 
+describe('an error of reading a copy', { timeout: 5000 }, () => {
   test('says something of the slot only where that is at fault, and neither the server nor the way to it', () => {
     assert.equal(judgeReading(serverError('55000', 'CreateDecodingContext')), 'faulty');
     assert.equal(judgeReading(serverError('XX001', 'heap_read')), 'faulty');
