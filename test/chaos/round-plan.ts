@@ -117,9 +117,17 @@ function drawFailover(
     troubles: drawTroubles(hasOther, random),
     promotionMs: random.below(2000),
     writerMs: random.pick([0, 200, 1000]),
-    subscribersMs: random.chance(isQuarantine ? 60 : 30) ? 500 + random.below(3500) : undefined,
+    subscribersMs: drawArrival(isQuarantine, random),
     repairMs: 1000 + random.below(4000),
   };
+}
+
+/** A slot that is in use cannot be put away: only who comes late meets a quarantine. */
+function drawArrival(isQuarantine: boolean, random: RandomSource): number | undefined {
+  if (isQuarantine) {
+    return random.chance(75) ? 1000 + random.below(5000) : undefined;
+  }
+  return random.chance(30) ? 500 + random.below(3500) : undefined;
 }
 
 function drawTroubles(hasOther: boolean, random: RandomSource): readonly Trouble[] {
