@@ -42,6 +42,7 @@ export * from './pacing/standby-snapshot-policy.ts';
 export * from './pacing/usual-duration.ts';
 export * from './pacing/wal-rate.ts';
 export * from './promotion/assert-hand-off.ts';
+export * from './promotion/contested-timeline.ts';
 export * from './promotion/copy-risk.ts';
 export * from './promotion/hand-off-plan.ts';
 export * from './promotion/kept-copy.ts';

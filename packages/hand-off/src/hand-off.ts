@@ -1,11 +1,14 @@
 import {
+  apartFrom,
   assertHandOff,
   besideOwn,
+  type ContestedTimelines,
   type DivergencePolicy,
   earlierFences,
   type FencePass,
   fencedLsn,
   fenceTargets,
+  findContested,
   findOpenEnd,
   formatLsn,
   HAND_OFF_RETRIES,
@@ -289,6 +292,7 @@ class HandOffRun {
       elsewhere: line.elsewhere,
       orphaned: line.orphaned,
       newestHistory: line.newestHistory,
+      contested: this.#contested(line),
       history,
       earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
@@ -337,6 +341,11 @@ class HandOffRun {
     }
   }
 
+  #contested({ manifest }: PublishedLine): ContestedTimelines {
+    const { knowledge, history } = this.#options;
+    return findContested(history, knowledge.others, manifest);
+  }
+
   #isOpenEnded(line: PublishedLine): boolean {
     const { knowledge, outlived } = this.#options;
     const known = { others: knowledge.others, outlived, recorded: this.#recorded };
@@ -354,7 +363,8 @@ class HandOffRun {
   /** What is published of the timelines that this server left. */
   #line(): PublishedLine {
     const { knowledge, before, history } = this.#options;
-    return besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
+    const line = besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
+    return apartFrom(line, this.#contested(line));
   }
 
   #promotionOf(plan: HandOffPlan, failed: FailedSlots): Promotion {

@@ -50,11 +50,14 @@ function isFollowed({ op, state, slot }: SlotEvent): boolean {
 }
 
 /** A position beyond the WAL of the server that published it says nothing. */
-function markOf({ op, state, lsn, timeline }: SlotEvent, { history, newestHistory }: HandOffInput): Mark[] {
+function markOf(
+  { op, state, lsn, timeline }: SlotEvent,
+  { history, newestHistory, contested }: HandOffInput,
+): Mark[] {
   const confirmed = op === 'drop' ? undefined : state?.confirmedFlushLsn;
   return confirmed === undefined || confirmed > lsn
     ? []
-    : [{ confirmed, left: leftAt(history, timeline, newestHistory) }];
+    : [{ confirmed, left: contested?.get(timeline) ?? leftAt(history, timeline, newestHistory) }];
 }
 
 /** How far a slot may be moved for it: this server has the WAL up to there. */

@@ -17,7 +17,8 @@ import {
   type LogicalSlotState,
   type SlotState,
 } from '../vocabulary/slot-state.ts';
-import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { type ContestedTimelines, leftOf } from './contested-timeline.ts';
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { quarantineName } from './quarantine-name.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
@@ -43,6 +44,7 @@ export interface HandOffInput {
   readonly orphaned?: ReadonlySet<SlotName> | undefined;
   /** Of the newest manifest, wherever it lies: it tells where the branch of such an event parted from this line. */
   readonly newestHistory?: TimelineHistory | undefined;
+  readonly contested?: ContestedTimelines | undefined;
   /** Slots of the promoted server. */
   readonly local: readonly LocalSlot[];
   /** Leading slots of the promoted server, from which slots were made anew while it was a standby. */
@@ -296,11 +298,9 @@ function isOwned({ lineage }: HandOffInput, { incarnation }: SlotEvent, owned: O
 }
 
 function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {
-  return [input.published.get(name), input.elsewhere.get(name)].flatMap((event) => {
-    const confirmed = event === undefined ? undefined : plausiblyConfirmed(event);
-    return event === undefined || confirmed === undefined
-      ? []
-      : [{ confirmed, leftLsn: leftAt(input.history, event.timeline, input.newestHistory) }];
+  return [input.published.get(name) ?? [], input.elsewhere.get(name) ?? []].flat().flatMap((event) => {
+    const confirmed = plausiblyConfirmed(event);
+    return confirmed === undefined ? [] : [{ confirmed, leftLsn: leftOf(event, input) }];
   });
 }
 

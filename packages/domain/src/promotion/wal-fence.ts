@@ -86,17 +86,19 @@ export function isFenced(confirmed: Lsn, passes: readonly FencePass[]): boolean 
 /** Up to where nothing was committed on earlier timelines of a line of descent, by timeline. */
 export type EarlierFences = ReadonlyMap<Timeline, Lsn>;
 
-/** The fences of earlier promotions on this line of descent, as nodes have recorded them. */
+/**
+ * The fences of earlier promotions on this line of descent, as nodes have recorded them. Where several were promoted at the same point, nobody knows which one the line comes from: only what
+ * was fenced on all of them is.
+ */
 export function earlierFences(history: TimelineHistory, promotions: Iterable<Promotion>): EarlierFences {
-  const fences = new Map<Timeline, Lsn>();
-  const starts = startsOf(history);
-  for (const promotion of promotions) {
-    const { timeline, fencedLsn: fenced } = promotion;
-    if (fenced !== undefined && starts.some((start) => sameStart(start, promotion))) {
-      fences.set(timeline, fenced);
-    }
-  }
-  return fences;
+  const all = [...promotions];
+  return new Map(
+    startsOf(history).flatMap((start): [Timeline, Lsn][] => {
+      const [first, ...more] = all.filter((each) => sameStart(start, each)).map((each) => each.fencedLsn);
+      const lowest = more.reduce((low, fence) => low && fence && minLsn(low, fence), first);
+      return lowest === undefined ? [] : [[start.timeline, lowest]];
+    }),
+  );
 }
 
 /**
