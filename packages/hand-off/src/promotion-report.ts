@@ -51,10 +51,12 @@ export class PromotionReport {
       tellUnknown(slot, known, this.#logger);
       return;
     }
-    // Otherwise it was ahead of an earlier promotion already.
-    const bytes = confirmedFlushLsn > switchLsn ? String(confirmedFlushLsn - switchLsn) : undefined;
+    // Otherwise it was ahead from an earlier promotion on already, or came from another branch: from where on is not told.
+    const isFromHere = confirmedFlushLsn > switchLsn;
+    const from = isFromHere ? formatLsn(switchLsn) : undefined;
+    const bytes = isFromHere ? String(confirmedFlushLsn - switchLsn) : undefined;
     this.#logger[outcome === 'fenced' ? 'warn' : 'error'](
-      { slot, from: formatLsn(switchLsn), to: formatLsn(confirmedFlushLsn), bytes, outcome },
+      { slot, from, to: formatLsn(confirmedFlushLsn), bytes, outcome },
       'the subscriber of a slot was ahead of this server: what it received from that WAL is not here',
     );
   }
