@@ -56,6 +56,7 @@ export * from './promotion/promotion-status.ts';
 export * from './promotion/promotion-verdict.ts';
 export * from './promotion/publisher-word.ts';
 export * from './promotion/quarantine-name.ts';
+export * from './promotion/quarantine-step.ts';
 export * from './promotion/quarantined-slots.ts';
 export * from './promotion/safety-part.ts';
 export * from './promotion/seen-ahead.ts';

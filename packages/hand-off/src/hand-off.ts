@@ -16,6 +16,7 @@ import {
   type HandOffInput,
   type HandOffPlan,
   judgeQuarantines,
+  keptTwoPhase,
   type LocalSlot,
   type OpenTransaction,
   type OtherPrimary,
@@ -108,7 +109,7 @@ export interface HandOffOptions {
 export interface HandOffOutcome {
   readonly promotion: Promotion;
   readonly local: readonly LocalSlot[];
-  /** The ownership of slots that got lost, and may still be made from a leading slot. */
+  /** The ownership of slots that got lost, and may still be made from a leading slot; and of those that count as safe from now on. */
   readonly kept: ReadonlyMap<SlotName, Ownership>;
 }
 
@@ -219,7 +220,9 @@ class HandOffRun {
     );
     this.#report.tell(promotion);
     const recorded = await this.#withPrepared(promotion);
-    const kept = await sweepIdleLeaders(this.#options, this.#last?.input, after);
+    const input = this.#last?.input;
+    const remade = await sweepIdleLeaders(this.#options, input, after);
+    const kept = new Map([...(input === undefined ? [] : keptTwoPhase(input)), ...remade]);
     return { promotion: recorded, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 

@@ -17,9 +17,10 @@ import {
   sharedOf,
   wasLeft,
 } from './hand-off-facts.ts';
-import type { HandOffInput, HandOffPlan, Quarantine, SeenPlace } from './hand-off-plan.ts';
+import type { HandOffInput, HandOffPlan } from './hand-off-plan.ts';
 import type { SlotRestore } from './leader-sweep.ts';
 import { quarantineName } from './quarantine-name.ts';
+import type { Quarantine, SeenPlace } from './quarantine-step.ts';
 
 /** A step of a hand-off that breaks a rule by which no data is lost, or a report that is not true. */
 export interface HandOffViolation {
@@ -211,9 +212,10 @@ function isStrayed({ name, owned, marks, input }: HandOffFacts): boolean {
   return before !== undefined && owned?.highestLsn !== undefined && !isUpTo(placeOf(before), known);
 }
 
-function checkDrop(seen: SeenPlace, { name, here, owned, input }: HandOffFacts): readonly Check[] {
+function checkDrop(seen: SeenPlace, { name, here, owned, isSound, input }: HandOffFacts): readonly Check[] {
   return [
     [owned?.proven === false, 'it is not on record that it is unsafe'],
+    [!isSound, 'it skips nothing that its subscriber lacks'],
     [isLogical(here) && !here.synced, "no slot of slotcast's is here"],
     [here !== undefined && !isMadeAfter(here, input), 'it was made after the promotion'],
     [here !== undefined && standsAt(here, seen), 'it stands elsewhere'],

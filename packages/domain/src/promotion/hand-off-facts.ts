@@ -1,9 +1,10 @@
+import { isUpTo } from '../following/plan-facts.ts';
 import { isCanary } from '../vocabulary/canary-slot.ts';
 import { type Lsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import type { LocalSlot } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { leftAt } from '../vocabulary/timeline-history.ts';
 import type { HandOffInput } from './hand-off-plan.ts';
 
@@ -24,6 +25,8 @@ export interface HandOffFacts {
   readonly owned: Ownership | undefined;
   /** It is slotcast's, safe, and of the incarnation that was published last. */
   readonly isOurs: boolean;
+  /** It was not known to be safe, but was made as a copy, and stands where that was made: at worst its subscriber sees an error. */
+  readonly isSound: boolean;
   readonly marks: readonly Mark[];
 }
 
@@ -35,14 +38,44 @@ export function handOffFacts(input: HandOffInput): (name: SlotName) => HandOffFa
     );
     const event = events.find(isFollowed) === events[0] ? events[0] : undefined;
     const owned = input.ownership.get(name);
-    const isOurs =
-      owned?.proven === true &&
+    const here = local.get(name);
+    const isOfEvent =
+      owned !== undefined &&
       owned.lineage === input.lineage &&
       event !== undefined &&
       sameIncarnation(owned.incarnation, event.incarnation);
+    const isSound = isOfEvent && owned.proven === false && isSoundTwoPhase({ here, owned, event, input });
+    const isOurs = isOfEvent && (owned.proven || isSound);
     const marks = events.flatMap((each) => markOf(each, input));
-    return { name, input, event, here: local.get(name), owned, isOurs, marks };
+    return { name, input, event, here, owned, isOurs, isSound, marks };
   };
+}
+
+function isSoundTwoPhase({
+  here,
+  owned,
+  event,
+  input,
+}: {
+  readonly here: LocalSlot | undefined;
+  readonly owned: Ownership;
+  readonly event: SlotEvent;
+  readonly input: HandOffInput;
+}): boolean {
+  const stood = input.before?.find(({ name, temporary }) => name === here?.name && !temporary) ?? here;
+  const isThere =
+    owned.highestLsn !== undefined &&
+    here?.confirmedFlushLsn !== undefined &&
+    (input.before === undefined || isUpTo(stood?.confirmedFlushLsn, owned.highestLsn));
+  return (
+    isThere &&
+    isLogical(here) &&
+    isLogical(event.state) &&
+    [here, event.state].every(({ plugin, twoPhase }) => plugin === 'pgoutput' && twoPhase) &&
+    here.databaseOid === event.state.databaseOid &&
+    !here.synced &&
+    !isInvalidated(here)
+  );
 }
 
 function isFollowed({ op, state, slot }: SlotEvent): boolean {

@@ -21,6 +21,8 @@ import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type ContestedTimelines, leftOf } from './contested-timeline.ts';
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { quarantineName } from './quarantine-name.ts';
+import { type Quarantine, quarantineOf, type SeenPlace } from './quarantine-step.ts';
+import { soundTwoPhase } from './sound-two-phase.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
 import {
   type DivergencePolicy,
@@ -72,20 +74,6 @@ export interface HandOffInput {
   readonly earlier?: Promotion | undefined;
 }
 
-/** Where a slot stands that is to be dropped: one that was moved or made anew meanwhile is somebody else's. */
-export type SeenPlace = Pick<LocalSlot, 'restartLsn' | 'confirmedFlushLsn'>;
-
-/** A slot to be put out of reach: copied to `copy`, then dropped, with a placeholder under its name at the same moment. */
-export interface Quarantine {
-  readonly slot: SlotName;
-  readonly copy: SlotName;
-  readonly database: SlotDatabase;
-  readonly plugin: string;
-  /** Why it must not be used under its own name. */
-  readonly reason: string;
-  readonly seen: SeenPlace;
-}
-
 /** What is to be done with the slots of a promoted server, and what has to be reported. */
 export interface HandOffPlan {
   readonly advances: readonly {
@@ -115,9 +103,10 @@ export interface HandOffPlan {
  * recorded, the plan has no steps left and reports the same. A slot that somebody made meanwhile under the name of one that was renamed,
  * dropped or lost is none of its business.
  */
-export function planHandOff(input: HandOffInput): HandOffPlan {
-  const local = lastingSlots(input.local);
-  const before = input.before === undefined ? undefined : lastingSlots(input.before);
+export function planHandOff(given: HandOffInput): HandOffPlan {
+  const local = lastingSlots(given.local);
+  const before = given.before === undefined ? undefined : lastingSlots(given.before);
+  const input = { ...given, ownership: new Map([...given.ownership, ...keptTwoPhase(given)]) };
   const unproven = [...local.values()].filter(
     (slot) =>
       // A physical slot is somebody's hold on WAL, and a synchronised one PostgreSQL's: neither is what was to be made under that name.
@@ -171,6 +160,13 @@ export function planHandOff(input: HandOffInput): HandOffPlan {
       }),
     ],
   };
+}
+
+/** The ownership of copies that count as safe at a promotion, though they were not known to be. */
+export function keptTwoPhase(input: HandOffInput): ReadonlyMap<SlotName, Ownership> {
+  const { local, before, ownership, lineage } = input;
+  const slots = { local: lastingSlots(local), before: before && lastingSlots(before) };
+  return soundTwoPhase(logicalEvents(input), ownership, { ...slots, lineage });
 }
 
 function lastingSlots(slots: readonly LocalSlot[]): ReadonlyMap<SlotName, LocalSlot> {
@@ -361,11 +357,6 @@ function outcomeOf(input: HandOffInput, marks: readonly ConfirmedMark[], owned: 
     return 'fenced';
   }
   return owned ? 'quarantined' : 'unsafe';
-}
-
-function quarantineOf(slot: LocalLogicalSlot, reason: string): Quarantine {
-  const { name, plugin } = slot;
-  return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason, seen: slot };
 }
 
 /** Up to what its subscriber had confirmed, as far as this server has that WAL; never backwards. */

@@ -57,7 +57,7 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
 
 /**
  * The records of the slots that a promotion made useless on a node, with what is to be done. `kept`: the ownership of those among them that may still
- * be made from a leading slot. `here`: the slots of the node.
+ * be made from a leading slot, and of others that count as safe from now on. `here`: the slots of the node.
  */
 export function promotionSlotStatuses(
   node: string,
@@ -76,7 +76,10 @@ export function promotionSlotStatuses(
   const about = { kind: 'node_slot', node, role: 'primary', time } as const;
   // What is only unknown of a slot that is not here counts less than that it is to be made again.
   const diverged = promotion.ahead
-    .filter(({ slot, outcome }) => outcome !== 'fenced' && !(outcome === 'unknown' && kept.has(slot)))
+    .filter(
+      ({ slot, outcome }) =>
+        outcome !== 'fenced' && !(outcome === 'unknown' && kept.get(slot)?.remaking === true),
+    )
     .map((entry): NodeSlotStatus => {
       return {
         ...about,
@@ -92,7 +95,13 @@ export function promotionSlotStatuses(
       const told = [reason('lost_on_promotion'), ...reasons];
       return { ...about, slot, ownership: kept.get(slot), state: 'absent', reasons: told };
     });
-  return [...diverged, ...lost];
+  const told = new Set([...diverged, ...lost].map(({ slot }) => slot));
+  const safe = [...kept]
+    .filter(
+      ([slot, { proven, remaking }]) => proven && remaking !== true && names.has(slot) && !told.has(slot),
+    )
+    .map(([slot, ownership]): NodeSlotStatus => ({ ...about, slot, ownership, state: 'ready', reasons: [] }));
+  return [...diverged, ...lost, ...safe];
 }
 
 function divergedReason(
