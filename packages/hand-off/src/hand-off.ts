@@ -16,7 +16,6 @@ import {
   type HandOffInput,
   type HandOffPlan,
   judgeQuarantines,
-  keptTwoPhase,
   type LocalSlot,
   type OpenTransaction,
   type OtherPrimary,
@@ -50,7 +49,7 @@ import {
 } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
 import type { HandOffLease } from './hand-off-lease.ts';
-import { dropLeaders, sweepIdleLeaders } from './leading-slots.ts';
+import { dropLeaders, ownershipAfter } from './leading-slots.ts';
 import { withOrphanPrepared } from './orphan-prepared.ts';
 import { PromotionReport } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
@@ -220,9 +219,7 @@ class HandOffRun {
     );
     this.#report.tell(promotion);
     const recorded = await this.#withPrepared(promotion);
-    const input = this.#last?.input;
-    const remade = await sweepIdleLeaders(this.#options, input, after);
-    const kept = new Map([...(input === undefined ? [] : keptTwoPhase(input)), ...remade]);
+    const kept = await ownershipAfter(this.#options, this.#last?.input, after);
     return { promotion: recorded, kept, local: after.slots.map((slot) => ({ ...slot, temporary: false })) };
   }
 

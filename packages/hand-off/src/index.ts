@@ -1,3 +1,4 @@
+export { tellAhead } from './ahead-lookout.ts';
 export type { EndedRecovery } from './ended-recovery.ts';
 export type { HalfOptions } from './half-options.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';

@@ -1,6 +1,7 @@
 import {
   type HandOffInput,
   keptOwnership,
+  keptTwoPhase,
   type LocalSlot,
   type Lsn,
   type Ownership,
@@ -57,11 +58,21 @@ export async function dropLeaders(
   return left;
 }
 
+/** The end of a hand-off: what it leaves on record as the ownership of slots that are to be made again, and of those that count as safe from now on. */
+export async function ownershipAfter(
+  site: Parameters<typeof sweepIdleLeaders>[0],
+  input: HandOffInput | undefined,
+  after: ObservedPrimary,
+): Promise<ReadonlyMap<SlotName, Ownership>> {
+  const remade = await sweepIdleLeaders(site, input, after);
+  return new Map([...(input === undefined ? [] : keptTwoPhase(input)), ...remade]);
+}
+
 /**
  * The end of a hand-off: drops all leading slots but those that a missing slot may still be made from; the publisher sees to what is left, once it publishes. Returns the ownership of the missing
  * ones. `after`: the slots as they are now.
  */
-export async function sweepIdleLeaders(
+async function sweepIdleLeaders(
   site: {
     readonly connection: PostgresConnection;
     readonly drop: (leaders: readonly LocalSlot[]) => Promise<number>;

@@ -24,6 +24,7 @@ import {
   readWalEnd,
 } from '@slotcast/postgres';
 import { type LastKnown, NodesReader, type TopicsContext } from '@slotcast/topics';
+import { AheadLookout } from './ahead-lookout.ts';
 import { type EndedRecovery, isSeen } from './ended-recovery.ts';
 import { handOff } from './hand-off.ts';
 import {
@@ -119,10 +120,13 @@ export class Promotion {
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
   readonly #standing: StandingHandOff;
+  /** For subscribers that are ahead of this server, as long as no publisher looks. */
+  readonly ahead: AheadLookout;
 
   constructor(options: PromotionOptions) {
     this.#options = options;
     this.#standing = new StandingHandOff(options.clock);
+    this.ahead = new AheadLookout(options);
     this.#safety = new PromotionSafety({ ...options, onSafe: (server) => this.#standing.doneHere(server) });
     this.#guard = new RecoveryGuard({
       ...options,
@@ -132,6 +136,7 @@ export class Promotion {
         this.#session?.wake();
         return acting;
       },
+      onPrimary: (site) => this.ahead.look(site),
       report: (event) => this.#listeners.forEach((report) => report(event)),
     });
   }

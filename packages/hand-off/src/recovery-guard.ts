@@ -56,6 +56,8 @@ export interface RecoveryGuardOptions {
    * nothing, it is called again with each look at that primary, also on another connection.
    */
   readonly onEnd: (ended: EndedRecovery | undefined, site: GuardSite, isAgain: boolean) => Promise<boolean>;
+  /** Called with each look at a primary, every two seconds or so. Does not reject. */
+  readonly onPrimary: (site: GuardSite) => Promise<void>;
   readonly report: ReportRole;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -197,6 +199,7 @@ export class RecoveryGuard {
       }
     }
     await this.#settle({ connection, signal });
+    await this.#options.onPrimary({ connection, signal });
     await Promise.race([connection.closed, this.#options.clock.sleep(PRIMARY_LOOK_MS, signal)]);
   }
 

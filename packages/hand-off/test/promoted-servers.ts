@@ -82,6 +82,7 @@ export async function watchEnd(
   const guard = new RecoveryGuard({
     ...options,
     onEnd: () => Promise.resolve(true),
+    onPrimary: () => Promise.resolve(),
     report: () => undefined,
     clock: systemClock,
     logger: createLogger({ level: 'silent', fields: {} }),

@@ -57,6 +57,7 @@ class Watch {
       postgres: optionsFor(pair.standby, { applicationName: 'guard' }),
       onDivergence,
       line: () => emptyLine,
+      onPrimary: () => Promise.resolve(),
       onEnd: () => {
         this.ends += 1;
         return Promise.resolve(true);

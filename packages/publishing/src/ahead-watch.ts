@@ -2,7 +2,6 @@ import {
   type AheadOutcome,
   type DivergencePolicy,
   databaseOf,
-  formatLsn,
   isLogical,
   judgeSeenAhead,
   type LogicalSlotState,
@@ -12,7 +11,7 @@ import {
   type SeenPosition,
   type SlotState,
 } from '@slotcast/domain';
-import { type EndedRecovery, quarantineSlot, raiseFenceLate } from '@slotcast/hand-off';
+import { type EndedRecovery, quarantineSlot, raiseFenceLate, tellAhead } from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { PublisherMetrics } from '@slotcast/observability';
 import {
@@ -35,6 +34,8 @@ export interface AheadWatchOptions {
   readonly onDivergence: DivergencePolicy;
   /** What this process saw of the end of recovery. */
   readonly ended: () => EndedRecovery | undefined;
+  /** Called after each look: nobody else has to look meanwhile. */
+  readonly onLook: () => void;
   readonly metrics: PublisherMetrics;
   readonly status: PublisherStatus;
   readonly clock: Clock;
@@ -69,6 +70,7 @@ export class AheadWatch {
     }
     this.#lookedAt = now;
     const found = await readBeyondWal(connection, signal);
+    this.#options.onLook();
     const { published, records } = tenure;
     const judged = found.map((seen) => {
       const shown = slots.find(({ name }) => name === seen.slot);
@@ -166,15 +168,8 @@ export class AheadWatch {
     }
   }
 
-  #tell({ slot, position, insertLsn }: SeenPosition, outcome: AheadOutcome): void {
-    const { logger } = this.#options;
-    const fields = { slot, position: formatLsn(position), end: formatLsn(insertLsn), outcome };
-    this.#tellOnce(slot, outcome, () =>
-      logger[outcome === 'fenced' ? 'warn' : 'error'](
-        { code: 'SC_SUBSCRIBER_AHEAD', ...fields },
-        'a subscriber says that it is ahead of this server: it skips what is committed here before its position',
-      ),
-    );
+  #tell(seen: SeenPosition, outcome: AheadOutcome): void {
+    this.#tellOnce(seen.slot, outcome, () => tellAhead(this.#options.logger, seen, outcome));
   }
 
   #tellOnce(slot: string, what: string, tell: () => void): void {

@@ -282,7 +282,11 @@ class Publisher {
       signal: both,
     });
     const watched = { ...this.#options, connection, tenure, status, signal: both };
-    const ahead = new AheadWatch({ ...watched, ended: () => this.#promotion.ended });
+    const ahead = new AheadWatch({
+      ...watched,
+      ended: () => this.#promotion.ended,
+      onLook: () => this.#promotion.ahead.looked(),
+    });
     const publishing = publishLoop({
       ...this.#options,
       connection,

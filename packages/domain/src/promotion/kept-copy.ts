@@ -1,6 +1,6 @@
 import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { isInvalidated, isLogical, type SlotState } from '../vocabulary/slot-state.ts';
-import type { Quarantine } from './hand-off-plan.ts';
+import type { Quarantine } from './quarantine-step.ts';
 
 /**
  * True when what stands under the name of a copy may be the copy that an earlier attempt made: all that the slot would deliver, it delivers as well. The name alone tells nothing: the slot may have been quarantined at an

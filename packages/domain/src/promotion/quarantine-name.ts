@@ -11,3 +11,8 @@ export function copyNames(slot: SlotName): readonly SlotName[] {
   const first = quarantineName(slot);
   return [first, quarantineName(first)];
 }
+
+/** True for a name that such a copy may have, for those who do not know what was quarantined. */
+export function endsAsCopy(slot: SlotName): boolean {
+  return slot.endsWith('_diverged') || slot.endsWith('_diverged_again');
+}

@@ -14,6 +14,7 @@ export const lossReports = [
   'put a placeholder under the name of a quarantined slot',
   'the name of a quarantined slot is not kept taken: whoever uses a slot of that name now misses changes',
   'left a slot alone: its row cannot be right',
+  'a subscriber says that it is ahead of this server: it skips what is committed here before its position',
 ] as const;
 
 /** True when this line says of this slot that its subscriber may lack rows. A fence that stands says the opposite: that the subscriber lacks none. */
