@@ -11,7 +11,7 @@ import {
   type SeenPosition,
   type SlotState,
 } from '@slotcast/domain';
-import { type EndedRecovery, quarantineSlot, raiseFenceLate, tellAhead } from '@slotcast/hand-off';
+import { type Promotion, quarantineSlot, raiseFenceLate, tellAhead } from '@slotcast/hand-off';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { PublisherMetrics } from '@slotcast/observability';
 import {
@@ -32,10 +32,8 @@ export interface AheadWatchOptions {
   readonly postgres: PostgresOptions;
   readonly tenure: Tenure;
   readonly onDivergence: DivergencePolicy;
-  /** What this process saw of the end of recovery. */
-  readonly ended: () => EndedRecovery | undefined;
-  /** Called after each look: nobody else has to look meanwhile. */
-  readonly onLook: () => void;
+  /** What this process saw of the end of recovery, and who looks where no publisher does. */
+  readonly promoted: Pick<Promotion, 'ended' | 'ahead'>;
   readonly metrics: PublisherMetrics;
   readonly status: PublisherStatus;
   readonly clock: Clock;
@@ -70,7 +68,7 @@ export class AheadWatch {
     }
     this.#lookedAt = now;
     const found = await readBeyondWal(connection, signal);
-    this.#options.onLook();
+    this.#options.promoted.ahead.looked();
     const { published, records } = tenure;
     const judged = found.map((seen) => {
       const shown = slots.find(({ name }) => name === seen.slot);
@@ -130,14 +128,14 @@ export class AheadWatch {
 
   /** Where it was raised to, if that is before all commits. */
   async #fence(seen: SeenPosition): Promise<Lsn | undefined> {
-    const { connection, tenure, onDivergence, ended, signal } = this.#options;
+    const { connection, tenure, onDivergence, promoted, signal } = this.#options;
     const { promotion, facts } = tenure;
     if (promotion === undefined || !mayFenceAhead(seen, promotion, onDivergence)) {
       return undefined;
     }
     const { history } = facts;
     const target = seen.position;
-    const pass = await raiseFenceLate({ connection, history, ended: ended(), target, signal });
+    const pass = await raiseFenceLate({ connection, history, ended: promoted.ended, target, signal });
     return pass?.reachedLsn;
   }
 

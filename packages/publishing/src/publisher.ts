@@ -282,11 +282,7 @@ class Publisher {
       signal: both,
     });
     const watched = { ...this.#options, connection, tenure, status, signal: both };
-    const ahead = new AheadWatch({
-      ...watched,
-      ended: () => this.#promotion.ended,
-      onLook: () => this.#promotion.ahead.looked(),
-    });
+    const ahead = new AheadWatch({ ...watched, promoted: this.#promotion });
     const publishing = publishLoop({
       ...this.#options,
       connection,

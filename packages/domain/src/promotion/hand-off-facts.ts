@@ -44,7 +44,7 @@ export function handOffFacts(input: HandOffInput): (name: SlotName) => HandOffFa
       owned.lineage === input.lineage &&
       event !== undefined &&
       sameIncarnation(owned.incarnation, event.incarnation);
-    const isSound = isOfEvent && owned.proven === false && isSoundTwoPhase({ here, owned, event, input });
+    const isSound = isOfEvent && !owned.proven && isSoundTwoPhase({ here, owned, event, input });
     const isOurs = isOfEvent && (owned.proven || isSound);
     const marks = events.flatMap((each) => markOf(each, input));
     return { name, input, event, here, owned, isOurs, isSound, marks };

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  assertHandOff,
   CANARY_SLOT,
   type HandOffPlan,
-  keptTwoPhase,
   parseSlotName,
-  planHandOff,
   type TimelineHistory,
   timeline,
 } from '@slotcast/domain';
@@ -18,7 +15,6 @@ import {
   confirmed,
   dropped,
   type HandOffSituation,
-  handOffInput,
   handOffOf,
   SWITCH,
   stepsOf,
@@ -147,66 +143,6 @@ describe('the hand-off of a slot', { timeout: 20_000 }, () => {
     const here = [local('a'), local('b', { failover: true }), local('c')];
     const owned = { a: owning(), b: owning(), c: owning() };
     assert.deepEqual(handOffOf({ events, local: here, owned }).failovers, [{ slot: 'a', database: shop }]);
-  });
-
-  test('keeps a two_phase slot of pgoutput that stands where it was made, and whose subscriber may only get a PREPARE twice', () => {
-    const made = local('a', { twoPhase: true });
-    const event = { ...live('a', { twoPhase: true, confirmedFlushLsn: at(0x3000) }), lsn: at(0x9_0000) };
-    const owned = { a: owning({ proven: false }) };
-    const used = { ...made, confirmedFlushLsn: at(0x3000) };
-    for (const [here, before] of [
-      [made, [made]],
-      [made, []],
-      [made, undefined],
-      // Its subscriber came since.
-      [used, [made]],
-      [used, undefined],
-    ] as const) {
-      const input = handOffInput({ events: [event], local: [here], before, owned });
-      const plan = planHandOff(input);
-      assert.deepEqual(assertHandOff(plan, input), []);
-      assert.deepEqual(stepsOf(plan), here === made ? ['advance a'] : []);
-      assert.deepEqual([plan.creations, plan.lost], [[], []]);
-      assert.deepEqual([...keptTwoPhase(input)], [['a', owning()]]);
-    }
-  });
-
-  test('puts it out of reach like any other when its subscriber is ahead and nothing fences it', () => {
-    const made = local('a', { twoPhase: true });
-    const event = { ...live('a', { twoPhase: true, confirmedFlushLsn: at(0x5800) }), lsn: at(0x9_0000) };
-    const owned = { a: owning({ proven: false }) };
-    const plan = handOffOf({ events: [event], local: [made], owned, passes: unfenced });
-    assert.deepEqual(stepsOf(plan), ['quarantine a']);
-  });
-
-  test('drops a two_phase slot that may skip changes, and reports it as lost', () => {
-    const twoPhase = { twoPhase: true };
-    const made = local('a', twoPhase);
-    const moved = local('a', { ...twoPhase, confirmedFlushLsn: at(0x2800) });
-    const event = live('a', { ...twoPhase, confirmedFlushLsn: at(0x3000) });
-    const decoding = { plugin: 'test_decoding' };
-    const unproven = owning({ proven: false });
-    for (const over of [
-      // Made under its real name, from wherever the server could.
-      {
-        local: [local('a', { ...twoPhase, ...decoding })],
-        events: [live('a', { ...twoPhase, ...decoding })],
-      },
-      // Whoever moved it in recovery was not slotcast.
-      { local: [moved], before: [moved] },
-      { local: [moved], before: [] },
-      { owned: { a: owning({ proven: false, highestLsn: undefined }) } },
-      // Of another slot, topic or kind.
-      { owned: { a: owning({ proven: false, incarnation: { epoch: 1, seq: 7 } }) } },
-      { owned: { a: owning({ proven: false, lineage: 'second' }) } },
-      { local: [local('a')] },
-      { events: [live('a', { confirmedFlushLsn: at(0x3000) })] },
-    ]) {
-      const told = { a: 'waits for its subscriber' };
-      const plan = handOffOf({ events: [event], local: [made], owned: { a: unproven }, told, ...over });
-      assert.deepEqual(stepsOf(plan), ['drop a']);
-      assert.deepEqual(plan.lost, [{ slot: 'a', reasons: [saying('waits for its subscriber')] }]);
-    }
   });
 
   test('leaves physical slots, temporary ones and those of slotcast itself alone', () => {
