@@ -55,7 +55,7 @@ import { PromotionReport } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { readSwitch, type SwitchPoint } from './switch-point.ts';
 import { UnheardWal } from './unheard-wal.ts';
-import { raiseFence } from './wal-fence.ts';
+import { tryFence } from './wal-fence.ts';
 
 /** What the topics say of a node that its hand-off needs. */
 export interface NodeKnowledge {
@@ -334,10 +334,10 @@ class HandOffRun {
   }
 
   async #raiseFence(line: PublishedLine): Promise<void> {
-    const { connection, baseline, onDivergence, switchLsn, signal } = this.#options;
+    const { onDivergence, switchLsn } = this.#options;
     if (onDivergence === 'fence') {
       const targets = fenceTargets({ ...line, switchLsn });
-      this.#passes.push(await raiseFence({ connection, targets, baseline, signal }));
+      this.#passes.push(...(await tryFence({ ...this.#options, targets })));
     }
   }
 

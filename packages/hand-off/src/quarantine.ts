@@ -12,13 +12,12 @@ import {
   replaceByPlaceholder,
   SlotMovedError,
 } from '@slotcast/postgres';
+import { isRefusal } from './refusal.ts';
 
 /** duplicate_object */
 const EXISTS = '42710';
 /** undefined_object, object_in_use: nothing was touched. */
 const UNTOUCHED = ['42704', '55006'];
-/** disk_full, out_of_memory: elsewhere they are waited for. */
-const NO_ROOM = ['53100', '53200'];
 
 /** A slot is gone, and nothing keeps its name taken: whoever looks for it may make it anew, and miss changes. */
 export class NameNotKeptError extends Error {
@@ -103,15 +102,6 @@ async function keepCopy(
     }
   }
   return { kind: 'refused', said: 'other slots have the names for a copy' };
-}
-
-/** The server said no, and nobody waits until it might say yes: neither the connection nor an interruption was at fault. */
-function isRefusal(error: unknown): boolean {
-  if (!isPostgresError(error)) {
-    return false;
-  }
-  const { class: known, code } = classifyPostgresError(error);
-  return code !== undefined && (NO_ROOM.includes(code) || (known !== 'retry' && known !== 'cancelled'));
 }
 
 function notKept(slot: SlotName, cause: unknown): NameNotKeptError {

@@ -26,7 +26,7 @@ import { DescentWatch } from './descent-watch.ts';
 import type { EndedRecovery } from './ended-recovery.ts';
 import { readShutdown } from './last-record.ts';
 import type { ReportRole } from './role-tracker.ts';
-import { type RecoveryBaseline, raiseFence } from './wal-fence.ts';
+import { type RecoveryBaseline, tryFence } from './wal-fence.ts';
 
 const BACKOFF = { initialMs: 50, maxMs: 1000 } as const;
 /** How often a primary is asked whether it is a standby again, which takes a restart that ends the connection first. */
@@ -251,7 +251,10 @@ export class RecoveryGuard {
     const started = clock.monotonicMs();
     const { insertLsn } = end;
     const targets = fenceTargets({ ...line(), switchLsn });
-    const pass = await raiseFence({ connection, targets, baseline, signal });
+    const [pass] = await tryFence({ connection, targets, baseline, signal, logger });
+    if (pass === undefined) {
+      return [];
+    }
     logger.info(
       {
         from: formatLsn(insertLsn),

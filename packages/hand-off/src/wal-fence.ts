@@ -1,5 +1,7 @@
 import { type Lsn, lsn, minLsn, type RaisedFence } from '@slotcast/domain';
+import { type Logger } from '@slotcast/kernel';
 import {
+  describePostgresError,
   fillWal,
   haveAborted,
   maySwitchWal,
@@ -10,6 +12,7 @@ import {
   type WalEnd,
   type WatchedRecovery,
 } from '@slotcast/postgres';
+import { isRefusal } from './refusal.ts';
 
 /** PostgreSQL takes messages of up to 1 GiB; smaller ones keep the server's memory small. */
 const PIECE_BYTES = 1024n * 1024n;
@@ -48,6 +51,27 @@ export async function raiseFence(options: {
     }
   }
   return { reachedLsn: cleanLsn ?? end.insertLsn, clean: cleanLsn !== undefined, flushedLsn: end.flushLsn };
+}
+
+/**
+ * The same, or no pass where the server refuses to be pushed, which is logged: the slots that it would have covered have to be put out of reach like those that no fence
+ * covers, and that cannot wait until somebody has given the right back.
+ */
+export async function tryFence(
+  options: Parameters<typeof raiseFence>[0] & { readonly logger: Logger },
+): Promise<readonly RaisedFence[]> {
+  try {
+    return [await raiseFence(options)];
+  } catch (error) {
+    if (!isRefusal(error)) {
+      throw error;
+    }
+    options.logger.error(
+      { error: describePostgresError(error) },
+      'the WAL fence cannot be raised: slots whose subscribers are ahead are quarantined instead',
+    );
+    return [];
+  }
 }
 
 /**

@@ -140,6 +140,23 @@ test('what must not wait is done also when the server refuses every session for 
   await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
 });
 
+test('a slot that no fence can cover, as the server refuses to write one, is quarantined', {
+  timeout: 180_000,
+}, async () => {
+  await using pair = await Pair.start(18);
+  for (const type of ['text', 'bytea']) {
+    await pair.primary.query(
+      `revoke execute on function pg_logical_emit_message(boolean, text, ${type}, boolean) from public`,
+    );
+  }
+  await createSlots(pair, ['app1']);
+  await using watcher = new Watcher(pair, 'fence');
+  watcher.promotion.follow(await knownAhead(pair));
+  await untilSeen(pair.standby);
+  await pair.promote();
+  await waitUntil(() => isQuarantined(pair), { describe: 'the quarantine' });
+});
+
 test('a process that does not get the lock of the node acts when the holder has not', {
   timeout: 180_000,
 }, async () => {
