@@ -22,7 +22,7 @@ import {
   tellsOfAll,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import type { SettledHandOff } from '@slotcast/hand-off';
+import { type SettledHandOff, tellUnknown } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { WalEnd } from '@slotcast/postgres';
 import {
@@ -276,9 +276,19 @@ async function judge(topic: SlotsTopic, options: ClaimOptions): Promise<ClaimGra
     takeOver: identity.takeOver,
   });
   if (verdict.kind === 'refuse') {
+    tellOfSlots(options);
     throw refusalError(verdict);
   }
   return verdict;
+}
+
+/** Nobody hands over the slots of a promoted server that may not be published, and subscribers may come all the same. */
+function tellOfSlots({ topics, nodes, identity: { node }, logger }: ClaimOptions): void {
+  if (nodes.nodes.get(node)?.role === 'standby') {
+    for (const slot of new NodeDirectory({ ...topics, node, reader: nodes }).ownership.keys()) {
+      tellUnknown(slot, {}, logger);
+    }
+  }
 }
 
 /** Two publishers of one node would fence each other for ever, so the one that was fenced stops. */
