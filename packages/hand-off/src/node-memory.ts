@@ -25,6 +25,8 @@ const READ_MS = 5000;
 /** It rests so many times as long as it has worked, so that it does not become a load. */
 const REST_TIMES = 50;
 const LONGEST_REST_MS = 10_000;
+/** What stands for nothing. */
+const FORGOTTEN = '';
 
 /**
  * What a node knew last, on disk: so a process that is started while Kafka is away, or that follows nothing itself, knows how far subscribers were. Nothing depends on
@@ -43,11 +45,12 @@ export class NodeMemory {
 
   /**
    * Works until the signal is aborted. `known`: what the process knows itself; absent while it knows nothing. `onRead` gets what another process, or one before,
-   * has kept.
+   * has kept. `isOver`: it is of no use any more, and nothing is kept until something is known again.
    */
   async run(
     known: () => LastKnown | undefined,
     onRead: (known: LastKnown) => void,
+    isOver: () => boolean,
     signal: AbortSignal,
   ): Promise<void> {
     const { stateFile, clock } = this.#options;
@@ -59,11 +62,15 @@ export class NodeMemory {
       const now = known();
       const startedMs = clock.monotonicMs();
       try {
-        if (now === undefined) {
+        if (now === undefined && isOver()) {
+          await this.#forget(stateFile);
+          kept = undefined;
+        } else if (now === undefined) {
           await this.#read(stateFile, onRead);
         } else if (kept === undefined || !isSame(now, kept)) {
           await stateFile.write(await encodeLastKnown(now, this.#clocks()));
           kept = now;
+          this.#text = undefined;
         }
         this.#told = undefined;
       } catch (error) {
@@ -74,6 +81,13 @@ export class NodeMemory {
     }
   }
 
+  async #forget(stateFile: StateFile): Promise<void> {
+    if (this.#text !== FORGOTTEN) {
+      await stateFile.write(FORGOTTEN);
+      this.#text = FORGOTTEN;
+    }
+  }
+
   async #read(stateFile: StateFile, onRead: (known: LastKnown) => void): Promise<void> {
     const { clock } = this.#options;
     if (clock.monotonicMs() - this.#readAtMs < READ_MS) {
@@ -81,7 +95,7 @@ export class NodeMemory {
     }
     const text = await stateFile.read();
     this.#readAtMs = clock.monotonicMs();
-    if (text === undefined || text === this.#text) {
+    if (text === undefined || text === FORGOTTEN || text === this.#text) {
       return;
     }
     const found = await decodeLastKnown(text, this.#options, this.#clocks());

@@ -24,6 +24,7 @@ import {
   readWalEnd,
 } from '@slotcast/postgres';
 import { type LastKnown, NodesReader, type TopicsContext } from '@slotcast/topics';
+import { aborted } from './aborted.ts';
 import { AheadLookout } from './ahead-lookout.ts';
 import { type EndedRecovery, isSeen } from './ended-recovery.ts';
 import { handOff } from './hand-off.ts';
@@ -44,6 +45,7 @@ import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { firstProofOf, prove } from './session-proofs.ts';
 import { StandingHandOff } from './standing-hand-off.ts';
+import { UnseenPromotion } from './unseen-promotion.ts';
 
 /** How often the session of an earlier process is ended that holds the lock: it is gone at once, unless it is one of another role. */
 const JOIN_ATTEMPTS = 3;
@@ -120,12 +122,14 @@ export class Promotion {
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
   readonly #standing: StandingHandOff;
+  readonly #unseen: UnseenPromotion;
   /** For subscribers that are ahead of this server, as long as no publisher looks. */
   readonly ahead: AheadLookout;
 
   constructor(options: PromotionOptions) {
     this.#options = options;
     this.#standing = new StandingHandOff(options.clock);
+    this.#unseen = new UnseenPromotion(options);
     this.ahead = new AheadLookout(options);
     this.#safety = new PromotionSafety({ ...options, onSafe: (server) => this.#standing.doneHere(server) });
     this.#guard = new RecoveryGuard({
@@ -136,7 +140,10 @@ export class Promotion {
         this.#session?.wake();
         return acting;
       },
-      onPrimary: (site) => this.ahead.look(site),
+      onPrimary: async (site) => {
+        await this.ahead.look(site);
+        await this.#unseen.look(site, this.#unseenKnown());
+      },
       report: (event) => this.#listeners.forEach((report) => report(event)),
     });
   }
@@ -172,6 +179,7 @@ export class Promotion {
   follow(session: FollowingSession): void {
     this.#knownBefore = this.#known;
     this.#session = session;
+    this.#unseen.begin();
   }
 
   get #known(): Known {
@@ -215,7 +223,7 @@ export class Promotion {
     // The session has been open since before.
     if (HandedOver.onRecord(own, startIn(life, life)) !== undefined) {
       this.#done = life;
-      this.#standing.recorded(life);
+      this.#noteHandedOver(life);
       report('recorded');
       return;
     }
@@ -235,7 +243,7 @@ export class Promotion {
     const isDone = await this.#handOver(session, { half, ended, lease });
     if (isDone) {
       this.#done = life;
-      this.#standing.recorded(life);
+      this.#noteHandedOver(life);
     }
     report(isDone ? 'recorded' : 'not_promoted');
   }
@@ -290,6 +298,7 @@ export class Promotion {
           this.#noteHandedOver(life);
         }
       }
+      this.#unseen.answered();
     } finally {
       await Promise.allSettled([nodes.close(), connection.close()]);
     }
@@ -317,6 +326,7 @@ export class Promotion {
   #noteHandedOver(server: Pick<ServerLife, 'serverStartedAt'>): void {
     this.#safety.over();
     this.#standing.recorded(server);
+    this.#unseen.settled();
   }
 
   #handOffFromTopics(
@@ -361,6 +371,7 @@ export class Promotion {
     const remembering = new NodeMemory(this.#options).run(
       () => this.#ownKnowledge(),
       (kept) => this.#take(kept),
+      () => this.#unseen.isSettled,
       stop.signal,
     );
     return { stop, ended: Promise.all([this.#guard.run(stop.signal), remembering]).then(() => undefined) };
@@ -373,6 +384,11 @@ export class Promotion {
     return line && own && { ...own, cluster: this.#options.cluster, node: this.#options.node, line };
   }
 
+  /** What was kept on disk, where no process saw the end of recovery. */
+  #unseenKnown(): OwnSlots | undefined {
+    return this.#isKept && this.ended === undefined ? this.#known.own : undefined;
+  }
+
   /** Takes what was kept on disk, where no session of this process has known anything. */
   #take(kept: LastKnown): void {
     if (this.#ownKnowledge() === undefined && (this.#isKept || this.#knownBefore.own === undefined)) {
@@ -381,13 +397,4 @@ export class Promotion {
       this.#knownBefore = { line: kept.line, own: { ...kept, ...rest } };
     }
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    if (signal.aborted) {
-      resolve();
-    }
-  });
 }
