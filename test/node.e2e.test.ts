@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { waitUntil } from '@slotcast/testkit';
-import { assertNothingMissing, handedOver } from './support/failover.ts';
+import { assertNothingMissing, handedOver, readyAsStandby } from './support/failover.ts';
 import { Scene } from './support/scene.ts';
 import { createRows, insertRows, Load, SlotReader } from './support/slot-reader.ts';
 import { recreateTopic } from './support/topics.ts';
 
 const timeout = 240_000;
-
-/** Waits for a record that was written since then: the slot of a primary is ready, too. */
-async function readyAsStandby(scene: Scene, node: string, since: number): Promise<void> {
-  await waitUntil(
-    () => {
-      const record = scene.records.slot(node, 'app1');
-      return record?.role === 'standby' && record.state === 'ready' && record.time > since;
-    },
-    { describe: `the slot ready on ${node}, as a standby`, timeoutMs: 60_000 },
-  );
-}
 
 test('a failover and a switch back with one process on each host, which is killed after the promotion', {
   timeout,
@@ -51,7 +39,7 @@ test('a failover and a switch back with one process on each host, which is kille
   const since = Date.now();
   await primary.recloneFrom(standby);
   const confirming = scene.keepConfirming('app1', { server: standby });
-  await readyAsStandby(scene, primary.name, since);
+  await readyAsStandby(scene, primary.name, { slot: 'app1', since });
   await confirming.stop();
   await there.ready();
   await standby.stop('fast');
@@ -63,7 +51,7 @@ test('a failover and a switch back with one process on each host, which is kille
   const followed = Date.now();
   await standby.follow(primary);
   const confirmingBack = scene.keepConfirming('app1', { server: primary });
-  await readyAsStandby(scene, 's1', followed);
+  await readyAsStandby(scene, 's1', { slot: 'app1', since: followed });
   await confirmingBack.stop();
   await again.ready();
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { PostgresServer } from '@slotcast/testkit';
-import { assertNothingMissing, handedOver, knownAhead } from './support/failover.ts';
+import { assertNothingMissing, handedOver, knownAhead, readyAsStandby } from './support/failover.ts';
 import { Scene } from './support/scene.ts';
 import { createRows, insertRows } from './support/slot-reader.ts';
 
@@ -64,11 +64,12 @@ for (const major of [17, 18] as const) {
       };
       assert.ok([1, 5, 6, 9].every((id) => arrived.ours.has(id) && arrived.servers.has(id)));
 
+      const since = Date.now();
       await primary.recloneFrom(standby);
       await scene.records.waitForState(primary.name, 'servers', 'native');
       await untilSynced(scene, 'servers', primary, standby);
       const confirming = scene.keepConfirming('ours', { server: standby });
-      await scene.records.waitForState(primary.name, 'ours', 'ready');
+      await readyAsStandby(scene, primary.name, { slot: 'ours', since });
       await confirming.stop();
       await insertRows(standby, 11, 13);
       await standby.stop('fast');

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { orphanName, parseSlotName } from '@slotcast/domain';
 import { findPgRewind, waitUntil } from '@slotcast/testkit';
 import { runCommand } from './support/command.ts';
-import { assertNothingMissing, handedOver, protectSlot } from './support/failover.ts';
+import { assertNothingMissing, handedOver, protectSlot, readyAsStandby } from './support/failover.ts';
 import { whyOf } from './support/node-records.ts';
 import { position, Scene } from './support/scene.ts';
 import type { ServiceProcess } from './support/service-process.ts';
@@ -31,10 +31,12 @@ for (const major of [16, 17, 18] as const) {
       const there = await handedOver(scene, 's1');
       assert.deepEqual([there.ahead, there.lost, there.unheard], [[], [], undefined]);
       await insertRows(standby, 21, 30);
+      const since = Date.now();
       await primary.follow(standby);
       const second = await assertNothingMissing(standby, 'app1', { earlier: first.received });
-      await scene.records.waitForState(primary.name, 'app1', 'ready');
-      await scene.confirm('app1', { server: standby });
+      const confirming = scene.keepConfirming('app1', { server: standby });
+      await readyAsStandby(scene, primary.name, { slot: 'app1', since });
+      await confirming.stop();
 
       await primary.waitForReplay(primary, await standby.currentLsn());
       await standby.stop('fast');
@@ -144,6 +146,7 @@ test('the old primary comes back from a new base backup, and a second standby ke
   await s1.promote();
   await handedOver(scene, 's1');
   await s2.follow(s1);
+  const since = Date.now();
   await primary.recloneFrom(s1);
   const arrived = await assertNothingMissing(s1, 'app1');
   await scene.confirm('app1', { server: s1 });
@@ -151,7 +154,7 @@ test('the old primary comes back from a new base backup, and a second standby ke
   assert.deepEqual(scene.records.slot('s2', 'app1')?.ownership?.incarnation, kept, 'it is the same slot');
   await assertOrphanKept(scene, publisher);
   const confirming = scene.keepConfirming('app1', { server: s1 });
-  await scene.records.waitForState(primary.name, 'app1', 'ready');
+  await readyAsStandby(scene, primary.name, { slot: 'app1', since });
   await confirming.stop();
 
   await insertRows(s1, 11, 20);
@@ -191,15 +194,7 @@ test('the old primary comes back with pg_rewind, with WAL of its own, and takes 
   const first = await assertNothingMissing(standby, 'app1');
   const confirming = ['app1', 'app2'].map((slot) => scene.keepConfirming(slot, { server: standby }));
   for (const slot of ['app1', 'app2']) {
-    await waitUntil(
-      () => {
-        const record = scene.records.slot(primary.name, slot);
-        return record?.role === 'standby' && record.state === 'ready' && record.time > since;
-      },
-      {
-        describe: () => `${slot} ready on the old primary (${whyOf(scene.records.slot(primary.name, slot))})`,
-      },
-    );
+    await readyAsStandby(scene, primary.name, { slot, since });
   }
   await Promise.all(confirming.map((confirmed) => confirmed.stop()));
 

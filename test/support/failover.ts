@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Promotion } from '@slotcast/domain';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import { whyOf } from './node-records.ts';
 import type { Scene } from './scene.ts';
 import { insertRows, SlotReader } from './slot-reader.ts';
 
@@ -18,6 +19,21 @@ export async function protectSlot(
   await scene.createSlot('app1', { plugin: 'pgoutput' });
   await scene.untilReady('app1');
   return { there, here };
+}
+
+/** Waits for a record of a standby that was written since then: the slot of a primary is ready, too, and its services may not have seen yet that it is none any more. */
+export async function readyAsStandby(
+  scene: Scene,
+  node: string,
+  { slot, since }: { readonly slot: string; readonly since: number },
+): Promise<void> {
+  await waitUntil(
+    () => {
+      const record = scene.records.slot(node, slot);
+      return record?.role === 'standby' && record.state === 'ready' && record.time > since;
+    },
+    { describe: () => `${slot} ready on ${node}, as a standby (${whyOf(scene.records.slot(node, slot))})` },
+  );
 }
 
 /** Waits until the hand-off on a node is on record, for a promotion after `since` if that is given. */
