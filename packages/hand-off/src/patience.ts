@@ -2,7 +2,7 @@ import type { Clock } from '@slotcast/kernel';
 import type { StatementLimits } from '@slotcast/postgres';
 
 /** What takes no longer has waited for nobody: the server needs that long itself. */
-const OWN_MS = 100;
+const OWN_MS = 250;
 
 /** Time that may be spent on waiting for others. What the server takes itself for step after step does not count. */
 export class Patience {
