@@ -292,7 +292,7 @@ class HandOffRun {
       elsewhere: line.elsewhere,
       orphaned: line.orphaned,
       newestHistory: line.newestHistory,
-      contested: this.#contested(line),
+      contested: line.contested,
       history,
       earlierFences: earlierFences(history, knowledge.promotions),
       local: seen.slots.map((slot) => ({ ...slot, temporary: false })),
@@ -341,11 +341,6 @@ class HandOffRun {
     }
   }
 
-  #contested({ manifest }: PublishedLine): ContestedTimelines {
-    const { knowledge, history } = this.#options;
-    return findContested(history, knowledge.others, manifest);
-  }
-
   #isOpenEnded(line: PublishedLine): boolean {
     const { knowledge, outlived } = this.#options;
     const known = { others: knowledge.others, outlived, recorded: this.#recorded };
@@ -361,10 +356,11 @@ class HandOffRun {
   }
 
   /** What is published of the timelines that this server left. */
-  #line(): PublishedLine {
+  #line(): PublishedLine & { readonly contested: ContestedTimelines } {
     const { knowledge, before, history } = this.#options;
     const line = besideOwn(knowledge.publishedOn(before), { node: knowledge.node, history });
-    return apartFrom(line, this.#contested(line));
+    const contested = findContested(history, knowledge.others, line.manifest);
+    return { ...apartFrom(line, contested), contested };
   }
 
   #promotionOf(plan: HandOffPlan, failed: FailedSlots): Promotion {

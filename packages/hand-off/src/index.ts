@@ -17,7 +17,7 @@ export {
   Promotion,
   type ToSettle,
 } from './promotion.ts';
-export { tellUnknown } from './promotion-report.ts';
+export { tellAllUnknown } from './promotion-report.ts';
 export type { OwnSlots } from './promotion-safety.ts';
 export { quarantineSlot } from './quarantine.ts';
 export { RecoveryGuard } from './recovery-guard.ts';

@@ -8,7 +8,7 @@ import {
   SlotsReader,
   type TopicsContext,
 } from '@slotcast/topics';
-import { tellUnknown } from './promotion-report.ts';
+import { tellAllUnknown } from './promotion-report.ts';
 
 /** What a hand-off by a half that does not follow the topics goes by. */
 export interface Settling {
@@ -45,9 +45,7 @@ export async function isLeftOver(
     const verdict = judgeClaim({ manifest, last, highestEpoch, server: claiming, record, takeOver: false });
     if (verdict.kind === 'refuse') {
       logger.warn({ detail: verdict.message }, 'left the slots alone: this server may not be published');
-      for (const slot of directory.ownership.keys()) {
-        tellUnknown(slot, {}, logger);
-      }
+      tellAllUnknown(directory.ownership.keys(), logger);
       return false;
     }
     // By number alone, which tells nothing of a server that is refused: another one may have begun a timeline of the same number.

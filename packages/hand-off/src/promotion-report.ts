@@ -68,8 +68,15 @@ export class PromotionReport {
   }
 }
 
-/** Tells that nobody knows whether the subscriber of a slot is ahead. `known`: where it stood, as far as that is known. */
-export function tellUnknown(
+/** Tells that nobody knows of any of these slots whether its subscriber is ahead, nor where that stood. */
+export function tellAllUnknown(slots: Iterable<SlotName>, logger: Logger): void {
+  for (const slot of slots) {
+    tellUnknown(slot, {}, logger);
+  }
+}
+
+/** The same of one. `known`: where it stood, as far as that is known. */
+function tellUnknown(
   slot: SlotName,
   known: { readonly from?: string; readonly confirmed?: string },
   logger: Logger,

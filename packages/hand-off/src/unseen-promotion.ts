@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@slotcast/kernel';
 import { readServerIdentity, readWalEnd } from '@slotcast/postgres';
-import { tellUnknown } from './promotion-report.ts';
+import { tellAllUnknown } from './promotion-report.ts';
 import type { OwnSlots } from './promotion-safety.ts';
 import type { GuardSite } from './recovery-guard.ts';
 
@@ -54,9 +54,7 @@ export class UnseenPromotion {
     const { timeline } = await readWalEnd(connection, signal);
     this.#isAnswered = true;
     if (systemIdentifier === kept.systemIdentifier && timeline > kept.history.timeline) {
-      for (const slot of kept.ownership.keys()) {
-        tellUnknown(slot, {}, logger);
-      }
+      tellAllUnknown(kept.ownership.keys(), logger);
     }
   }
 }

@@ -1,13 +1,12 @@
 import {
   type AheadOutcome,
   type DivergencePolicy,
-  databaseOf,
   isLogical,
   judgeSeenAhead,
   type LogicalSlotState,
   type Lsn,
   mayFenceAhead,
-  quarantineName,
+  quarantineOf,
   type SeenPosition,
   type SlotState,
 } from '@slotcast/domain';
@@ -144,11 +143,8 @@ export class AheadWatch {
     const { postgres, logger, signal } = this.#options;
     const sessions = new DatabaseSessions(postgres, () => undefined, signal);
     const reason = 'its subscriber says that it is ahead of this server';
-    const { plugin, restartLsn, confirmedFlushLsn } = shown;
-    const seen = { restartLsn, confirmedFlushLsn };
-    const step = { slot, copy: quarantineName(slot), database: databaseOf(shown), plugin, reason, seen };
     try {
-      const done = await quarantineSlot(step, { sessions, signal });
+      const done = await quarantineSlot(quarantineOf(shown, reason), { sessions, signal });
       logger.error({ slot, reason, ...done }, 'quarantined a slot: a placeholder has its name');
       return true;
     } catch (error) {

@@ -22,7 +22,7 @@ import {
   tellsOfAll,
 } from '@slotcast/domain';
 import type { LogWriter } from '@slotcast/event-log';
-import { type SettledHandOff, tellUnknown } from '@slotcast/hand-off';
+import { type SettledHandOff, tellAllUnknown } from '@slotcast/hand-off';
 import { type Clock, type ErrorCode, type Logger, SlotcastError } from '@slotcast/kernel';
 import type { WalEnd } from '@slotcast/postgres';
 import {
@@ -285,9 +285,7 @@ async function judge(topic: SlotsTopic, options: ClaimOptions): Promise<ClaimGra
 /** Nobody hands over the slots of a promoted server that may not be published, and subscribers may come all the same. */
 function tellOfSlots({ topics, nodes, identity: { node }, logger }: ClaimOptions): void {
   if (nodes.nodes.get(node)?.role === 'standby') {
-    for (const slot of new NodeDirectory({ ...topics, node, reader: nodes }).ownership.keys()) {
-      tellUnknown(slot, {}, logger);
-    }
+    tellAllUnknown(new NodeDirectory({ ...topics, node, reader: nodes }).ownership.keys(), logger);
   }
 }
 

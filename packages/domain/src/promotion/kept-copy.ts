@@ -1,3 +1,4 @@
+import { isUpTo } from '../following/plan-facts.ts';
 import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { isInvalidated, isLogical, type SlotState } from '../vocabulary/slot-state.ts';
 import type { Quarantine } from './quarantine-step.ts';
@@ -19,8 +20,4 @@ export function isKeptCopy(
     isUpTo(found.restartLsn, seen.restartLsn) &&
     isUpTo(found.confirmedFlushLsn, seen.confirmedFlushLsn)
   );
-}
-
-function isUpTo(position: bigint | undefined, limit: bigint | undefined): boolean {
-  return position !== undefined && limit !== undefined && position <= limit;
 }

@@ -1,6 +1,6 @@
 import { databaseOf, type SlotDatabase } from '../vocabulary/slot-database.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import type { LocalLogicalSlot, LocalSlot } from '../vocabulary/slot-state.ts';
+import type { LocalSlot, LogicalSlotState } from '../vocabulary/slot-state.ts';
 import { quarantineName } from './quarantine-name.ts';
 
 /** Where a slot stands that is to be dropped: one that was moved or made anew meanwhile is somebody else's. */
@@ -17,7 +17,7 @@ export interface Quarantine {
   readonly seen: SeenPlace;
 }
 
-export function quarantineOf(slot: LocalLogicalSlot, reason: string): Quarantine {
+export function quarantineOf(slot: LogicalSlotState, reason: string): Quarantine {
   const { name, plugin } = slot;
   return { slot: name, copy: quarantineName(name), database: databaseOf(slot), plugin, reason, seen: slot };
 }
