@@ -22,14 +22,14 @@ function packageOf(path) {
 }
 
 /** A module that runs the files one after the other; one that cannot be loaded is a failed test and hinders no other. */
-function moduleOf(files) {
-  const urls = files.map((file) => pathToFileURL(resolve(file)).href);
+function moduleOf(files, runnable) {
+  const urls = files.map((file) => [file, pathToFileURL(resolve(runnable(file))).href]);
   return `import { test } from 'node:test';
-for (const url of ${JSON.stringify(urls)}) {
+for (const [file, url] of ${JSON.stringify(urls)}) {
   try {
     await import(url);
   } catch (error) {
-    test(url, () => {
+    test(file, () => {
       throw error;
     });
   }
@@ -37,8 +37,12 @@ for (const url of ${JSON.stringify(urls)}) {
 `;
 }
 
-/** The files for the runner, which gives each a process. Those that stand for several are written into the folder. */
-export function processesFor(files, folder) {
+/**
+ * The files for the runner, which gives each a process. Those that stand for several are written into the folder. `bundled` has for each test
+ * file what is run in its place, unless the files are run themselves.
+ */
+export function processesFor(files, folder, bundled) {
+  const runnable = (file) => bundled?.get(file) ?? file;
   const groups = new Map();
   for (const file of files) {
     const [home, kind] = [packageOf(file), kindOf(file)];
@@ -53,10 +57,10 @@ export function processesFor(files, folder) {
   return [...groups.values()].flat().map((group, index) => {
     const [first] = group;
     if (group.length === 1) {
-      return first;
+      return runnable(first);
     }
     const path = join(folder, `${String(index).padStart(3, '0')}-${packageOf(first).replace('/', '-')}.mjs`);
-    writeFileSync(path, moduleOf(group));
+    writeFileSync(path, moduleOf(group, runnable));
     return path;
   });
 }

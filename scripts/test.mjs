@@ -58,24 +58,20 @@ async function startSharedKafka(files) {
     return undefined;
   }
   say('starting Kafka');
-  const { register } = await import('tsx/esm/api');
-  register();
   const { startKafka } = await import('@slotcast/testkit');
   return await startKafka();
 }
 
-function runTests(files, environment, { failuresFile, timesFile }) {
+/** How node loads test files. */
+const FROM_SOURCE = ['--conditions=source', '--import', 'tsx'];
+const FROM_BUNDLE = ['--enable-source-maps'];
+
+function runTests(files, environment, { loading, failuresFile, timesFile }) {
   return spawn(
     process.execPath,
     [
-      [
-        '--conditions=source',
-        '--import',
-        'tsx',
-        '--test',
-        `--test-concurrency=${CONCURRENCY}`,
-        '--test-timeout=600000',
-      ],
+      loading,
+      ['--test', `--test-concurrency=${CONCURRENCY}`, '--test-timeout=600000'],
       [`--test-reporter=${process.stdout.isTTY ? 'spec' : 'tap'}`, '--test-reporter-destination=stdout'],
       ['--test-reporter=./scripts/failed-tests.mjs', `--test-reporter-destination=${failuresFile}`],
       ['--test-reporter=./scripts/file-times.mjs', `--test-reporter-destination=${timesFile}`],
@@ -158,7 +154,7 @@ function interruptible(runner) {
 }
 
 /** Runs the files in a temporary folder of their own; returns the exit code of the whole. */
-async function runAll(files, { withCoverage, program }) {
+async function runAll(files, { withCoverage, program, bundled }) {
   const kafka = await startSharedKafka(files);
   // All temporary folders of the tests, and so the working folders of their servers, are below this one.
   const runFolder = mkdtempSync(join(tmpdir(), 'slotcast-test-'));
@@ -172,6 +168,7 @@ async function runAll(files, { withCoverage, program }) {
     mkdirSync(ports);
     const coverageFolder = join(runFolder, 'coverage');
     const reports = {
+      loading: bundled === undefined ? FROM_SOURCE : FROM_BUNDLE,
       failuresFile: join(runFolder, 'failed-tests.txt'),
       timesFile: join(runFolder, 'file-times.txt'),
     };
@@ -185,7 +182,7 @@ async function runAll(files, { withCoverage, program }) {
       SLOTCAST_TEST_PROGRAM: program,
       ...(kafka === undefined ? {} : { SLOTCAST_TEST_KAFKA: kafka.bootstrapServers }),
     };
-    const runner = runTests(processesFor(files, runFolder), environment, reports);
+    const runner = runTests(processesFor(files, runFolder, bundled), environment, reports);
     const interrupts = interruptible(runner);
     const testExitCode = await exitOf(runner);
     const leaks = await hasLeftovers(runFolder, `SLOTCAST_TEST_RUN=${run}`);
@@ -215,13 +212,16 @@ function buildOrExit() {
   }
 }
 
-/** What the end-to-end tests run as `slotcast`: a bundle, which starts faster. Coverage is counted by compiled files, so these are run then. */
-async function programOf(withCoverage) {
+/**
+ * What is run, in bundles, which start faster: `slotcast`, and for each test file what stands in its place. Coverage is counted by files, so
+ * these are run themselves then.
+ */
+async function bundlesOf(files, withCoverage) {
   if (withCoverage) {
-    return join(CHECKOUT, 'services', 'cli', 'bin', 'slotcast.js');
+    return { program: join(CHECKOUT, 'services', 'cli', 'bin', 'slotcast.js'), bundled: undefined };
   }
-  const { bundle } = await import('./bundle.mjs');
-  return await bundle();
+  const [{ bundle }, { bundleTests }] = [await import('./bundle.mjs'), await import('./bundle-tests.mjs')];
+  return { program: await bundle(), bundled: await bundleTests(files) };
 }
 
 const args = process.argv.slice(2);
@@ -234,4 +234,4 @@ if (files.length === 0) {
 setUpOrExit();
 buildOrExit();
 const withCoverage = args.includes('--coverage');
-process.exit(await runAll(files, { withCoverage, program: await programOf(withCoverage) }));
+process.exit(await runAll(files, { withCoverage, ...(await bundlesOf(files, withCoverage)) }));

@@ -5,6 +5,8 @@ import { sum, type Totals } from './totals.ts';
 import type { WorkerMessage } from './worker-message.ts';
 
 const MAIN = fileURLToPath(new URL('worker-main.ts', import.meta.url));
+/** As `npm run simulate` runs it. The sources are compiled as they are loaded; a history leaves much short-lived data. */
+const LOADING = ['--max-semi-space-size=64', '--conditions=source', '--import', 'tsx'];
 
 /**
  * Shares a search among processes: each takes every n-th seed, so none is run twice, and a history is the same with any number of them. When one has
@@ -37,7 +39,7 @@ export async function searchInProcesses(
 }
 
 function startWorker(): ChildProcess {
-  return spawn(process.execPath, [...process.execArgv, MAIN], {
+  return spawn(process.execPath, [...LOADING, MAIN], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }
