@@ -1,5 +1,5 @@
 import { reason, reasonText } from '../reasons/reason.ts';
-import { lsn, minLsn } from '../vocabulary/lsn.ts';
+import { type Lsn, lsn, minLsn } from '../vocabulary/lsn.ts';
 import type { Ownership } from '../vocabulary/node-status.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import { databaseOf } from '../vocabulary/slot-database.ts';
@@ -15,6 +15,7 @@ import { planUnproven } from './plan-unproven.ts';
 import { findLimit, lacksWal } from './slot-limits.ts';
 import { findPluginFault } from './slot-obstacle.ts';
 import { judgeReadiness } from './slot-readiness.ts';
+import { waitsForSubscriber } from './slot-start.ts';
 import { type SlotAction, type SlotVerdict, verdict } from './slot-verdict.ts';
 import { copyBecomesTwoPhase } from './two-phase-proof.ts';
 
@@ -24,9 +25,9 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   if (owned === undefined) {
     return planConflict(input, subject, local);
   }
-  if (isTwoPhaseInMaking(input, subject, local)) {
-    const enable = { kind: 'enable_two_phase', slot: name, database: databaseOf(state) } as const;
-    return verdict(subject, 'catching_up', [reason('being_made')], enable);
+  const start = startOfTwoPhaseInMaking(input, subject, local);
+  if (start !== undefined) {
+    return planEnabling(subject, start);
   }
   if (!isLogical(local) || !sameIdentity(local, state)) {
     return verdict(subject, 'catching_up', [remaking, reason('other_identity')], {
@@ -85,13 +86,13 @@ export function planPresent(input: PlanInput, subject: LiveSubject, local: Local
   return readiness.unpinned === true ? { ...planned, unpinned: true } : planned;
 }
 
-/** It is the copy that was made for a two_phase slot, and stands where that was to begin. */
-function isTwoPhaseInMaking(
+/** Where the copy that was made for a two_phase slot stands, which is where that was recorded to begin; absent for any other. */
+function startOfTwoPhaseInMaking(
   { manifest, held }: PlanInput,
   { name, event, owned, state }: LiveSubject,
   local: LocalSlot,
-): boolean {
-  return (
+): Lsn | undefined {
+  const isInMaking =
     owned?.proven === false &&
     owned.lineage === manifest.lineage &&
     sameIncarnation(owned.incarnation, event.incarnation) &&
@@ -101,9 +102,18 @@ function isTwoPhaseInMaking(
     sameIdentity({ ...local, twoPhase: true }, state) &&
     !isInvalidated(local) &&
     held.get(name)?.cause !== 'missing_wal' &&
-    local.confirmedFlushLsn !== undefined &&
-    local.confirmedFlushLsn === owned.highestLsn
-  );
+    local.confirmedFlushLsn === owned.highestLsn;
+  return isInMaking ? local.confirmedFlushLsn : undefined;
+}
+
+/** Its subscriber had passed the start when the copy was made, but a crash of the primary may have taken its slot back since. */
+function planEnabling(subject: LiveSubject, start: Lsn): SlotVerdict {
+  const { name, state, confirmed } = subject;
+  if (confirmed === undefined || confirmed < start) {
+    return verdict(subject, 'catching_up', [waitsForSubscriber(subject, start)]);
+  }
+  const enable = { kind: 'enable_two_phase', slot: name, database: databaseOf(state) } as const;
+  return verdict(subject, 'catching_up', [reason('being_made')], enable);
 }
 
 const remaking = reason('remaking');

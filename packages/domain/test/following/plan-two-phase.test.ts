@@ -41,6 +41,14 @@ describe('a two_phase slot', { timeout: 20_000 }, () => {
     assert.equal(outline(verdictOn(foreign)), 'catching_up drop');
   });
 
+  test('waits to become two_phase while a crash of the primary has taken its subscriber back to before its start', () => {
+    const rewound = [live('a', { ...twoPhase, confirmedFlushLsn: at(0x1fff) })];
+    const copied = [local('a', { confirmedFlushLsn: at(0x2000) })];
+    const waiting = verdictOn({ ...stands, events: rewound, local: copied });
+    assert.equal(outline(waiting), 'catching_up');
+    assert.match(whyOf(waiting), /0\/2000/);
+  });
+
   test('that was proven before is unproven again when it has to be made anew', () => {
     const anew = verdictOn({ events: [live('a', twoPhase)], probes: probed, owned: mine });
     assert.deepEqual(anew.action, { kind: 'own', slot: 'a', ownership: owning({ proven: false }) });

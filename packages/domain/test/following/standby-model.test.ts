@@ -198,6 +198,9 @@ function assertFollows(world: World): void {
       const point = standby.probePoint(databaseOf(state));
       const waits = point === undefined || confirmed < point || state.twoPhase;
       assert.ok(waits, `${slot} is not here: ${outlineOf(standby).join('; ')}`);
+    } else if (state.twoPhase && !here.twoPhase) {
+      // A crash of the primary took its subscriber back to before its start.
+      assert.ok((here.confirmedFlushLsn ?? 0n) > confirmed, `${slot} is not two_phase`);
     } else {
       assert.ok((here.confirmedFlushLsn ?? 0n) >= confirmed, `${slot} is behind`);
       assert.deepEqual(standby.ownership.get(slot)?.incarnation, incarnation);
