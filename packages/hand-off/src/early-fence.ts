@@ -3,16 +3,16 @@ import { connectPostgres } from '@slotcast/postgres';
 import type { HandOffOptions } from './hand-off.ts';
 import type { HistorySources } from './own-history.ts';
 import { readSwitch } from './switch-point.ts';
-import { raiseFence } from './wal-fence.ts';
+import { tryFence } from './wal-fence.ts';
 
 /**
  * Raises the fence alone, as far as the topics tell, when the end of recovery was seen. For a process that may have to wait before it does
- * the rest.
+ * the rest. Without a pass where the server refuses it (`tryFence`).
  */
 export async function raiseFenceEarly(
   options: HistorySources & Pick<HandOffOptions, 'knowledge' | 'onDivergence'>,
 ): Promise<readonly RaisedFence[]> {
-  const { postgres, knowledge, ended, onDivergence, signal } = options;
+  const { postgres, knowledge, ended, onDivergence, signal, logger } = options;
   if (onDivergence !== 'fence' || ended === undefined) {
     return [];
   }
@@ -24,7 +24,7 @@ export async function raiseFenceEarly(
     }
     const { before, switchLsn, baseline } = point;
     const targets = fenceTargets({ ...knowledge.publishedOn(before), switchLsn });
-    return [await raiseFence({ connection, targets, baseline, signal })];
+    return await tryFence({ connection, targets, baseline, signal, logger });
   } finally {
     await connection.close();
   }

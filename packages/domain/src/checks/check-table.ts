@@ -48,6 +48,11 @@ export const checkTable = {
     asks: 'The role may call `pg_log_standby_snapshot()`, for which standbys wait when they make a slot.',
     outcomes: 'failed',
   },
+  role_emit_message: {
+    area: 'server',
+    asks: 'The role may call `pg_logical_emit_message()`, which makes the fence at a promotion.',
+    outcomes: 'failed',
+  },
   role_log_min_messages: {
     area: 'server',
     asks: "The role may set `log_min_messages`, which keeps moves of slots out of the server's log.",

@@ -17,6 +17,8 @@ export interface PreconditionFacts {
   /** EXECUTE on `pg_log_standby_snapshot()`, in this database; false also where there is no such function. */
   readonly mayLogStandbySnapshot: boolean;
   readonly maySilenceLog: boolean;
+  /** EXECUTE on `pg_logical_emit_message()` for text, in this database. */
+  readonly mayEmitMessage: boolean;
   readonly inRecovery: boolean;
   readonly walLevel: string;
   readonly hotStandbyFeedback: boolean;
@@ -76,6 +78,9 @@ function checkRole(facts: PreconditionFacts, service: ServiceRole): Check[] {
     const remedy = `/* on the primary, in database ${facts.database} */ GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO ${role};`;
     unmet.push(stopping('service', 'role_standby_snapshot', fact, remedy));
   }
+  if (!facts.mayEmitMessage) {
+    unmet.push(judgeEmitMessage(facts, service));
+  }
   if (service === 'consumer' && !facts.maySilenceLog) {
     const fact = `the role ${role} may not set log_min_messages, so each move of a slot writes five lines to the server's log, and slots are moved once a second at most`;
     const remedy = supports(facts.major, 'parameterPrivileges')
@@ -84,6 +89,20 @@ function checkRole(facts: PreconditionFacts, service: ServiceRole): Check[] {
     unmet.push(warning('role_log_min_messages', fact, remedy));
   }
   return unmet;
+}
+
+/** A consumer needs it only when its server is promoted, and then makes what is ahead safe without it. */
+function judgeEmitMessage({ role, database, major }: PreconditionFacts, service: ServiceRole): Check {
+  const fact = `the role ${role} may not write messages to WAL, which ${
+    service === 'publisher'
+      ? 'slotcast does to flush what standbys wait for'
+      : 'makes the fence at a promotion: slots that it would cover are quarantined instead, and the hand-off cannot end'
+  }`;
+  const flush = supports(major, 'messageFlush') ? ', boolean' : '';
+  const remedy = `/* on the primary, in database ${database} */ GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text${flush}) TO ${role};`;
+  return service === 'publisher'
+    ? stopping('service', 'role_emit_message', fact, remedy)
+    : warning('role_emit_message', fact, remedy);
 }
 
 function checkStandby(facts: PreconditionFacts): Check[] {

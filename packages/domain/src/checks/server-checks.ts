@@ -64,6 +64,7 @@ export function checkServerPreconditions(facts: PreconditionFacts, node: string)
     judge('role_replication', `${role} has REPLICATION`),
     judge('role_pg_monitor', `${role} has pg_monitor`),
     judge('role_standby_snapshot', `${role} may call pg_log_standby_snapshot()`),
+    judge('role_emit_message', `${role} may call pg_logical_emit_message()`),
     judge('role_log_min_messages', `${role} may set log_min_messages`),
     judge('hot_standby_feedback', 'hot_standby_feedback is on'),
     ...(inRecovery ? [judge('primary_slot_name', `primary_slot_name is ${facts.primarySlotName}`)] : []),

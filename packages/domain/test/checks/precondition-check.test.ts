@@ -45,6 +45,11 @@ describe('preconditions', { timeout: 5000 }, () => {
     assert.deepEqual(codes({ hasMonitor: false }, 'publisher'), ['warning role_pg_monitor']);
   });
 
+  test('without messages in WAL stop a publisher and only warn a consumer, which may have to act at a promotion', () => {
+    assert.deepEqual(codes({ mayEmitMessage: false }, 'publisher'), ['service role_emit_message']);
+    assert.deepEqual(codes({ mayEmitMessage: false }, 'consumer'), ['warning role_emit_message']);
+  });
+
   test('with all slots taken block a consumer', () => {
     assert.deepEqual(codes({ usedReplicationSlots: 10 }, 'consumer'), ['slots max_replication_slots']);
   });

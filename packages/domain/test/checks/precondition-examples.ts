@@ -9,6 +9,7 @@ export const met: PreconditionFacts = {
   hasMonitor: true,
   mayLogStandbySnapshot: true,
   maySilenceLog: true,
+  mayEmitMessage: true,
   inRecovery: true,
   walLevel: 'logical',
   hotStandbyFeedback: true,

@@ -51,13 +51,14 @@ describe('the preconditions of a server in both roles', { timeout: 5000 }, () =>
   test('that are met are all named', () => {
     const checks = checkServerPreconditions(met, 'db1');
     assert.deepEqual(bad(checks), []);
-    assert.equal(checks.length, 8);
+    assert.equal(checks.length, 9);
     assert.deepEqual(bad(checkServerPreconditions({ ...met, inRecovery: false }, 'db1')), []);
   });
 
   test('of the stricter service count', () => {
     assert.deepEqual(judge({ hasMonitor: false }), ['failed role_pg_monitor']);
     assert.deepEqual(judge({ mayLogStandbySnapshot: false }), ['failed role_standby_snapshot']);
+    assert.deepEqual(judge({ mayEmitMessage: false }), ['failed role_emit_message']);
     assert.deepEqual(judge({ maySilenceLog: false }), ['warning role_log_min_messages']);
     assert.deepEqual(judge({ walLevel: 'replica', inRecovery: false }), ['failed wal_level']);
   });

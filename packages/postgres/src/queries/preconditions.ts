@@ -9,6 +9,7 @@ interface PreconditionRow {
   readonly has_monitor: boolean;
   readonly may_log_standby_snapshot: boolean;
   readonly may_silence_log: boolean;
+  readonly may_emit_message: boolean;
   readonly in_recovery: boolean;
   readonly wal_level: string;
   readonly hot_standby_feedback: boolean;
@@ -25,6 +26,7 @@ export async function readPreconditions(
   const maySilenceLog = supports(connection.major, 'parameterPrivileges')
     ? `has_parameter_privilege('log_min_messages', 'SET')`
     : 'r.rolsuper';
+  const flush = supports(connection.major, 'messageFlush') ? ', boolean' : '';
   const text = `
     select current_setting('server_version_num')::int as server_version,
            quote_ident(r.rolname) as role,
@@ -34,6 +36,7 @@ export async function readPreconditions(
            coalesce(has_function_privilege(to_regprocedure('pg_log_standby_snapshot()'), 'EXECUTE'), false)
              as may_log_standby_snapshot,
            ${maySilenceLog} as may_silence_log,
+           has_function_privilege('pg_logical_emit_message(boolean, text, text${flush})', 'EXECUTE') as may_emit_message,
            pg_is_in_recovery() as in_recovery,
            current_setting('wal_level') as wal_level,
            current_setting('hot_standby_feedback')::bool as hot_standby_feedback,
@@ -54,6 +57,7 @@ export async function readPreconditions(
     hasMonitor: row.has_monitor,
     mayLogStandbySnapshot: row.may_log_standby_snapshot,
     maySilenceLog: row.may_silence_log,
+    mayEmitMessage: row.may_emit_message,
     inRecovery: row.in_recovery,
     walLevel: row.wal_level,
     hotStandbyFeedback: row.hot_standby_feedback,

@@ -44,6 +44,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           hasMonitor: true,
           mayLogStandbySnapshot: true,
           maySilenceLog: true,
+          mayEmitMessage: true,
           inRecovery: true,
           walLevel: 'logical',
           hotStandbyFeedback: true,
@@ -84,6 +85,17 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         assert.deepEqual(await find(primary, service, role), []);
       });
     }
+
+    test('name the right to write messages to WAL, with the statement that gives it', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const signature = `pg_logical_emit_message(boolean, text, text${major < 17 ? '' : ', boolean'})`;
+      await primary.query(`revoke execute on function ${signature} from public`);
+      const findings = await find(primary, 'publisher');
+      assert.deepEqual(codes(findings), ['service role_emit_message']);
+      await primary.query(/GRANT [^;]+;/.exec(findings[0]?.remedy ?? '')?.[0] ?? '');
+      assert.deepEqual(await find(primary, 'publisher'), []);
+    });
 
     test('name the settings of a standby that keep slots from being ready', {
       timeout: TIMEOUT_MS,

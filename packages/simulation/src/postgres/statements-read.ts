@@ -74,6 +74,7 @@ export const readStatements: StatementHandlers = {
       has_replication: true,
       has_monitor: true,
       may_log_standby_snapshot: true,
+      may_emit_message: true,
       may_silence_log: core.settings.maySilenceLog,
       in_recovery: core.inRecovery,
       wal_level: 'logical',
