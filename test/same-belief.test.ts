@@ -139,6 +139,7 @@ async function claim(log: EventLog, line: number) {
     onRival: () => undefined,
     former: undefined,
     progressed: () => undefined,
+    onRead: () => undefined,
     beforeClaim: (newest) => {
       claimed.push(newest);
       const handedOver =

@@ -55,6 +55,8 @@ export interface TopicHandOffOptions
   /** What this process did for the promotion before. */
   readonly acted: () => HandOffOptions['acted'];
   readonly report: ReportRole;
+  /** Called when both topics are read to their end. */
+  readonly onRead: () => void;
   /** Called before each step. */
   readonly progressed: () => void;
 }
@@ -123,8 +125,9 @@ class TopicHandOff {
 
   /** Raises the fence, and does the rest when it is this process's turn, unless another one puts it on record. */
   async #inTurn(): Promise<HandedOver | undefined> {
-    const { topics, clock, awaitEnd, signal } = this.#options;
+    const { topics, clock, onRead, awaitEnd, signal } = this.#options;
     await this.#feed.reader.replay(signal);
+    onRead();
     const knowledge = knowledgeOf(this.#feed, this.#directory);
     const ended = await awaitEnd(signal);
     const early = await raiseFenceEarly({ ...this.#options, ended, knowledge });

@@ -4,6 +4,7 @@ export type { HalfOptions } from './half-options.ts';
 export { type HandOffOptions, type HandOffOutcome, handOff } from './hand-off.ts';
 export { nodeKnowledge, type SettledHandOff } from './hand-off-from-topics.ts';
 export { HandOffLease } from './hand-off-lease.ts';
+export type { JoinedLock } from './join-node.ts';
 export { raiseFenceLate } from './late-fence.ts';
 export { sweepLeaders } from './leading-slots.ts';
 export { NodeLock } from './node-lock.ts';
@@ -13,7 +14,6 @@ export type { PromotedSession } from './promoted-session.ts';
 export {
   type ActingHalf,
   type FollowingSession,
-  type JoinedLock,
   Promotion,
   type ToSettle,
 } from './promotion.ts';

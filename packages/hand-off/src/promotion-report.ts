@@ -69,9 +69,13 @@ export class PromotionReport {
 }
 
 /** Tells that nobody knows of any of these slots whether its subscriber is ahead, nor where that stood. */
-export function tellAllUnknown(slots: Iterable<SlotName>, logger: Logger): void {
+export function tellAllUnknown(
+  slots: Iterable<SlotName>,
+  logger: Logger,
+  level: 'warn' | 'error' = 'error',
+): void {
   for (const slot of slots) {
-    tellUnknown(slot, {}, logger);
+    tellUnknown(slot, {}, logger, level);
   }
 }
 
@@ -80,8 +84,9 @@ function tellUnknown(
   slot: SlotName,
   known: { readonly from?: string; readonly confirmed?: string },
   logger: Logger,
+  level: 'warn' | 'error' = 'error',
 ): void {
-  logger.error(
+  logger[level](
     { slot, ...known, outcome: 'unknown' satisfies AheadOutcome },
     'the subscriber of a slot may be ahead of this server, as it may have gone on after it was heard of last: it may skip changes',
   );

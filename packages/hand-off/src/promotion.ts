@@ -17,7 +17,6 @@ import type { Clock, Logger } from '@slotcast/kernel';
 import type { FencedAnswer } from '@slotcast/observability';
 import {
   connectPostgres,
-  isInRecovery,
   type PostgresConnection,
   type PostgresOptions,
   readServerIdentity,
@@ -35,6 +34,7 @@ import {
   type SettledHandOff,
 } from './hand-off-from-topics.ts';
 import { HandOffLease } from './hand-off-lease.ts';
+import { type JoinedLock, joinNode } from './join-node.ts';
 import { isLeftOver, type Settling } from './left-over-promotion.ts';
 import { NodeLock } from './node-lock.ts';
 import { NodeMemory, type StateFile } from './node-memory.ts';
@@ -45,11 +45,7 @@ import { RecoveryGuard } from './recovery-guard.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { firstProofOf, prove } from './session-proofs.ts';
 import { StandingHandOff } from './standing-hand-off.ts';
-import { UnseenPromotion } from './unseen-promotion.ts';
-
-/** How often the session of an earlier process is ended that holds the lock: it is gone at once, unless it is one of another role. */
-const JOIN_ATTEMPTS = 3;
-const JOIN_PAUSE_MS = 50;
+import { type BeforePromotion, UnansweredPromotion } from './unanswered-promotion.ts';
 
 export interface PromotionOptions {
   readonly node: string;
@@ -99,11 +95,6 @@ export interface ToSettle {
   readonly outlived?: Outlived | undefined;
 }
 
-/** The lock of the node, which is absent when it could not be had; or the server was promoted, and there is nothing to join. */
-export type JoinedLock =
-  | { readonly kind: 'joined'; readonly lock: NodeLock | undefined }
-  | { readonly kind: 'promoted' };
-
 /**
  * All that a process does about the promotion of its server, whichever halves of the node it runs: one guard sees the end of recovery and
  * raises the WAL fence, and every promotion is followed by one hand-off, whatever fails in between.
@@ -122,14 +113,14 @@ export class Promotion {
   /** The server whose hand-off this process has seen on record. */
   #done: ServerLife | undefined;
   readonly #standing: StandingHandOff;
-  readonly #unseen: UnseenPromotion;
+  readonly #unanswered: UnansweredPromotion;
   /** For subscribers that are ahead of this server, as long as no publisher looks. */
   readonly ahead: AheadLookout;
 
   constructor(options: PromotionOptions) {
     this.#options = options;
     this.#standing = new StandingHandOff(options.clock);
-    this.#unseen = new UnseenPromotion(options);
+    this.#unanswered = new UnansweredPromotion(options);
     this.ahead = new AheadLookout(options);
     this.#safety = new PromotionSafety({ ...options, onSafe: (server) => this.#standing.doneHere(server) });
     this.#guard = new RecoveryGuard({
@@ -142,7 +133,7 @@ export class Promotion {
       },
       onPrimary: async (site) => {
         await this.ahead.look(site);
-        await this.#unseen.look(site, this.#unseenKnown());
+        await this.#unanswered.look(site, this.#beforePromotion());
       },
       report: (event) => this.#listeners.forEach((report) => report(event)),
     });
@@ -179,7 +170,7 @@ export class Promotion {
   follow(session: FollowingSession): void {
     this.#knownBefore = this.#known;
     this.#session = session;
-    this.#unseen.begin();
+    this.#unanswered.begin();
   }
 
   get #known(): Known {
@@ -187,29 +178,9 @@ export class Promotion {
     return { line: this.#session?.line() ?? line, own: this.#session?.own() ?? own };
   }
 
-  /**
-   * Takes the lock of the node for a session that is about to claim the node's name, and ends the session that an earlier process of this node
-   * holds it with: what is frozen must not go on later as if nobody had come after it. When the server has left recovery meanwhile, whoever
-   * holds the lock hands over, and the session has nothing to claim.
-   */
-  async join(connection: PostgresConnection, signal: AbortSignal): Promise<JoinedLock> {
-    const { clock, logger } = this.#options;
-    const lock = new NodeLock(connection, this.#options);
-    for (let left = JOIN_ATTEMPTS; !(await lock.tryTake(signal)); left -= 1) {
-      if (!(await isInRecovery(connection, signal))) {
-        return { kind: 'promoted' };
-      }
-      if (left === 0) {
-        logger.warn(
-          {},
-          'a session of another role holds the lock of this node: without it, no hand-off can begin while Kafka is away',
-        );
-        return { kind: 'joined', lock: undefined };
-      }
-      await lock.endHolder(signal);
-      await clock.sleep(JOIN_PAUSE_MS, signal);
-    }
-    return { kind: 'joined', lock };
+  /** Takes the lock of the node for a session that is about to claim the node's name. */
+  join(connection: PostgresConnection, signal: AbortSignal): Promise<JoinedLock> {
+    return joinNode(connection, this.#options, signal);
   }
 
   /** The hand-off by a session that still follows the topics. */
@@ -255,7 +226,11 @@ export class Promotion {
   ): Promise<boolean> {
     const { node, version, policy, clock, postgres, onDivergence } = this.#options;
     const { feed, directory, systemIdentifier, serverVersion, serverStartedAt, writer } = session;
-    const { slotsBefore, walsender, drain, signal } = session;
+    const { slotsBefore, walsender, signal } = session;
+    const drain = async (): Promise<void> => {
+      await session.drain();
+      this.heardTopics();
+    };
     const { instance, logger } = half;
     const knowledge = knowledgeOf(feed, directory);
     const { acted } = this.#safety;
@@ -298,7 +273,7 @@ export class Promotion {
           this.#noteHandedOver(life);
         }
       }
-      this.#unseen.answered();
+      this.#unanswered.answered();
     } finally {
       await Promise.allSettled([nodes.close(), connection.close()]);
     }
@@ -323,10 +298,15 @@ export class Promotion {
     return settled;
   }
 
+  /** To be called when the topics were read to their end while the server was a primary. */
+  heardTopics(): void {
+    this.#unanswered.heard();
+  }
+
   #noteHandedOver(server: Pick<ServerLife, 'serverStartedAt'>): void {
     this.#safety.over();
     this.#standing.recorded(server);
-    this.#unseen.settled();
+    this.#unanswered.settled();
   }
 
   #handOffFromTopics(
@@ -348,6 +328,7 @@ export class Promotion {
       facts: { node, instance, version, systemIdentifier, timeline, serverVersion, serverStartedAt },
       start: startOf(history),
       wanted: policy.wanted,
+      onRead: () => this.heardTopics(),
       awaitEnd: (stop) => this.#awaitEnd(stop),
       lock: new NodeLock(parts.connection, this.#options),
       safe: new NodeLock(parts.connection, this.#options, 'safe'),
@@ -371,7 +352,7 @@ export class Promotion {
     const remembering = new NodeMemory(this.#options).run(
       () => this.#ownKnowledge(),
       (kept) => this.#take(kept),
-      () => this.#unseen.isSettled,
+      () => this.#unanswered.isSettled,
       stop.signal,
     );
     return { stop, ended: Promise.all([this.#guard.run(stop.signal), remembering]).then(() => undefined) };
@@ -384,9 +365,11 @@ export class Promotion {
     return line && own && { ...own, cluster: this.#options.cluster, node: this.#options.node, line };
   }
 
-  /** What was kept on disk, where no process saw the end of recovery. */
-  #unseenKnown(): OwnSlots | undefined {
-    return this.#isKept && this.ended === undefined ? this.#known.own : undefined;
+  #beforePromotion(): BeforePromotion | undefined {
+    const { ended } = this;
+    const { own } = this.#known;
+    const isKnown = own !== undefined && (this.#isKept || ended !== undefined);
+    return isKnown ? { own, endedAtMs: ended?.recoveringAtMs, acted: this.#safety.acted } : undefined;
   }
 
   /** Takes what was kept on disk, where no session of this process has known anything. */

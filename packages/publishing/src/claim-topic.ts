@@ -90,6 +90,8 @@ export interface ClaimOptions {
   readonly former: FormerTenure | undefined;
   /** Called while it is listened for another server of this name, which may take a while. */
   readonly progressed: () => void;
+  /** Called when both topics are read to their end. */
+  readonly onRead: () => void;
   /** Called when nothing speaks against the claim, before anybody is fenced. */
   readonly beforeClaim: (manifest: Manifest | undefined) => Promise<SettledHandOff>;
   /** Hands the slots over once more, because of positions that this promotion's hand-off did not know, or because it was `outlived` by other primaries. */
@@ -111,6 +113,7 @@ export async function claimTopic(options: ClaimOptions): Promise<Tenure> {
   const slots = new SlotsReader(topics);
   try {
     await slots.replay(signal);
+    options.onRead();
     await judgeFirst(slots.topic, options);
     refuseOtherInstance(slots.manifest, identity, former);
     // Two servers under one name look like one to every rule about who may publish. A process that has published before holds the name, or

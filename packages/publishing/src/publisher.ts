@@ -204,6 +204,7 @@ class Publisher {
       former: this.#former,
       readEnd: () => this.#readEnd(connection, server, signal),
       progressed: () => this.status.progressed(),
+      onRead: () => this.#promotion.heardTopics(),
       beforeClaim: (manifest) => this.#settle(connection, { manifest, server, nodes }, signal),
       settleAgain: (unfinished, outlived) =>
         this.#settle(connection, { unfinished, outlived, server, nodes }, signal),
