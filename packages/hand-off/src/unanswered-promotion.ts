@@ -18,7 +18,7 @@ export interface BeforePromotion {
 }
 
 /**
- * A promotion of which the topics have told nothing, as Kafka is away. The fence says where subscribers were when recovery ended. Where they went since, at a former primary that is still at work or at
+ * A promotion of which the topics have told nothing yet, as Kafka is away. The fence says where subscribers were when recovery ended. Where they went since, at a former primary that is still at work or at
  * another standby that was promoted as well, is known by the topics alone; and where no process of the node saw the promotion, also whether the slots are handed over. So nothing is done to the slots; each is told of.
  */
 export class UnansweredPromotion {
@@ -63,14 +63,13 @@ export class UnansweredPromotion {
   /** To be called with each look at a primary. `before` is absent where the process knows nothing of the time as a standby. */
   async look({ connection, signal }: GuardSite, before: BeforePromotion | undefined): Promise<void> {
     const { clock, logger } = this.#options;
-    this.#sinceMs ??= clock.monotonicMs();
-    if (before === undefined || this.#isAnswered(before)) {
+    const now = clock.monotonicMs();
+    const since = Math.max(this.#sinceMs ?? now, before?.endedAtMs ?? 0);
+    this.#sinceMs = since;
+    if (before === undefined || this.#isAnswered(before) || now - since < PATIENCE_MS) {
       return;
     }
-    const { own, endedAtMs = this.#sinceMs } = before;
-    if (clock.monotonicMs() - endedAtMs < PATIENCE_MS) {
-      return;
-    }
+    const { own } = before;
     const { systemIdentifier } = await readServerIdentity(connection, signal);
     const { timeline } = await readWalEnd(connection, signal);
     this.answered();
@@ -79,7 +78,7 @@ export class UnansweredPromotion {
       const seen = before.endedAtMs !== undefined;
       logger.warn(
         { timeline, seen, slots: slots.length },
-        'nothing was heard of Kafka since the promotion: nobody can say whether another server acts as primary, where subscribers went on',
+        'the topics have not told of this promotion yet, as Kafka is away or what reads them is held up: nobody can say whether another server acts as primary, where subscribers went on',
       );
       // It may be known in a moment that there is nothing to tell.
       tellAllUnknown(slots, logger, seen ? 'warn' : 'error');

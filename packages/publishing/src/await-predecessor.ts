@@ -15,12 +15,24 @@ export async function awaitPredecessor(
   onLook: () => Promise<void>,
 ): Promise<void> {
   const { clock, nodes, progressed, onRival, signal } = options;
-  const started = clock.monotonicMs();
   const telling = new Telling(options);
+  let started = clock.monotonicMs();
   let heardAt: number | undefined;
+  let newest = slots.manifest;
   for (;;) {
+    const askedAt = clock.monotonicMs();
     await nodes.readToEnd(signal);
     const now = clock.monotonicMs();
+    if (now - askedAt > LOOK_MS) {
+      // While Kafka does not answer nobody is heard, and a publisher that is at work may need a while to get through again.
+      started = heardAt === undefined ? now : started + now - askedAt;
+      heardAt &&= now;
+    }
+    // Whenever it came: one that arrives each time while something else is waited for would never be heard.
+    if (slots.manifest !== newest) {
+      newest = slots.manifest;
+      heardAt = now;
+    }
     const verdict = judge(slots, options, { listenedMs: now - started, heardMs: sinceOf(heardAt, now) });
     const rival = slots.manifest?.node;
     if (verdict.kind !== 'listen') {
@@ -31,11 +43,7 @@ export async function awaitPredecessor(
     telling.listens(verdict.isHeard, rival);
     onRival(verdict.isHeard ? rival : undefined);
     progressed();
-    const before = slots.manifest;
     await slots.nextWithin(Math.min(LOOK_MS, verdict.forMs), signal);
-    if (slots.manifest !== before) {
-      heardAt = clock.monotonicMs();
-    }
     await onLook();
   }
 }

@@ -67,6 +67,19 @@ describe('a copy of a slot that slotcast drops', () => {
     assert.equal(judged([server('b', {})], { app: 110 }, { app_kept: line.end })?.invariant, 'I4');
   });
 
+  it('is none, when a person had put it where it stood; the next one of that name is', () => {
+    const watch = new DropWatch(() => []);
+    const drop = (): Violation | undefined => {
+      const slots: Record<string, number> = { app: 110 };
+      watch.before(server('c', slots), 'consumer@c', { incarnation, asksFor: undefined });
+      delete slots['app'];
+      return watch.judge([], 7)[0];
+    };
+    watch.touched({ node: 'c' }, 'app');
+    assert.equal(drop(), undefined);
+    assert.equal(drop()?.invariant, 'I4');
+  });
+
   it('is none, when it was not good itself', () => {
     assert.equal(judged([server('c', {})], { app: line.end }), undefined);
   });

@@ -22,6 +22,8 @@ interface Drop {
  */
 export class DropWatch {
   #drops: Drop[] = [];
+  /** Copies that a person has put where they stand: that they are good is luck, which nobody can know of. */
+  readonly #byHand = new Set<string>();
   /** Names under which a copy of a slot may be kept on the server that had it. */
   readonly #otherNames: (server: CopyHolder, slot: string) => readonly string[];
 
@@ -29,9 +31,15 @@ export class DropWatch {
     this.#otherNames = otherNames;
   }
 
+  /** A person has made or moved a slot of a standby. */
+  touched({ node }: Pick<CopyHolder, 'node'>, slot: string): void {
+    this.#byHand.add(`${node}/${slot}`);
+  }
+
   /** A service is about to drop a slot that is still there. */
   before(server: CopyHolder, by: string, owed: Owed): void {
-    if (isGoodCopy(server, owed.incarnation, owed)) {
+    const isByHand = this.#byHand.delete(`${server.node}/${owed.incarnation.slot}`);
+    if (!isByHand && isGoodCopy(server, owed.incarnation, owed)) {
       this.#drops.push({ server, by, owed });
     }
   }

@@ -22,7 +22,7 @@ export interface JudgeOptions {
   /** The server that application and subscribers are led to. */
   readonly target: () => SimServer;
   readonly subscribers: () => Iterable<JudgedSubscriber>;
-  /** True while a service of the node is there, frozen or not. */
+  /** True while a service of the node is there, and not frozen. */
   readonly isAttended: (node: string) => boolean;
   readonly now: () => number;
   /** Does work when the present event is over. */
@@ -94,6 +94,11 @@ export class Judge {
   /** A node has answered that it may be promoted; `bad`: slots that were no good copies some time before it was asked, nor when it answered. */
   calledSafe(node: string, bad: readonly string[]): void {
     this.violations.push(...judgeCalledSafe(node, bad, this.#options.now()));
+  }
+
+  /** A person has made or moved a slot of a standby. */
+  touched(server: SimServer, slot: string): void {
+    this.#drops.touched(server, slot);
   }
 
   /** A slot is about to be dropped; `by` names the service, absent: somebody else does it. */

@@ -111,8 +111,9 @@ export class Subscriber {
     const found = server.slots.find(({ name }) => name === this.#options.slot);
     this.#incarnation = undefined;
     this.#ownPosition = undefined;
-    if (found !== undefined) {
-      this.#begin(server, found.confirmedFlush ?? server.insertLsn);
+    // One that is still in the making is met when it can be used: what is committed until then it never promised.
+    if (found?.confirmedFlush !== undefined) {
+      this.#begin(server, found.confirmedFlush);
     }
   }
 

@@ -60,7 +60,7 @@ export class Scene implements Stage {
       target,
       subscribers: () => this.subscribers.values(),
       isAttended: (node) =>
-        serviceNames.some((service) => this.#services.process(node, service) !== undefined),
+        serviceNames.some((service) => this.#services.process(node, service)?.state === 'running'),
       now: () => world.now,
       soon: (work) => world.after(0, work),
     });
@@ -103,6 +103,9 @@ export class Scene implements Stage {
   }
 
   touched(server: SimServer, slot: string): void {
+    if (server.inRecovery) {
+      this.judge.touched(server, slot);
+    }
     this.subscribers.get(slot)?.touched(server);
   }
 
@@ -232,17 +235,23 @@ export class Scene implements Stage {
     }
   }
 
-  /** Slots that a standby wants, and that would not give their subscribers all that they lack, were it promoted now. */
+  /** Slots that a standby wants, and that would not give their subscribers all that they lack, were it promoted now, as another server would. What nobody has is lost either way. */
   #badCopiesOn(node: string): string[] {
     const server = this.server(node);
     const { line } = this.#target;
-    if (!server.running || !server.inRecovery || line.partsAt(server.line) < server.line.end) {
+    const onLine = [...this.#servers.values()].filter(
+      (each) => each.running && line.partsAt(each.line) >= each.line.end,
+    );
+    if (!onLine.includes(server) || !server.inRecovery) {
       return [];
     }
     const wanted = this.#cast.wanted?.[node];
     return [...this.subscribers.values()].flatMap(({ slot, incarnation, asksFor }) => {
-      const isOwed = incarnation !== undefined && (wanted?.includes(slot) ?? true);
-      return isOwed && !isGoodCopy(server, incarnation, { asksFor }) ? [slot] : [];
+      if (incarnation === undefined || wanted?.includes(slot) === false) {
+        return [];
+      }
+      const good = onLine.filter((each) => isGoodCopy(each, incarnation, { asksFor }));
+      return good.length > 0 && !good.includes(server) ? [slot] : [];
     });
   }
 
