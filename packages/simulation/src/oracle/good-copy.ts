@@ -23,8 +23,29 @@ export function isGoodCopy(
   if (sent === undefined) {
     return false;
   }
+  return lacks(server, incarnation, sent).length === 0;
+}
+
+/** The same, where what the subscriber was passed over before, by whichever server, counts no more. */
+export function isReadyCopy(
+  server: CopyHolder,
+  incarnation: Incarnation,
+  { asksFor }: { readonly asksFor: number | undefined },
+): boolean {
+  const sent = server.wouldDeliver(incarnation.slot, asksFor);
+  return (
+    sent !== undefined &&
+    lacks(server, incarnation, sent).every((transaction) => incarnation.isLost(transaction))
+  );
+}
+
+function lacks(
+  server: CopyHolder,
+  incarnation: Incarnation,
+  sent: readonly Committed[],
+): readonly Committed[] {
   const given = new Set(sent.flatMap(({ rows }) => rows));
   return incarnation
     .missing(server.line, server.receiveLsn)
-    .every(({ rows }) => rows.every((row) => given.has(row)));
+    .filter(({ rows }) => !rows.every((row) => given.has(row)));
 }

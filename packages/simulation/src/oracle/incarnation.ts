@@ -50,6 +50,11 @@ export class Incarnation {
     return this.#notReceived(line, this.owedFrom(line), upTo);
   }
 
+  /** True of rows that a server has passed over already: they are lost, whoever is promoted. */
+  isLost({ rows }: Committed): boolean {
+    return rows.every((row) => this.#told.has(row));
+  }
+
   /**
    * Transactions that a server passed over, when it has sent all that it will of what begins before `sentTo`; each is told of once. That may lie
    * beyond all WAL, for a subscriber that asked for it: what is written before it later is passed over as well.

@@ -134,6 +134,13 @@ export class ServerCore {
     return this.wal.endOf(this.replayed);
   }
 
+  /** What replay has to begin again knows no timeline that began after it. */
+  forgetTimelines(): void {
+    const kept = this.history.filter(({ end }) => end < this.replayLsn);
+    this.timeline = this.history[kept.length]?.timeline ?? this.timeline;
+    this.history = kept;
+  }
+
   /** How many records decoders may read. */
   get readable(): number {
     return this.inRecovery ? this.replayed : this.flushed;

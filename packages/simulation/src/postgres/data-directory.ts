@@ -44,6 +44,9 @@ export function installDisk(core: ServerCore, directory: DataDirectory): void {
   core.flushed = wal.length;
   core.replayed = minRecovery;
   Object.assign(core, { inRecovery, timeline, history, minRecovery, replayedCheckpoint, restartpoint });
+  if (inRecovery) {
+    core.forgetTimelines();
+  }
   core.isCrashed = directory.isCrashed;
   core.recoveryEndedAt = undefined;
   core.lastCheckpoint = 0;

@@ -62,7 +62,7 @@ export function crashServer(core: ServerCore, receiver: Receiver): void {
     const gained = core.replayed - core.minRecovery;
     core.replayed =
       core.minRecovery + Math.floor(core.world.chance(core.node, 'crash', core.life) * (gained + 1));
-    forgetTimelines(core);
+    core.forgetTimelines();
   } else {
     core.wal.cut(core.flushed);
   }
@@ -164,12 +164,4 @@ function endSessions(core: ServerCore, error: Error): void {
       changeSlot(slot, { activePid: undefined, inactiveSince: core.nowMs });
     }
   }
-}
-
-/** What replay has to begin again knows no timeline that began after it. */
-function forgetTimelines(core: ServerCore): void {
-  const { replayLsn } = core;
-  const kept = core.history.filter(({ end }) => end < replayLsn);
-  core.timeline = core.history[kept.length]?.timeline ?? core.timeline;
-  core.history = kept;
 }

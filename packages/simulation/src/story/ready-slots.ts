@@ -1,5 +1,5 @@
 import { sharedCodec } from '../log/cached-codec.ts';
-import { isGoodCopy } from '../oracle/good-copy.ts';
+import { isReadyCopy } from '../oracle/good-copy.ts';
 import { readOrigin } from '../oracle/origin.ts';
 import type { ReadySlot } from '../oracle/ready-watch.ts';
 import type { Subscriber } from '../people/subscriber.ts';
@@ -56,7 +56,7 @@ export class ReadySlots {
       const { incarnation, asksFor } = subscribers.get(slot) ?? {};
       return incarnation === undefined
         ? []
-        : [{ node, slot, ...heard, isGood: isGoodCopy(server, incarnation, { asksFor }) }];
+        : [{ node, slot, ...heard, isGood: isReadyCopy(server, incarnation, { asksFor }) }];
     });
   }
 

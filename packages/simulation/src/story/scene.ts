@@ -1,6 +1,6 @@
 import { isPrepared } from '@slotcast/domain';
 import type { CalmFacts } from '../oracle/calm.ts';
-import { isGoodCopy } from '../oracle/good-copy.ts';
+import { isReadyCopy } from '../oracle/good-copy.ts';
 import type { Sizes } from '../oracle/growth.ts';
 import { Judge } from '../oracle/judge.ts';
 import { readOrigin, readStandby } from '../oracle/origin.ts';
@@ -250,7 +250,7 @@ export class Scene implements Stage {
       if (incarnation === undefined || wanted?.includes(slot) === false) {
         return [];
       }
-      const good = onLine.filter((each) => isGoodCopy(each, incarnation, { asksFor }));
+      const good = onLine.filter((each) => isReadyCopy(each, incarnation, { asksFor }));
       return good.length > 0 && !good.includes(server) ? [slot] : [];
     });
   }
