@@ -97,6 +97,17 @@ export const mutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'silent-without-kafka',
+    edits: [
+      {
+        file: 'packages/hand-off/src/unanswered-promotion.ts',
+        find: 'if (before === undefined || this.#isAnswered(before) || now - since < PATIENCE_MS) {',
+        replace:
+          'if (before === undefined || before.endedAtMs !== undefined || this.#isAnswered(before) || now - since < PATIENCE_MS) {',
+      },
+    ],
+  },
+  {
     name: 'fence-after-the-claim',
     edits: [
       {
@@ -119,6 +130,12 @@ export const mutations: readonly Mutation[] = [
         file: 'packages/domain/src/promotion/unheard-time.ts',
         find: 'if (word === undefined || endedAtMs === undefined) {',
         replace: 'if (word === undefined || endedAtMs === undefined || endedAtMs >= 0) {',
+      },
+      // Without Kafka each slot is told of after a while, fence or not, which would hide it.
+      {
+        file: 'packages/hand-off/src/unanswered-promotion.ts',
+        find: 'const PATIENCE_MS = 3000;',
+        replace: 'const PATIENCE_MS = 3_000_000;',
       },
     ],
   },
