@@ -2,14 +2,14 @@
  * Bundles test files: a process that loads hundreds of small modules through a compiler needs three seconds of processor time before its
  * first test, one that loads a bundle half a second. The types were checked before, by `tsc -b`.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 const CHECKOUT = dirname(dirname(fileURLToPath(import.meta.url)));
-/** Below the checkout, so that the libraries are found. */
+/** A folder for each run, below the checkout, so that the libraries are found. */
 const FOLDER = join(CHECKOUT, '.cache', 'tests');
 
 /** Libraries are loaded as they are, as some are looked at, or changed, from outside. */
@@ -39,20 +39,22 @@ const places = {
   },
 };
 
-function removeAllBut(kept, folder) {
-  for (const name of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(name.parentPath, name.name);
-    if (name.isFile() && !kept.has(path)) {
-      rmSync(path);
+/** Removes what runs that were killed have left. Those that still run need theirs. */
+function removeLeftovers() {
+  for (const pid of existsSync(FOLDER) ? readdirSync(FOLDER) : []) {
+    if (!existsSync(join('/proc', pid))) {
+      rmSync(join(FOLDER, pid), { recursive: true, force: true });
     }
   }
 }
 
-/** Writes the bundle; returns for each file the one that runs in its place. */
+/** Writes the bundle into a folder of this process alone, which is to be removed; returns it, and for each file the one that runs in its place. */
 export async function bundleTests(files) {
-  const { metafile } = await build({
+  removeLeftovers();
+  const folder = join(FOLDER, String(process.pid));
+  await build({
     entryPoints: files,
-    outdir: FOLDER,
+    outdir: folder,
     outbase: CHECKOUT,
     absWorkingDir: CHECKOUT,
     bundle: true,
@@ -64,9 +66,10 @@ export async function bundleTests(files) {
     plugins: [libraries, places],
     define: { 'import.meta.url': 'moduleUrl', 'import.meta.dirname': 'moduleFolder' },
     sourcemap: 'linked',
-    metafile: true,
     logLevel: 'warning',
   });
-  removeAllBut(new Set(Object.keys(metafile.outputs).map((path) => join(CHECKOUT, path))), FOLDER);
-  return new Map(files.map((file) => [file, join(FOLDER, file.replace(/\.ts$/, '.js'))]));
+  return {
+    folder,
+    bundled: new Map(files.map((file) => [file, join(folder, file.replace(/\.ts$/, '.js'))])),
+  };
 }

@@ -218,10 +218,10 @@ function buildOrExit() {
  */
 async function bundlesOf(files, withCoverage) {
   if (withCoverage) {
-    return { program: join(CHECKOUT, 'services', 'cli', 'bin', 'slotcast.js'), bundled: undefined };
+    return { program: join(CHECKOUT, 'services', 'cli', 'bin', 'slotcast.js') };
   }
   const [{ bundle }, { bundleTests }] = [await import('./bundle.mjs'), await import('./bundle-tests.mjs')];
-  return { program: await bundle(), bundled: await bundleTests(files) };
+  return { program: await bundle(), ...(await bundleTests(files)) };
 }
 
 const args = process.argv.slice(2);
@@ -234,4 +234,9 @@ if (files.length === 0) {
 setUpOrExit();
 buildOrExit();
 const withCoverage = args.includes('--coverage');
-process.exit(await runAll(files, { withCoverage, ...(await bundlesOf(files, withCoverage)) }));
+const bundles = await bundlesOf(files, withCoverage);
+const exitCode = await runAll(files, { withCoverage, ...bundles });
+if (bundles.folder !== undefined) {
+  rmSync(bundles.folder, { recursive: true });
+}
+process.exit(exitCode);
