@@ -8,6 +8,8 @@ import { pathToFileURL } from 'node:url';
 
 /** How many files one process takes, by what they need. What starts services is long enough for a process of its own. */
 const LARGEST = { unit: 50, pg: 4, kafka: 1, e2e: 1 };
+/** A process with tests of the first takes minutes, one of the last seconds. */
+const LONGEST_FIRST = ['e2e', 'unit', 'kafka', 'pg'];
 /** Its tests look at what the end of a process leaves behind. */
 const ALONE = ['packages/testkit'];
 
@@ -37,9 +39,21 @@ for (const [file, url] of ${JSON.stringify(urls)}) {
 `;
 }
 
+/** The module's name tells its files where it stands for itself, as it does when its process ends at once. */
+function nameOf(group, index) {
+  const [first, ...others] = group;
+  const words =
+    others.length === 0 ? first.replace(/\.test\.ts$/, '') : `${packageOf(first)}-${kindOf(first)}`;
+  return `${String(index).padStart(3, '0')}-${words.replaceAll('/', '-')}.mjs`;
+}
+
+function rankOf([file]) {
+  return LONGEST_FIRST.indexOf(kindOf(file));
+}
+
 /**
- * The files for the runner, which gives each a process. Those that stand for several are written into the folder. `bundled` has for each test
- * file what is run in its place, unless the files are run themselves.
+ * Writes for each process a module into the folder, and returns these for the runner, which takes them in the order of their names. What takes longest
+ * comes first, so that no core is idle at the end. `bundled` has for each test file what is run in its place, unless the files are run themselves.
  */
 export function processesFor(files, folder, bundled) {
   const runnable = (file) => bundled?.get(file) ?? file;
@@ -54,12 +68,9 @@ export function processesFor(files, folder, bundled) {
       group.push(file);
     }
   }
-  return [...groups.values()].flat().map((group, index) => {
-    const [first] = group;
-    if (group.length === 1) {
-      return runnable(first);
-    }
-    const path = join(folder, `${String(index).padStart(3, '0')}-${packageOf(first).replace('/', '-')}.mjs`);
+  const ordered = [...groups.values()].flat().toSorted((one, other) => rankOf(one) - rankOf(other));
+  return ordered.map((group, index) => {
+    const path = join(folder, nameOf(group, index));
     writeFileSync(path, moduleOf(group, runnable));
     return path;
   });
