@@ -143,6 +143,8 @@ class Consumer {
   async #awaitStandby(progressed: () => void, signal: AbortSignal): Promise<void> {
     const { postgres, clock, logger, pollMaxMs } = this.#options;
     const connection = await connectPostgres({ ...postgres, signal });
+    const awake = new AbortController();
+    let lookout: Promise<void> | undefined;
     try {
       for (let announced = false; !(await isInRecovery(connection, signal)); announced = true) {
         if (!announced) {
@@ -151,6 +153,7 @@ class Consumer {
           // Whoever took over from this process has done so for a primary.
           this.#fenced = false;
           logger.info('asleep: the server is a primary');
+          lookout = this.#promotion.lookOut(this.#half, AbortSignal.any([signal, awake.signal]));
         }
         progressed();
         this.status.enter('asleep');
@@ -159,6 +162,8 @@ class Consumer {
       this.#role.report('standby_seen');
       await this.#checkServer(connection, signal);
     } finally {
+      awake.abort();
+      await lookout;
       await connection.close();
     }
   }

@@ -46,10 +46,15 @@ export class AheadLookout {
     this.#lookedAfterMs = this.#options.clock.monotonicMs();
   }
 
+  /** A publisher of this process has looked lately. */
+  get isLookedAfter(): boolean {
+    return this.#options.clock.monotonicMs() - this.#lookedAfterMs < LOOKED_AFTER_MS;
+  }
+
   /** Looks once. Never rejects: whoever watches the server has more to do. */
   async look({ connection, signal }: GuardSite): Promise<void> {
-    const { clock, logger } = this.#options;
-    if (clock.monotonicMs() - this.#lookedAfterMs < LOOKED_AFTER_MS) {
+    const { logger } = this.#options;
+    if (this.isLookedAfter) {
       return;
     }
     try {

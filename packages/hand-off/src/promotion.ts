@@ -12,6 +12,7 @@ import {
   sameLife,
   startIn,
   startOf,
+  type TimelineHistory,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { FencedAnswer } from '@slotcast/observability';
@@ -39,6 +40,7 @@ import { isLeftOver, type Settling } from './left-over-promotion.ts';
 import { NodeLock } from './node-lock.ts';
 import { NodeMemory, type StateFile } from './node-memory.ts';
 import { readOwnHistory } from './own-history.ts';
+import { PrimaryLookout } from './primary-lookout.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { type OwnSlots, PromotionSafety } from './promotion-safety.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
@@ -277,6 +279,21 @@ export class Promotion {
     } finally {
       await Promise.allSettled([nodes.close(), connection.close()]);
     }
+  }
+
+  /** Listens for other servers that act as primary, on behalf of a half that sleeps beside one, until the signal is aborted. */
+  lookOut({ topics, logger }: ActingHalf, signal: AbortSignal): Promise<void> {
+    const readHistory = async (stop: AbortSignal): Promise<TimelineHistory> => {
+      const connection = await connectPostgres({ ...this.#options.postgres, signal: stop });
+      try {
+        const life = await readWalEnd(connection, stop);
+        return await readOwnHistory(life, { ...this.#options, ended: this.#guard.ended, signal: stop });
+      } finally {
+        await connection.close();
+      }
+    };
+    const isPublished = (): boolean => this.ahead.isLookedAfter;
+    return new PrimaryLookout({ ...this.#options, topics, logger, readHistory, isPublished }).run(signal);
   }
 
   /**

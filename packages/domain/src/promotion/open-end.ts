@@ -4,7 +4,7 @@ import type { NodeStatus } from '../vocabulary/node-status.ts';
 import type { Promotion } from '../vocabulary/promotion-record.ts';
 import { RIVAL_LIFETIME_MS } from '../vocabulary/protocol-timings.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
-import { isOwnWorkingSlot } from '../vocabulary/slot-name.ts';
+import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isLogical } from '../vocabulary/slot-state.ts';
 import {
   historyBefore,
@@ -130,11 +130,16 @@ function isLateWord({ timeline, lsn }: Survivor, { history, shutdownLsn }: EndSi
 }
 
 /** True when a hand-off has told of the slots of all these events, by whatever outcome but that they are fenced. */
-export function tellsOfAll({ ahead, lost }: Promotion, events: Iterable<SlotEvent>): boolean {
+export function tellsOfAll(promotion: Promotion, events: Iterable<SlotEvent>): boolean {
+  return untoldSlots(promotion, events).length === 0;
+}
+
+/** Those of which it has not. */
+export function untoldSlots({ ahead, lost }: Promotion, events: Iterable<SlotEvent>): readonly SlotName[] {
   const told = new Set(
     [...ahead.filter(({ outcome }) => outcome !== 'fenced'), ...lost].map(({ slot }) => slot),
   );
-  return [...events].every((event) => told.has(event.slot) || !isSubscribed(event));
+  return [...events].filter((event) => isSubscribed(event) && !told.has(event.slot)).map(({ slot }) => slot);
 }
 
 function isSubscribed({ op, slot, state }: SlotEvent): boolean {
