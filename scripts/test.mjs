@@ -58,7 +58,8 @@ async function startSharedKafka(files) {
     return undefined;
   }
   say('starting Kafka');
-  const { startKafka } = await import('@slotcast/testkit');
+  const { shareKafkaClasses, startKafka } = await import('@slotcast/testkit');
+  await shareKafkaClasses();
   return await startKafka();
 }
 

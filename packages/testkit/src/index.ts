@@ -5,6 +5,7 @@ export {
   type KafkaOptions,
   type KafkaServer,
   sharedKafka,
+  shareKafkaClasses,
   startKafka,
   uniqueName,
   uniqueTopicPrefix,

@@ -9,11 +9,20 @@ export const KAFKA_VERSION = '4.1.2';
  * to run when they are not there.
  */
 export function kafkaClassPath(): string {
-  const folder = join(checkoutFolder(), '.cache', `kafka-${KAFKA_VERSION}`, 'libs');
+  const folder = join(kafkaFolder(), 'libs');
   if (!existsSync(folder) || !readdirSync(folder).some((name) => name.startsWith('kafka_'))) {
     throw new Error(`Apache Kafka ${KAFKA_VERSION} is not in ${folder}: run "npm run setup" in the checkout`);
   }
   return join(folder, '*');
+}
+
+/** Where Kafka's classes are kept as Java has them in memory once they are loaded; made by `shareKafkaClasses`. */
+export function kafkaClassArchive(): string {
+  return join(kafkaFolder(), 'classes.jsa');
+}
+
+function kafkaFolder(): string {
+  return join(checkoutFolder(), '.cache', `kafka-${KAFKA_VERSION}`);
 }
 
 /** The nearest folder above this file with the workspace's lock file; the same from `src` and from `dist`. */
