@@ -146,7 +146,7 @@ test('Kafka may be down during the failover: the fence stands at once, the recor
   await using scene = await startCluster({ bootstrapServers: kafka.bootstrapServers });
   const { primary } = scene;
   const standby = scene.standby();
-  const { there: old } = await protectSlot(scene);
+  const { there: old, here } = await protectSlot(scene);
   await standby.cutOff();
   const reader = new SlotReader({ server: primary, slot: 'app1' });
   await insertRows(primary, 1, 5);
@@ -158,10 +158,12 @@ test('Kafka may be down during the failover: the fence stands at once, the recor
   await old.publisher.kill();
   await old.consumer.kill();
   await standby.promote();
-  await standby.waitFor<{ past: boolean }>(
+  // Each half raises it for itself; a commit in between would not be behind the fence of the other.
+  await Promise.all([here.consumer, here.publisher].map((half) => half.logged('raised the WAL fence')));
+  const [{ past } = { past: false }] = await standby.query<{ past: boolean }>(
     `select pg_current_wal_insert_lsn() >= '${confirmed}'::pg_lsn as past`,
-    ([row]) => row?.past === true,
   );
+  assert.equal(past, true);
   await insertRows(standby, 11, 15);
   await kafka.start();
   const promotion = await handedOver(scene, 's1');
