@@ -61,7 +61,9 @@ async function followHistory(cluster: Cluster, history: RandomHistory, copies: S
       await copies.endNewLeader();
       await standby.restart(random.pick(['fast', 'immediate'] as const));
       await copies.reconnect();
-      copies.beginNewLeader();
+      if (round >= begins) {
+        copies.beginNewLeader();
+      }
     }
     if (random.chance(70)) {
       await primary.waitForReplay(standby);
