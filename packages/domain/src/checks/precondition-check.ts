@@ -1,5 +1,5 @@
 import { supports } from '../vocabulary/server-version.ts';
-import { usePhysicalSlot } from '../vocabulary/statements.ts';
+import { emitMessageFunction, grantExecute, usePhysicalSlot } from '../vocabulary/statements.ts';
 import { type Check, failed, type Stopped, warning } from './check.ts';
 import type { CheckName } from './check-table.ts';
 
@@ -75,7 +75,7 @@ function checkRole(facts: PreconditionFacts, service: ServiceRole): Check[] {
   }
   if (service === 'publisher' && supports(facts.major, 'decodingOnStandby') && !facts.mayLogStandbySnapshot) {
     const fact = `the role ${role} may not log running transactions, for which standbys wait when they make a slot`;
-    const remedy = `/* on the primary, in database ${facts.database} */ GRANT EXECUTE ON FUNCTION pg_log_standby_snapshot() TO ${role};`;
+    const remedy = grantExecute('pg_log_standby_snapshot()', facts);
     unmet.push(stopping('service', 'role_standby_snapshot', fact, remedy));
   }
   if (!facts.mayEmitMessage) {
@@ -92,14 +92,13 @@ function checkRole(facts: PreconditionFacts, service: ServiceRole): Check[] {
 }
 
 /** A consumer needs it only when its server is promoted, and then makes what is ahead safe without it. */
-function judgeEmitMessage({ role, database, major }: PreconditionFacts, service: ServiceRole): Check {
-  const fact = `the role ${role} may not write messages to WAL, which ${
+function judgeEmitMessage(facts: PreconditionFacts, service: ServiceRole): Check {
+  const fact = `the role ${facts.role} may not write messages to WAL, which ${
     service === 'publisher'
       ? 'slotcast does to flush what standbys wait for'
       : 'makes the fence at a promotion: slots that it would cover are quarantined instead, and the hand-off cannot end'
   }`;
-  const flush = supports(major, 'messageFlush') ? ', boolean' : '';
-  const remedy = `/* on the primary, in database ${database} */ GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text${flush}) TO ${role};`;
+  const remedy = grantExecute(emitMessageFunction(facts.major), facts);
   return service === 'publisher'
     ? stopping('service', 'role_emit_message', fact, remedy)
     : warning('role_emit_message', fact, remedy);

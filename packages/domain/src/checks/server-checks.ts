@@ -1,6 +1,12 @@
 import { supports } from '../vocabulary/server-version.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
-import { createPhysicalSlot, setByReload, slotNameOf, usePhysicalSlot } from '../vocabulary/statements.ts';
+import {
+  createPhysicalSlot,
+  grantExecute,
+  setByReload,
+  slotNameOf,
+  usePhysicalSlot,
+} from '../vocabulary/statements.ts';
 import { type Check, failed, info, ok, orOk, warning } from './check.ts';
 import type { CheckName } from './check-table.ts';
 import { checkPreconditions, type PreconditionFacts } from './precondition-check.ts';
@@ -92,8 +98,8 @@ export function checkServerExtras(
   server: ServerExtras,
   slots: readonly SlotState[],
 ): readonly Check[] {
-  const { role, database } = facts;
-  const grant = `/* on the primary, in database ${database} */ GRANT EXECUTE ON FUNCTION pg_switch_wal() TO ${role};`;
+  const { role } = facts;
+  const grant = grantExecute('pg_switch_wal()', facts);
   const switching = server.maySwitchWal
     ? ok('role_switch_wal', `${role} may call pg_switch_wal()`)
     : info(

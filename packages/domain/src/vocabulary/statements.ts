@@ -1,3 +1,5 @@
+import { supports } from './server-version.ts';
+
 /** Changes a setting that takes a reload. */
 export function setByReload(name: string, value: string): string {
   return `ALTER SYSTEM SET ${name} = ${value}; SELECT pg_reload_conf();`;
@@ -14,6 +16,19 @@ export function usePhysicalSlot(
 
 export function createPhysicalSlot(slot: string): string {
   return `SELECT pg_create_physical_replication_slot(${quoteLiteral(slot)}, true);`;
+}
+
+/** Lets a role call a function; rights on functions belong to a database, and come to a standby from its primary. */
+export function grantExecute(
+  called: string,
+  { role, database }: { readonly role: string; readonly database: string },
+): string {
+  return `/* on the primary, in database ${database} */ GRANT EXECUTE ON FUNCTION ${called} TO ${role};`;
+}
+
+/** The function that writes a text to WAL, as a server of that major version has it. */
+export function emitMessageFunction(major: number): string {
+  return `pg_logical_emit_message(boolean, text, text${supports(major, 'messageFlush') ? ', boolean' : ''})`;
 }
 
 export function dropSlotStatement(slot: string): string {

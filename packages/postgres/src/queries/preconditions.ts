@@ -1,4 +1,4 @@
-import { majorOf, type PreconditionFacts, supports } from '@slotcast/domain';
+import { emitMessageFunction, majorOf, type PreconditionFacts, supports } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 
 interface PreconditionRow {
@@ -26,7 +26,6 @@ export async function readPreconditions(
   const maySilenceLog = supports(connection.major, 'parameterPrivileges')
     ? `has_parameter_privilege('log_min_messages', 'SET')`
     : 'r.rolsuper';
-  const flush = supports(connection.major, 'messageFlush') ? ', boolean' : '';
   const text = `
     select current_setting('server_version_num')::int as server_version,
            quote_ident(r.rolname) as role,
@@ -36,7 +35,7 @@ export async function readPreconditions(
            coalesce(has_function_privilege(to_regprocedure('pg_log_standby_snapshot()'), 'EXECUTE'), false)
              as may_log_standby_snapshot,
            ${maySilenceLog} as may_silence_log,
-           has_function_privilege('pg_logical_emit_message(boolean, text, text${flush})', 'EXECUTE') as may_emit_message,
+           has_function_privilege('${emitMessageFunction(connection.major)}', 'EXECUTE') as may_emit_message,
            pg_is_in_recovery() as in_recovery,
            current_setting('wal_level') as wal_level,
            current_setting('hot_standby_feedback')::bool as hot_standby_feedback,
