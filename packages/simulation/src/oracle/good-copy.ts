@@ -19,11 +19,7 @@ export function isGoodCopy(
   incarnation: Incarnation,
   { name, asksFor }: { readonly name?: string; readonly asksFor: number | undefined },
 ): boolean {
-  const sent = server.wouldDeliver(name ?? incarnation.slot, asksFor);
-  if (sent === undefined) {
-    return false;
-  }
-  return lacks(server, incarnation, sent).length === 0;
+  return lacks(server, incarnation, { name, asksFor })?.length === 0;
 }
 
 /** The same, where what the subscriber was passed over before, by whichever server, counts no more. */
@@ -32,18 +28,20 @@ export function isReadyCopy(
   incarnation: Incarnation,
   { asksFor }: { readonly asksFor: number | undefined },
 ): boolean {
-  const sent = server.wouldDeliver(incarnation.slot, asksFor);
-  return (
-    sent !== undefined &&
-    lacks(server, incarnation, sent).every((transaction) => incarnation.isLost(transaction))
-  );
+  const lacking = lacks(server, incarnation, { asksFor });
+  return lacking?.every((transaction) => incarnation.isLost(transaction)) === true;
 }
 
+/** What the subscriber would not get of what it is owed; absent where the slot would send nothing. */
 function lacks(
   server: CopyHolder,
   incarnation: Incarnation,
-  sent: readonly Committed[],
-): readonly Committed[] {
+  { name, asksFor }: { readonly name?: string | undefined; readonly asksFor: number | undefined },
+): readonly Committed[] | undefined {
+  const sent = server.wouldDeliver(name ?? incarnation.slot, asksFor);
+  if (sent === undefined) {
+    return undefined;
+  }
   const given = new Set(sent.flatMap(({ rows }) => rows));
   return incarnation
     .missing(server.line, server.receiveLsn)
