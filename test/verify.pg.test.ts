@@ -76,6 +76,12 @@ async function moveBeyondCatalogs(primary: PostgresServer, standby: PostgresServ
       `select pg_replication_slot_advance(slot_name, pg_current_wal_flush_lsn()) from pg_replication_slots where slot_type = 'logical'`,
     );
   }
+  // The other standby tells from time to time which rows it still needs: before it has, the vacuum removes nothing.
+  const [next] = await primary.query<{ xid: string }>('select pg_current_xact_id()::xid::text as xid');
+  await primary.waitFor(
+    `select from pg_replication_slots where greatest(age(xmin), age(catalog_xmin)) > age('${next?.xid}'::xid)`,
+    (rows) => rows.length === 0,
+  );
   for (const catalog of ['pg_class', 'pg_attribute', 'pg_type', 'pg_depend', 'pg_attrdef']) {
     await primary.query(`vacuum ${catalog}`);
   }
