@@ -33,7 +33,7 @@ describe('a subscriber that is led past a row', () => {
   }
 
   function judged(): Violation[] {
-    return watch.judge(now + 5000, notes, () => true);
+    return watch.judge(now + 5000, notes, () => 0);
   }
 
   it('is a violation that names the rows, when the next transaction shows it', () => {
@@ -55,15 +55,25 @@ describe('a subscriber that is led past a row', () => {
     line.commit(1);
     passed(line.end);
     assert.deepEqual(
-      watch.judge(5000, notes, () => false),
+      watch.judge(5000, notes, () => 5000),
       [],
     );
     assert.deepEqual(
-      watch.judge(9000, notes, () => true),
+      watch.judge(9000, notes, () => 5000),
       [],
     );
-    assert.equal(watch.judge(10_000, notes, () => true).length, 1);
+    assert.equal(watch.judge(10_000, notes, () => 5000).length, 1);
     assert.equal(watch.isOpen, false);
+  });
+
+  it('is judged no sooner when all that time without anybody lay between two looks', () => {
+    line.commit(1);
+    passed(line.end);
+    assert.deepEqual(
+      watch.judge(5500, notes, () => 1500),
+      [],
+    );
+    assert.equal(watch.judge(6500, notes, () => 1500).length, 1);
   });
 
   it('is told of once', () => {
@@ -179,10 +189,10 @@ describe('a subscriber that is led past a row', () => {
     now = 100;
     passed(line.end);
     assert.deepEqual(
-      watch.judge(5099, notes, () => true),
+      watch.judge(5099, notes, () => 0),
       [],
     );
     assert.equal(watch.isOpen, true);
-    assert.equal(watch.judge(5100, notes, () => true).length, 1);
+    assert.equal(watch.judge(5100, notes, () => 0).length, 1);
   });
 });

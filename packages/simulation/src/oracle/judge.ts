@@ -22,8 +22,8 @@ export interface JudgeOptions {
   /** The server that application and subscribers are led to. */
   readonly target: () => SimServer;
   readonly subscribers: () => Iterable<JudgedSubscriber>;
-  /** True while a service of the node is there, and not frozen. */
-  readonly isAttended: (node: string) => boolean;
+  /** Until when no service of the node was there that was not frozen, the last time: now, while none is. */
+  readonly unattendedUntil: (node: string) => number;
   readonly now: () => number;
   /** Does work when the present event is over. */
   readonly soon: (work: () => void) => void;
@@ -131,7 +131,7 @@ export class Judge {
     const now = this.#options.now();
     this.violations.push(...this.#ready.look(ready, now));
     this.violations.push(
-      ...this.#skips.judge(now, this.notes, this.#options.isAttended),
+      ...this.#skips.judge(now, this.notes, this.#options.unattendedUntil),
       ...this.#ahead.judge(now, this.notes),
     );
   }

@@ -41,10 +41,13 @@ export class SkipWatch {
     return this.#open.length > 0;
   }
 
-  /** Judges skips for which the time to report has passed. It does not pass while no service of the node is there, by `isAttended`: nobody could tell. */
-  judge(now: number, notes: readonly Note[], isAttended: (node: string) => boolean): Violation[] {
-    for (const skip of this.#open.filter(({ node }) => !isAttended(node))) {
-      skip.deadline = now + REPORT_PATIENCE_MS;
+  /**
+   * Judges skips for which the time to report has passed. It begins anew when a service of the node is there again after a time without, which ended at `unattendedUntil`, as nobody could tell: also one between two
+   * looks.
+   */
+  judge(now: number, notes: readonly Note[], unattendedUntil: (node: string) => number): Violation[] {
+    for (const skip of this.#open) {
+      skip.deadline = Math.max(skip.deadline, unattendedUntil(skip.node) + REPORT_PATIENCE_MS);
     }
     const due = this.#open.filter(({ deadline }) => deadline <= now);
     this.#open = this.#open.filter(({ deadline }) => deadline > now);

@@ -11,6 +11,8 @@ import { SimWorld } from '../world/sim-world.ts';
 const SETTLE_MS = 25_000;
 /** How long is looked afterwards whether anything changes or grows. */
 const REST_MS = 15_000;
+/** So many times longer a report is waited for, where it was nobody's turn to give it: services that are killed come again within that, others never do. */
+const LATE_REPORTS = 2;
 
 /** What came of a story. */
 export interface History {
@@ -57,7 +59,10 @@ export async function runStory(story: Story, options: RunOptions = {}): Promise<
     }
   }
   if (!isFound && (options.short !== true || judge.awaitsReport)) {
-    await step({ kind: 'wait', ms: REPORT_PATIENCE_MS + 1000 });
+    isFound = await step({ kind: 'wait', ms: REPORT_PATIENCE_MS + 1000 });
+    for (let left = LATE_REPORTS; left > 0 && !isFound && judge.awaitsReport; left -= 1) {
+      isFound = await step({ kind: 'wait', ms: REPORT_PATIENCE_MS });
+    }
   }
   if (options.calm === true) {
     await world.run(SETTLE_MS);

@@ -59,8 +59,7 @@ export class Scene implements Stage {
       servers: () => [...this.#servers.values()],
       target,
       subscribers: () => this.subscribers.values(),
-      isAttended: (node) =>
-        serviceNames.some((service) => this.#services.process(node, service)?.state === 'running'),
+      unattendedUntil: (node) => this.#services.unattendedUntil(node),
       now: () => world.now,
       soon: (work) => world.after(0, work),
     });

@@ -57,6 +57,8 @@ export class NodeServices {
   readonly #states = new Map<string, string>();
   /** Of the consumers that were started last, by node. */
   readonly #controls = new Map<string, ConsumerControl>();
+  /** When nodes without a running service got one again. */
+  readonly #attendedAgainAt = new Map<string, number>();
   #starts = 0;
 
   constructor(options: NodeServicesOptions) {
@@ -83,6 +85,7 @@ export class NodeServices {
       return;
     }
     this.#starts += 1;
+    this.#attends(node);
     const process = world.spawn(name, node);
     this.#processes.set(name, process);
     const run = async (): Promise<void> => {
@@ -128,6 +131,11 @@ export class NodeServices {
     world.after(0, ask, process);
   }
 
+  /** Until when no service of the node was running, the last time: now, while none is. */
+  unattendedUntil(node: string): number {
+    return this.#isAttended(node) ? (this.#attendedAgainAt.get(node) ?? 0) : this.#options.world.now;
+  }
+
   freeze(node: string, service: ServiceName): void {
     this.process(node, service)?.freeze();
   }
@@ -135,8 +143,20 @@ export class NodeServices {
   wake(node: string, service: ServiceName): void {
     const process = this.process(node, service);
     if (process !== undefined) {
+      this.#attends(node);
       this.#options.world.wake(process);
     }
+  }
+
+  /** To be called before a service of the node runs, as from now on somebody can tell what there is to tell. */
+  #attends(node: string): void {
+    if (!this.#isAttended(node)) {
+      this.#attendedAgainAt.set(node, this.#options.world.now);
+    }
+  }
+
+  #isAttended(node: string): boolean {
+    return [...this.#processes.values()].some((each) => each.node === node && each.state === 'running');
   }
 
   #onExit(
