@@ -70,17 +70,20 @@ async function moveBeyondCatalogs(primary: PostgresServer, standby: PostgresServ
     await primary.query(`insert into late${index} values (2, 2)`);
     await primary.query(`drop table late${index}`);
   }
-  for (let round = 0; round < 2; round += 1) {
-    await primary.query(`select pg_log_standby_snapshot(), pg_logical_emit_message(true, 'test', '')`);
-    await primary.query(
-      `select pg_replication_slot_advance(slot_name, pg_current_wal_flush_lsn()) from pg_replication_slots where slot_type = 'logical'`,
-    );
-  }
-  // The other standby tells from time to time which rows it still needs: before it has, the vacuum removes nothing.
   const [next] = await primary.query<{ xid: string }>('select pg_current_xact_id()::xid::text as xid');
-  await primary.waitFor(
-    `select from pg_replication_slots where greatest(age(xmin), age(catalog_xmin)) > age('${next?.xid}'::xid)`,
-    (rows) => rows.length === 0,
+  // A slot gives rows up by what it reads of running transactions, some looks later; and the other standby tells from time to time which rows it still needs.
+  await waitUntil(
+    async () => {
+      await primary.query(`select pg_log_standby_snapshot(), pg_logical_emit_message(true, 'test', '')`);
+      await primary.query(
+        `select pg_replication_slot_advance(slot_name, pg_current_wal_flush_lsn()) from pg_replication_slots where slot_type = 'logical'`,
+      );
+      const holding = await primary.query(
+        `select from pg_replication_slots where greatest(age(xmin), age(catalog_xmin)) > age('${next?.xid}'::xid)`,
+      );
+      return holding.length === 0;
+    },
+    { describe: 'no slot that holds back catalog rows' },
   );
   for (const catalog of ['pg_class', 'pg_attribute', 'pg_type', 'pg_depend', 'pg_attrdef']) {
     await primary.query(`vacuum ${catalog}`);
