@@ -323,7 +323,12 @@ export async function recordHandOff(options: {
   const physicalSlots = physicalSlotPins(outcome.local);
   await directory.write(writer, {
     node: primaryStatus({ ...facts, timeline: promotion.timeline, physicalSlots, lineage }, promotion, time),
-    slots: promotionSlotStatuses(facts.node, promotion, { kept, here: outcome.local, time }),
+    slots: promotionSlotStatuses(facts.node, promotion, {
+      kept,
+      owned: directory.ownership,
+      here: outcome.local,
+      time,
+    }),
     time,
   });
 }

@@ -57,17 +57,20 @@ export function primaryStatus(facts: NodeFacts, promotion: Promotion | undefined
 
 /**
  * The records of the slots that a promotion made useless on a node, with what is to be done. `kept`: the ownership of those among them that may still
- * be made from a leading slot, and of others that count as safe from now on. `here`: the slots of the node.
+ * be made from a leading slot, and of others that count as safe from now on. `owned`: what was on record before; it stays so of a slot of which only its subscriber is in doubt:
+ * without it the slot would be taken for another one of its name, and every copy elsewhere be given up for that. `here`: the slots of the node.
  */
 export function promotionSlotStatuses(
   node: string,
   promotion: Promotion,
   {
     kept,
+    owned,
     here,
     time,
   }: {
     readonly kept: ReadonlyMap<SlotName, Ownership>;
+    readonly owned: ReadonlyMap<SlotName, Ownership>;
     readonly here: readonly Pick<SlotState, 'name'>[];
     readonly time: number;
   },
@@ -81,12 +84,11 @@ export function promotionSlotStatuses(
         outcome !== 'fenced' && !(outcome === 'unknown' && kept.get(slot)?.remaking === true),
     )
     .map((entry): NodeSlotStatus => {
-      return {
-        ...about,
-        slot: entry.slot,
-        state: 'diverged',
-        reasons: [divergedReason(entry, promotion, names)],
-      };
+      const { slot, outcome } = entry;
+      const ownership =
+        outcome === 'unknown' && names.has(slot) ? (kept.get(slot) ?? owned.get(slot)) : undefined;
+      const reasons = [divergedReason(entry, promotion, names)];
+      return { ...about, slot, ownership, state: 'diverged', reasons };
     });
   const known = new Set(diverged.map(({ slot }) => slot));
   const lost = promotion.lost

@@ -14,6 +14,9 @@ import { saying, whyOf } from '../reason-examples.ts';
 
 const [a, b, c, d] = (['a', 'b', 'c', 'd'] as const).map(parseSlotName);
 
+const owned = { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true };
+const here = (...names: string[]) => names.map((name) => ({ name: parseSlotName(name) }));
+
 function promotion(over: Partial<Promotion> = {}): Promotion {
   const switchLsn = at(0x3000);
   return { timeline: timeline(2), switchLsn, ahead: [], lost: [], time: 5, ...over };
@@ -70,7 +73,12 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
           { slot: b, reasons: [saying('no slot of that name was here')] },
         ],
       }),
-      { kept: new Map(), here: [{ name: parseSlotName('b_diverged') }], time: 7 },
+      {
+        kept: new Map(),
+        owned: new Map([a, b, c, d].map((slot) => [slot, owned])),
+        here: here('a', 'b_diverged', 'c'),
+        time: 7,
+      },
     );
     assert.deepEqual(
       statuses.map(({ slot, state }) => [slot, state]),
@@ -87,15 +95,31 @@ describe('what is written after a promotion', { timeout: 20_000 }, () => {
     assert.match(lost ?? '', /it was catching up/);
   });
 
+  test('keeps the ownership of a slot of which only its subscriber is in doubt: it is still the one that was published', () => {
+    assert.ok(a !== undefined);
+    const unknown = promotion({ ahead: [{ slot: a, confirmedFlushLsn: at(0x3010), outcome: 'unknown' }] });
+    const unproven = { ...owned, proven: false };
+    const ownershipOf = (
+      known: Pick<Parameters<typeof promotionSlotStatuses>[2], 'kept' | 'owned' | 'here'>,
+    ) => promotionSlotStatuses('bravo', unknown, { ...known, time: 7 }).map(({ ownership }) => ownership);
+    const on = new Map([[a, owned]]);
+    assert.deepEqual(ownershipOf({ kept: new Map(), owned: on, here: here('a') }), [owned]);
+    assert.deepEqual(ownershipOf({ kept: on, owned: new Map([[a, unproven]]), here: here('a') }), [owned]);
+    assert.deepEqual(ownershipOf({ kept: new Map(), owned: on, here: [] }), [undefined]);
+  });
+
   test('keeps the ownership of a slot that may still be made from a leading one', () => {
     assert.ok(d !== undefined);
-    const owned = { incarnation: { epoch: 1, seq: 1 }, lineage: 'first', proven: true, remaking: true };
+    const remade = { ...owned, remaking: true };
     const lost = promotion({ lost: [{ slot: d, reasons: [] }] });
-    const [status] = promotionSlotStatuses('bravo', lost, { kept: new Map([[d, owned]]), here: [], time: 7 });
-    assert.deepEqual([status?.slot, status?.ownership], [d, owned]);
+    const known = { kept: new Map([[d, remade]]), owned: new Map(), here: [], time: 7 };
+    const [status] = promotionSlotStatuses('bravo', lost, known);
+    assert.deepEqual([status?.slot, status?.ownership], [d, remade]);
   });
 
   test('says nothing of slots that were handed over', () => {
-    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), { kept: new Map(), here: [], time: 7 }), []);
+    assert.ok(a !== undefined);
+    const known = { kept: new Map(), owned: new Map([[a, owned]]), here: here('a'), time: 7 };
+    assert.deepEqual(promotionSlotStatuses('bravo', promotion(), known), []);
   });
 });
