@@ -54,6 +54,7 @@ import { withOrphanPrepared } from './orphan-prepared.ts';
 import { PromotionReport } from './promotion-report.ts';
 import { type FailedSlots, SlotMover } from './slot-mover.ts';
 import { readSwitch, type SwitchPoint } from './switch-point.ts';
+import { notRestored, notTwoPhase } from './undone-steps.ts';
 import { UnheardWal } from './unheard-wal.ts';
 import { tryFence } from './wal-fence.ts';
 
@@ -207,7 +208,10 @@ class HandOffRun {
     if (handedOver === undefined || after.inRecovery) {
       return undefined;
     }
-    const lost = handedOver.lost.map((entry) => this.#withFailure(entry));
+    const lost = [
+      ...handedOver.lost.map((entry) => this.#withFailure(entry)),
+      ...notTwoPhase(this.#last?.plan, after.slots),
+    ];
     const promotion = this.#asItStands({ ...handedOver, lost }, after);
     // After a crash WAL that was not flushed is gone, and a commit could come to lie before the fence.
     await flushWal(this.#options.connection, this.#options.signal);
@@ -385,11 +389,4 @@ interface Round {
   readonly part?: typeof safetyPart;
   /** The fence is as wide as it becomes, so that what it does not cover is to be told. */
   readonly isWide?: boolean;
-}
-
-/** Slots that got lost as they were made anew, and could not be made again. */
-function notRestored({ restores }: HandOffPlan, failed: FailedSlots): SlotLost[] {
-  return restores
-    .filter(({ slot }) => failed.has(slot))
-    .map(({ slot, leader }) => ({ slot, reasons: [reason('not_restored', { leader })] }));
 }

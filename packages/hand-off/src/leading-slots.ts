@@ -1,5 +1,6 @@
 import {
   type HandOffInput,
+  isLogical,
   keptOwnership,
   keptTwoPhase,
   type LocalSlot,
@@ -65,7 +66,11 @@ export async function ownershipAfter(
   after: ObservedPrimary,
 ): Promise<ReadonlyMap<SlotName, Ownership>> {
   const remade = await sweepIdleLeaders(site, input, after);
-  return new Map([...(input === undefined ? [] : keptTwoPhase(input)), ...remade]);
+  const kept = [...(input === undefined ? [] : keptTwoPhase(input))];
+  const plain = new Set(
+    after.slots.filter((slot) => isLogical(slot) && !slot.twoPhase).map(({ name }) => name),
+  );
+  return new Map([...kept.filter(([slot]) => !plain.has(slot)), ...remade]);
 }
 
 /**

@@ -112,6 +112,9 @@ export class SlotMover {
         this.#logger.error({ slot, reason }, 'dropped a slot that was not safe to use at the promotion');
       });
     }
+    for (const { slot, database } of plan.twoPhases) {
+      await attempt(slot, 'make it two_phase', () => this.#moves.enableTwoPhase(database, slot));
+    }
     const waiting = await Promise.all(
       byDatabase(plan.advances).map(([database, advances]) => this.#moveAll(database, advances, upTo)),
     );
@@ -243,6 +246,7 @@ export class SlotMover {
 
 /** True when a plan has more to do than to set properties. */
 function touchesSlots(plan: HandOffPlan): boolean {
-  const { creations, restores, quarantines, placeholders, drops, advances } = plan;
-  return [creations, restores, quarantines, placeholders, drops, advances].some((steps) => steps.length > 0);
+  const { creations, restores, quarantines, placeholders, drops, twoPhases, advances } = plan;
+  const all = [creations, restores, quarantines, placeholders, drops, twoPhases, advances];
+  return all.some((steps) => steps.length > 0);
 }

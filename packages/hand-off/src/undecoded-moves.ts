@@ -1,8 +1,9 @@
-import { type HandOffPlan, type Lsn, type SlotDatabase, sameDatabase } from '@slotcast/domain';
+import { type HandOffPlan, type Lsn, type SlotDatabase, type SlotName, sameDatabase } from '@slotcast/domain';
 import { errorText, type Logger } from '@slotcast/kernel';
 import {
   currentDatabase,
   type DatabaseSessions,
+  enableTwoPhase,
   isPostgresError,
   moveSlots,
   type PostgresConnection,
@@ -25,7 +26,7 @@ export interface UndecodedMovesOutcome {
   readonly refused: readonly { readonly advance: Advance; readonly error: unknown }[];
 }
 
-/** Moves slots of a promoted server without decoding, which takes a walsender session: one of its own, or one that was lent. */
+/** What is done to slots of a promoted server without decoding: moves, and two_phase, which takes a walsender session: one of its own, or one that was lent. */
 export class UndecodedMoves {
   readonly #sessions: DatabaseSessions;
   readonly #lent: PostgresConnection | undefined;
@@ -63,6 +64,23 @@ export class UndecodedMoves {
       });
     }
     return { left, refused };
+  }
+
+  /** Makes a slot of pgoutput two_phase where it stands. Rejects with what the server says. */
+  async enableTwoPhase(database: SlotDatabase, slot: SlotName): Promise<void> {
+    const limits = { timeoutMs: BATCH_TIMEOUT_MS, signal: this.#signal };
+    const work = async (session: PostgresConnection): Promise<true> => {
+      await enableTwoPhase(session, slot, limits);
+      return true;
+    };
+    try {
+      await this.#sessions.useWalsender(database, work);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!isPostgresError(error) || (await this.#withLent(database, work)) === undefined) {
+        throw error;
+      }
+    }
   }
 
   /** `undefined` when there was no session for it, or it failed. */

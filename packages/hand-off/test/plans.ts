@@ -13,6 +13,7 @@ export function planOf(over: Partial<HandOffPlan>): HandOffPlan {
     placeholders: [],
     creations: [],
     drops: [],
+    twoPhases: [],
     failovers: [],
     ahead: [],
     lost: [],

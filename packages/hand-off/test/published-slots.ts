@@ -1,5 +1,6 @@
 import {
   emptyLine,
+  type LogicalSlotState,
   type Lsn,
   type Ownership,
   parseSlotName,
@@ -13,7 +14,10 @@ const incarnation = { epoch: 1, seq: 1 };
 const owned: Ownership = { incarnation, lineage: 'first', proven: true };
 
 /** The newest event of a slot whose subscriber had confirmed up to there, published on timeline 1. */
-export function confirmedAt(name: string, confirmedFlushLsn: Lsn): SlotEvent {
+export function confirmedAt(
+  name: string,
+  confirmedFlushLsn: Lsn,
+): SlotEvent & { readonly state: LogicalSlotState } {
   const slot = parseSlotName(name);
   return {
     kind: 'slot',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { emptyLine, type Lsn, lsn, type Promotion, parseLsn, parseSlotName } from '@slotcast/domain';
-import { type EndedRecovery, type HandOffOutcome, handOff } from '@slotcast/hand-off';
+import { emptyLine, isLogical, type Lsn, lsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import { type EndedRecovery, type HandOffOptions, type HandOffOutcome, handOff } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { connectPostgres, readTimelineHistory, readWalEnd } from '@slotcast/postgres';
@@ -12,6 +12,7 @@ import { confirmedAt, knowledgeOfEvents } from './published-slots.ts';
 
 const FAR_BYTES = 64n * 1024n * 1024n;
 const AHEAD = parseSlotName('ahead');
+const PLAIN = parseSlotName('plain');
 const { signal } = new AbortController();
 const logger = createLogger({ level: 'silent', fields: {} });
 
@@ -39,12 +40,12 @@ async function promoteWatched(pair: Pair): Promise<EndedRecovery> {
 async function handOver(
   pair: Pair,
   ended: EndedRecovery,
-  earlier?: Promotion,
+  known: Partial<HandOffOptions['knowledge']> = {},
 ): Promise<HandOffOutcome | undefined> {
   const event = confirmedAt(AHEAD, lsn((await switchOf(pair)) + 100n));
   return await handOff({
     postgres: postgresOf(pair),
-    knowledge: { ...knowledgeOfEvents([event]), earlier },
+    knowledge: { ...knowledgeOfEvents([event]), ...known },
     slotsBefore: undefined,
     lease: alone,
     ended,
@@ -76,7 +77,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
 
     before(async () => {
       pair = await Pair.start(major);
-      await createSlots(pair, [AHEAD]);
+      await createSlots(pair, [AHEAD, PLAIN]);
       ended = await promoteWatched(pair);
       await pair.standby.query('insert into numbered values (1)');
     });
@@ -95,6 +96,27 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       );
     });
 
+    test('a copy that was not two_phase again yet gets that before it is moved, and counts as safe from then on', {
+      timeout: 180_000,
+    }, async () => {
+      const target = await switchOf(pair);
+      const event = confirmedAt(PLAIN, target);
+      const [row] = await pair.standby.query<{ stood: string; oid: number }>(
+        `select confirmed_flush_lsn::text as stood, datoid as oid from pg_replication_slots where slot_name = '${PLAIN}'`,
+      );
+      assert.ok(row !== undefined);
+      const state = { ...event.state, twoPhase: true, databaseOid: row.oid };
+      const known = knowledgeOfEvents([{ ...event, state }]);
+      const highestLsn = parseLsn(row.stood);
+      const owned = known.ownership.get(PLAIN) ?? assert.fail('nothing is owned');
+      const ownership = new Map([[PLAIN, { ...owned, proven: false, highestLsn }]]);
+      const outcome = await handOver(pair, ended, { ...known, ownership });
+      assert.deepEqual([outcome?.promotion.lost, outcome?.kept.get(PLAIN)?.proven], [[], true]);
+      const slot = outcome?.local.filter(isLogical).find(({ name }) => name === PLAIN);
+      assert.deepEqual([slot?.twoPhase, slot?.confirmedFlushLsn], [true, target]);
+      assert.ok(highestLsn < target && (major < 18 || slot?.twoPhaseAt === highestLsn));
+    });
+
     test('says nothing of another promotion, to a timeline of the same number', {
       timeout: 180_000,
     }, async () => {
@@ -108,7 +130,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.ok(switchLsn > ended.start.switchLsn && reached > switchLsn + 100n);
       // On record from then, under the same number.
       const earlier = { ...ended.start, fencedLsn: reached, ahead: [], lost: [], time: 0 };
-      const outcome = await handOver(pair, ended, earlier);
+      const outcome = await handOver(pair, ended, { earlier });
       assert.deepEqual(
         outcome?.promotion.ahead.map(({ outcome: of }) => of),
         ['quarantined'],

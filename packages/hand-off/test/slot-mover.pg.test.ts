@@ -46,7 +46,7 @@ function advanceOf(slot: SlotName, target: Lsn): HandOffPlan['advances'][number]
   return { slot, database: postgres, plugin: 'pgoutput', target, mayWait: false };
 }
 
-function failoverOf(name: string): HandOffPlan['failovers'][number] {
+function propertyOf(name: string): HandOffPlan['failovers'][number] {
   return { slot: parseSlotName(name), database: postgres };
 }
 
@@ -162,6 +162,28 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       assert.notEqual(await slotNamed('taken'), undefined);
     });
 
+    test('a copy gets two_phase where it stands, and is moved after that; one in use is to be tried again', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('prepares');
+      await create('used_plain');
+      const { confirmedFlushLsn: stood } = await seenAt('prepares');
+      const target = parseLsn(await movedOn());
+      const twoPhases = ['gone', 'used_plain', 'prepares'].map(propertyOf);
+      await whileInUse('used_plain', async () => {
+        const failed = await runToEnd(
+          mover,
+          planOf({ twoPhases, advances: [advanceOf(parseSlotName('prepares'), target)] }),
+        );
+        assert.deepEqual(failed.get(parseSlotName('used_plain')), { again: true, isInUse: true });
+        assert.deepEqual([...failed.keys()].toSorted(), ['gone', 'used_plain']);
+      });
+      const { twoPhase, twoPhaseAt, confirmedFlushLsn } = await seenAt('prepares');
+      assert.deepEqual([twoPhase, confirmedFlushLsn], [true, target]);
+      assert.equal(twoPhaseAt, major < 18 ? undefined : stood);
+      assert.equal((await seenAt('used_plain')).twoPhase, false);
+    });
+
     test('slots of several databases are advanced, each from its own', { timeout: TIMEOUT_MS }, async () => {
       await server.query('create database shop');
       await create('here', 'test_decoding');
@@ -230,7 +252,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       }, async () => {
         await create('waits');
         await create('decodes');
-        await runToEnd(mover, planOf({ failovers: ['waits', 'decodes'].map(failoverOf) }));
+        await runToEnd(mover, planOf({ failovers: ['waits', 'decodes'].map(propertyOf) }));
         await server.query("select pg_create_physical_replication_slot('absent_standby', true)");
         await server.setConfig({ synchronized_standby_slots: 'absent_standby' });
         await create('busy');
@@ -242,7 +264,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
         ];
         await whileInUse('busy', async () => {
           assert.deepEqual(
-            await runToEnd(mover, planOf({ advances, failovers: [failoverOf('busy')] })),
+            await runToEnd(mover, planOf({ advances, failovers: [propertyOf('busy')] })),
             new Map(),
           );
         });
@@ -262,7 +284,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           'store',
         );
         const names = ['lent', 'lent_there'].map(parseSlotName);
-        const failovers = [failoverOf('lent'), { ...failoverOf('lent_there'), database: named('store') }];
+        const failovers = [propertyOf('lent'), { ...propertyOf('lent_there'), database: named('store') }];
         await runToEnd(mover, planOf({ failovers }));
         await sessions.close();
         const walsender = await connectPostgres(optionsFor(server, { replication: true }));
@@ -278,7 +300,8 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           }));
           const logger = createLogger({ level: 'silent', fields: {} });
           const lending = moverAlone({ sessions, clock: systemClock, logger, walsender, signal });
-          await runToEnd(lending, planOf({ advances }));
+          await runToEnd(lending, planOf({ advances, twoPhases: [propertyOf('lent')] }));
+          assert.equal((await slotNamed('lent'))?.twoPhase, true);
           assert.equal((await slotNamed('lent'))?.confirmedFlushLsn, target);
           assert.notEqual((await slotNamed('lent_there'))?.confirmedFlushLsn, target);
         } finally {
@@ -290,7 +313,7 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       test('a slot follows the next failover again', { timeout: TIMEOUT_MS }, async () => {
         await create('follows');
         assert.equal((await slotNamed('follows'))?.failover, false);
-        const plan = planOf({ failovers: ['gone_since', 'follows'].map(failoverOf) });
+        const plan = planOf({ failovers: ['gone_since', 'follows'].map(propertyOf) });
         await runToEnd(mover, plan);
         assert.equal((await slotNamed('follows'))?.failover, true);
         await runToEnd(mover, plan);
@@ -313,11 +336,11 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           const stream = { write: (line: string) => lines.push(line) };
           const logger = createLogger({ level: 'error', fields: {}, stream });
           const patient = moverAlone({ sessions, clock: systemClock, logger, signal });
-          await runToEnd(patient, planOf({ failovers: names.map(failoverOf) }));
+          await runToEnd(patient, planOf({ failovers: names.map(propertyOf) }));
           await waiting;
           // Now nobody is waited for any more.
           lines.length = 0;
-          await runToEnd(patient, planOf({ failovers: used.map(failoverOf) }));
+          await runToEnd(patient, planOf({ failovers: used.map(propertyOf) }));
           const said = lines.map((line) => /cancelled after|no time left/.exec(line)?.[0]);
           assert.deepEqual(said, [
             ...Array.from({ length: 3 }, () => 'cancelled after'),

@@ -32,6 +32,7 @@ export interface HandOffViolation {
     | 'placeholder'
     | 'drop'
     | 'end'
+    | 'two_phase'
     | 'failover'
     | 'report';
   /** All that is wrong with it. */
@@ -78,6 +79,10 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
     ...plan.creations.flatMap((slot) =>
       violationOf(slot, 'end', [[on(slot).owned?.proven === false, "its making is not slotcast's"]]),
     ),
+    ...plan.twoPhases.flatMap(({ slot, database }) => {
+      const isKept: Check = [!gone.has(slot), 'it has another step, which does not go with this one'];
+      return violationOf(slot, 'two_phase', [isKept, ...checkTwoPhase(database, targetOf(slot))]);
+    }),
     ...plan.failovers.flatMap(({ slot, database }) => {
       const isKept: Check = [!gone.has(slot), 'it has another step, which does not go with this one'];
       return violationOf(slot, 'failover', [isKept, ...checkFailover(database, targetOf(slot))]);
@@ -138,6 +143,18 @@ function checkUsed(database: SlotDatabase, { name, stands, here, isOurs, input }
 function checkFailover(database: SlotDatabase, slot: Target): readonly Check[] {
   const state = slot.event?.state;
   return [...checkUsed(database, slot), [isLogical(state) && state.failover, 'it never had that property']];
+}
+
+/** Only a stream of pgoutput asks for it without decoding anything. */
+function checkTwoPhase(database: SlotDatabase, slot: Target): readonly Check[] {
+  const { here, event, input } = slot;
+  const state = event?.state;
+  return [
+    ...checkUsed(database, slot),
+    [isLogical(state) && state.twoPhase, 'it never had that property'],
+    [isLogical(here) && !here.twoPhase && here.plugin === 'pgoutput', 'it cannot get that property here'],
+    [here !== undefined && !isMadeAfter(here, input), 'it was made after the promotion'],
+  ];
 }
 
 function checkRestore({ leader, database }: SlotRestore, slot: HandOffFacts): readonly Check[] {
@@ -341,6 +358,7 @@ export function withoutWrongSteps(plan: HandOffPlan, violations: readonly HandOf
     placeholders: kept(plan.placeholders),
     creations: plan.creations.filter((slot) => !wrong.has(slot)),
     drops: kept(plan.drops),
+    twoPhases: kept(plan.twoPhases),
     failovers: kept(plan.failovers),
     ahead: plan.ahead.map((entry) =>
       wrong.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,

@@ -66,12 +66,14 @@ function isSoundTwoPhase({
   const isThere =
     owned.highestLsn !== undefined &&
     here?.confirmedFlushLsn !== undefined &&
-    (input.before === undefined || isUpTo(stood?.confirmedFlushLsn, owned.highestLsn));
+    ((input.before === undefined && isLogical(here) && here.twoPhase) ||
+      isUpTo(stood?.confirmedFlushLsn, owned.highestLsn));
   return (
     isThere &&
     isLogical(here) &&
     isLogical(event.state) &&
-    [here, event.state].every(({ plugin, twoPhase }) => plugin === 'pgoutput' && twoPhase) &&
+    event.state.twoPhase &&
+    [here, event.state].every(({ plugin }) => plugin === 'pgoutput') &&
     here.databaseOid === event.state.databaseOid &&
     !here.synced &&
     !isInvalidated(here)

@@ -20,6 +20,7 @@ import {
 import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type ContestedTimelines, leftOf } from './contested-timeline.ts';
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
+import { type PropertyStep, withoutFailover, withoutTwoPhase } from './lost-properties.ts';
 import { quarantineName } from './quarantine-name.ts';
 import { type Quarantine, quarantineOf, type SeenPlace } from './quarantine-step.ts';
 import { soundTwoPhase } from './sound-two-phase.ts';
@@ -92,8 +93,10 @@ export interface HandOffPlan {
   /** Slots whose making may still be under way, and must come to nothing. */
   readonly creations: readonly SlotName[];
   readonly drops: readonly { readonly slot: SlotName; readonly reason: string; readonly seen: SeenPlace }[];
+  /** Copies that were not `two_phase` again yet, and get that before they are moved: what was prepared beyond the place where they stand is not sent twice. */
+  readonly twoPhases: readonly PropertyStep[];
   /** Slots whose property `failover` is to be set again (17+). */
-  readonly failovers: readonly { readonly slot: SlotName; readonly database: SlotDatabase }[];
+  readonly failovers: readonly PropertyStep[];
   readonly ahead: readonly SlotAhead[];
   readonly lost: readonly SlotLost[];
 }
@@ -149,6 +152,7 @@ export function planHandOff(given: HandOffInput): HandOffPlan {
       seen,
       reason: 'it has two_phase, and was not known to be safe yet when the server was promoted',
     })),
+    twoPhases: withoutTwoPhase(kept.filter(({ here }) => !isMadeSince(here ?? {}, input.switchLsn))),
     failovers: withoutFailover(kept),
     ahead,
     lost: [
@@ -171,16 +175,6 @@ export function keptTwoPhase(input: HandOffInput): ReadonlyMap<SlotName, Ownersh
 
 function lastingSlots(slots: readonly LocalSlot[]): ReadonlyMap<SlotName, LocalSlot> {
   return new Map(slots.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
-}
-
-/** Owned slots that lost their `failover`; first those that nobody uses, because setting it waits for whoever uses the slot. */
-function withoutFailover(subjects: readonly Subject[]): HandOffPlan['failovers'] {
-  return subjects
-    .flatMap(({ here, owned, state }) =>
-      here !== undefined && owned && state.failover && !here.failover ? [here] : [],
-    )
-    .toSorted((a, b) => Number(a.active) - Number(b.active))
-    .map((here) => ({ slot: here.name, database: databaseOf(here) }));
 }
 
 interface Subject {
@@ -301,7 +295,7 @@ function marksOf(input: HandOffInput, name: SlotName): ConfirmedMark[] {
 }
 
 /** A slot that was made on the new timeline needs no WAL from before. */
-function isMadeSince({ restartLsn }: LocalSlot, switchLsn: Lsn): boolean {
+function isMadeSince({ restartLsn }: Pick<LocalSlot, 'restartLsn'>, switchLsn: Lsn): boolean {
   return restartLsn !== undefined && restartLsn > switchLsn;
 }
 

@@ -31,6 +31,9 @@ export const promotionReasons = {
     ({ leader }) =>
       `it was being made anew, and could not be copied from ${leader} yet: the publisher tries again for an hour at most; after that let its subscriber start over with a new slot`,
   ),
+  not_two_phase: fixed(
+    'it is here as a copy without two_phase, and somebody used it when it was to get that back: stop its subscriber, and let it start over with a new slot, or without two_phase',
+  ),
   no_slot_here: entry(
     { published: 'lsn' },
     ({ published }) => `no slot of that name was here; it was published last at ${published}`,

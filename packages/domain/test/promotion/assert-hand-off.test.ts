@@ -46,6 +46,8 @@ const drop = { drops: [{ slot: a, reason: 'unsafe', seen: local('a') }] };
 const open = { isOpenEnded: true };
 const restore = { restores: [{ slot: a, leader, database: shop, plugin: 'pgoutput' }] };
 const failover = { failovers: [{ slot: a, database: shop }] };
+const twoPhase = { twoPhases: [{ slot: a, database: shop }] };
+const takesPrepared = { ...behind, events: [live('a', { twoPhase: true, confirmedFlushLsn: at(0x3000) })] };
 
 function outcome(of: 'fenced' | 'quarantined' | 'unsafe'): Partial<HandOffPlan> {
   return { ahead: [{ slot: a, confirmedFlushLsn: at(0x5800), outcome: of }] };
@@ -97,6 +99,15 @@ const moves: readonly Wrong[] = [
 ];
 
 const others: readonly Wrong[] = [
+  ['two_phase is set of a slot that never had it', twoPhase, behind, /two_phase: it never had/],
+  [
+    'two_phase is set of a slot that has it',
+    twoPhase,
+    { ...takesPrepared, local: [local('a', { twoPhase: true })] },
+    /cannot get that property/,
+  ],
+  ['two_phase is set of a foreign slot', twoPhase, { ...takesPrepared, owned: {} }, /not slotcast/],
+  ['two_phase is set of a slot that is dropped', { ...twoPhase, ...drop }, takesPrepared, /another step/],
   ['a fenced slot is renamed', { ...quarantine, ahead: told }, ahead, /quarantine: nothing is wrong/],
   [
     'a slot that was made since is renamed',

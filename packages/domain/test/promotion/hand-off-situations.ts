@@ -73,6 +73,7 @@ export function stepsOf(plan: HandOffPlan): string[] {
     ...plan.quarantines.map(({ slot }) => `quarantine ${slot}`),
     ...plan.placeholders.map(({ slot }) => `placeholder ${slot}`),
     ...plan.drops.map(({ slot }) => `drop ${slot}`),
+    ...plan.twoPhases.map(({ slot }) => `two_phase ${slot}`),
     ...plan.advances.map(({ slot }) => `advance ${slot}`),
     ...plan.failovers.map(({ slot }) => `failover ${slot}`),
   ];

@@ -89,6 +89,12 @@ function statements(plan: HandOffPlan): Step[] {
           slots.delete(slot);
         },
     ),
+    ...plan.twoPhases.map(
+      ({ slot }): Step =>
+        (slots) => {
+          slots.set(slot, { ...existing(slots, slot), twoPhase: true });
+        },
+    ),
     ...plan.advances.map(({ slot, target }): Step => {
       return (slots) => {
         const here = existing(slots, slot);
