@@ -22,6 +22,7 @@ export type { OwnSlots } from './promotion-safety.ts';
 export { quarantineSlot } from './quarantine.ts';
 export { RecoveryGuard } from './recovery-guard.ts';
 export { requirePreconditions } from './require-preconditions.ts';
+export { RivalReport } from './rival-report.ts';
 export { type ReportRole, RoleTracker } from './role-tracker.ts';
 export { runHalf } from './run-half.ts';
 export { SlotMover } from './slot-mover.ts';

@@ -4,9 +4,12 @@ import {
   connectPostgres,
   type PostgresConnection,
   type PostgresOptions,
+  readServerIdentity,
   readTimelineHistory,
+  readWalEnd,
 } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
+import type { OwnPrimary } from './rival-lookout.ts';
 
 /** A primary whose line of descent is asked for. */
 type Asked = Pick<ServerLife, 'serverStartedAt' | 'timeline'>;
@@ -46,6 +49,19 @@ export async function readOwnHistory(server: Asked, sources: HistorySources): Pr
       'the server did not tell its timeline history: going on with what was seen of its promotion',
     );
     return seen;
+  }
+}
+
+/** Which line of WAL the primary of this node writes now. */
+export async function readOwnPrimary(sources: HistorySources): Promise<OwnPrimary> {
+  const { postgres, signal } = sources;
+  const connection = await connectPostgres({ ...postgres, signal });
+  try {
+    const { systemIdentifier } = await readServerIdentity(connection, signal);
+    const life = await readWalEnd(connection, signal);
+    return { systemIdentifier, history: await readOwnHistory(life, sources) };
+  } finally {
+    await connection.close();
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import { NodesReader, SlotsReader, type TopicsContext } from '@slotcast/topics';
 import { PromotionReport, tellAllUnknown } from './promotion-report.ts';
+import type { OwnPrimary } from './rival-lookout.ts';
 
 /** So long the publisher of the node has to claim the topic, which looks for other primaries itself, and later ones are heard sooner. */
 const PATIENCE_MS = 3000;
@@ -20,8 +21,8 @@ const RETRY_MS = 5000;
 export interface PrimaryLookoutOptions {
   readonly node: string;
   readonly topics: TopicsContext;
-  /** Of the server now. */
-  readonly readHistory: (signal: AbortSignal) => Promise<TimelineHistory>;
+  /** The server as it is now. */
+  readonly readServer: (signal: AbortSignal) => Promise<OwnPrimary>;
   /** A publisher of this process is at work. */
   readonly isPublished: () => boolean;
   readonly clock: Clock;
@@ -61,8 +62,8 @@ export class PrimaryLookout {
 
   /** False when the server's promotion is not on record yet. */
   async #listen(signal: AbortSignal): Promise<boolean> {
-    const { node, topics, readHistory, isPublished } = this.#options;
-    const history = await readHistory(signal);
+    const { node, topics, readServer, isPublished } = this.#options;
+    const { history } = await readServer(signal);
     const start = startOf(history);
     if (start === undefined) {
       return true;

@@ -12,7 +12,6 @@ import {
   sameLife,
   startIn,
   startOf,
-  type TimelineHistory,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
 import type { FencedAnswer } from '@slotcast/observability';
@@ -39,11 +38,12 @@ import { type JoinedLock, joinNode } from './join-node.ts';
 import { isLeftOver, type Settling } from './left-over-promotion.ts';
 import { NodeLock } from './node-lock.ts';
 import { NodeMemory, type StateFile } from './node-memory.ts';
-import { readOwnHistory } from './own-history.ts';
+import { readOwnHistory, readOwnPrimary } from './own-history.ts';
 import { PrimaryLookout } from './primary-lookout.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { type OwnSlots, PromotionSafety } from './promotion-safety.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
+import { type OwnPrimary, RivalLookout } from './rival-lookout.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { firstProofOf, prove } from './session-proofs.ts';
 import { StandingHandOff } from './standing-hand-off.ts';
@@ -282,18 +282,12 @@ export class Promotion {
   }
 
   /** Listens for other servers that act as primary, on behalf of a half that sleeps beside one, until the signal is aborted. */
-  lookOut({ topics, logger }: ActingHalf, signal: AbortSignal): Promise<void> {
-    const readHistory = async (stop: AbortSignal): Promise<TimelineHistory> => {
-      const connection = await connectPostgres({ ...this.#options.postgres, signal: stop });
-      try {
-        const life = await readWalEnd(connection, stop);
-        return await readOwnHistory(life, { ...this.#options, ended: this.#guard.ended, signal: stop });
-      } finally {
-        await connection.close();
-      }
-    };
+  async lookOut({ topics, logger }: ActingHalf, signal: AbortSignal): Promise<void> {
+    const readServer = (stop: AbortSignal): Promise<OwnPrimary> =>
+      readOwnPrimary({ ...this.#options, ended: this.#guard.ended, signal: stop });
     const isPublished = (): boolean => this.ahead.isLookedAfter;
-    return new PrimaryLookout({ ...this.#options, topics, logger, readHistory, isPublished }).run(signal);
+    const lookout = { ...this.#options, topics, logger, readServer, isPublished };
+    await Promise.all([new PrimaryLookout(lookout).run(signal), new RivalLookout(lookout).run(signal)]);
   }
 
   /**

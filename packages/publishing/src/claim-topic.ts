@@ -279,17 +279,21 @@ async function judge(topic: SlotsTopic, options: ClaimOptions): Promise<ClaimGra
     takeOver: identity.takeOver,
   });
   if (verdict.kind === 'refuse') {
-    tellOfSlots(options);
+    if (verdict.code !== 'other_system') {
+      tellOfSlots(options);
+    }
     throw refusalError(verdict);
   }
   return verdict;
 }
 
-/** Nobody hands over the slots of a promoted server that may not be published, and subscribers may come all the same. */
+/**
+ * Nobody hands over the slots of a promoted server that may not be published, and subscribers may come all the same. So they may to a primary that was left behind or restored, after they went on
+ * elsewhere.
+ */
 function tellOfSlots({ topics, nodes, identity: { node }, logger }: ClaimOptions): void {
-  if (nodes.nodes.get(node)?.role === 'standby') {
-    tellAllUnknown(new NodeDirectory({ ...topics, node, reader: nodes }).ownership.keys(), logger);
-  }
+  const level = nodes.nodes.get(node)?.role === 'primary' ? 'warn' : 'error';
+  tellAllUnknown(new NodeDirectory({ ...topics, node, reader: nodes }).ownership.keys(), logger, level);
 }
 
 /** Two publishers of one node would fence each other for ever, so the one that was fenced stops. */

@@ -260,7 +260,7 @@ class Publisher {
     const rivals = this.#rivals;
     const listening = nodes.follow(both, (records) => {
       answers.hear(records);
-      const isChallenge = rivals.heard(nodes, tenure.facts);
+      const isChallenge = rivals.heard(nodes, tenure);
       if (isChallenge || records.some(isWish)) {
         doorbell.ring();
       }
@@ -291,7 +291,7 @@ class Publisher {
       ahead,
       wishes: () => nodes.wishes(),
       answers,
-      isChallenged: () => rivals.heard(nodes, tenure.facts),
+      isChallenged: () => rivals.heard(nodes, tenure),
       doorbell,
       forgetting: this.#forgetting,
       mark: (slots) => canary.mark(slots),

@@ -1,19 +1,20 @@
-import { findRivals, type SystemIdentifier, type TimelineHistory } from '@slotcast/domain';
+import { findRivals } from '@slotcast/domain';
+import { RivalReport } from '@slotcast/hand-off';
 import type { Logger } from '@slotcast/kernel';
 import type { PublisherMetrics } from '@slotcast/observability';
 import type { NodesReader } from '@slotcast/topics';
+import type { Tenure } from './tenure.ts';
 
 /** Other servers that act as primary, as far as this publisher knows. */
 export class Rivals {
   readonly #metrics: PublisherMetrics;
-  readonly #logger: Logger;
-  readonly #told = new Set<string>();
+  readonly #report: RivalReport;
   /** The node that the topic is taken over from, while its publisher is at work. */
   #overtaken: string | undefined;
 
   constructor({ metrics, logger }: { readonly metrics: PublisherMetrics; readonly logger: Logger }) {
     this.#metrics = metrics;
-    this.#logger = logger;
+    this.#report = new RivalReport(logger);
   }
 
   /** Takes note of the node whose publisher is at work beside a former primary, or that there is none. */
@@ -23,15 +24,8 @@ export class Rivals {
   }
 
   /** True when another server was promoted, whose publisher is about to take the topic over: it is to know that this one is at work. */
-  heard(
-    nodes: NodesReader,
-    own: {
-      readonly node: string;
-      readonly systemIdentifier: SystemIdentifier;
-      readonly history: TimelineHistory;
-    },
-  ): boolean {
-    const { node, systemIdentifier, history } = own;
+  heard(nodes: NodesReader, tenure: Tenure): boolean {
+    const { node, systemIdentifier, history } = tenure.facts;
     const { timeline } = history;
     const silentMs = nodes.silentMs();
     const records = [...nodes.nodes].map(([name, record]) => ({ record, silentMs: silentMs.get(name) ?? 0 }));
@@ -40,16 +34,7 @@ export class Rivals {
       this.#overtaken = undefined;
     }
     this.#metrics.rivalPrimaries.set(rivals.length + (this.#overtaken === undefined ? 0 : 1));
-    for (const rival of rivals) {
-      const key = `${rival.node} ${rival.timeline}`;
-      if (!this.#told.has(key)) {
-        this.#told.add(key);
-        this.#logger.error(
-          { code: 'SC_SPLIT_BRAIN', rival: rival.node, timeline: rival.timeline, own: timeline },
-          'two servers act as primary: that of another node was promoted, and its publisher is about to take the topic over. One of the two may be a copy, as for a test: a person has to decide which is the primary, and neither is to be destroyed before that',
-        );
-      }
-    }
+    this.#report.tell(rivals, { timeline, slots: tenure.slotsHere });
     return rivals.length > 0;
   }
 }

@@ -108,6 +108,11 @@ export class Tenure {
     return this.#published;
   }
 
+  /** The logical slots that this server has. */
+  get slotsHere(): readonly SlotName[] {
+    return this.#here.map(({ slot }) => slot);
+  }
+
   /** Slots that this server does not have, though nobody has seen them dropped. */
   get orphans(): readonly OrphanedSlot[] {
     return this.#orphans;
@@ -171,10 +176,8 @@ export class Tenure {
   /** Says on the nodes topic that this node published these slots, so that it owns them when it comes back as a standby. */
   async recordOwnership(): Promise<void> {
     const records: NewRecord[] = [];
-    for (const [slot, { incarnation, state }] of this.#published) {
-      if (state.type === 'logical' && findOrphan(this.#orphans, incarnation) === undefined) {
-        records.push(await this.#slotStatusRecord({ slot, incarnation }));
-      }
+    for (const each of this.#here) {
+      records.push(await this.#slotStatusRecord(each));
     }
     if (records.length > 0) {
       await this.#writer.append(records);
@@ -197,6 +200,14 @@ export class Tenure {
 
   close(): Promise<void> {
     return this.#writer.close();
+  }
+
+  get #here(): readonly Pick<SlotEvent, 'slot' | 'incarnation'>[] {
+    return [...this.#published].flatMap(([slot, { incarnation, state }]) =>
+      state.type === 'logical' && findOrphan(this.#orphans, incarnation) === undefined
+        ? [{ slot, incarnation }]
+        : [],
+    );
   }
 
   #origin(lsn: Lsn): EventOrigin {

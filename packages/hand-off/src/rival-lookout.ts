@@ -1,0 +1,101 @@
+import {
+  findRivals,
+  RIVAL_LATE_MS,
+  type RivalPrimary,
+  type SystemIdentifier,
+  type TimelineHistory,
+} from '@slotcast/domain';
+import { type Clock, errorText, type Logger } from '@slotcast/kernel';
+import { NodeDirectory, NodesReader, type TopicsContext } from '@slotcast/topics';
+import { RivalReport } from './rival-report.ts';
+
+const LOOK_MS = 1000;
+const RETRY_MS = 5000;
+
+/** Which line of WAL a primary writes. */
+export interface OwnPrimary {
+  readonly systemIdentifier: SystemIdentifier;
+  readonly history: TimelineHistory;
+}
+
+export interface RivalLookoutOptions {
+  readonly node: string;
+  readonly topics: TopicsContext;
+  /** The server as it is now. */
+  readonly readServer: (signal: AbortSignal) => Promise<OwnPrimary>;
+  /** A publisher of this process is at work. */
+  readonly isPublished: () => boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Listens, beside a primary, for servers that are promoted beside it, where the publisher of the node may be dead or held up: one that is at work answers a promotion twice a
+ * second, and tells of the slots itself. Only tells.
+ */
+export class RivalLookout {
+  readonly #options: RivalLookoutOptions;
+  readonly #report: RivalReport;
+  /** When others were seen first that the publisher has not answered since, by the monotonic clock. */
+  #unansweredSince: number | undefined;
+  #failure: string | undefined;
+
+  constructor(options: RivalLookoutOptions) {
+    this.#options = options;
+    this.#report = new RivalReport(options.logger);
+  }
+
+  /** Resolves when the signal is aborted. Never rejects: the server is looked at beside it. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#listen(signal);
+      } catch (error) {
+        const said = errorText(error);
+        if (!signal.aborted && said !== this.#failure) {
+          this.#failure = said;
+          logger.warn({ error: said }, 'cannot listen whether other servers act as primary');
+        }
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  async #listen(signal: AbortSignal): Promise<never> {
+    const { node, topics, readServer } = this.#options;
+    const server = await readServer(signal);
+    const nodes = new NodesReader(topics, { slotsOf: node });
+    const directory = new NodeDirectory({ ...topics, node, reader: nodes });
+    try {
+      await nodes.replay(signal);
+      this.#failure = undefined;
+      for (;;) {
+        this.#look(nodes, directory, server);
+        await nodes.nextWithin(LOOK_MS, signal);
+      }
+    } finally {
+      await nodes.close();
+    }
+  }
+
+  #look(nodes: NodesReader, { node, own, ownership }: NodeDirectory, server: OwnPrimary): void {
+    const { clock, isPublished } = this.#options;
+    const { timeline } = server.history;
+    const silentMs = nodes.silentMs();
+    const known = [...nodes.nodes].map(([name, record]) => ({ record, silentMs: silentMs.get(name) ?? 0 }));
+    const rivals: readonly RivalPrimary[] = isPublished()
+      ? []
+      : findRivals({ ...server, node, timeline }, known);
+    if (rivals.length === 0 || own?.role !== 'primary') {
+      this.#unansweredSince = undefined;
+      return;
+    }
+    const now = clock.monotonicMs();
+    this.#unansweredSince ??= now;
+    const answeredAt = now - (silentMs.get(node) ?? 0);
+    if (now - Math.max(this.#unansweredSince, answeredAt) >= RIVAL_LATE_MS) {
+      this.#report.tell(rivals, { timeline, slots: ownership.keys() });
+    }
+  }
+}
