@@ -11,6 +11,7 @@ import { RivalReport } from './rival-report.ts';
 
 const LOOK_MS = 1000;
 const RETRY_MS = 5000;
+const WORTH_A_WARNING = 2;
 
 /** Which line of WAL a primary writes. */
 export interface OwnPrimary {
@@ -38,7 +39,8 @@ export class RivalLookout {
   readonly #report: RivalReport;
   /** When others were seen first that the publisher has not answered since, by the monotonic clock. */
   #unansweredSince: number | undefined;
-  #failure: string | undefined;
+  /** In a row. */
+  #failures = 0;
 
   constructor(options: RivalLookoutOptions) {
     this.#options = options;
@@ -52,10 +54,10 @@ export class RivalLookout {
       try {
         await this.#listen(signal);
       } catch (error) {
-        const said = errorText(error);
-        if (!signal.aborted && said !== this.#failure) {
-          this.#failure = said;
-          logger.warn({ error: said }, 'cannot listen whether other servers act as primary');
+        this.#failures += 1;
+        // One alone is as good as none: the server may be on its way to become a standby.
+        if (!signal.aborted && this.#failures === WORTH_A_WARNING) {
+          logger.warn({ error: errorText(error) }, 'cannot listen whether other servers act as primary');
         }
         await clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
@@ -69,7 +71,7 @@ export class RivalLookout {
     const directory = new NodeDirectory({ ...topics, node, reader: nodes });
     try {
       await nodes.replay(signal);
-      this.#failure = undefined;
+      this.#failures = 0;
       for (;;) {
         this.#look(nodes, directory, server);
         await nodes.nextWithin(LOOK_MS, signal);
