@@ -141,6 +141,11 @@ export function isMissingWal(error: unknown): boolean {
   return fromServer?.code === '58P01' && fromServer.routine === 'wal_segment_open';
 }
 
+/** The server's function that raised an error; empty where no server has. */
+export function routineOf(error: unknown): string {
+  return serverError(error)?.routine ?? '';
+}
+
 /** Says what an error of PostgreSQL or of the connection to it means for the caller, and what would fix it. */
 export function classifyPostgresError(error: unknown): ClassifiedError {
   const fromServer = serverError(error);

@@ -1,7 +1,7 @@
 import { formatLsn, type Lsn, parseLsn, proofPlugin, type SlotName, type SpanDigest } from '@slotcast/domain';
 import type { PostgresConnection } from '../connection/connection.ts';
 import { PostgresConnectionError } from '../connection/connection-error.ts';
-import { classifyPostgresError, isMissingWal } from '../connection/postgres-error.ts';
+import { classifyPostgresError, isMissingWal, routineOf } from '../connection/postgres-error.ts';
 import { nameUnlessPromoted, PromotedServerError } from './promoted-server.ts';
 import { requiredLsn } from './wal-position.ts';
 
@@ -27,9 +27,19 @@ export async function readFlushLsn(connection: PostgresConnection, signal?: Abor
   return requiredLsn(row?.lsn ?? null, 'pg_current_wal_flush_lsn()');
 }
 
+/** Raised by what finds data or WAL that it cannot make sense of. */
+const CORRUPTED = ['XX001', 'XX002'];
+const INTERNAL = 'XX000';
 /**
- * What an error of copying a slot or of decoding the copy says of the slot: WAL that it needs is missing, it is faulty, or nothing, as the error is of the session, of
- * the server's means or of its configuration.
+ * Functions whose internal errors say nothing of the slot: the copying, where the slot was made anew meanwhile; memory; and files that could not be read or written, for an error of the
+ * system that has no code of its own, among them those that decoding puts aside.
+ */
+const NOT_OF_SLOT =
+  /^(copy_replication_slot|WALReadRaiseError|ReorderBuffer(Serialize|Restore)\w*|\w*[Aa]lloc\w*|MemoryContext\w*)$/;
+
+/**
+ * What an error of copying a slot or of decoding the copy says of the slot: WAL that it needs is missing, it is faulty, or nothing. Only what is known to be of the slot counts as that: whatever else
+ * goes wrong is of the session, of the server's means or of its configuration, and a copy that is good would be taken for a wrong one.
  */
 export function judgeReading(error: unknown): 'missing_wal' | 'faulty' | 'passing' {
   if (isMissingWal(error)) {
@@ -38,10 +48,13 @@ export function judgeReading(error: unknown): 'missing_wal' | 'faulty' | 'passin
   if (error instanceof PostgresConnectionError) {
     return 'passing';
   }
-  const { class: kind, code } = classifyPostgresError(error);
-  // 55000: it was invalidated, or reserves no WAL; where the server as a whole cannot decode, that is no word of it.
-  const isOfSlot = kind === 'unexpected' || (code === '55000' && kind === 'stale');
-  return isOfSlot && code !== undefined ? 'faulty' : 'passing';
+  const { class: kind, code = '' } = classifyPostgresError(error);
+  const isFaulty =
+    CORRUPTED.includes(code) ||
+    // It was invalidated, or reserves no WAL; where the server as a whole cannot decode, that is no word of it.
+    (code === '55000' && kind === 'stale') ||
+    (code === INTERNAL && kind === 'unexpected' && !NOT_OF_SLOT.test(routineOf(error)));
+  return isFaulty ? 'faulty' : 'passing';
 }
 
 /** A temporary copy of a logical slot. */

@@ -28,6 +28,35 @@ describe('an error of reading a copy', { timeout: 5000 }, () => {
     assert.equal(judgeReading(refused), 'passing');
     assert.equal(judgeReading(serverError('53400', 'ReplicationSlotCreate')), 'passing');
     assert.equal(judgeReading(serverError('42710', 'ReplicationSlotCreate')), 'passing');
+    assert.equal(judgeReading(serverError('XX000', 'DecodeXLogTuple')), 'faulty');
+  });
+
+  test('says nothing of it where the server lacks means, ends the session, cannot read a file, or somebody made the slot anew meanwhile', () => {
+    const passing = [
+      ['53300', 'InitProcess'],
+      ['53200', 'AllocSetAlloc'],
+      ['53100', 'mdextend'],
+      ['53000', 'BasicOpenFilePerm'],
+      ['58030', 'WALReadRaiseError'],
+      ['58030', 'mdread'],
+      ['58P01', 'load_external_function'],
+      ['40001', 'ProcessInterrupts'],
+      ['55006', 'ReplicationSlotAcquire'],
+      ['55P03', 'ProcSleep'],
+      ['57P01', 'ProcessInterrupts'],
+      ['25P03', 'ProcessInterrupts'],
+      ['25P04', 'ProcessInterrupts'],
+      ['54000', 'enlargeStringInfo'],
+      ['XX000', 'MemoryContextSizeFailure'],
+      ['XX000', 'palloc'],
+      ['XX000', 'copy_replication_slot'],
+      ['XX000', 'WALReadRaiseError'],
+      ['XX000', 'ReorderBufferRestoreChanges'],
+      ['XX000', 'ReorderBufferSerializeTXN'],
+    ] as const;
+    for (const [code, routine] of passing) {
+      assert.equal(judgeReading(serverError(code, routine)), 'passing', `${code} of ${routine}`);
+    }
   });
 });
 
