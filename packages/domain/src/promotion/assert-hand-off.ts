@@ -19,7 +19,7 @@ import {
 } from './hand-off-facts.ts';
 import type { HandOffInput, HandOffPlan } from './hand-off-plan.ts';
 import type { SlotRestore } from './leader-sweep.ts';
-import { quarantineName } from './quarantine-name.ts';
+import { copyAmong } from './quarantine-name.ts';
 import type { Quarantine, SeenPlace } from './quarantine-step.ts';
 
 /** A step of a hand-off that breaks a rule by which no data is lost, or a report that is not true. */
@@ -220,7 +220,7 @@ function checkPlaceholder(slot: HandOffFacts): readonly Check[] {
 
 /** A quarantine of it was begun: its copy is here. */
 function isKept({ name, input }: HandOffFacts): boolean {
-  return input.local.some((slot) => slot.name === quarantineName(name));
+  return copyAmong(name, new Set(input.local.map((slot) => slot.name))) !== undefined;
 }
 
 function isStrayed({ name, owned, marks, input }: HandOffFacts): boolean {

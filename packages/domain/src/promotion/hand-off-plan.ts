@@ -21,7 +21,7 @@ import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type ContestedTimelines, leftOf } from './contested-timeline.ts';
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { type PropertyStep, withoutFailover, withoutTwoPhase } from './lost-properties.ts';
-import { quarantineName } from './quarantine-name.ts';
+import { copyAmong } from './quarantine-name.ts';
 import { type Quarantine, quarantineOf, type SeenPlace } from './quarantine-step.ts';
 import { soundTwoPhase } from './sound-two-phase.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
@@ -253,7 +253,7 @@ function wasBegun(
   local: Parameters<typeof findStray>[1]['local'],
 ): boolean {
   const failed = earlier?.ahead.some(({ slot, outcome }) => slot === name && outcome === 'unsafe');
-  return local.has(quarantineName(name)) || failed === true;
+  return copyAmong(name, local) !== undefined || failed === true;
 }
 
 /** Somebody made it after the promotion: it was not here in recovery, and was not to be made again from a leading slot. */

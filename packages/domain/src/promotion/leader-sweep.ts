@@ -12,7 +12,7 @@ import {
   type LogicalSlotState,
   type SlotState,
 } from '../vocabulary/slot-state.ts';
-import { quarantineName } from './quarantine-name.ts';
+import { copyAmong } from './quarantine-name.ts';
 
 export interface SlotRestore {
   readonly slot: SlotName;
@@ -75,7 +75,7 @@ export function leaderOfMissing(
   },
 ): LocalLogicalSlot | undefined {
   const ofThisLine = leaders.filter(({ confirmedFlushLsn }) => (confirmedFlushLsn ?? 0n) <= switchLsn);
-  return here.has(slot) || here.has(quarantineName(slot)) ? undefined : leaderFor(ofThisLine, missing);
+  return here.has(slot) || copyAmong(slot, here) !== undefined ? undefined : leaderFor(ofThisLine, missing);
 }
 
 /** The ownership of a slot that is missing for now, with what has to outlive the events: it is not asked for the events any more. */

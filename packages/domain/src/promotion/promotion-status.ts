@@ -4,7 +4,7 @@ import type { Promotion, SlotAhead } from '../vocabulary/promotion-record.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
-import { quarantineName } from './quarantine-name.ts';
+import { copyAmong } from './quarantine-name.ts';
 
 /** What a node's record says besides its slots. */
 export type NodeFacts = Pick<
@@ -120,8 +120,8 @@ function divergedReason(
   if (outcome !== 'quarantined') {
     return reason('diverged_unsafe', range);
   }
-  const copy = quarantineName(slot);
-  return here.has(copy)
-    ? reason('diverged_quarantined', { ...range, copy })
-    : reason('diverged_dropped', range);
+  const copy = copyAmong(slot, here);
+  return copy === undefined
+    ? reason('diverged_dropped', range)
+    : reason('diverged_quarantined', { ...range, copy });
 }

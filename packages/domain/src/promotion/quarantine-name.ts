@@ -12,6 +12,14 @@ export function copyNames(slot: SlotName): readonly SlotName[] {
   return [first, quarantineName(first)];
 }
 
+/** The name that the copy of a quarantined slot has among those that are there. The second is only taken where the first belongs to something else. */
+export function copyAmong(
+  slot: SlotName,
+  here: { readonly has: (name: SlotName) => boolean },
+): SlotName | undefined {
+  return copyNames(slot).findLast((copy) => here.has(copy));
+}
+
 /** True for a name that such a copy may have, for those who do not know what was quarantined. */
 export function endsAsCopy(slot: SlotName): boolean {
   return slot.endsWith('_diverged') || slot.endsWith('_diverged_again');

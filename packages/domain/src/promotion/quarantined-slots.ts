@@ -3,7 +3,7 @@ import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { Promotion, SlotAhead, SlotLost } from '../vocabulary/promotion-record.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isLogical, type SlotState } from '../vocabulary/slot-state.ts';
-import { copyNames, quarantineName } from './quarantine-name.ts';
+import { copyAmong, copyNames } from './quarantine-name.ts';
 
 /** The slots that a promotion put out of their subscribers' reach: a placeholder has each name until a person frees it. */
 export function quarantinedSlots(promotion: Promotion | undefined): ReadonlySet<SlotName> {
@@ -38,8 +38,10 @@ export function putAwayBy(
   // Asked of few: those that are missing.
   const find = (name: SlotName): SlotState | undefined => slots.find((slot) => slot.name === name);
   return (name) => {
-    const [shown, copy] = [find(name), quarantineName(name)];
-    return shown === undefined ? isLogical(find(copy)) && !isKnown(copy) : isPlaceholder(shown);
+    const shown = find(name);
+    return shown === undefined
+      ? copyNames(name).some((copy) => isLogical(find(copy)) && !isKnown(copy))
+      : isPlaceholder(shown);
   };
 }
 
@@ -56,10 +58,10 @@ export function judgeQuarantines(
   { slots, before }: { readonly slots: readonly SlotState[]; readonly before: Promotion | undefined },
 ): { readonly standing: Promotion; readonly faults: readonly SlotName[] } {
   const here = new Map(slots.map((slot) => [slot.name, slot]));
+  const logical = new Set(slots.filter(isLogical).map(({ name }) => name));
   const settled = quarantinedSlots(before);
   const fresh = [...quarantinedSlots(promotion)].filter((slot) => !settled.has(slot));
   const faults = fresh.filter((slot) => !isPlaceholder(here.get(slot)));
-  const bare = new Set(fresh.filter((slot) => !here.has(quarantineName(slot))));
   const ahead = promotion.ahead.map(
     (entry): SlotAhead => (faults.includes(entry.slot) ? { ...entry, outcome: 'unsafe' } : entry),
   );
@@ -71,7 +73,12 @@ export function judgeQuarantines(
     if (faults.includes(entry.slot)) {
       return { ...entry, reasons: [...kept, reason('name_not_kept')] };
     }
-    return bare.has(entry.slot) ? { ...entry, reasons: [...kept, reason('strayed_dropped')] } : entry;
+    if (kept.length === entry.reasons.length) {
+      return entry;
+    }
+    const copy = copyAmong(entry.slot, logical);
+    const advice = copy === undefined ? reason('strayed_dropped') : reason('strayed_kept', { copy });
+    return { ...entry, reasons: [...kept, advice] };
   });
   return { standing: { ...promotion, ahead, lost }, faults };
 }

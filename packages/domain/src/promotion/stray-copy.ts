@@ -6,7 +6,7 @@ import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
-import { quarantineName } from './quarantine-name.ts';
+import { copyAmong, quarantineName } from './quarantine-name.ts';
 
 type Slots = ReadonlyMap<SlotName, LocalSlot>;
 
@@ -38,7 +38,8 @@ export function findStray(
   const furthest = marks.reduce<Lsn | undefined>((most, mark) => maxLsn(most ?? mark, mark), known.furthest);
   const standing = slots.local.get(name);
   const here = isPlaceholder(standing) ? undefined : standing;
-  const renamed = here === undefined ? slots.local.get(quarantineName(name)) : undefined;
+  const copy = here === undefined ? copyAmong(name, slots.local) : undefined;
+  const renamed = copy === undefined ? undefined : slots.local.get(copy);
   const found = here ?? renamed;
   const stood = slots.before === undefined ? found : slots.before.get(name);
   if (!isLogical(found) || isInvalidated(found) || stood === undefined) {
@@ -54,11 +55,10 @@ export function findStray(
   const isKnown = slots.before !== undefined && place.kind === 'strayed';
   const isRenamed = renamed !== undefined || (isKnown && isUntouched);
   return {
-    reasons: [...placeReasons(place), adviceFor(name, isRenamed)],
+    reasons: [
+      ...placeReasons(place),
+      isRenamed ? reason('strayed_kept', { copy: copy ?? quarantineName(name) }) : reason('strayed_left'),
+    ],
     quarantine: isRenamed && isLogical(here) ? here : undefined,
   };
-}
-
-function adviceFor(name: SlotName, isRenamed: boolean): Reason {
-  return isRenamed ? reason('strayed_kept', { copy: quarantineName(name) }) : reason('strayed_left');
 }

@@ -335,6 +335,14 @@ describe('a slot that did not stand where slotcast put it before the promotion',
     );
   });
 
+  test('is reported with the name that its copy got, where something else had the usual one', () => {
+    const copy = local('a_diverged_again', { confirmedFlushLsn: at(0x3000) });
+    const here = [local('a_diverged', { confirmedFlushLsn: at(0x1000) }), copy];
+    const plan = handOffOf({ events, local: here, before: [stray], owned });
+    assert.match(whyOf(plan.lost[0]), /kept as a_diverged_again/);
+    assert.deepEqual(stepsOf(plan), ['placeholder a']);
+  });
+
   test('is sound when a published position that came late covers it, or one on record', () => {
     const furthest = new Map([[parseSlotName('a'), at(0x3000)]]);
     assert.deepEqual(handOffOf({ events, local: [stray], owned, furthest }).lost, []);

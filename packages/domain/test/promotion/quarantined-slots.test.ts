@@ -43,6 +43,8 @@ describe('what is told of slots that were quarantined', { timeout: 20_000 }, () 
       [true, true, false, false],
     );
     assert.equal(putAwayBy([local('b_diverged')], () => true)(b), false);
+    const isOld = (slot: string): boolean => slot === 'b_diverged';
+    assert.equal(putAwayBy([local('b_diverged'), local('b_diverged_again')], isOld)(b), true);
   });
 
   test('are those whose names are kept taken as long as the placeholder is there', () => {
@@ -59,6 +61,19 @@ describe('what is told of slots that were quarantined', { timeout: 20_000 }, () 
     const { standing, faults } = judgeQuarantines(promotion(), { slots: [local('b')], before: undefined });
     assert.deepEqual([faults, standing.ahead[0]?.outcome], [[a, b], 'unsafe']);
     assert.match(whyOf(standing.lost[0]), /name could not be kept taken/);
+  });
+
+  test('names the copy that there is, where something else had the name for it', () => {
+    for (const other of [placeholder('b_diverged'), local('b_diverged')]) {
+      const slots = [placeholder('a'), placeholder('b'), other, local('b_diverged_again')];
+      const { standing } = judgeQuarantines(promotion(), { slots, before: undefined });
+      assert.deepEqual(standing.lost, [
+        { slot: b, reasons: [reason('strayed_kept', { copy: 'b_diverged_again' })] },
+      ]);
+    }
+    const taken = [placeholder('a'), placeholder('b'), placeholder('b_diverged')];
+    const { standing } = judgeQuarantines(promotion(), { slots: taken, before: undefined });
+    assert.match(whyOf(standing.lost[0]), /kept no copy/);
   });
 
   test('is that no copy is kept where there is none', () => {
