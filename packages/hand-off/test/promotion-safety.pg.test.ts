@@ -8,7 +8,13 @@ import {
   parseLsn,
   parseSystemIdentifier,
 } from '@slotcast/domain';
-import { type FollowingSession, NodeLock, type OwnSlots, Promotion } from '@slotcast/hand-off';
+import {
+  type FollowingSession,
+  NodeLock,
+  type OwnSlots,
+  Promotion,
+  raiseFenceLate,
+} from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import { isPostgresError, type PostgresConnection, readWalEnd, readWalRoom } from '@slotcast/postgres';
@@ -213,6 +219,15 @@ test('after a silence the fence is widened, but not beyond what the server is se
     const { insertLsn } = await readWalEnd(connection);
     assert.ok(insertLsn - replayLsn <= 176n * MEGABYTE, `${insertLsn - replayLsn} bytes`);
     assert.equal((await readWalRoom(connection)) !== undefined, true);
+    // What a client says later of its position is no reason to go beyond that, either.
+    const { ended } = watcher.promotion;
+    const history = ended?.history;
+    assert.ok(history !== undefined);
+    const late = { connection, history, ended, signal };
+    assert.equal(await raiseFenceLate({ ...late, target: lsn(insertLsn + 600n * MEGABYTE) }), undefined);
+    const near = lsn((await readWalEnd(connection)).insertLsn + MEGABYTE);
+    assert.ok(near < insertLsn + 16n * MEGABYTE, 'it wrote WAL all the same');
+    assert.equal((await raiseFenceLate({ ...late, target: near }))?.clean, true);
   } finally {
     await connection.close();
   }
