@@ -228,7 +228,7 @@ export const configSchema = z.strictObject({
   }),
   orphanRetentionMs: setting(duration('s', { min: 1000, max: 31_536_000_000 }).optional(), {
     name: 'SLOTCAST_ORPHAN_RETENTION',
-    help: 'How long copies are kept of a slot that a new primary did not have, as `slotcast forget` ends it: such as `7d`, in seconds without a unit; for ever when not set. Counts on the node that publishes.',
+    help: 'How long copies are kept of a slot that a new primary did not have, as `slotcast forget` ends it: such as `7d`, in seconds without a unit; for ever when not set. Counted by the publisher, from when its process saw the slot orphaned first.',
   }),
   takeOver: setting(boolean, {
     name: 'SLOTCAST_TAKE_OVER',

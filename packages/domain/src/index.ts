@@ -71,6 +71,7 @@ export * from './publishing/claim.ts';
 export * from './publishing/events-from-changes.ts';
 export { type Forgotten, forgetOrphans } from './publishing/forget-orphans.ts';
 export * from './publishing/handed-over.ts';
+export { OrphanAges } from './publishing/orphan-ages.ts';
 export * from './publishing/plausible-slot.ts';
 export * from './publishing/predecessor.ts';
 export * from './publishing/publish-throttle.ts';

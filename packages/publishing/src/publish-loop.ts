@@ -6,6 +6,7 @@ import {
   HEARTBEAT_MS,
   judgeSnapshot,
   nextPoll,
+  type OrphanAges,
   type OrphanedSlot,
   type PollPace,
   physicalSlotPins,
@@ -59,6 +60,8 @@ export interface PublishLoopOptions {
   readonly answers: Pick<ProofAnswers, 'take'>;
   /** How long an orphaned slot is kept; absent: for ever. */
   readonly orphanRetentionMs: number | undefined;
+  /** How long this process has seen each orphaned, over all of its tenures. */
+  readonly orphanAges: OrphanAges;
   /** For subscribers that say they are ahead of the server. */
   readonly ahead: Pick<AheadWatch, 'look'>;
   /** By which people give up orphaned slots. */
@@ -240,10 +243,12 @@ class PublishLoop {
 
   /** What is given up of the orphaned slots, besides what is published anyway. */
   #forget(changes: readonly SlotChange[]): Forgotten {
-    const { tenure, forgetting, orphanRetentionMs: retentionMs, clock } = this.#options;
+    const { tenure, forgetting, orphanRetentionMs: retentionMs, orphanAges, clock } = this.#options;
     const { orphans, published } = tenure;
-    const asked = forgetting.names;
-    return forgetOrphans({ orphans, published, asked, retentionMs, now: clock.now(), changes });
+    const now = clock.monotonicMs();
+    orphanAges.look(orphans, now);
+    const ageMs = (orphan: OrphanedSlot): number => orphanAges.ageMs(orphan, now);
+    return forgetOrphans({ orphans, published, asked: forgetting.names, retentionMs, ageMs, changes });
   }
 
   /** Says what was given up, to the log and to whoever asked for it. */

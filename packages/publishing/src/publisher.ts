@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { checkPreconditions, type NodesRecord, remakingAfter } from '@slotcast/domain';
+import { checkPreconditions, type NodesRecord, OrphanAges, remakingAfter } from '@slotcast/domain';
 import { writerId } from '@slotcast/event-log';
 import {
   type ActingHalf,
@@ -74,6 +74,7 @@ class Publisher {
   readonly #role: RoleTracker;
   readonly #half: ActingHalf;
   readonly #rivals: Rivals;
+  readonly #orphanAges = new OrphanAges();
   #former: FormerTenure | undefined;
 
   constructor(options: PublisherOptions, promotion: Promotion, forgetting: Forgetting) {
@@ -294,6 +295,7 @@ class Publisher {
       isChallenged: () => rivals.heard(nodes, tenure),
       doorbell,
       forgetting: this.#forgetting,
+      orphanAges: this.#orphanAges,
       mark: (slots) => canary.mark(slots),
       status,
       progressed,

@@ -10,8 +10,8 @@ export interface ForgetInput {
   readonly asked: ReadonlySet<SlotName>;
   /** How long an orphaned slot is kept, in milliseconds; absent: for ever. */
   readonly retentionMs: number | undefined;
-  /** Milliseconds since 1970, by the clock that wrote `since`. */
-  readonly now: number;
+  /** How long it was seen to be orphaned, in milliseconds; not by the clock that wrote `since`, which may be another one. */
+  readonly ageMs: (orphan: OrphanedSlot) => number;
   /** What else is published now: a slot that changes waits for the next time. */
   readonly changes: readonly SlotChange[];
 }
@@ -23,12 +23,12 @@ export interface Forgotten {
 }
 
 /**
- * Gives up orphaned slots: those that a person names, and those that are older than the retention. Where the topic has still an event of one, that is dropped; a slot
+ * Gives up orphaned slots: those that a person names, and those that were seen to be orphaned for as long as the retention says. Where the topic has still an event of one, that is dropped; a slot
  * that has its name now stays.
  */
 export function forgetOrphans(input: ForgetInput): Forgotten {
-  const { orphans, published, asked, retentionMs, now } = input;
-  const isOld = ({ since }: OrphanedSlot): boolean => retentionMs !== undefined && now - since >= retentionMs;
+  const { orphans, published, asked, retentionMs, ageMs } = input;
+  const isOld = (orphan: OrphanedSlot): boolean => retentionMs !== undefined && ageMs(orphan) >= retentionMs;
   const due = orphans.filter((orphan) => asked.has(orphan.name) || isOld(orphan));
   if (due.length === 0) {
     return { orphans: [], changes: [] };

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { forgetOrphans, type OrphanedSlot, orphansAfter, type SlotChange } from '@slotcast/domain';
+import {
+  forgetOrphans,
+  OrphanAges,
+  type OrphanedSlot,
+  orphansAfter,
+  type SlotChange,
+} from '@slotcast/domain';
 import { logicalSlot } from '../vocabulary-examples.ts';
 
 const state = logicalSlot('a');
@@ -15,7 +21,7 @@ function forget(over: Partial<Parameters<typeof forgetOrphans>[0]>) {
     published,
     asked: new Set(),
     retentionMs: undefined,
-    now: 5000,
+    ageMs: () => 4000,
     changes: [],
     ...over,
   });
@@ -23,7 +29,7 @@ function forget(over: Partial<Parameters<typeof forgetOrphans>[0]>) {
 
 describe('an orphaned slot', { timeout: 20_000 }, () => {
   test('is kept for ever unless somebody says otherwise', () => {
-    assert.deepEqual(forget({ now: Number.MAX_SAFE_INTEGER }), { orphans: [], changes: [] });
+    assert.deepEqual(forget({ ageMs: () => Number.MAX_SAFE_INTEGER }), { orphans: [], changes: [] });
   });
 
   test('is dropped from the topic when a person names it, and leaves the list', () => {
@@ -43,6 +49,29 @@ describe('an orphaned slot', { timeout: 20_000 }, () => {
   test('goes when its time is over, and not before', () => {
     assert.deepEqual(forget({ retentionMs: 4001 }).orphans, []);
     assert.deepEqual(forget({ retentionMs: 4000 }).orphans, [orphan]);
+  });
+
+  test('is as old as one process has seen it orphaned, whatever clock was right when that began', () => {
+    for (const since of [0, 1_800_000_000_000, Number.MAX_SAFE_INTEGER]) {
+      const [ages, dated] = [new OrphanAges(), { ...orphan, since }];
+      const given = (monotonicMs: number): readonly OrphanedSlot[] => {
+        ages.look([dated], monotonicMs);
+        const ageMs = (each: OrphanedSlot): number => ages.ageMs(each, monotonicMs);
+        return forget({ orphans: [dated], retentionMs: 4000, ageMs }).orphans;
+      };
+      assert.deepEqual([given(900_000), given(903_999), given(904_000)], [[], [], [dated]]);
+    }
+  });
+
+  test('begins anew where it was not orphaned in between, though nobody looked then', () => {
+    const ages = new OrphanAges();
+    ages.look([orphan], 1000);
+    assert.equal(ages.ageMs({ ...orphan, since: 2000 }, 9000), 0);
+    ages.look([{ ...orphan, since: 2000 }], 3000);
+    assert.equal(ages.ageMs({ ...orphan, since: 2000 }, 9000), 6000);
+    ages.look([], 4000);
+    ages.look([orphan], 5000);
+    assert.equal(ages.ageMs(orphan, 9000), 4000);
   });
 
   test('waits for its turn while something else is published of its name', () => {
