@@ -43,8 +43,8 @@ describe('what is told of slots that were quarantined', { timeout: 20_000 }, () 
       [true, true, false, false],
     );
     assert.equal(putAwayBy([local('b_diverged')], () => true)(b), false);
-    const isOld = (slot: string): boolean => slot === 'b_diverged';
-    assert.equal(putAwayBy([local('b_diverged'), local('b_diverged_again')], isOld)(b), true);
+    const both = [local('b_diverged'), local('b_diverged_again')];
+    assert.equal(putAwayBy(both, (slot) => slot === 'b_diverged')(b), true);
   });
 
   test('are those whose names are kept taken as long as the placeholder is there', () => {
