@@ -3,7 +3,7 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { databaseOf, sameDatabase } from '../vocabulary/slot-database.ts';
 import { type OrphanedSlot, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isInvalidated, isLogical } from '../vocabulary/slot-state.ts';
-import { type Check, isToBeHere, type SlotFacts } from './plan-facts.ts';
+import { type Check, isToBeHere, isUpTo, type SlotFacts } from './plan-facts.ts';
 import type { SlotAction } from './slot-verdict.ts';
 
 /** What is here is a copy of a slot that the primary does not have, and that nobody saw dropped. */
@@ -25,7 +25,9 @@ export function isUselessCopy({ name, here, owned, input }: SlotFacts): boolean 
     isLogical(here) &&
     !isInvalidated(here) &&
     here.confirmedFlushLsn !== undefined &&
-    (owned?.proven === true || !here.twoPhase) &&
+    (owned?.proven === true ||
+      !here.twoPhase ||
+      (here.plugin === 'pgoutput' && isUpTo(here.confirmedFlushLsn, owned?.highestLsn))) &&
     (here.restartLsn === undefined || oldestWalLsn === undefined || here.restartLsn >= oldestWalLsn);
   return !isSound || input.held.get(name)?.cause === 'missing_wal';
 }

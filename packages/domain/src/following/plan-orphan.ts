@@ -15,10 +15,12 @@ import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
 import { judgePlace, placeReasons } from './copy-place.ts';
+import { isUpTo } from './plan-facts.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import { leaderFor } from './restart-leader.ts';
 import { findLimit, lacksWal } from './slot-limits.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
+import { copyBecomesTwoPhase } from './two-phase-proof.ts';
 
 /** A copy of an orphaned slot that gives its name to the slot that lives on the primary. */
 interface SetAside {
@@ -201,9 +203,10 @@ function orphanOfCopy({ manifest }: PlanInput, owned: Ownership): OrphanedSlot |
   return owned.lineage === manifest.lineage ? findOrphan(orphansOf(manifest), owned.incarnation) : undefined;
 }
 
-/** Worth keeping: not what can never be served, nor what was never safe to use. */
+/** Worth keeping: not what can never be served, nor what was never safe to use and may skip changes. A copy that waits only for prepared transactions stands where its subscriber was seen, and is kept at a promotion as well. */
 function isServable(input: PlanInput, owned: Ownership, local: LocalLogicalSlot): boolean {
-  const isUnproven = local.twoPhase && !owned.proven;
+  const mayWait = copyBecomesTwoPhase(local.plugin) && isUpTo(local.confirmedFlushLsn, owned.highestLsn);
+  const isUnproven = local.twoPhase && !owned.proven && !mayWait;
   return (
     !isInvalidated(local) &&
     local.confirmedFlushLsn !== undefined &&

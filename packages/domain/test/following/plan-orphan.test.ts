@@ -83,13 +83,26 @@ describe('a copy of a slot that the primary took over without', { timeout: 20_00
     assert.deepEqual(outlines({ ...kept, manifest: forgotten }), { a: 'absent drop' });
   });
 
-  test('is not kept when it could not serve: invalidated, or of two_phase and never proven', () => {
+  test('is not kept when it could not serve: invalidated, or of two_phase and never proven where it may skip changes', () => {
+    const twoPhase = { twoPhase: true };
     for (const [here, owned] of [
       [local('a', { walStatus: 'lost' }), owning()],
-      [local('a', { twoPhase: true }), owning({ proven: false })],
+      [local('a', { ...twoPhase, plugin: 'test_decoding' }), owning({ proven: false })],
+      [local('a', { ...twoPhase, confirmedFlushLsn: at(0x3000) }), owning({ proven: false })],
+      [local('a', twoPhase), owning({ proven: false, highestLsn: undefined })],
     ] as const) {
       assert.deepEqual(outlines({ ...kept, local: [here], owned: { a: owned } }), { a: 'absent drop' });
     }
+  });
+
+  test('is kept when it only waits for what may have been prepared: it may be the last one, and skips nothing', () => {
+    const waiting = {
+      ...kept,
+      local: [local('a', { twoPhase: true })],
+      owned: { a: owning({ proven: false }) },
+    };
+    assert.deepEqual(outlines(waiting), { a: 'absent' });
+    assert.notEqual(faultsOf({ kind: 'drop', slot: a, reason: 'x' }, waiting), '');
   });
 
   test('is kept with what speaks against it, where it was moved, nothing holds its rows back, or a limit will take it', () => {
