@@ -2,7 +2,7 @@ import type { Timeline } from '../vocabulary/identity.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { Manifest, SlotEvent } from '../vocabulary/slot-event.ts';
 import {
-  leftAt,
+  leftWhenPromoted,
   sameStart,
   startOf,
   startsOf,
@@ -61,5 +61,5 @@ export function leftOf(
     readonly contested?: ContestedTimelines | undefined;
   },
 ): Lsn {
-  return known.contested?.get(timeline) ?? leftAt(known.history, timeline, known.newestHistory);
+  return known.contested?.get(timeline) ?? leftWhenPromoted(known.history, timeline, known.newestHistory);
 }

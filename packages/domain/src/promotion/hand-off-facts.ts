@@ -5,7 +5,7 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
-import { leftAt } from '../vocabulary/timeline-history.ts';
+import { leftWhenPromoted } from '../vocabulary/timeline-history.ts';
 import type { HandOffInput } from './hand-off-plan.ts';
 
 /** Where a subscriber was, and where this server left the WAL that it had that from. */
@@ -92,7 +92,7 @@ function markOf(
   const confirmed = op === 'drop' ? undefined : state?.confirmedFlushLsn;
   return confirmed === undefined || confirmed > lsn
     ? []
-    : [{ confirmed, left: contested?.get(timeline) ?? leftAt(history, timeline, newestHistory) }];
+    : [{ confirmed, left: contested?.get(timeline) ?? leftWhenPromoted(history, timeline, newestHistory) }];
 }
 
 /** How far a slot may be moved for it: this server has the WAL up to there. */

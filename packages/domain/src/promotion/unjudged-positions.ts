@@ -4,7 +4,7 @@ import type { Promotion } from '../vocabulary/promotion-record.ts';
 import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isLogical } from '../vocabulary/slot-state.ts';
-import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { leftWhenPromoted, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 
 /**
  * Slots whose subscribers have confirmed WAL that a promoted server does not have, and of which its hand-off did not know: it was published after the hand-off had read the topic, by a
@@ -20,7 +20,7 @@ export function findUnjudged(
     const { slot, state, op } = event;
     const isFollowed =
       op !== 'drop' && state !== undefined && isLogical(state) && !isOwnWorkingSlot(slot) && !isCanary(state);
-    return isFollowed && !isJudged(promotion, leftAt(history, event.timeline, newestHistory), event)
+    return isFollowed && !isJudged(promotion, leftWhenPromoted(history, event.timeline, newestHistory), event)
       ? [slot]
       : [];
   });

@@ -137,6 +137,16 @@ export function leftAt(history: TimelineHistory, timeline: Timeline, other?: Tim
   return own?.switchLsn ?? common?.lsn ?? left?.switchLsn ?? FIRST_LSN;
 }
 
+/**
+ * The same of a server that was promoted, and of what others published: it began its own timeline itself, so it has nothing of theirs beyond that point, though one of them may have begun a timeline of the same number there, and
+ * others have gone on from that.
+ */
+export function leftWhenPromoted(history: TimelineHistory, timeline: Timeline, other?: TimelineHistory): Lsn {
+  const left = leftAt(history, timeline, other);
+  const own = lastSwitch(history);
+  return own === undefined ? left : minLsn(left, own.switchLsn);
+}
+
 /** The end of the WAL that servers with these histories have in common; `undefined` when the histories are equal. */
 function commonEnd(a: TimelineHistory, b: TimelineHistory): Parting | undefined {
   const [ours, theirs] = [segmentsOf(a), segmentsOf(b)];

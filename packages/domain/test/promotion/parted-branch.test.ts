@@ -46,6 +46,25 @@ test('a position of a timeline that has the number of one of this line’s, and 
   assert.deepEqual([same.ahead, stepsOf(same)], [[], ['advance a']]);
 });
 
+test('a position of a line that goes on from another server’s timeline of the same beginning is ahead from there on: this server began its own itself', () => {
+  const situation: HandOffSituation = {
+    others: [confirmed('a', 0x6800, { timeline: timeline(3) })],
+    local: [local('a', { confirmedFlushLsn: at(0x2000) })],
+    owned: mine,
+    passes: unfenced,
+  };
+  const newestHistory: TimelineHistory = {
+    timeline: timeline(3),
+    ancestors: [
+      { timeline: timeline(1), switchLsn: at(0x5000) },
+      { timeline: timeline(2), switchLsn: at(0x7000) },
+    ],
+  };
+  const plan = handOffOf({ ...situation, newestHistory });
+  assert.equal(plan.ahead[0]?.outcome, 'quarantined');
+  assert.equal(plan.advances.length, 0);
+});
+
 test('what was published of such a timeline was published elsewhere', () => {
   const [shared, beyond] = [confirmed('a', 0x2000), confirmed('b', 0x4000, { timeline: timeline(2) })];
   const line = {
