@@ -30,8 +30,13 @@ export async function createCluster(options: {
   await renewSystemIdentifier(dataFolder);
 }
 
+/** Where what was made once is kept for the rest of the run. */
+export function templatesFolder(): string {
+  return process.env[FOLDER_VARIABLE] ?? processRunFolder();
+}
+
 async function templateOf(major: PostgresMajor, binaries: PostgresBinaries): Promise<string> {
-  const folder = process.env[FOLDER_VARIABLE] ?? processRunFolder();
+  const folder = templatesFolder();
   const template = join(folder, `postgres-${major}`);
   if (existsSync(template)) {
     return join(template, 'data');

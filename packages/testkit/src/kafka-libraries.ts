@@ -21,6 +21,24 @@ export function kafkaClassArchive(): string {
   return join(kafkaFolder(), 'classes.jsa');
 }
 
+/** Without -UsePerfData a broker that is killed leaves a file behind in the system's temporary folder. */
+export const PLAIN_JAVA_OPTIONS = [
+  '-Xms96m',
+  '-Xmx384m',
+  '-XX:+UseSerialGC',
+  '-XX:TieredStopAtLevel=1',
+  '-XX:-UsePerfData',
+  '-Xshare:auto',
+];
+
+/** How Java runs Kafka. Where there is no archive, or one of another Java, the classes are loaded from their jars. */
+export function javaOptions(): readonly string[] {
+  const archive = kafkaClassArchive();
+  return existsSync(archive)
+    ? [...PLAIN_JAVA_OPTIONS, `-XX:SharedArchiveFile=${archive}`]
+    : PLAIN_JAVA_OPTIONS;
+}
+
 function kafkaFolder(): string {
   return join(checkoutFolder(), '.cache', `kafka-${KAFKA_VERSION}`);
 }

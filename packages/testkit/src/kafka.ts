@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ManagedProcess } from './child-process.ts';
 import { freePort } from './free-port.ts';
-import { kafkaClassArchive, kafkaClassPath } from './kafka-libraries.ts';
+import { javaOptions, kafkaClassArchive, kafkaClassPath, PLAIN_JAVA_OPTIONS } from './kafka-libraries.ts';
 import { type KafkaPorts, kafkaServerProperties } from './kafka-settings.ts';
+import { formatStorage } from './kafka-storage.ts';
 import { temporaryFolder } from './run-folder.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -25,21 +24,6 @@ export interface KafkaOptions {
 const STARTED = 'Kafka Server started';
 const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 30_000;
-// Without -UsePerfData a broker that is killed leaves a file behind in the system's temporary folder.
-const JAVA_OPTIONS = [
-  '-Xms96m',
-  '-Xmx384m',
-  '-XX:+UseSerialGC',
-  '-XX:TieredStopAtLevel=1',
-  '-XX:-UsePerfData',
-  '-Xshare:auto',
-];
-
-/** Where there is no archive, or one of another Java, the classes are loaded from their jars. */
-function javaOptions(): readonly string[] {
-  const archive = kafkaClassArchive();
-  return existsSync(archive) ? [...JAVA_OPTIONS, `-XX:SharedArchiveFile=${archive}`] : JAVA_OPTIONS;
-}
 
 /** A real Apache Kafka of one process on 127.0.0.1 that ends with the process that started it. */
 export class KafkaServer {
@@ -66,7 +50,7 @@ export class KafkaServer {
       propertiesFile,
       kafkaServerProperties({ ports, dataFolder, settings: options.settings ?? {} }),
     );
-    await formatStorage(folder, propertiesFile);
+    await formatStorage({ folder, propertiesFile, dataFolder });
     const server = new KafkaServer(folder, ports, options.javaOptions ?? javaOptions());
     await server.start();
     return server;
@@ -157,7 +141,7 @@ export async function shareKafkaClasses(): Promise<void> {
   // It gets its name when it is complete.
   const partial = `${archive}-${process.pid}`;
   await using kafka = await startKafka({
-    javaOptions: [...JAVA_OPTIONS, `-XX:ArchiveClassesAtExit=${partial}`],
+    javaOptions: [...PLAIN_JAVA_OPTIONS, `-XX:ArchiveClassesAtExit=${partial}`],
   });
   await kafka.stop();
   await rename(partial, archive);
@@ -186,36 +170,4 @@ export function uniqueTopicPrefix(): string {
 /** A name that no other test uses, of `a-z`, `0-9` and `_` when the label is. */
 export function uniqueName(label: string): string {
   return `${label}_${randomBytes(5).toString('hex')}`;
-}
-
-async function formatStorage(folder: string, propertiesFile: string): Promise<void> {
-  const tool = spawn(
-    'java',
-    [
-      ...javaOptions(),
-      '-cp',
-      kafkaClassPath(),
-      'kafka.tools.StorageTool',
-      'format',
-      '-t',
-      clusterUuid(),
-      '-c',
-      propertiesFile,
-    ],
-    { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  const output: string[] = [];
-  tool.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
-  tool.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
-  await once(tool, 'close');
-  if (tool.exitCode !== 0) {
-    throw new Error(
-      `Could not format Kafka's storage as in ${propertiesFile} (code ${tool.exitCode}):\n${output.join('')}`,
-    );
-  }
-}
-
-/** Kafka writes ids as URL-safe base64; one that began with `-` would be read as an option. */
-function clusterUuid(): string {
-  return `s${randomBytes(16).toString('base64url').slice(1)}`;
 }
