@@ -116,7 +116,7 @@ describe('an outage of Kafka', () => {
     await using kafka = await startKafka();
     const levels: string[] = [];
     const log = connectTo(kafka.bootstrapServers, {
-      operationTimeoutMs: 1_000,
+      operationTimeoutMs: 2_000,
       logger: (level) => levels.push(level),
     });
     // Brokers take their time for the first claim of all.
