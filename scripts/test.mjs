@@ -25,8 +25,8 @@ const TEST_FOLDERS = ['packages', 'services', 'test'];
 const KINDS = ['unit', 'pg', 'kafka', 'e2e'];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-/** Most of the time a file waits for servers, so there is one more at a time than there are cores. */
-const CONCURRENCY = availableParallelism() + 1;
+/** A file waits for servers about half of its time, so there are two more at a time than there are cores. */
+const CONCURRENCY = availableParallelism() + 2;
 /** The watchdogs of test processes that were killed need a moment. */
 const LEFTOVER_PATIENCE_MS = 15_000;
 
