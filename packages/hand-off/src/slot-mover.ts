@@ -49,6 +49,7 @@ export type FailedSlots = ReadonlyMap<SlotName, FailedStep>;
 export class SlotMover {
   readonly #sessions: DatabaseSessions;
   readonly #lease: Pick<HandOffLease, 'assertHeld'>;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
   readonly #moves: UndecodedMoves;
@@ -68,6 +69,7 @@ export class SlotMover {
   }) {
     this.#sessions = options.sessions;
     this.#lease = options.lease;
+    this.#clock = options.clock;
     this.#logger = options.logger;
     this.#signal = options.signal;
     this.#moves = new UndecodedMoves(options);
@@ -204,7 +206,8 @@ export class SlotMover {
 
   async #quarantine(quarantine: Quarantine): Promise<void> {
     const { slot, reason } = quarantine;
-    const done = await quarantineSlot(quarantine, { sessions: this.#sessions, signal: this.#signal });
+    const parts = { sessions: this.#sessions, clock: this.#clock, signal: this.#signal };
+    const done = await quarantineSlot(quarantine, parts);
     this.#logger.error(
       { slot, reason, ...done },
       'copy' in done

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { isLogical, isPlaceholder, parseSlotName, type Quarantine } from '@slotcast/domain';
-import type { SlotMover } from '@slotcast/hand-off';
+import { quarantineSlot, type SlotMover } from '@slotcast/hand-off';
 import { systemClock } from '@slotcast/kernel';
 import { createLogger } from '@slotcast/observability';
 import {
@@ -12,6 +12,7 @@ import {
   flushWal,
   observePrimary,
   type PostgresConnection,
+  SlotMovedError,
   subscribe,
 } from '@slotcast/postgres';
 import { type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
@@ -169,6 +170,14 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
     }, async () => {
       await create('used');
       await create('idle');
+      await create('left');
+      await create('theirs');
+      // As left by a process that was killed in between; the other one is a person's.
+      for (const source of ['left', 'theirs']) {
+        const target = `${source}_diverged`;
+        await copySlot(connection, { source, target, plugin: 'pgoutput', onPromoted: true });
+      }
+      const left = { ...(await quarantineOf('left')), isCopyOurs: true };
       const quarantines = [await quarantineOf('used'), await quarantineOf('idle')];
       await whileInUse('used', async () => {
         const failed = await mover.run(planOf({ quarantines }), EVERYTHING);
@@ -177,9 +186,42 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
           [['used', true]],
         );
       });
+      for (const quarantine of [left, await quarantineOf('theirs')]) {
+        await whileInUse(quarantine.slot, async () => {
+          await mover.run(planOf({ quarantines: [quarantine] }), EVERYTHING);
+        });
+      }
+      assert.equal(await slotNamed('left_diverged'), undefined);
+      assert.notEqual(await slotNamed('theirs_diverged'), undefined);
       assert.notEqual(await slotNamed('used'), undefined);
       assert.equal(await slotNamed('used_diverged'), undefined);
       await assertOutOfReach('idle');
+    });
+
+    test('a process that was frozen after it made the copy leaves it: another one has quarantined the slot by it', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      await create('thawed');
+      const quarantine = await quarantineOf('thawed');
+      let frozenMs = 0;
+      const clock = { monotonicMs: () => systemClock.monotonicMs() + frozenMs };
+      // It thaws when another one has quarantined the slot, a person has freed the name, and the subscriber has made another slot.
+      const run: PostgresConnection['run'] = async (statement, limits) => {
+        if (statement.text.includes('pg_create_physical_replication_slot') && frozenMs === 0) {
+          frozenMs = 60_000;
+          await mover.run(planOf({ quarantines: [quarantine] }), EVERYTHING);
+          await dropPlaceholder(connection, 'thawed');
+          await movedOn();
+          await create('thawed');
+        }
+        return await connection.run(statement, limits);
+      };
+      const slow = new Proxy(connection, {
+        get: (target, key) => (key === 'run' ? run : Reflect.get(target, key, target)),
+      });
+      const parts = { sessions: { get: async () => slow, main: async () => slow }, clock, signal };
+      await assert.rejects(quarantineSlot(quarantine, parts), SlotMovedError);
+      assert.notEqual(await slotNamed('thawed_diverged'), undefined);
     });
 
     test('a slot of which the server keeps no copy is put out of reach all the same', {

@@ -140,11 +140,11 @@ export class AheadWatch {
 
   /** False when it could not be done: its subscriber uses the slot, which is tried again with the next look. */
   async #quarantine({ slot }: SeenPosition, shown: LogicalSlotState): Promise<boolean> {
-    const { postgres, logger, signal } = this.#options;
+    const { postgres, clock, logger, signal } = this.#options;
     const sessions = new DatabaseSessions(postgres, () => undefined, signal);
     const reason = 'its subscriber says that it is ahead of this server';
     try {
-      const done = await quarantineSlot(quarantineOf(shown, reason), { sessions, signal });
+      const done = await quarantineSlot(quarantineOf(shown, reason), { sessions, clock, signal });
       logger.error({ slot, reason, ...done }, 'quarantined a slot: a placeholder has its name');
       return true;
     } catch (error) {

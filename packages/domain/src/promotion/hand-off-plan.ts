@@ -22,7 +22,7 @@ import { type ContestedTimelines, leftOf } from './contested-timeline.ts';
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { type PropertyStep, withoutFailover, withoutTwoPhase } from './lost-properties.ts';
 import { copyAmong } from './quarantine-name.ts';
-import { type Quarantine, quarantineOf, type SeenPlace } from './quarantine-step.ts';
+import { type Quarantine, quarantineAtPromotion, type SeenPlace } from './quarantine-step.ts';
 import { soundTwoPhase } from './sound-two-phase.ts';
 import { findStray, type StrayCopy } from './stray-copy.ts';
 import {
@@ -137,9 +137,9 @@ export function planHandOff(given: HandOffInput): HandOffPlan {
     restores: subjects.flatMap(({ restore }) => (restore === undefined ? [] : [restore])),
     quarantines: subjects.flatMap(({ name, here, stray }) =>
       stray?.quarantine !== undefined
-        ? [quarantineOf(stray.quarantine, reasonText(stray.reasons))]
+        ? [quarantineAtPromotion(stray.quarantine, reasonText(stray.reasons), input)]
         : quarantined.has(name) && here !== undefined
-          ? [quarantineOf(here, AHEAD)]
+          ? [quarantineAtPromotion(here, AHEAD, input)]
           : [],
     ),
     placeholders: subjects

@@ -170,6 +170,7 @@ describe('a subscriber that is ahead of the promoted server', { timeout: 20_000 
       plugin: 'pgoutput',
       reason: 'its subscriber has confirmed WAL that this server never had',
       seen: local('a'),
+      isCopyOurs: true,
     };
     for (const over of [
       { passes: unfenced },
@@ -333,6 +334,16 @@ describe('a slot that did not stand where slotcast put it before the promotion',
       [again.lost, late.lost, stepsOf(again), stepsOf(late)],
       [lost, lost, ['placeholder a'], ['placeholder a']],
     );
+  });
+
+  test('has a copy of an attempt that broke off where nobody knew a slot of that name', () => {
+    const copy = local('a_diverged', { confirmedFlushLsn: at(0x2000) });
+    const oursOf = (situation: Partial<Parameters<typeof handOffOf>[0]>): boolean | undefined =>
+      handOffOf({ events, local: [stray, copy], before: [stray], owned, ...situation }).quarantines[0]
+        ?.isCopyOurs;
+    assert.equal(oursOf({}), true);
+    assert.equal(oursOf({ before: [stray, copy] }), false);
+    assert.equal(oursOf({ owned: { ...owned, a_diverged: owning() } }), false);
   });
 
   test('is reported with the name that its copy got, where something else had the usual one', () => {
