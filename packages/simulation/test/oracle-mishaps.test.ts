@@ -31,6 +31,10 @@ describe('what a service says or ends with', () => {
       'a hand-off that is open once',
       { ...said('failed, will try again', { code: 'SC_HAND_OFF_OPEN' }), level: 'info' },
     ],
+    [
+      'another publisher that takes over, after failures of another kind',
+      said('failed, will try again', { error: 'could not append as p: a later claim took over' }),
+    ],
     ['a clean stop', ended(undefined)],
     ['a refusal with its reason', ended(new SlotcastError('SC_HIGHER_TIMELINE', 'left behind'))],
   ] as const) {

@@ -3,6 +3,9 @@ import type { Note, Violation } from '../types.ts';
 /** What slotcast says of itself when its own checks find a fault. */
 const OWN_FAULTS = ['it is a fault of slotcast', 'in a way that it never should'];
 
+/** How one that was fenced says so: what it does then is its usual work, however often it had failed for another reason before. */
+const FENCED = /: a later claim took over$/;
+
 /** I10: an error that nobody was prepared for, a check of slotcast's own that found a fault, or a service that ended because of one. */
 export function findMishap(note: Note): Violation | undefined {
   const text = note.kind === 'exit' ? unexpectedExit(note.error) : unexpectedLine(note);
@@ -35,7 +38,8 @@ function unexpectedLine(note: Note & { kind: 'log' }): string | undefined {
   // A first hiccup is worth a line at level info only, as when another publisher has taken over. A hand-off that stays open is none.
   const isUnknown = fields['code'] === undefined || fields['code'] === 'SC_HAND_OFF_OPEN';
   const isRepeated = note.level !== 'info' && message === 'failed, will try again';
-  return (isUnknown && isRepeated) || fields['code'] === 'SC_UNEXPECTED'
+  const isFenced = FENCED.test(String(fields['error']));
+  return (isUnknown && isRepeated && !isFenced) || fields['code'] === 'SC_UNEXPECTED'
     ? `met an error that it does not know: ${String(fields['error'])}`
     : undefined;
 }
