@@ -116,9 +116,7 @@ export class RecoveryGuard {
     while (this.#last !== undefined || !this.#hasLooked) {
       const patienceMs = HAND_OFF_GUARD_MS + (this.#isFencing ? HAND_OFF_FENCE_MS : 0);
       if (clock.monotonicMs() - started >= patienceMs) {
-        if (this.#isFencing) {
-          report('fence_overdue');
-        }
+        report('fence_overdue');
         return this.#last && endOf(withJudgedReceiver(this.#last), { passes: [] });
       }
       await clock.sleep(AWAIT_LOOK_MS, signal);

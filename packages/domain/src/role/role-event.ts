@@ -31,7 +31,7 @@ export const roleEventMeanings: Readonly<Record<RoleEvent, string>> = {
   fence_stands: 'The guard has raised the WAL fence (with the policy `quarantine`: has nothing to raise).',
   fence_failed: 'The guard could not raise the fence; it looks at the server anew.',
   fence_overdue:
-    'The fence of the guard was waited for long enough before a hand-off, which raises it itself then, as far as it is missing.',
+    'The guard, which had not seen recovery end or was raising the fence, was waited for long enough before a hand-off, which raises the fence itself then, as far as it is missing.',
   recovery_seen: 'The guard saw that the server is in recovery again.',
   peer_awaited:
     'Another process or half of this node holds its lock, and is given time to hand the slots over.',

@@ -23,9 +23,15 @@ export function stepRole(state: RoleState, event: RoleEvent): RoleState {
   if (row === undefined) {
     throw new RoleViolation(`${event} in ${state.phase} (${state.recoveryEnd}, ${state.handOver})`);
   }
-  const next = { ...state, ...learned[event], phase: row.to ?? state.phase };
+  const next = { ...state, ...learn(state, event), phase: row.to ?? state.phase };
   assertRole(next);
   return next;
+}
+
+function learn({ recoveryEnd }: RoleState, event: RoleEvent): Partial<RoleState> {
+  // Who hands over went on without the guard, and does not stop for a fence that the guard begins only now.
+  const isLate = recoveryEnd === 'overdue' && (event === 'recovery_ended' || event === 'fence_failed');
+  return isLate ? {} : (learned[event] ?? {});
 }
 
 /** What an event tells besides the phase. */

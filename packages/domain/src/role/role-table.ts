@@ -1,7 +1,7 @@
 import type { RoleEvent } from './role-event.ts';
 import { finalPhases, type RoleHalf, type RolePhase, rolePhases } from './role-phase.ts';
 
-/** What this process knows of the end of recovery: `seen` until the fence stands, or was waited for long enough. */
+/** What this process knows of the end of recovery: `seen` until the fence stands; `overdue` when guard or fence was waited for long enough. */
 export type RecoveryEnd = 'unseen' | 'seen' | 'overdue' | 'fenced';
 
 /** Whether the slots of a primary are handed over. */
@@ -87,6 +87,7 @@ export const roleTable: readonly RoleTransition[] = [
   { from: notUntilFencing, event: 'recovery_ended' },
   { from: notUntilFencing, event: 'fence_stands' },
   { from: rolePhases, event: 'fence_failed' },
+  { from: untilFencing, event: 'fence_overdue', to: 'fencing' },
   { from: notUntilFencing, event: 'fence_overdue' },
   { from: rolePhases, event: 'recovery_seen' },
 

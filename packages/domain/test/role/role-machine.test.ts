@@ -56,6 +56,8 @@ interface Walk {
   readonly past: readonly RoleEvent[];
 }
 
+/** What the guard's word of an end of recovery is settled by, so that it is waited for anew. */
+const guardSettled: readonly RoleEvent[] = ['standby_seen', 'fence_stands', 'recovery_seen'];
 const NEW_LOOK: readonly RoleEvent[] = ['standby_seen', 'primary_seen', 'failed', 'tenure_ended'];
 
 /** What happens in one step of five, so that walks come far. */
@@ -105,6 +107,18 @@ describe('the role of a node', options, () => {
     assert.equal(phaseAfter('publishing', [...path, 'fence_stands', 'hand_over']), 'handing_over');
     assert.equal(phaseAfter('publishing', [...path, 'fence_overdue', 'hand_over']), 'handing_over');
     assert.equal(phaseAfter('publishing', [...path, 'recorded']), 'claiming');
+  });
+
+  test('nobody waits for a fence that the guard begins when it was waited for long enough, as in a process that was frozen', () => {
+    const late = ['fence_overdue', 'recovery_ended', 'fence_failed', 'recovery_ended', 'hand_over'] as const;
+    const following = ['standby_seen', 'joined', 'left_recovery'] as const;
+    assert.equal(phaseAfter('following', [...following, ...late]), 'handing_over');
+    const publishing = ['standby_seen', 'primary_seen', 'peer_awaited'] as const;
+    assert.equal(phaseAfter('publishing', [...publishing, ...late]), 'handing_over');
+    const again = ['fence_overdue', 'recorded', 'standby_seen', 'joined', 'recovery_ended'] as const;
+    assert.throws(() => phaseAfter('following', [...following, ...again, 'hand_over']), RoleViolation);
+    // The other half of a process that has not looked yet.
+    assert.equal(phaseAfter('publishing', ['standby_seen', 'fence_overdue']), 'fencing');
   });
 
   test('a publisher waits for the record of its consumer, and claims then', () => {
@@ -167,7 +181,7 @@ describe('the role of a node', options, () => {
   });
 
   test('begins a hand-off only when no fence is awaited any more', () => {
-    walk(({ half, last, sinceLook }) => {
+    walk(({ half, last, sinceLook, past }) => {
       // One of a consumer that rests goes by the topics alone: the first came to no end and has left nothing, or is on record.
       const followed = sinceLook.slice(sinceLook.lastIndexOf('left_recovery'), -1);
       const isFirst =
@@ -179,7 +193,10 @@ describe('the role of a node', options, () => {
             event,
           ),
         );
-        assert.notEqual(guard.at(-1), 'recovery_ended');
+        // Once it was waited for long enough the hand-off goes on, whatever the guard begins then.
+        const settled = past.findLastIndex((event) => guardSettled.includes(event));
+        const isLate = past.slice(settled + 1).includes('fence_overdue');
+        assert.ok(isLate || guard.at(-1) !== 'recovery_ended');
       }
     });
   });
@@ -187,7 +204,7 @@ describe('the role of a node', options, () => {
   test('begins no step of a standby after the end of recovery', () => {
     walk(({ phase, sinceLook }) => {
       if (phase === 'joining' || phase === 'following' || phase === 'watching') {
-        const ended = ['recovery_ended', 'left_recovery', 'fence_stands'] as const;
+        const ended = ['recovery_ended', 'left_recovery', 'fence_stands', 'fence_overdue'] as const;
         assert.ok(!sinceLook.some((event) => ended.some((one) => one === event)));
       }
     });
