@@ -18,7 +18,7 @@ export async function awaitPredecessor(
   const telling = new Telling(options);
   let started = clock.monotonicMs();
   let heardAt: number | undefined;
-  let newest = slots.manifest;
+  let newest = slots.topic.last;
   for (;;) {
     const askedAt = clock.monotonicMs();
     await nodes.readToEnd(signal);
@@ -28,9 +28,9 @@ export async function awaitPredecessor(
       started = heardAt === undefined ? now : started + now - askedAt;
       heardAt &&= now;
     }
-    // Whenever it came: one that arrives each time while something else is waited for would never be heard.
-    if (slots.manifest !== newest) {
-      newest = slots.manifest;
+    // Whatever it wrote, and whenever it came: one that arrives each time while something else is waited for would never be heard.
+    if (slots.topic.last !== newest) {
+      newest = slots.topic.last;
       heardAt = now;
     }
     const verdict = judge(slots, options, { listenedMs: now - started, heardMs: sinceOf(heardAt, now) });

@@ -24,7 +24,7 @@ export function judgePredecessor(input: {
   /** How much later than the manifest the newest record of either topic was stored, by the clock of the brokers. */
   readonly behindNewestMs: number;
   readonly listenedMs: number;
-  /** Since a manifest arrived while it was listened; absent when none has. */
+  /** Since a record of a publisher arrived while it was listened; absent when none has. */
   readonly heardMs: number | undefined;
   readonly patienceMs: number;
 }): PredecessorVerdict {
