@@ -155,9 +155,15 @@ async function settleAll(
   options: ClaimOptions,
 ): Promise<SettledHandOff> {
   let settled = await options.beforeClaim(slots.manifest);
-  await awaitPredecessor(slots, options, async () => {
-    settled = await judgeAgain(slots, { settled, told }, options);
-  });
+  let awaited: string | undefined;
+  do {
+    await awaitPredecessor(slots, options, async () => {
+      settled = await judgeAgain(slots, { settled, told }, options);
+    });
+    awaited = slots.manifest?.node;
+    // Another one may have claimed the topic since the last look.
+    await slots.readToEnd(options.signal);
+  } while (slots.manifest?.node !== awaited);
   // Both may have taken a while, in which the server became a standby again, or another one was promoted.
   await judge(slots.topic, options);
   return settled;
