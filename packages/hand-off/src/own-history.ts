@@ -9,7 +9,7 @@ import {
   readWalEnd,
 } from '@slotcast/postgres';
 import type { EndedRecovery } from './ended-recovery.ts';
-import type { OwnPrimary } from './rival-lookout.ts';
+import type { OwnPrimary } from './lookout-options.ts';
 
 /** A primary whose line of descent is asked for. */
 type Asked = Pick<ServerLife, 'serverStartedAt' | 'timeline'>;

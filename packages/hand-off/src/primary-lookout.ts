@@ -8,36 +8,25 @@ import {
   type TimelineHistory,
   untoldSlots,
 } from '@slotcast/domain';
-import { type Clock, errorText, type Logger } from '@slotcast/kernel';
-import { NodesReader, SlotsReader, type TopicsContext } from '@slotcast/topics';
+import { errorText } from '@slotcast/kernel';
+import { NodesReader, SlotsReader } from '@slotcast/topics';
+import type { LookoutOptions } from './lookout-options.ts';
 import { PromotionReport, tellAllUnknown } from './promotion-report.ts';
-import type { OwnPrimary } from './rival-lookout.ts';
 
 /** So long the publisher of the node has to claim the topic, which looks for other primaries itself, and later ones are heard sooner. */
 const PATIENCE_MS = 3000;
 const LOOK_MS = 1000;
 const RETRY_MS = 5000;
 
-export interface PrimaryLookoutOptions {
-  readonly node: string;
-  readonly topics: TopicsContext;
-  /** The server as it is now. */
-  readonly readServer: (signal: AbortSignal) => Promise<OwnPrimary>;
-  /** A publisher of this process is at work. */
-  readonly isPublished: () => boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
 /**
  * Listens, beside a promoted server whose slots are handed over, for other servers that act as primary, as long as no publisher of the node has claimed the topic: it does that itself, and may be dead. Where subscribers
  * went on at such a one, no fence bounds how far. Only tells of the slots; the publisher records it when it comes.
  */
 export class PrimaryLookout {
-  readonly #options: PrimaryLookoutOptions;
+  readonly #options: LookoutOptions;
   #failure: string | undefined;
 
-  constructor(options: PrimaryLookoutOptions) {
+  constructor(options: LookoutOptions) {
     this.#options = options;
   }
 

@@ -36,6 +36,7 @@ import {
 import { HandOffLease } from './hand-off-lease.ts';
 import { type JoinedLock, joinNode } from './join-node.ts';
 import { isLeftOver, type Settling } from './left-over-promotion.ts';
+import type { OwnPrimary } from './lookout-options.ts';
 import { NodeLock } from './node-lock.ts';
 import { NodeMemory, type StateFile } from './node-memory.ts';
 import { readOwnHistory, readOwnPrimary } from './own-history.ts';
@@ -43,7 +44,7 @@ import { PrimaryLookout } from './primary-lookout.ts';
 import type { PromotedSession } from './promoted-session.ts';
 import { type OwnSlots, PromotionSafety } from './promotion-safety.ts';
 import { RecoveryGuard } from './recovery-guard.ts';
-import { type OwnPrimary, RivalLookout } from './rival-lookout.ts';
+import { RivalLookout } from './rival-lookout.ts';
 import type { ReportRole } from './role-tracker.ts';
 import { firstProofOf, prove } from './session-proofs.ts';
 import { StandingHandOff } from './standing-hand-off.ts';

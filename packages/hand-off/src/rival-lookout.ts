@@ -1,48 +1,26 @@
-import {
-  findRivals,
-  RIVAL_LATE_MS,
-  type RivalPrimary,
-  type SystemIdentifier,
-  type TimelineHistory,
-} from '@slotcast/domain';
-import { type Clock, errorText, type Logger } from '@slotcast/kernel';
-import { NodeDirectory, NodesReader, type TopicsContext } from '@slotcast/topics';
+import { findRivals, RIVAL_LATE_MS, type RivalPrimary } from '@slotcast/domain';
+import { errorText } from '@slotcast/kernel';
+import { NodeDirectory, NodesReader } from '@slotcast/topics';
+import type { LookoutOptions, OwnPrimary } from './lookout-options.ts';
 import { RivalReport } from './rival-report.ts';
 
 const LOOK_MS = 1000;
 const RETRY_MS = 5000;
 const WORTH_A_WARNING = 2;
 
-/** Which line of WAL a primary writes. */
-export interface OwnPrimary {
-  readonly systemIdentifier: SystemIdentifier;
-  readonly history: TimelineHistory;
-}
-
-export interface RivalLookoutOptions {
-  readonly node: string;
-  readonly topics: TopicsContext;
-  /** The server as it is now. */
-  readonly readServer: (signal: AbortSignal) => Promise<OwnPrimary>;
-  /** A publisher of this process is at work. */
-  readonly isPublished: () => boolean;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
 /**
  * Listens, beside a primary, for servers that are promoted beside it, where the publisher of the node may be dead or held up: one that is at work answers a promotion twice a
  * second, and tells of the slots itself. Only tells.
  */
 export class RivalLookout {
-  readonly #options: RivalLookoutOptions;
+  readonly #options: LookoutOptions;
   readonly #report: RivalReport;
   /** When others were seen first that the publisher has not answered since, by the monotonic clock. */
   #unansweredSince: number | undefined;
   /** In a row. */
   #failures = 0;
 
-  constructor(options: RivalLookoutOptions) {
+  constructor(options: LookoutOptions) {
     this.#options = options;
     this.#report = new RivalReport(options.logger);
   }
