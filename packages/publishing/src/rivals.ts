@@ -34,7 +34,10 @@ export class Rivals {
       this.#overtaken = undefined;
     }
     this.#metrics.rivalPrimaries.set(rivals.length + (this.#overtaken === undefined ? 0 : 1));
+    if (rivals.length === 0) {
+      return false;
+    }
     this.#report.tell(rivals, { timeline, slots: tenure.slotsHere });
-    return rivals.length > 0;
+    return true;
   }
 }
