@@ -1,6 +1,5 @@
 import {
   type HandOffInput,
-  isLogical,
   keptOwnership,
   keptTwoPhase,
   type LocalSlot,
@@ -23,6 +22,7 @@ import {
   type PostgresOptions,
   readLeadingSlots,
 } from '@slotcast/postgres';
+import { plainSlots } from './undone-steps.ts';
 
 const AGAIN_MS = 60_000;
 /** The same while a missing slot is to be made from one. */
@@ -66,11 +66,9 @@ export async function ownershipAfter(
   after: ObservedPrimary,
 ): Promise<ReadonlyMap<SlotName, Ownership>> {
   const remade = await sweepIdleLeaders(site, input, after);
-  const kept = [...(input === undefined ? [] : keptTwoPhase(input))];
-  const plain = new Set(
-    after.slots.filter((slot) => isLogical(slot) && !slot.twoPhase).map(({ name }) => name),
-  );
-  return new Map([...kept.filter(([slot]) => !plain.has(slot)), ...remade]);
+  const plain = plainSlots(after.slots);
+  const kept = [...(input === undefined ? [] : keptTwoPhase(input))].filter(([slot]) => !plain.has(slot));
+  return new Map([...kept, ...remade]);
 }
 
 /**

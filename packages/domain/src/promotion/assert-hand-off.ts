@@ -56,6 +56,10 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
     'it has another step, which does not go with this one',
   ];
   const gone = new Set([...plan.quarantines, ...plan.drops].map(({ slot }) => slot));
+  const stays = (slot: SlotName): Check => [
+    !gone.has(slot),
+    'it has another step, which does not go with this one',
+  ];
   return [
     ...plan.advances.flatMap((entry) => {
       return violationOf(entry.slot, 'advance', [
@@ -79,14 +83,12 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
     ...plan.creations.flatMap((slot) =>
       violationOf(slot, 'end', [[on(slot).owned?.proven === false, "its making is not slotcast's"]]),
     ),
-    ...plan.twoPhases.flatMap(({ slot, database }) => {
-      const isKept: Check = [!gone.has(slot), 'it has another step, which does not go with this one'];
-      return violationOf(slot, 'two_phase', [isKept, ...checkTwoPhase(database, targetOf(slot))]);
-    }),
-    ...plan.failovers.flatMap(({ slot, database }) => {
-      const isKept: Check = [!gone.has(slot), 'it has another step, which does not go with this one'];
-      return violationOf(slot, 'failover', [isKept, ...checkFailover(database, targetOf(slot))]);
-    }),
+    ...plan.twoPhases.flatMap(({ slot, database }) =>
+      violationOf(slot, 'two_phase', [stays(slot), ...checkTwoPhase(database, targetOf(slot))]),
+    ),
+    ...plan.failovers.flatMap(({ slot, database }) =>
+      violationOf(slot, 'failover', [stays(slot), ...checkFailover(database, targetOf(slot))]),
+    ),
     ...reportViolations(plan, input, on),
   ];
 }
