@@ -68,6 +68,7 @@ export * from './proof/lasting-proof.ts';
 export * from './proof/refuted-copies.ts';
 export * from './proof/slot-delivery.ts';
 export * from './publishing/claim.ts';
+export * from './publishing/decoding-files.ts';
 export * from './publishing/events-from-changes.ts';
 export { type Forgotten, forgetOrphans } from './publishing/forget-orphans.ts';
 export * from './publishing/handed-over.ts';

@@ -73,8 +73,12 @@ export class FieldReader {
 
   /** Bytes, which are not copied. */
   bytes(name: string): Buffer {
-    const value = this.#fields[name];
-    if (!Buffer.isBuffer(value)) {
+    return this.#required(name, this.optionalBytes(name));
+  }
+
+  optionalBytes(name: string): Buffer | undefined {
+    const value = this.#fields[name] ?? undefined;
+    if (value !== undefined && !Buffer.isBuffer(value)) {
       throw this.#bad(name, 'no bytes');
     }
     return value;

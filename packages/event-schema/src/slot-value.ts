@@ -31,7 +31,7 @@ export function slotEventFields(event: SlotEvent, state: SlotState): object {
     wal_status: state.walStatus ?? null,
     invalidation_reason: state.invalidationReason ?? null,
     active: state.active,
-    snapshot: null,
+    snapshot: event.snapshot === undefined ? null : Buffer.from(event.snapshot),
     incarnation: incarnationFields(event.incarnation),
     ...originFields(event),
   };
@@ -70,12 +70,14 @@ function physicalFields(state: PhysicalSlotState): object {
 /** Reads what `slotEventFields` wrote. Throws a RangeError on values that the domain does not have. */
 export function readSlotEvent(fields: FieldReader): SlotEvent {
   const state = readSlotState(fields);
+  const snapshot = fields.optionalBytes('snapshot');
   return {
     kind: 'slot',
     op: fields.symbol('op', slotOperations),
     slot: state.name,
     incarnation: readIncarnation(fields.record('incarnation')),
     state,
+    ...(snapshot !== undefined && { snapshot }),
     ...readOrigin(fields),
   };
 }

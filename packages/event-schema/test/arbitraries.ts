@@ -106,15 +106,22 @@ const anyPhysical: fc.Arbitrary<PhysicalSlotState> = fc.record(
 
 const anySlotState: fc.Arbitrary<SlotState> = fc.oneof(anyLogical, anyPhysical);
 
+const anySnapshot = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+
 export const anySlotEvent: fc.Arbitrary<SlotEvent & { readonly state: SlotState }> = fc
   .record({
     kind: fc.constant('slot' as const),
     op: fc.constantFrom(...slotOperations),
     incarnation: anyIncarnation,
     state: anySlotState,
+    snapshot: fc.option(anySnapshot, { nil: undefined }),
     ...originFields,
   })
-  .map((event) => ({ ...event, slot: event.state.name }));
+  .map(({ snapshot, ...event }) => ({
+    ...event,
+    slot: event.state.name,
+    ...(snapshot !== undefined && { snapshot }),
+  }));
 
 const anyOrphan = fc.record(
   {

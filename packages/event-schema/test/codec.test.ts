@@ -31,8 +31,8 @@ describe('what was encoded is decoded unchanged', { timeout: 30_000 }, () => {
 
   test('a drop whose tombstone alone was left by compaction, without its state', async () => {
     await fc.assert(
-      fc.asyncProperty(anySlotEvent, async ({ state, ...event }) => {
-        const [, tombstone] = await codec.encodeSlotEvent(SLOTS, { ...event, op: 'drop', state });
+      fc.asyncProperty(anySlotEvent, async ({ state, snapshot, ...event }) => {
+        const [, tombstone] = await codec.encodeSlotEvent(SLOTS, { ...event, op: 'drop', state, snapshot });
         assert.ok(tombstone);
         assert.equal(tombstone.value, null);
         assert.deepEqual(await codec.decodeSlotsRecord(tombstone), { ...event, op: 'drop' });

@@ -68,6 +68,7 @@ export {
   type ServerFacts,
   type WalSender,
 } from './queries/server-facts.ts';
+export { mayReadServerFiles, READ_FILE_FUNCTION, readDecodingSnapshots } from './queries/server-files.ts';
 export {
   type IdentifiedSystem,
   identifySystem,

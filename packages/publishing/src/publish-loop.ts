@@ -40,6 +40,7 @@ import type { AheadWatch } from './ahead-watch.ts';
 import type { Forgetting } from './forgetting.ts';
 import type { ProofAnswers } from './proof-answers.ts';
 import type { PublisherStatus } from './publisher-status.ts';
+import type { SlotFiles } from './slot-files.ts';
 import type { Heartbeat, Tenure } from './tenure.ts';
 
 export interface PublishLoopOptions {
@@ -66,6 +67,8 @@ export interface PublishLoopOptions {
   readonly ahead: Pick<AheadWatch, 'look'>;
   /** By which people give up orphaned slots. */
   readonly forgetting: Forgetting;
+  /** What files of the server say of slots. */
+  readonly files: Pick<SlotFiles, 'of'>;
   /** Adds to the slots what the server does not tell of them. */
   readonly mark: (slots: readonly SlotState[]) => readonly SlotState[];
   /** Called with each heartbeat but the first. */
@@ -215,6 +218,7 @@ class PublishLoop {
         lsn: seen.flushLsn,
         changes: due,
         heartbeat: heartbeat ? await this.#heartbeat(seen) : undefined,
+        files: await this.#options.files.of(due),
       });
       const ms = clock.monotonicMs() - started;
       status.published(publication, ms);

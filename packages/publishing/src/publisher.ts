@@ -36,6 +36,7 @@ import { ProofAnswers } from './proof-answers.ts';
 import { publishLoop } from './publish-loop.ts';
 import { PublisherStatus } from './publisher-status.ts';
 import { Rivals } from './rivals.ts';
+import { SlotFiles } from './slot-files.ts';
 import type { Tenure } from './tenure.ts';
 
 export interface PublisherOptions extends HalfOptions {
@@ -295,6 +296,7 @@ class Publisher {
       isChallenged: () => rivals.heard(nodes, tenure),
       doorbell,
       forgetting: this.#forgetting,
+      files: new SlotFiles({ connection, clock, logger, signal: both }),
       orphanAges: this.#orphanAges,
       mark: (slots) => canary.mark(slots),
       status,

@@ -1,6 +1,7 @@
 import {
   applyPublished,
   type Continuity,
+  type DecodingFiles,
   type EventOrigin,
   eventsFromChanges,
   findOrphan,
@@ -26,6 +27,7 @@ import {
   type TimelineHistory,
   type UnreadableSlot,
   withAhead,
+  withDecodingFiles,
   withoutLost,
 } from '@slotcast/domain';
 import type { LogWriter, NewRecord } from '@slotcast/event-log';
@@ -147,6 +149,8 @@ export class Tenure {
     lsn: Lsn;
     changes: readonly SlotChange[];
     heartbeat: Heartbeat | undefined;
+    /** What files say of the slots that changed; it goes with their events, and is nothing that changes are looked for in. */
+    files?: ReadonlyMap<SlotName, DecodingFiles> | undefined;
   }): Promise<Publication> {
     if (this.#lastLsn !== undefined && seen.lsn < this.#lastLsn) {
       throw new RangeError(`the flush position of the server went back from ${this.#lastLsn} to ${seen.lsn}`);
@@ -155,7 +159,9 @@ export class Tenure {
     const { events, nextSeq } = eventsFromChanges(seen.changes, origin);
     const published = applyPublished(this.#published, events);
     const orphans = orphansAfter(this.#orphans, seen.changes, origin.time);
-    const records = await this.#slotRecords(events);
+    const records = await this.#slotRecords(
+      events.map((event) => withDecodingFiles(event, seen.files?.get(event.slot))),
+    );
     const isOtherSet = orphans !== this.#orphans || events.some((event) => event.op !== 'update');
     const withManifest = seen.heartbeat !== undefined || isOtherSet;
     if (withManifest) {

@@ -44,6 +44,11 @@ export interface SlotEvent extends EventOrigin {
   readonly incarnation: Incarnation;
   /** Absent only for a drop of which nothing but the tombstone was left by compaction. */
   readonly state?: SlotState | undefined;
+  /**
+   * Content of the file in which the primary keeps the state of decoding at `restart_lsn` (`pg_logical/snapshots`). Without it a slot that is put
+   * elsewhere as a file loses what was committed by transactions that were open there. Absent where the publisher may not read it, or it is too large.
+   */
+  readonly snapshot?: Uint8Array | undefined;
 }
 
 /** The publisher's statement of all live slots: written on claim, on each change of the set, and as heartbeat. */

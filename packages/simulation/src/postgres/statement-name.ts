@@ -39,6 +39,7 @@ const words = [
   ['log_standby_snapshot', 'select pg_log_standby_snapshot() as lsn'],
   ['have_aborted', `pg_xact_status(xid::xid8) = 'aborted'`],
   ['may_switch_wal', `has_function_privilege('pg_switch_wal()', 'EXECUTE')`],
+  ['may_read_files', `has_function_privilege('pg_read_binary_file(`],
   ['fill_wal', `pg_logical_emit_message(false, 'slotcast', repeat(' ', $1::int)`],
   ['create_temporary', '$2, temporary => true)'],
   ['copy_slots', 'from unnest($2::name[], $3::name[]) as wanted (name, plugin)'],

@@ -66,6 +66,8 @@ export const readStatements: StatementHandlers = {
     return [];
   },
   plugin_libraries: () => [{ libraries: null }],
+  /** The twin has no files. */
+  may_read_files: () => [{ may: false }],
   preconditions: ({ core, session }) => [
     {
       server_version: SERVER_VERSION,
