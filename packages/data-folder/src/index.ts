@@ -1,0 +1,10 @@
+export * from './control-file.ts';
+export { crc32c } from './crc32c.ts';
+export * from './decoding-snapshot.ts';
+export * from './file-format-error.ts';
+export * from './running-transactions.ts';
+export * from './server-layout.ts';
+export * from './slot-file.ts';
+export * from './wal-file.ts';
+export * from './wal-page.ts';
+export * from './wal-record.ts';
