@@ -1,0 +1,41 @@
+import { reason } from '../reasons/reason.ts';
+import type { Reason } from '../vocabulary/reason.ts';
+import type { RebuildVerdict } from './rebuild-plan.ts';
+
+/** What was found of the WAL that a slot needs. */
+export interface WalAtHand {
+  /** Names of the WAL files that are nowhere, oldest first. */
+  readonly missing: readonly string[];
+  /** Whether transactions were open where the slot starts; `unknown` where the record there does not tell. */
+  readonly open: 'none' | 'some' | 'unknown';
+}
+
+/** A verdict with what has to be known of it. */
+export type CheckedVerdict = RebuildVerdict & { readonly remark?: Reason | undefined };
+
+/**
+ * Judges a slot by its WAL. A slot starts to decode at restart_lsn: either it finds there the state of decoding, or nothing was open there. In any other case it loses what was committed by
+ * transactions that were open, and no server says so.
+ */
+export function judgeWal(
+  verdict: RebuildVerdict,
+  wal: WalAtHand,
+  options: { readonly acceptGap: boolean },
+): CheckedVerdict {
+  if (!('installation' in verdict)) {
+    return verdict;
+  }
+  const { slot, event, installation } = verdict;
+  const [file] = wal.missing;
+  if (file !== undefined) {
+    const count = wal.missing.length;
+    return { kind: 'skip', slot, event, reason: reason('rebuild_wal_missing', { file, count }) };
+  }
+  const { restartLsn: position, snapshot } = installation;
+  if (snapshot !== undefined || wal.open === 'none') {
+    return verdict;
+  }
+  return options.acceptGap
+    ? { ...verdict, remark: reason('rebuild_gap_accepted', { position }) }
+    : { kind: 'skip', slot, event, reason: reason('rebuild_open_transactions', { position }) };
+}
