@@ -188,7 +188,7 @@ export const configSchema = z.strictObject({
     name: 'SLOTCAST_SLOTS',
     default: 'name_like:%',
     emptyIsValue: true,
-    help: 'Which slots follow a failover, as in pg_failover_slots: `name:`, `name_like:`, `plugin:`, a bare name; also `database:` (by its present name), `type:`, and a leading `!` to exclude. Empty: none.',
+    help: 'Which slots follow a failover, as in pg_failover_slots: `name:`, `name_like:`, `plugin:`, a bare name; also `database:` (by its present name), `type:`, and a leading `!` to exclude. Physical slots only by `type:physical` or their names. Empty: none.',
   }),
   slotsConfirm: setting(z.string().optional(), {
     name: 'SLOTCAST_SLOTS_CONFIRM',

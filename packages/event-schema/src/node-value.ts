@@ -165,6 +165,7 @@ export function nodeSlotStatusFields(status: NodeSlotStatus): object {
       proven: ownership.proven,
       highest_lsn: ownership.highestLsn ?? null,
       remaking: ownership.remaking ?? false,
+      physical: ownership.physical ?? false,
     })),
     state: status.state,
     reasons: status.reasons.map(reasonFields),
@@ -212,5 +213,6 @@ function readOwnership(fields: FieldReader | undefined): Ownership | undefined {
     proven: fields.flag('proven'),
     ...(highestLsn !== undefined && { highestLsn }),
     ...(fields.flag('remaking') && { remaking: true }),
+    ...(fields.flag('physical') && { physical: true }),
   };
 }

@@ -284,6 +284,7 @@ export const anyNodeSlotStatus: fc.Arbitrary<NodeSlotStatus> = fc.record(
         proven: fc.boolean(),
         highestLsn: anyLsn,
         remaking: fc.constant(true),
+        physical: fc.constant(true as const),
       },
       { ...plain, requiredKeys: ['incarnation', 'lineage', 'proven'] },
     ),

@@ -20,7 +20,7 @@ const PUBLISHED = [
   'Manifest 1 v1/Manifest.avsc 3103f1aba80f0891',
   'Manifest 2 v2/Manifest.avsc a037239bf5ca5083',
   'NodeStatus 1 v1/NodeStatus.avsc 0e8230922cf723cc',
-  'NodeSlotStatus 1 v1/NodeSlotStatus.avsc a61c7c6a9366fe45',
+  'NodeSlotStatus 1 v1/NodeSlotStatus.avsc ea47417c022377c0',
 ];
 
 describe('fingerprints', { timeout: 10_000 }, () => {

@@ -6,6 +6,7 @@ import {
   reasonText,
   type SettledBacklog,
   type SlotName,
+  type SlotType,
   type SlotVerdict,
   slotLag,
 } from '@slotcast/domain';
@@ -34,7 +35,7 @@ export class ConsumerStatus implements HealthSource {
   #filterDoubt: Reason | undefined;
   #aliveAt: number;
   readonly #looked = new Map<SlotName, SlotVerdict>();
-  readonly #shownLag = new Map<SlotName, bigint>();
+  readonly #shownLag = new Map<SlotName, { readonly bytes: bigint; readonly type: SlotType }>();
 
   constructor(options: { metrics: ConsumerMetrics; clock: Clock; heartbeatStaleMs: number }) {
     this.#metrics = options.metrics;
@@ -96,13 +97,13 @@ export class ConsumerStatus implements HealthSource {
     const now = this.#clock.now();
     for (const entry of changed) {
       this.#looked.set(entry.slot, entry);
-      this.#metrics.slotState.set(entry.slot, entry.state);
+      this.#metrics.slotState.set(entry.slot, entry.state, typeOf(entry));
       const event = settled.desired.get(entry.slot);
       const slot = local.get(entry.slot);
       this.#showKept(entry, slot, view);
       if (event !== undefined && slot !== undefined) {
         const waiting = settled.waiting.get(entry.slot);
-        this.#showLag(entry.slot, slotLag({ event, waiting, local: slot, now }).bytes);
+        this.#showLag(entry, slotLag({ event, waiting, local: slot, now }).bytes);
       }
     }
     this.#forget(new Set(plan.verdicts.map((entry) => entry.slot)));
@@ -141,11 +142,20 @@ export class ConsumerStatus implements HealthSource {
   }
 
   /** Touches the gauge only on a change: at rest the lag stays 0. */
-  #showLag(slot: SlotName, bytes: bigint): void {
-    if (this.#shownLag.get(slot) !== bytes) {
-      this.#shownLag.set(slot, bytes);
-      this.#metrics.slotLagBytes.set(labelsOf(slot), Number(bytes));
+  #showLag(entry: SlotVerdict, bytes: bigint): void {
+    const { slot } = entry;
+    const type = typeOf(entry);
+    const shown = this.#shownLag.get(slot);
+    if (shown?.bytes !== bytes || shown.type !== type) {
+      this.#removeLag(slot);
+      this.#shownLag.set(slot, { bytes, type });
+      this.#metrics.slotLagBytes.set(labelsOf(slot, type), Number(bytes));
     }
+  }
+
+  #removeLag(slot: SlotName): void {
+    this.#metrics.slotLagBytes.remove(labelsOf(slot, this.#shownLag.get(slot)?.type));
+    this.#shownLag.delete(slot);
   }
 
   /** What a copy costs that is kept of an orphaned slot. */
@@ -172,13 +182,16 @@ export class ConsumerStatus implements HealthSource {
     for (const slot of this.#looked.keys()) {
       if (!present.has(slot)) {
         this.#metrics.slotState.remove(slot);
-        this.#metrics.slotLagBytes.remove(labelsOf(slot));
         this.#metrics.orphanedWalBytes.remove(labelsOf(slot));
         this.#looked.delete(slot);
-        this.#shownLag.delete(slot);
+        this.#removeLag(slot);
       }
     }
   }
+}
+
+function typeOf({ physical }: SlotVerdict): SlotType {
+  return physical === true ? 'physical' : 'logical';
 }
 
 function checkOf(name: string, fault: Reason | undefined, otherwise: string): ReadinessCondition {

@@ -1,4 +1,4 @@
-import { type ReadinessState, readinessStates } from '@slotcast/domain';
+import { type ReadinessState, readinessStates, type SlotType } from '@slotcast/domain';
 import { Gauge, type GaugeConfiguration, type Registry } from 'prom-client';
 
 type Label = 'slot_name' | 'slot_type' | 'state';
@@ -8,15 +8,15 @@ type Label = 'slot_name' | 'slot_type' | 'state';
  * all states when somebody reads them: with a thousand slots they would be the largest part of what a consumer keeps in memory.
  */
 export class SlotStateGauge {
-  readonly #states = new Map<string, ReadinessState>();
+  readonly #states = new Map<string, { readonly now: ReadinessState; readonly type: SlotType }>();
 
   constructor(registry: Registry, configuration: GaugeConfiguration<Label>) {
     registry.registerMetric(new DerivedGauge({ ...configuration, registers: [] }, () => this.#values()));
   }
 
-  /** The one state that a logical slot is in from now on. */
-  set(slot: string, state: ReadinessState): void {
-    this.#states.set(slot, state);
+  /** The one state that a slot is in from now on. */
+  set(slot: string, state: ReadinessState, type: SlotType = 'logical'): void {
+    this.#states.set(slot, { now: state, type });
   }
 
   remove(slot: string): void {
@@ -24,9 +24,9 @@ export class SlotStateGauge {
   }
 
   #values(): Value[] {
-    return [...this.#states].flatMap(([slot, now]) =>
+    return [...this.#states].flatMap(([slot, { now, type }]) =>
       readinessStates.map((state) => ({
-        labels: { slot_name: slot, slot_type: 'logical', state },
+        labels: { slot_name: slot, slot_type: type, state },
         value: state === now ? 1 : 0,
       })),
     );

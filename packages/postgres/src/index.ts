@@ -55,6 +55,7 @@ export {
 } from './queries/observe-standby.ts';
 export { readOldestWal } from './queries/oldest-wal.ts';
 export { haveAborted, readOldestTransaction, readPreparedTransactions } from './queries/open-transactions.ts';
+export { createPhysicalSlot, dropPhysicalSlot } from './queries/physical-slots.ts';
 export { findLoadFailure } from './queries/plugin-load.ts';
 export { readPreconditions } from './queries/preconditions.ts';
 export { PromotedServerError } from './queries/promoted-server.ts';

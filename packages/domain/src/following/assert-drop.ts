@@ -4,6 +4,7 @@ import { isLeadingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
 import { isSourceFor, isUsableSource } from './assert-making.ts';
 import { isKeptAside, isOfOrphan, isOrphanedCopy, isToldOf, isUselessCopy } from './assert-orphan.ts';
+import { isPhysicalToBeHere } from './assert-physical.ts';
 import {
   type Check,
   isConfirmed,
@@ -18,6 +19,11 @@ import {
 
 /** A slot is dropped only where something speaks for it that is on record. */
 export function checkDrop(slot: SlotFacts): readonly Check[] {
+  const isStreamed = slot.here?.type === 'physical' && slot.here.active;
+  return [[!isStreamed, 'somebody streams through it'], ...checkGround(slot)];
+}
+
+function checkGround(slot: SlotFacts): readonly Check[] {
   const { here, owned, input } = slot;
   if (owned === undefined) {
     return [
@@ -67,7 +73,7 @@ function isLostThere({ state }: SlotFacts): boolean {
   return state !== undefined && isInvalidated(state);
 }
 
-/** It is gone from the primary, by an event or a newer list that replay has reached; is no logical slot there; or is not selected, beyond doubt. */
+/** It is gone from the primary, by an event or a newer list that replay has reached; is a physical slot there that is not carried; or is not selected, beyond doubt. */
 function isNeededNoMore(slot: SlotFacts): boolean {
   const { name, event, state, listed, owned, input } = slot;
   if (event === undefined) {
@@ -78,7 +84,8 @@ function isNeededNoMore(slot: SlotFacts): boolean {
       sameIncarnation(ahead.incarnation, owned.incarnation);
     return !listed && !comes;
   }
-  return state?.type !== 'logical' || !isSelected(slot) || isOfOrphan(slot);
+  const isCarried = state?.type === 'physical' ? isPhysicalToBeHere(slot) : state !== undefined;
+  return !isCarried || !isSelected(slot) || isOfOrphan(slot);
 }
 
 /** What stands here is not the slot that is wanted, or would not serve its subscriber. */
@@ -97,6 +104,10 @@ function isAtFault(slot: SlotFacts): boolean {
   const lacksWal =
     input.held.get(name)?.cause === 'missing_wal' ||
     (here.restartLsn !== undefined && oldestWalLsn !== undefined && here.restartLsn < oldestWalLsn);
+  if (here.type === 'physical') {
+    // One that was made anew on the primary needs no other copy, and no more WAL than it keeps can be had.
+    return isInvalidated(here) || lacksWal;
+  }
   if (!isOfPresent(slot) || isInvalidated(here) || lacksWal) {
     return true;
   }

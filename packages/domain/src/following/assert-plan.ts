@@ -12,6 +12,7 @@ import {
 import { checkDrop, checkIdleLeader, checkRelease } from './assert-drop.ts';
 import { checkEnabling, checkMaking, checkRestore, checkTemporary } from './assert-making.ts';
 import { checkOwnAside, checkSetAside, isForAside } from './assert-orphan.ts';
+import { checkOwnPhysical, checkPhysicalMaking, checkPhysicalMove } from './assert-physical.ts';
 import {
   type Check,
   factsOf,
@@ -35,6 +36,14 @@ export interface Violation {
 
 type Of<Kind extends SlotAction['kind']> = Extract<SlotAction, { kind: Kind }>;
 
+const makesSlot: ReadonlySet<SlotAction['kind']> = new Set([
+  'copy',
+  'create_two_phase',
+  'create_physical',
+  'restore',
+  'set_aside',
+]);
+
 /**
  * Checks every step of a plan against the facts that it was made of, by other code than made it: what a fault of a plan would do to a slot cannot be
  * taken back. A plan without steps costs nothing.
@@ -53,7 +62,7 @@ export function assertPlan(plan: Plan, input: PlanInput): readonly Violation[] {
       return [];
     }
     const facts = factsOn(action.slot);
-    const isMade = ['copy', 'create_two_phase', 'restore', 'set_aside'].includes(action.kind);
+    const isMade = makesSlot.has(action.kind);
     free -= isMade && !away.has(action.slot) ? 1 : 0;
     const checks: readonly Check[] = [
       [action.slot === slot && !judged.has(slot), 'it is not the only step of its slot'],
@@ -100,11 +109,11 @@ function blocked({ slot }: SlotVerdict, { step, reason: fault }: Violation): Slo
 }
 
 /** Whatever the step is. */
-function checkAny({ kind }: SlotAction, { name, here, input }: SlotFacts): readonly Check[] {
+function checkAny({ kind }: SlotAction, { name, here, owned, input }: SlotFacts): readonly Check[] {
   const held = input.held.get(name);
   return [
     [!isOwnWorkingSlot(name), "it is a working slot of slotcast's"],
-    [here?.type !== 'physical', 'a physical slot is here'],
+    [here?.type !== 'physical' || owned?.physical === true, 'a physical slot is here'],
     [
       !isLogical(here) || !here.synced || kind === 'release',
       "PostgreSQL's own slot synchronisation keeps it",
@@ -134,6 +143,10 @@ function checkStep(action: SlotAction, slot: SlotFacts): readonly Check[] {
       return checkSetAside(action, slot);
     case 'advance':
       return checkAdvance(action, slot);
+    case 'create_physical':
+      return checkPhysicalMaking(slot);
+    case 'advance_physical':
+      return checkPhysicalMove(action, slot);
     case 'keep':
       return checkKeep(action, slot);
     case 'drop':
@@ -181,6 +194,9 @@ function checkMoved(action: Of<'advance' | 'keep'>, { here }: SlotFacts): readon
 function checkOwn({ ownership }: Of<'own'>, slot: SlotFacts): readonly Check[] {
   if (isForAside(ownership, slot)) {
     return checkOwnAside(ownership, slot);
+  }
+  if (ownership.physical === true) {
+    return checkOwnPhysical(ownership, slot);
   }
   const { here, event, state, owned, input } = slot;
   const { highestLsn, proven } = ownership;

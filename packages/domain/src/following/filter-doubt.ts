@@ -34,7 +34,8 @@ export function findFilterDoubt(input: PlanInput): FilterDoubt | undefined {
     drops: policy.dropExtraSlots ? retained.length : 0,
     keeps: wanted.filter(hasCopy).length,
   });
-  return doubt === undefined ? undefined : { reason: doubt, retained: new Set(retained) };
+  const physical = [...ownership].filter(([name, owned]) => owned.physical === true && hasCopy(name));
+  return doubt && { reason: doubt, retained: new Set([...retained, ...physical.map(([name]) => name)]) };
 }
 
 /** So it is for most filters, and in every plan: that makes no list of what may be hundreds of slots. */

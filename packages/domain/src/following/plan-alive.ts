@@ -1,7 +1,7 @@
 import { databaseOf } from '../vocabulary/slot-database.ts';
-import { isInvalidated, isLogical } from '../vocabulary/slot-state.ts';
+import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
-import type { SlotVerdict } from './slot-verdict.ts';
+import type { SlotAction, SlotVerdict } from './slot-verdict.ts';
 
 /** A slot is renewed so many times within the time in which nobody may leave it idle. */
 const RENEWALS = 3;
@@ -13,24 +13,25 @@ const RENEWALS = 3;
 export function keptAlive(input: PlanInput, subject: Subject, planned: SlotVerdict): SlotVerdict {
   const { local, owned } = subject;
   const timeoutMs = input.limits.idleTimeoutMs;
-  if (planned.action !== undefined || !isLogical(local) || owned === undefined || timeoutMs === undefined) {
+  if (planned.action !== undefined || owned === undefined || local === undefined || timeoutMs === undefined) {
     return planned;
   }
-  const { confirmedFlushLsn, inactiveSince, active, synced } = local;
-  if (confirmedFlushLsn === undefined || inactiveSince === undefined || active || synced) {
+  const { inactiveSince, active } = local;
+  if (inactiveSince === undefined || active || isInvalidated(local)) {
     return planned;
   }
-  if (isInvalidated(local) || input.now - inactiveSince < timeoutMs / RENEWALS) {
-    return planned;
+  return input.now - inactiveSince < timeoutMs / RENEWALS ? planned : { ...planned, action: renewal(local) };
+}
+
+/** None of a slot that PostgreSQL keeps itself, nor of one that stands nowhere. */
+function renewal(local: LocalSlot): SlotAction | undefined {
+  const { name: slot, confirmedFlushLsn, restartLsn } = local;
+  if (!isLogical(local)) {
+    return restartLsn && { kind: 'advance_physical', slot, target: restartLsn };
   }
-  return {
-    ...planned,
-    action: {
-      kind: 'keep',
-      slot: subject.name,
-      database: databaseOf(local),
-      plugin: local.plugin,
-      position: confirmedFlushLsn,
-    },
-  };
+  if (confirmedFlushLsn === undefined || local.synced) {
+    return undefined;
+  }
+  const { plugin } = local;
+  return { kind: 'keep', slot, database: databaseOf(local), plugin, position: confirmedFlushLsn };
 }

@@ -43,7 +43,8 @@ export function factsOf(input: PlanInput, isFilterDoubted: boolean): (name: Slot
   const named = new Set(input.manifest.slots.map((slot) => slot.name));
   return (name) => {
     const event = input.desired.get(name);
-    const owned = input.ownership.get(name);
+    const here = local.get(name);
+    const owned = recordedOf(here, input.ownership.get(name));
     const listed = named.has(name);
     const isThere = event !== undefined && event.op !== 'drop' && (listed || !isOlder(event, input));
     return {
@@ -52,12 +53,19 @@ export function factsOf(input: PlanInput, isFilterDoubted: boolean): (name: Slot
       event,
       state: isThere ? event.state : undefined,
       listed,
-      here: local.get(name),
+      here,
       owned,
       furthest: laterLsn(input.furthest.get(name), owned?.highestLsn),
       isFilterDoubted,
     };
   };
+}
+
+/** A record of a logical slot says nothing of a physical one that has its name, nor the other way round; and no record is of a slot that keeps no WAL. */
+function recordedOf(here: LocalSlot | undefined, recorded: Ownership | undefined): Ownership | undefined {
+  const isOfKind = (here?.type === 'physical') === (recorded?.physical === true);
+  const isPlaceholding = here?.type === 'physical' && here.restartLsn === undefined && !isInvalidated(here);
+  return here === undefined || (isOfKind && !isPlaceholding) ? recorded : undefined;
 }
 
 /** By `(timeline, epoch, seq)`, as compaction may have removed the drop of a slot. */

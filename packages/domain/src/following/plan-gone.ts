@@ -2,7 +2,7 @@ import { reason, reasonText } from '../reasons/reason.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import { sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotState } from '../vocabulary/slot-state.ts';
-import type { LiveSubject, PlanInput, Subject } from './plan-input.ts';
+import type { PlanInput, Subject } from './plan-input.ts';
 import { type SlotVerdict, verdict } from './slot-verdict.ts';
 
 /**
@@ -42,7 +42,7 @@ function lostOnPrimary({ invalidationReason }: SlotState): Reason {
   return reason('lost_on_primary', { cause: invalidationReason ?? 'wal_removed' });
 }
 
-export function planInvalidated(subject: LiveSubject): SlotVerdict {
+export function planInvalidated(subject: Subject & { readonly state: SlotState }): SlotVerdict {
   const { name, local, owned, state } = subject;
   const reasons = [lostOnPrimary(state)];
   if (owned === undefined) {

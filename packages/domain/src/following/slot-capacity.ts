@@ -69,6 +69,13 @@ function temporarySlotOf(step: SlotAction | undefined): string | undefined {
   return step?.kind === 'probe' ? databaseKey(step.database) : undefined;
 }
 
+const lasting: ReadonlySet<SlotAction['kind']> = new Set([
+  'copy',
+  'create_two_phase',
+  'create_physical',
+  'set_aside',
+]);
+
 function isLasting(step: SlotAction | undefined): boolean {
-  return step?.kind === 'copy' || step?.kind === 'create_two_phase' || step?.kind === 'set_aside';
+  return step !== undefined && lasting.has(step.kind);
 }

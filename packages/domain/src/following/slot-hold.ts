@@ -22,6 +22,7 @@ export function withHold(held: Hold | undefined, subject: Subject, planned: Slot
     ...verdict(subject, heldState(held, subject, planned.state), reasons, next),
     atRisk: planned.atRisk,
     needsProbe: planned.needsProbe,
+    ...(planned.physical === true && { physical: true }),
   };
 }
 

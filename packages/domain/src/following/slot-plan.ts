@@ -7,12 +7,14 @@ import { confirmedWithin } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { type FilterDoubt, findFilterDoubt } from './filter-doubt.ts';
+import { isOfNoConcern, ownershipOf } from './physical-copy.ts';
 import { keptAlive } from './plan-alive.ts';
 import { planGone, planInvalidated, planUnknown } from './plan-gone.ts';
 import type { PlanInput, Subject } from './plan-input.ts';
 import { planMissing } from './plan-missing.ts';
 import { planNative } from './plan-native.ts';
 import { findSetAsides, planOrphan, type SetAsides } from './plan-orphan.ts';
+import { asPhysical, planPhysical } from './plan-physical.ts';
 import { planPresent } from './plan-present.ts';
 import { findIdleLeaders } from './restart-leader.ts';
 import { asResting, isStillAtRest, mayStillRest, type RestingSlots } from './resting-slots.ts';
@@ -52,10 +54,9 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
   for (const name of sorted) {
     const event = input.desired.get(name);
     const here = local.get(name);
-    // A physical slot here is somebody's hold on WAL, whatever its name: never ours to touch.
-    const owned = here?.type === 'physical' ? undefined : input.ownership.get(name);
+    const owned = ownershipOf(here, input.ownership.get(name));
     const subject = { name, event, local: here, owned, listed: listed.has(name) };
-    if (!isOwnWorkingSlot(name) && (event?.state?.type !== 'physical' || owned !== undefined)) {
+    if (!isOwnWorkingSlot(name) && !isOfNoConcern(input, subject)) {
       const why = unreadable.get(name);
       const atRest = resting.map.get(name);
       if (atRest !== undefined && why === undefined && isStillAtRest(atRest, input, subject)) {
@@ -65,7 +66,8 @@ export function plan(given: PlanInput, before?: RestingSlots): Plan {
       // It is here, whatever it is: neither absent nor anything to be judged, so that it stays as it is.
       const planned =
         why === undefined ? planSlot(input, subject, setAsides) : verdict(subject, 'blocked', [why]);
-      const judged = withHold(input.held.get(name), subject, keptAlive(input, subject, planned));
+      const spared = keptAlive(input, subject, asPhysical(subject, planned));
+      const judged = withHold(input.held.get(name), subject, spared);
       verdicts.push(judged);
       resting.set(name, why === undefined ? asResting(input, subject, judged) : undefined);
     }
@@ -135,7 +137,7 @@ function planSlot(input: PlanInput, subject: Subject, setAsides: SetAsides): Slo
   }
   const { state } = event;
   if (!isLogical(state)) {
-    return planGone(input, subject, reason('physical_on_primary'));
+    return planPhysical(input, { ...subject, event, state });
   }
   const live = { ...subject, event, state, confirmed: confirmedWithin(event) };
   if (state.failover && input.syncReplicationSlots) {

@@ -3,7 +3,7 @@ import type { WaitingEvents } from '../topics/event-backlog.ts';
 import type { Lsn } from '../vocabulary/lsn.ts';
 import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { Reason } from '../vocabulary/reason.ts';
-import { confirmedWithin, type SlotEvent } from '../vocabulary/slot-event.ts';
+import { confirmedWithin, physicallyNeeded, type SlotEvent } from '../vocabulary/slot-event.ts';
 import type { LocalSlot } from '../vocabulary/slot-state.ts';
 import { judgePin } from './catalog-pin.ts';
 import type { PinFacts } from './pin-path.ts';
@@ -42,6 +42,13 @@ export function judgeReadiness(input: ReadinessInput): {
   if (pin.kind === 'blocked') {
     return { state: 'blocked', reasons: pin.reasons, unpinned: true };
   }
+  return judgeNews(input);
+}
+
+/** The same as far as it depends on what is heard of the primary, and on how far behind it the slot is. */
+export function judgeNews(
+  input: Pick<ReadinessInput, 'event' | 'waiting' | 'local' | 'heartbeatAgeMs' | 'limits' | 'now'>,
+): { readonly state: ReadinessState; readonly reasons: readonly Reason[] } {
   if (input.heartbeatAgeMs > input.limits.heartbeatStaleMs) {
     const seconds = Math.round(input.heartbeatAgeMs / 1000);
     return { state: 'unheard', reasons: [reason('publisher_silent', { seconds })] };
@@ -62,7 +69,8 @@ export function slotLag(input: Pick<ReadinessInput, 'event' | 'waiting' | 'local
   readonly bytes: bigint;
   readonly ms: number;
 } {
-  const here = input.local.confirmedFlushLsn;
+  const { local } = input;
+  const here = local.type === 'physical' ? local.restartLsn : local.confirmedFlushLsn;
   const goal = goalOf(input.event) ?? 0n;
   if (here === undefined || (input.waiting === undefined && goal <= here)) {
     return noLag;
@@ -81,5 +89,5 @@ export function slotLag(input: Pick<ReadinessInput, 'event' | 'waiting' | 'local
 
 /** Where the local slot is to arrive; a position that cannot be right is no goal, and is never reached. */
 function goalOf(event: SlotEvent | undefined): Lsn | undefined {
-  return event === undefined ? undefined : (confirmedWithin(event) ?? event.state?.confirmedFlushLsn);
+  return event && (physicallyNeeded(event) ?? confirmedWithin(event) ?? event.state?.confirmedFlushLsn);
 }

@@ -55,6 +55,10 @@ export type SlotAction =
       readonly database: SlotDatabase;
       readonly plugin: string;
     }
+  /** Make a physical slot, which keeps WAL from the last restartpoint of this server on. */
+  | { readonly kind: 'create_physical'; readonly slot: SlotName }
+  /** Let a physical slot keep WAL from `target` on; where it stands there already, it only counts as used. */
+  | { readonly kind: 'advance_physical'; readonly slot: SlotName; readonly target: Lsn }
   /** Make the copy of a two_phase slot what it is to be, where it stands. */
   | {
       readonly kind: 'enable_two_phase';
@@ -107,6 +111,8 @@ export interface SlotVerdict {
   readonly lacksPlace?: true | undefined;
   /** It is a copy that is kept, of a slot that the primary does not have. */
   readonly orphaned?: true | undefined;
+  /** It is about a physical slot: its reader fails loudly where it is not there, or keeps too little. */
+  readonly physical?: true | undefined;
   /** The temporary slot of its database is needed to make it. */
   readonly needsProbe?: boolean | undefined;
 }

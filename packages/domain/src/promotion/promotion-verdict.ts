@@ -58,13 +58,18 @@ export function judgePromotion(input: {
   const local = new Map(input.local.filter((slot) => !slot.temporary).map((slot) => [slot.name, slot]));
   return [...input.verdicts, ...notReached(input)]
     .filter(({ slot, state }) => !noMatter.includes(state) && !isOfCanary(input.published.get(slot)))
-    .map((entry) => {
+    .map((entry): SlotPromotionVerdict => {
       const { slot, state } = entry;
       const here = local.get(slot);
       const event = input.published.get(slot);
       const publishedLsn = event === undefined ? undefined : plausiblyConfirmed(event);
       const aheadBytes = maxBytes(bytesBeyond(publishedLsn, input.endOfWal), strayedBytes(input, slot));
       const copy = { state, isSound: isSound(here), unpinned: entry.unpinned === true };
+      if (entry.physical === true) {
+        // Its reader fails loudly where WAL is missing, so nothing is lost in silence: what there is to know is told, and is no risk.
+        const told = { slot, state, reasons: entry.reasons, confirmedFlushLsn: undefined };
+        return { ...told, risk: 'none', publishedLsn: undefined, aheadBytes: 0n };
+      }
       const survives =
         entry.atRisk !== true && couldTakeOver({ ...copy, mayReplayMore: input.mayReplayMore });
       const risk = !survives ? 'not_ready' : aheadBytes > 0n ? 'diverged' : 'none';

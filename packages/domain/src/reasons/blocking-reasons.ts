@@ -24,6 +24,15 @@ export const blockingReasons = {
   ),
   waits_manifest: fixed('waits for the list of slots that goes with what happened to it on the primary'),
   physical_on_primary: fixed('it is a physical slot on the primary now'),
+  own_upstream_slot: fixed(
+    'this standby, or one that it streams from, streams through the slot of this name: nobody will follow this server with it',
+  ),
+  keeps_no_wal: fixed('it keeps no WAL on the primary now'),
+  keeps_too_little: entry(
+    { position: 'lsn?', needed: 'lsn' },
+    ({ position, needed }) =>
+      `it keeps WAL from ${position ?? 'nowhere'} on here, and its reader may need it from ${needed} on: waits until the slot on the primary has passed that`,
+  ),
   not_selected: fixed('SLOTCAST_SLOTS does not select it'),
   kept_here: fixed('SLOTCAST_DROP_EXTRA_SLOTS=false keeps the copy here'),
   lost_on_primary: entry(
@@ -39,6 +48,12 @@ export const blockingReasons = {
   ),
   name_taken_by_placeholder: fixed(
     'a physical slot without WAL has the name here, as slotcast leaves one under that of a quarantined slot: free the name with slotcast release',
+  ),
+  name_taken_by_foreign_physical: fixed(
+    'a physical slot of this name exists here that slotcast did not make: drop it when nobody needs it any more, and slotcast makes one',
+  ),
+  name_taken_by_logical: fixed(
+    'a logical slot of this name exists here, and the one on the primary is physical: rename one of the two',
   ),
   name_taken: fixed(
     'a slot of this name exists here that slotcast did not make: take it over with slotcast adopt, drop it in its own database, or set SLOTCAST_ON_CONFLICT=replace to have it replaced',

@@ -145,4 +145,6 @@ export interface Ownership {
   readonly highestLsn?: Lsn | undefined;
   /** The slot is being made anew as a copy of its database's leading slot: whoever finds it missing makes it from that one. */
   readonly remaking?: boolean | undefined;
+  /** The slot is a physical one: a hold on WAL, which is safe from the moment it is made. */
+  readonly physical?: true | undefined;
 }

@@ -115,6 +115,15 @@ export function plausiblyConfirmed(event: SlotEvent): Lsn | undefined {
 }
 
 /**
+ * From where on the reader of a physical slot may still need WAL, by the newest event: no further on than the WAL that there was. Absent for a logical slot, and for one that keeps
+ * none.
+ */
+export function physicallyNeeded({ op, state, lsn }: SlotEvent): Lsn | undefined {
+  const isThere = op !== 'drop' && state?.type === 'physical';
+  return isThere && state.restartLsn !== undefined ? minLsn(state.restartLsn, lsn) : undefined;
+}
+
+/**
  * How far a copy may follow the slot: a client that rounds its position up has confirmed all the WAL that there was, and is served by the primary
  * from beyond it. On a quiet server each of its events says more than there was, and the copy would else stay behind for ever. Absent as above, and
  * where the position is far beyond all WAL.

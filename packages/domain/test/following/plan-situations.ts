@@ -18,7 +18,7 @@ import { at, manifest, slotEvent } from '../event-examples.ts';
 import { logicalSlot, shop } from '../vocabulary-examples.ts';
 
 export const policy: PlanPolicy = {
-  wanted: () => true,
+  wanted: ({ type }) => type === 'logical',
   filter: { text: 'name_like:%', confirmed: false },
   dropExtraSlots: true,
   onConflict: 'report',

@@ -308,6 +308,10 @@ export class StandbyModel {
       case 'set_aside':
         assert.fail('there is no limit on idle slots, and none is orphaned');
         break;
+      case 'create_physical':
+      case 'advance_physical':
+        assert.fail('the primary has logical slots only');
+        break;
       case 'drop':
         this.#drop(action.slot);
         break;

@@ -1,6 +1,7 @@
 import {
   byDatabase,
   databaseOf,
+  formatLsn,
   isLogical,
   type LocalSlot,
   type NodeSlotStatus,
@@ -14,7 +15,14 @@ import {
 import type { LogWriter } from '@slotcast/event-log';
 import type { Clock, Doorbell, Logger } from '@slotcast/kernel';
 import type { ConsumerMetrics } from '@slotcast/observability';
-import { copySlot, type DatabaseSessions, enableTwoPhase } from '@slotcast/postgres';
+import {
+  advanceSlot,
+  copySlot,
+  createPhysicalSlot,
+  type DatabaseSessions,
+  dropPhysicalSlot,
+  enableTwoPhase,
+} from '@slotcast/postgres';
 import type { NodeDirectory } from '@slotcast/topics';
 import type { ReachedPosition } from '../moves/decoding-advances.ts';
 import { type Mover, runAdvances } from '../moves/mover.ts';
@@ -254,6 +262,14 @@ export class ActionRunner {
           creations.startDirect(action);
         }
         return 0;
+      case 'create_physical':
+        return this.#try(action.slot, 'create_physical', 'making the physical slot', () =>
+          this.#createPhysical(action),
+        );
+      case 'advance_physical':
+        return this.#try(action.slot, 'advance_physical', 'moving the physical slot', () =>
+          this.#advancePhysical(action),
+        );
       case 'enable_two_phase':
         return this.#try(action.slot, 'enable_two_phase', 'making the slot two_phase', () =>
           this.#enableTwoPhase(action),
@@ -277,6 +293,17 @@ export class ActionRunner {
     await sessions.useWalsender(database, (session) => enableTwoPhase(session, slot, limits));
   }
 
+  async #createPhysical({ slot }: Of<'create_physical'>): Promise<void> {
+    const { sessions, signal, logger } = this.#options;
+    const restartLsn = formatLsn(await createPhysicalSlot(await sessions.main(), slot, signal));
+    logger.info({ slot, restartLsn }, 'made a physical slot');
+  }
+
+  async #advancePhysical({ slot, target }: Of<'advance_physical'>): Promise<void> {
+    const { sessions, signal } = this.#options;
+    await advanceSlot(await sessions.main(), { name: slot, target }, { signal });
+  }
+
   async #restore({ slot, database, plugin, leader }: Of<'restore'>): Promise<void> {
     const { sessions, signal, logger } = this.#options;
     const connection = await sessions.get(database);
@@ -293,7 +320,9 @@ export class ActionRunner {
 
   async #drop(action: Of<'drop'>, seen: LocalSlot | undefined): Promise<void> {
     const { sessions, logger } = this.#options;
-    await sessions.drop(action.slot, seen);
+    await (seen?.type === 'physical'
+      ? dropPhysicalSlot(await sessions.main(), action.slot, seen, this.#options.signal)
+      : sessions.drop(action.slot, seen));
     logger.info({ slot: action.slot, reason: action.reason }, 'dropped the slot');
     const isUnsafe = this.#options.directory.ownership.get(action.slot)?.proven === false;
     if (isUnsafe && action.isReplaced !== true) {

@@ -6,6 +6,7 @@ import {
   copySlot,
   copySlots,
   createLogicalSlot,
+  createPhysicalSlot,
   createTemporarySlot,
   findLoadFailure,
   type PostgresConnection,
@@ -43,6 +44,10 @@ const STATEMENTS: readonly { readonly of: string; readonly make: Statement }[] =
         source,
         targets: ['made', 'too'].map((name) => ({ slot: parseSlotName(name), plugin })),
       }),
+  },
+  {
+    of: 'a physical slot',
+    make: (on) => createPhysicalSlot(on, 'made'),
   },
   {
     of: 'a copy to load a plugin',

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import { handedOver } from './support/failover.ts';
+import { whyOf } from './support/node-records.ts';
+import { Scene } from './support/scene.ts';
+import { createRows, insertRows } from './support/slot-reader.ts';
+
+const timeout = 240_000;
+/** WAL is kept for slots alone, and goes with the next checkpoint. */
+const settings = { wal_keep_size: '0', min_wal_size: '32MB', max_wal_size: '64MB' };
+const CARRYING = { SLOTCAST_SLOTS: 'name_like:%,type:physical' };
+
+interface HeldRow {
+  readonly restart_lsn: string;
+  readonly xmin: string | null;
+  readonly catalog_xmin: string | null;
+}
+
+async function heldBy(server: PostgresServer, slot: string): Promise<HeldRow | undefined> {
+  const text = `select restart_lsn, xmin, catalog_xmin from pg_replication_slots
+                 where slot_name = $1 and slot_type = 'physical'`;
+  const [row] = await server.query<{ [Column in keyof HeldRow]: HeldRow[Column] }>(text, [slot]);
+  return row;
+}
+
+async function startCluster(major: 16 | 17 | 18, extra: Record<string, string>): Promise<Scene> {
+  const scene = await Scene.start({ major, standbys: ['s1', 's2'], settings });
+  const { primary } = scene;
+  await scene.standby('s1').setConfig(settings);
+  await createRows(primary);
+  await scene.bothServices(primary, extra);
+  await scene.bothServices(scene.standby('s1'), extra);
+  return scene;
+}
+
+/** The second standby is away while the primary writes, dies, and its successor writes and lets go of all WAL that nobody keeps. */
+async function failOver(scene: Scene): Promise<void> {
+  const { primary } = scene;
+  const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+  await insertRows(primary, 1, 10);
+  await primary.waitForReplay(s2);
+  await s2.stop('fast');
+  await insertRows(primary, 11, 20);
+  await scene.switchWal(4);
+  await primary.query('checkpoint');
+  await primary.waitForReplay(s1);
+  await s1.query('checkpoint');
+  await primary.kill();
+  await s1.promote();
+  await handedOver(scene, 's1');
+  await insertRows(s1, 21, 30);
+  for (let written = 0; written < 3; written += 1) {
+    await s1.query("select pg_logical_emit_message(true, 'test', 'fill'), pg_switch_wal()");
+    await s1.query('checkpoint');
+  }
+  await insertRows(s1, 31, 40);
+}
+
+for (const major of [16, 17, 18] as const) {
+  describe(`physical slots on PostgreSQL ${major}`, () => {
+    test('a replica goes on at the new primary, under the name of its slot, and lacks no WAL', {
+      timeout,
+    }, async () => {
+      await using scene = await startCluster(major, CARRYING);
+      const { primary } = scene;
+      const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+      await scene.records.waitForState('s1', 's2', 'ready');
+      await insertRows(primary, 1000, 1010);
+      await waitUntil(
+        async () => {
+          const [there, here] = [await heldBy(primary, 's2'), await heldBy(s1, 's2')];
+          return there !== undefined && there.restart_lsn === here?.restart_lsn;
+        },
+        { describe: () => `the copy to follow (${whyOf(scene.records.slot('s1', 's2'))})` },
+      );
+      const held = await heldBy(s1, 's2');
+      assert.deepEqual([held?.xmin, held?.catalog_xmin], [null, null]);
+      assert.equal(await heldBy(s1, 's1'), undefined, 'the slot through which it streams itself');
+
+      await failOver(scene);
+      const kept = await heldBy(s1, 's2');
+      assert.ok(kept !== undefined);
+      await s2.follow(s1, { slotName: 's2' });
+      await s1.waitForReplay(s2);
+      const [row] = await s2.query<{ count: number }>('select count(*)::int from numbers');
+      const [all] = await s1.query<{ count: number }>('select count(*)::int from numbers');
+      assert.deepEqual([row?.count, all?.count], [51, 51]);
+    });
+
+    test('without a copy the replica is left behind, which it says', { timeout }, async () => {
+      await using scene = await startCluster(major, {});
+      await failOver(scene);
+      const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+      await s2.follow(s1, { slotName: 's2', waitForStreaming: false });
+      const removed = /requested WAL segment \w+ has already been removed/;
+      await waitUntil(async () => removed.test(await s2.log()), { describe: 'the missing WAL' });
+    });
+  });
+}
+
+test('copies of physical slots come and go with their slots, and nothing else is touched', {
+  timeout,
+}, async () => {
+  await using scene = await startCluster(18, CARRYING);
+  const { primary } = scene;
+  const s1 = scene.standby('s1');
+  await s1.query("select pg_create_physical_replication_slot('taken', true)");
+  await primary.query(
+    "select pg_create_physical_replication_slot(name, true) from unnest(array['archive', 'taken']::name[]) as name",
+  );
+  await primary.query("select pg_create_physical_replication_slot('keeps_nothing')");
+  await scene.records.waitForState('s1', 'taken', 'conflict', { reason: /slotcast did not make/ });
+  // It begins at the last restartpoint here, and its reader is further back until it has confirmed something.
+  await insertRows(primary, 1, 10);
+  await primary.query("select pg_replication_slot_advance('archive', pg_current_wal_flush_lsn())");
+  await scene.records.waitForState('s1', 'archive', 'ready');
+  const taken = await heldBy(s1, 'taken');
+  await primary.query(
+    "select pg_replication_slot_advance('taken', pg_current_wal_flush_lsn()), pg_drop_replication_slot('archive')",
+  );
+  await waitUntil(async () => (await heldBy(s1, 'archive')) === undefined, { describe: 'the drop' });
+  assert.deepEqual(await heldBy(s1, 'taken'), taken);
+  assert.equal(await heldBy(s1, 'keeps_nothing'), undefined);
+  const record = scene.records.slot('s1', 's2');
+  assert.deepEqual([record?.ownership?.physical, record?.restartLsn !== undefined], [true, true]);
+});
