@@ -69,7 +69,14 @@ export {
   type ServerFacts,
   type WalSender,
 } from './queries/server-facts.ts';
-export { mayReadServerFiles, READ_FILE_FUNCTION, readDecodingSnapshots } from './queries/server-files.ts';
+export {
+  mayReadServerFiles,
+  READ_FILE_FUNCTION,
+  readDecodingSnapshots,
+  readRestartLsns,
+  readSlotFile,
+  type ServerFile,
+} from './queries/server-files.ts';
 export {
   type IdentifiedSystem,
   identifySystem,

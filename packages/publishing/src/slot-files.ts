@@ -1,19 +1,24 @@
+import { decodeSlotFile, FileFormatError, isDataFolderMajor } from '@slotcast/data-folder';
 import {
   type DecodableSlot,
   type DecodingFiles,
   decodableSlots,
   type Lsn,
   MAX_SNAPSHOT_BYTES,
+  NO_SNAPSHOT,
   type SlotChange,
   type SlotName,
+  supports,
 } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
 import {
-  describePostgresError,
   isPostgresError,
   mayReadServerFiles,
   type PostgresConnection,
   readDecodingSnapshots,
+  readRestartLsns,
+  readSlotFile,
+  type ServerFile,
 } from '@slotcast/postgres';
 
 /** A right that is granted while the publisher runs is noticed that soon. */
@@ -63,23 +68,54 @@ export class SlotFiles {
   }
 
   async #read(slots: readonly DecodableSlot[]): Promise<void> {
-    const positions = [...new Set(slots.map(({ restartLsn }) => restartLsn))];
     try {
-      const limits = { maxBytes: MAX_SNAPSHOT_BYTES, signal: this.#signal };
-      const snapshots = await readDecodingSnapshots(this.#connection, positions, limits);
-      for (const { name, restartLsn } of slots) {
-        this.#known.set(name, { restartLsn, files: { snapshot: snapshots.get(restartLsn) } });
-      }
+      await this.#take(slots);
     } catch (error) {
-      if (!isPostgresError(error)) {
+      if (!isPostgresError(error) && !(error instanceof FileFormatError)) {
         throw error;
       }
       this.#mayRead = false;
       this.#logger.warn(
-        { err: error, said: describePostgresError(error) },
+        { err: error },
         'could not read the state of decoding from the files of the server: events go without it, so slotcast rebuild may have to refuse their slots',
       );
     }
+  }
+
+  /** That there is no file for a position tells only together with the slot's `restart_lsn` after that: the server removes what no slot needs. */
+  async #take(slots: readonly DecodableSlot[]): Promise<void> {
+    const positions = [...new Set(slots.map(({ restartLsn }) => restartLsn))];
+    const limits = { maxBytes: MAX_SNAPSHOT_BYTES, signal: this.#signal };
+    const snapshots = await readDecodingSnapshots(this.#connection, positions, limits);
+    const twoPhaseAt = await this.#readTwoPhaseAt(slots);
+    const names = slots.map(({ name }) => name);
+    const now = await readRestartLsns(this.#connection, names, this.#signal);
+    for (const { name, restartLsn } of slots) {
+      const isStill = now.get(name) === restartLsn;
+      const snapshot = snapshotOf(snapshots.get(restartLsn), isStill);
+      this.#known.set(name, {
+        restartLsn,
+        files: { snapshot, ...(isStill && { twoPhaseAt: twoPhaseAt.get(name) }) },
+      });
+    }
+  }
+
+  /** From 18 on it is a column. */
+  async #readTwoPhaseAt(slots: readonly DecodableSlot[]): Promise<ReadonlyMap<SlotName, Lsn>> {
+    const found = new Map<SlotName, Lsn>();
+    const { major } = this.#connection;
+    if (!isDataFolderMajor(major) || supports(major, 'twoPhaseAt')) {
+      return found;
+    }
+    for (const { name, twoPhase } of slots) {
+      if (twoPhase) {
+        const file = await readSlotFile(this.#connection, name, this.#signal);
+        if (typeof file !== 'string') {
+          setKnown(found, name, decodeSlotFile(file, major).twoPhaseAt);
+        }
+      }
+    }
+    return found;
   }
 
   async #isAllowed(): Promise<boolean> {
@@ -98,4 +134,18 @@ export class SlotFiles {
       }
     }
   }
+}
+
+function setKnown(found: Map<SlotName, Lsn>, name: SlotName, position: Lsn | undefined): void {
+  if (position !== undefined) {
+    found.set(name, position);
+  }
+}
+
+/** None, where the primary has none for a slot that starts there: then it can do without. */
+function snapshotOf(file: ServerFile | undefined, isStill: boolean): Uint8Array | undefined {
+  if (file === 'missing') {
+    return isStill ? NO_SNAPSHOT : undefined;
+  }
+  return typeof file === 'string' ? undefined : file;
 }

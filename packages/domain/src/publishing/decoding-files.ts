@@ -6,9 +6,12 @@ import type { SlotChange } from './slot-diff.ts';
 /** A longer snapshot is not carried, as it would go with every event of its slot. It has 4 bytes for each transaction that changed a catalog. */
 export const MAX_SNAPSHOT_BYTES = 16 * 1024;
 
+/** The primary has no state of decoding where the slot starts: it decodes without, and so does whoever gets the slot. */
+export const NO_SNAPSHOT = new Uint8Array();
+
 /** What files of the primary say of a slot, and no column does. */
 export interface DecodingFiles {
-  /** Content of `pg_logical/snapshots/<restart_lsn>.snap`. */
+  /** Content of `pg_logical/snapshots/<restart_lsn>.snap`; empty where the slot on the primary has none. Absent where that is not known. */
   readonly snapshot?: Uint8Array | undefined;
   /** Where decoding of prepared transactions began; from 18 on there is a column. */
   readonly twoPhaseAt?: Lsn | undefined;

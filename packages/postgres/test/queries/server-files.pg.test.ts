@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Lsn, parseLsn } from '@slotcast/domain';
-import { mayReadServerFiles, READ_FILE_FUNCTION, readDecodingSnapshots } from '@slotcast/postgres';
+import { type Lsn, parseLsn, parseSlotName } from '@slotcast/domain';
+import {
+  mayReadServerFiles,
+  READ_FILE_FUNCTION,
+  readDecodingSnapshots,
+  readRestartLsns,
+  readSlotFile,
+} from '@slotcast/postgres';
 import { POSTGRES_MAJORS, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import { optionsFor, ROLE, withConnection } from '../connection/open-connections.ts';
 
@@ -48,12 +54,24 @@ for (const major of POSTGRES_MAJORS) {
       const name = `${restartLsn >> 32n}-${(restartLsn & 0xffff_ffffn).toString(16).toUpperCase()}.snap`;
       assert.ok((await readdir(folder)).includes(name));
       const content = await readFile(join(folder, name));
-      assert.deepEqual([...found], [[restartLsn, content]]);
+      assert.deepEqual(
+        [...found],
+        [
+          [missing, 'missing'],
+          [restartLsn, content],
+        ],
+      );
 
       const exact = await readDecodingSnapshots(connection, [restartLsn], { maxBytes: content.length });
-      assert.equal(exact.size, 1);
+      assert.deepEqual(exact.get(restartLsn), content);
       const tooLong = await readDecodingSnapshots(connection, [restartLsn], { maxBytes: content.length - 1 });
-      assert.equal(tooLong.size, 0, 'one that is longer than the limit is left out, not cut off');
+      assert.equal(tooLong.get(restartLsn), 'too_long', 'it is not cut off');
+
+      const [slot, none] = [parseSlotName('s'), parseSlotName('no_such_slot')];
+      const state = await readFile(join(server.dataFolder, 'pg_replslot', slot, 'state'));
+      assert.deepEqual(await readSlotFile(connection, slot), state);
+      assert.equal(await readSlotFile(connection, none), 'missing');
+      assert.deepEqual([...(await readRestartLsns(connection, [slot, none]))], [[slot, restartLsn]]);
     });
   });
 }
