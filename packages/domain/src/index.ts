@@ -50,6 +50,7 @@ export * from './promotion/leader-sweep.ts';
 export * from './promotion/open-end.ts';
 export * from './promotion/orderly-end.ts';
 export * from './promotion/orphan-prepared.ts';
+export * from './promotion/physical-hand-off.ts';
 export * from './promotion/prepared-promotion.ts';
 export * from './promotion/promotion-policy.ts';
 export * from './promotion/promotion-status.ts';

@@ -318,6 +318,7 @@ class HandOffRun {
     const plan = part === undefined ? whole : part(whole, input.local);
     this.#last = { input, plan };
     const failed = await mover.run(plan, switchLsn);
+    this.#report.tellReaders(plan.readersAhead);
     this.#failed = failed;
     const unheard = isWide ? this.#unheard.record(plan, this.#earlier) : this.#earlier?.unheard;
     this.#earlier = { ...this.#promotionOf(plan, failed), unheard };

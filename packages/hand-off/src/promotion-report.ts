@@ -4,6 +4,7 @@ import {
   type Lsn,
   type OpenEnd,
   type Promotion,
+  type ReaderAhead,
   reasonText,
   type SlotAhead,
   type SlotLost,
@@ -41,6 +42,18 @@ export class PromotionReport {
       this.#logger.warn(
         fields,
         'nothing bounds what subscribers have confirmed elsewhere: another primary was at work since the promotion, or nobody saw recovery end',
+      );
+    }
+  }
+
+  /** What they received beyond this server's WAL they cannot keep if they are to follow it. */
+  tellReaders(ahead: readonly ReaderAhead[]): void {
+    for (const { slot, restartLsn, leftLsn } of ahead.filter((entry) =>
+      this.#isNews(`reader ${entry.slot}`),
+    )) {
+      this.#logger.warn(
+        { slot, from: formatLsn(leftLsn), to: formatLsn(restartLsn), bytes: String(restartLsn - leftLsn) },
+        'the reader of a physical slot has WAL that this server never had: a standby needs pg_rewind before it can follow, and what an archive has of that WAL is of another timeline',
       );
     }
   }

@@ -11,6 +11,7 @@ import {
 } from '@slotcast/domain';
 import { type Clock, errorText, type Logger } from '@slotcast/kernel';
 import {
+  advanceSlot,
   advanceSlots,
   classifyPostgresError,
   copySlot,
@@ -120,6 +121,12 @@ export class SlotMover {
     const waiting = await Promise.all(
       byDatabase(plan.advances).map(([database, advances]) => this.#moveAll(database, advances, upTo)),
     );
+    for (const { slot, target } of plan.physicalMoves) {
+      // It would keep more WAL than it has to, and no more than that.
+      await this.#try(slot, `move to ${formatLsn(target)}`, async () => {
+        await advanceSlot(await this.#sessions.main(), { name: slot, target }, { signal: this.#signal });
+      });
+    }
     this.#begin(plan.failovers, waiting.flat());
     return failed;
   }

@@ -15,6 +15,8 @@ export function planOf(over: Partial<HandOffPlan>): HandOffPlan {
     drops: [],
     twoPhases: [],
     failovers: [],
+    physicalMoves: [],
+    readersAhead: [],
     ahead: [],
     lost: [],
     ...over,

@@ -127,6 +127,18 @@ for (const major of [16, 18] satisfies PostgresMajor[]) {
       return await server.currentLsn();
     }
 
+    test('move a physical slot, and go on where there is none', { timeout: TIMEOUT_MS }, async () => {
+      await server.query("select pg_create_physical_replication_slot('reader', true)");
+      await server.query("select pg_logical_emit_message(true, 'test', 'something happened')");
+      const target = parseLsn(await server.currentLsn());
+      const physicalMoves = ['none', 'reader'].map((name) => ({ slot: parseSlotName(name), target }));
+      assert.equal((await runToEnd(mover, planOf({ physicalMoves }))).size, 0);
+      const seen = await observePrimary(connection, signal);
+      assert.ok(!seen.inRecovery);
+      assert.equal(seen.slots.find(({ name }) => name === 'reader')?.restartLsn, target);
+      await server.query("select pg_drop_replication_slot('reader')");
+    });
+
     test('a slot that was moved since the plan is neither quarantined nor dropped, and has to be planned again', {
       timeout: TIMEOUT_MS,
     }, async () => {

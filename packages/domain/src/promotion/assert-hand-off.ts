@@ -8,6 +8,7 @@ import { databaseOf, type SlotDatabase, sameDatabase } from '../vocabulary/slot-
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated, isLogical, type LocalLogicalSlot, type LocalSlot } from '../vocabulary/slot-state.ts';
 import { describeHistory, sameStart, startOf } from '../vocabulary/timeline-history.ts';
+import { checkPhysicalMove } from './assert-physical-hand-off.ts';
 import {
   type HandOffFacts,
   handOffFacts,
@@ -34,6 +35,7 @@ export interface HandOffViolation {
     | 'end'
     | 'two_phase'
     | 'failover'
+    | 'physical'
     | 'report';
   /** All that is wrong with it. */
   readonly reason: string;
@@ -88,6 +90,12 @@ export function assertHandOff(plan: HandOffPlan, input: HandOffInput): readonly 
     ),
     ...plan.failovers.flatMap(({ slot, database }) =>
       violationOf(slot, 'failover', [stays(slot), ...checkFailover(database, targetOf(slot))]),
+    ),
+    ...plan.physicalMoves.flatMap((entry) =>
+      violationOf(entry.slot, 'physical', [
+        [!steps.has(entry.slot), 'it has another step, which does not go with this one'],
+        ...checkPhysicalMove(entry, input),
+      ]),
     ),
     ...reportViolations(plan, input, on),
   ];
@@ -362,6 +370,8 @@ export function withoutWrongSteps(plan: HandOffPlan, violations: readonly HandOf
     drops: kept(plan.drops),
     twoPhases: kept(plan.twoPhases),
     failovers: kept(plan.failovers),
+    physicalMoves: kept(plan.physicalMoves),
+    readersAhead: plan.readersAhead,
     ahead: plan.ahead.map((entry) =>
       wrong.has(entry.slot) ? { ...entry, outcome: 'unsafe' as const } : entry,
     ),

@@ -21,6 +21,7 @@ import type { TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { type ContestedTimelines, leftOf } from './contested-timeline.ts';
 import { leaderOfMissing, type RemakingSlot, restoreFrom, type SlotRestore } from './leader-sweep.ts';
 import { type PropertyStep, withoutFailover, withoutTwoPhase } from './lost-properties.ts';
+import { type PhysicalMove, planPhysicalHandOff, type ReaderAhead } from './physical-hand-off.ts';
 import { copyAmong } from './quarantine-name.ts';
 import { type Quarantine, quarantineAtPromotion, type SeenPlace } from './quarantine-step.ts';
 import { soundTwoPhase } from './sound-two-phase.ts';
@@ -97,6 +98,8 @@ export interface HandOffPlan {
   readonly twoPhases: readonly PropertyStep[];
   /** Slots whose property `failover` is to be set again (17+). */
   readonly failovers: readonly PropertyStep[];
+  readonly physicalMoves: readonly PhysicalMove[];
+  readonly readersAhead: readonly ReaderAhead[];
   readonly ahead: readonly SlotAhead[];
   readonly lost: readonly SlotLost[];
 }
@@ -154,6 +157,7 @@ export function planHandOff(given: HandOffInput): HandOffPlan {
     })),
     twoPhases: withoutTwoPhase(kept.filter(({ here }) => !isMadeSince(here ?? {}, input.switchLsn))),
     failovers: withoutFailover(kept),
+    ...planPhysicalHandOff(input),
     ahead,
     lost: [
       ...kept.flatMap((subject) => judgeLost(input, subject)),

@@ -14,6 +14,7 @@ export function safetyPart(plan: HandOffPlan, local: readonly LocalSlot[]): Hand
     advances: [],
     restores: [],
     failovers: [],
+    physicalMoves: [],
     lost: plan.lost.filter(({ slot }) => told.has(slot)),
   };
 }
