@@ -82,6 +82,7 @@ export * from './publishing/slot-diff.ts';
 export * from './reasons/reason.ts';
 export * from './reasons/reason-table.ts';
 export * from './reasons/slot-filter-doubt.ts';
+export * from './rebuild/consistent-point.ts';
 export * from './rebuild/rebuild-plan.ts';
 export * from './rebuild/rebuild-wal.ts';
 export * from './rebuild/stopped-server.ts';
