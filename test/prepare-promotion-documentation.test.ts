@@ -29,6 +29,7 @@ const prepared: PreparedPromotion = {
   slots: [
     {
       slot: parseSlotName('orders_cdc'),
+      type: 'logical',
       risk: 'diverged',
       state: 'ready',
       reasons: [reason('ahead_of_wal', { bytes: 16n })],

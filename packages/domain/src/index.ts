@@ -96,6 +96,7 @@ export * from './role/role-table.ts';
 export * from './status/cluster-view.ts';
 export * from './status/node-view.ts';
 export * from './status/orphan-view.ts';
+export * from './status/physical-view.ts';
 export * from './status/promotion-candidate.ts';
 export * from './status/slot-view.ts';
 export * from './topics/cluster-facts.ts';

@@ -23,6 +23,7 @@ export function preparedPromotionJson(prepared: PreparedPromotion) {
     alarm_reasons: reasonsJson(alarm),
     slots: prepared.slots.map((slot) => ({
       slot: slot.slot,
+      type: slot.type,
       risk: slot.risk,
       state: slot.state,
       reason: reasonText(slot.reasons),

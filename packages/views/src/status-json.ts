@@ -7,6 +7,7 @@ import {
   isSatisfied,
   type NodeView,
   type OrphanView,
+  type PhysicalSlotView,
   type Reason,
   type Requirement,
   reasonText,
@@ -52,6 +53,7 @@ export function statusJson({ cluster, view, requirement, malformed }: StatusRepo
     slots: view.slots.map((slot) => slotObject(slot, !unmet.has(slot.name))),
     candidates: view.candidates.map(candidateObject),
     orphans: view.orphans.map(orphanObject),
+    physical_slots: view.physicalSlots.map(physicalObject),
     malformed_records: malformed,
   };
 }
@@ -186,6 +188,20 @@ function orphanObject({ name, cause, since, copies }: OrphanView): object {
       confirmed_flush_lsn: lsnText(copy.confirmedFlushLsn),
       wal_bytes: copy.walBytes === undefined ? null : Number(copy.walBytes),
       doubts: reasonsJson(copy.doubts),
+    })),
+  };
+}
+
+function physicalObject({ name, restartLsn, copies }: PhysicalSlotView): object {
+  return {
+    slot: name,
+    restart_lsn: formatLsn(restartLsn),
+    copies: copies.map((copy) => ({
+      node: copy.node,
+      stale: copy.stale,
+      state: copy.state,
+      ...reasonsObject(copy.reasons),
+      restart_lsn: lsnText(copy.restartLsn),
     })),
   };
 }

@@ -6,7 +6,7 @@ import type { ReadinessState } from '../vocabulary/node-status.ts';
 import type { Reason } from '../vocabulary/reason.ts';
 import { plausiblyConfirmed, type SlotEvent } from '../vocabulary/slot-event.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, type SlotState } from '../vocabulary/slot-state.ts';
+import { isInvalidated, type LocalSlot, type SlotState, type SlotType } from '../vocabulary/slot-state.ts';
 import { leftAt, type TimelineHistory } from '../vocabulary/timeline-history.ts';
 import { couldTakeOver } from './copy-risk.ts';
 
@@ -20,6 +20,7 @@ export type PromotionRisk = (typeof promotionRisks)[number];
 /** What a promotion of this standby would mean for one slot. */
 export interface SlotPromotionVerdict {
   readonly slot: SlotName;
+  readonly type: SlotType;
   readonly risk: PromotionRisk;
   readonly state: ReadinessState;
   /** Why not, or what else there is to know; none when there is nothing to say. */
@@ -67,7 +68,13 @@ export function judgePromotion(input: {
       const copy = { state, isSound: isSound(here), unpinned: entry.unpinned === true };
       if (entry.physical === true) {
         // Its reader fails loudly where WAL is missing, so nothing is lost in silence: what there is to know is told, and is no risk.
-        const told = { slot, state, reasons: entry.reasons, confirmedFlushLsn: undefined };
+        const told = {
+          slot,
+          type: 'physical',
+          state,
+          reasons: entry.reasons,
+          confirmedFlushLsn: undefined,
+        } as const;
         return { ...told, risk: 'none', publishedLsn: undefined, aheadBytes: 0n };
       }
       const survives =
@@ -76,6 +83,7 @@ export function judgePromotion(input: {
       const why = risk === 'diverged' ? [reason('ahead_of_wal', { bytes: aheadBytes })] : entry.reasons;
       return {
         slot,
+        type: 'logical',
         risk,
         state,
         reasons: risk === 'not_ready' && why.length === 0 ? [reason('no_usable_slot')] : why,

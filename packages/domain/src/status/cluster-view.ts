@@ -12,6 +12,7 @@ import type { FilterableSlot } from '../vocabulary/slot-filter.ts';
 import { isOwnWorkingSlot, type SlotName } from '../vocabulary/slot-name.ts';
 import { type NodeView, nodeViews } from './node-view.ts';
 import { type OrphanView, orphanViews } from './orphan-view.ts';
+import { type PhysicalSlotView, physicalSlotViews } from './physical-view.ts';
 import { type Candidate, rankCandidates } from './promotion-candidate.ts';
 import { type SlotView, slotView } from './slot-view.ts';
 
@@ -42,6 +43,8 @@ export interface ClusterView {
   readonly candidates: readonly Candidate[];
   /** Slots that the primary does not have, and of which copies are kept. */
   readonly orphans: readonly OrphanView[];
+  /** The wanted physical slots, by name. */
+  readonly physicalSlots: readonly PhysicalSlotView[];
 }
 
 export interface ClusterViewInput {
@@ -86,6 +89,9 @@ export function clusterView(input: ClusterViewInput): ClusterView {
     slots,
     candidates: rankCandidates(facts, standbys, slots),
     orphans: orphanViews(facts, nodes).filter(({ name }) => slot === undefined || name === slot),
+    physicalSlots: physicalSlotViews(facts, standbys, input.wanted).filter(
+      ({ name }) => slot === undefined || name === slot,
+    ),
   };
 }
 

@@ -201,3 +201,21 @@ test('a promotion is safe when no slot is at risk', () => {
   assert.equal(isSafePromotion([...judged('ready'), ...judged('conflict')]), false);
   assert.equal(isSafePromotion(judged('ready', { event: published(0x5001) })), false);
 });
+
+test('a physical slot is listed with its state, and never a risk', () => {
+  for (const state of ['ready', 'catching_up', 'conflict', 'blocked', 'lagging'] as const) {
+    const reasons = [saying('keeps too little')];
+    const [verdict] = judgePromotion({
+      verdicts: [{ slot: a, state, reasons, atRisk: true, physical: true }],
+      local: [],
+      published: new Map(),
+      elsewhere: new Map(),
+      history: firstTimeline,
+      wanted: () => true,
+      endOfWal: END,
+      mayReplayMore: true,
+    });
+    assert.deepEqual([verdict?.type, verdict?.risk, verdict?.state], ['physical', 'none', state]);
+    assert.deepEqual(verdict?.reasons, reasons);
+  }
+});

@@ -291,6 +291,27 @@ describe('a node', options, () => {
   });
 });
 
+test(
+  'physical slots that are selected are shown with what standbys said of them, and count for nothing',
+  options,
+  () => {
+    const slots = { app: {}, replica: { physical: true }, other: { physical: true } } as const;
+    const copies = { replica: { state: 'catching_up', restartLsn: at(950) } } as const;
+    const facts = clusterFacts({
+      slots,
+      standbys: { s1: { slots: { app: {}, ...copies } }, s2: { slots: { app: {} } } },
+    });
+    const view = viewOf(facts, { wanted: ({ name }) => name !== 'other' });
+    const [replica, ...more] = view.physicalSlots;
+    assert.deepEqual([replica?.name, replica?.restartLsn, more], ['replica', at(0x1000), []]);
+    assert.deepEqual(
+      replica?.copies.map(({ node, state, restartLsn }) => [node, state, restartLsn]),
+      [['s1', 'catching_up', at(950)]],
+    );
+    assert.deepEqual([unmetNames(view, 'all'), view.candidates.flatMap(({ lost }) => lost)], [[], []]);
+  },
+);
+
 describe('the wanted slots', options, () => {
   test('are the live logical ones that are selected, without those that slotcast works with', () => {
     const facts = clusterFacts({

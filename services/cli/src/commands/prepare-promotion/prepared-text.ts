@@ -1,4 +1,10 @@
-import { LATE_MS, type PromotionDecision, type PromotionPolicy, promotionRisks } from '@slotcast/domain';
+import {
+  LATE_MS,
+  type PromotionDecision,
+  type PromotionPolicy,
+  promotionRisks,
+  slotTypes,
+} from '@slotcast/domain';
 import { SlotcastError } from '@slotcast/kernel';
 import { counted, durationText, type PreparedPromotionJson, textTable } from '@slotcast/views';
 import { z } from 'zod';
@@ -24,6 +30,8 @@ const preparedSchema = z.object({
   slots: z.array(
     z.object({
       slot: z.string(),
+      // That of an earlier version judges logical slots only, and does not say so.
+      type: z.enum(slotTypes).default('logical'),
       risk: z.enum(promotionRisks),
       // A consumer of a later version may have more of them.
       state: z.string(),
@@ -130,13 +138,24 @@ function circumstances(prepared: PreparedAnswer): string[] {
   return lines;
 }
 
+/** What is missing of a physical slot is no risk, and worth knowing. */
+function isRemark({ type, reason }: PreparedAnswer['slots'][number]): boolean {
+  return type === 'physical' && reason !== '';
+}
+
 function slotLines({ slots }: PreparedAnswer): string[] {
   if (slots.length === 0) {
     return [];
   }
   const head = ['', 'slot', 'state', 'here', 'confirmed', ''];
   const rows = slots.map((slot) => [
-    slot.risk === 'none' ? 'ok' : slot.risk === 'diverged' ? 'DIVERGED' : 'NOT READY',
+    slot.risk === 'none'
+      ? isRemark(slot)
+        ? 'note'
+        : 'ok'
+      : slot.risk === 'diverged'
+        ? 'DIVERGED'
+        : 'NOT READY',
     printable(slot.slot),
     printable(slot.state),
     slot.confirmed_flush_lsn ?? '-',

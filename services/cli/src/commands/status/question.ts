@@ -27,9 +27,12 @@ export function checkStatusQuestion(question: StatusQuestion, view: ClusterView,
   }
   if (slot !== undefined && !view.slots.some(({ name }) => name === slot)) {
     const isLive = facts.manifest.record.slots.some(({ name }) => name === slot);
-    const why = isLive
-      ? 'the primary has it, but SLOTCAST_SLOTS does not select it'
-      : 'the primary has no such slot';
+    const isPhysical = view.physicalSlots.some(({ name }) => name === slot);
+    const why = isPhysical
+      ? 'it is a physical slot, which is shown without that'
+      : isLive
+        ? 'the primary has it, but SLOTCAST_SLOTS does not select it'
+        : 'the primary has no such slot';
     throw misuse(
       `--slot ${slot}: ${why}`,
       'wanted slots',

@@ -3,6 +3,7 @@ import { candidateLines, certainlyAhead } from './candidates.ts';
 import { nodeRemarks, nodeTable, publisherLine } from './nodes.ts';
 import { orphanLines } from './orphans.ts';
 import type { Paint } from './paint.ts';
+import { physicalLines } from './physical.ts';
 import { copyReasons, decodingReasons, isBehind, slotTables } from './slots.ts';
 import { verdictLines } from './verdict.ts';
 import { wrapText } from './wrap-text.ts';
@@ -31,6 +32,9 @@ export function statusText(report: StatusReport, { paint, width }: Drawing): str
     view.slots.length === 0 ? [] : slotTables(view, paint, width),
     lags ? wrap([title(LAG_LEGEND)], 0) : [],
     view.orphans.length === 0 ? [] : [title('orphaned'), ...wrap(orphanLines(view.orphans), 4)],
+    view.physicalSlots.length === 0
+      ? []
+      : [title('physical slots'), ...wrap(physicalLines(view.physicalSlots), 4)],
     reasons.length === 0 ? [] : [title('not ready'), ...wrap(reasons, 4)],
     decoding.length === 0 ? [] : [title('followed at a higher cost'), ...wrap(decoding, 4)],
     view.candidates.length === 0 || view.slots.length === 0

@@ -4,6 +4,7 @@ import { isUnsafe, type PreparedAnswer, preparedText } from 'slotcast';
 
 const slot = {
   slot: 'app1',
+  type: 'logical',
   risk: 'none',
   state: 'ready',
   reason: '',
@@ -54,6 +55,21 @@ describe('the answer of prepare-promotion', { timeout: 5000 }, () => {
     assert.match(firstLine(both) ?? '', /^unsafe: a promotion of node db2 would not be safe for 1 slot of 1/);
     assert.match(preparedText(both, STRICT), /^besides, not all is known: 120 bytes/m);
     assert.equal(isUnsafe(both), true);
+  });
+
+  test('has a note of a physical slot that is not ready, which is no risk', () => {
+    const replica = {
+      ...slot,
+      slot: 'db3',
+      type: 'physical',
+      state: 'catching_up',
+      reason: 'too little',
+    } as const;
+    const noted = answer({ safe: true, slots: [slot, replica, { ...replica, slot: 'db4', reason: '' }] });
+    const lines = preparedText(noted, STRICT).split('\n');
+    assert.match(lines.find((line) => line.includes('db3')) ?? '', /^note +db3 +catching_up .*too little/);
+    assert.match(lines.find((line) => line.includes('db4')) ?? '', /^ok +db4/);
+    assert.equal(isUnsafe(noted), false);
   });
 
   test('says why it goes on all the same, or who would be better', () => {

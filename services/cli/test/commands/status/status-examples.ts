@@ -1,6 +1,7 @@
 import {
   type ClusterFacts,
   clusterView,
+  type KnownSlot,
   lsn,
   type NodeSlotStatus,
   type NodeStatus,
@@ -17,6 +18,7 @@ const systemIdentifier = parseSystemIdentifier('7300000000000000001');
 const incarnation = { epoch: 1, seq: 1 };
 const orders = parseSlotName('orders_cdc');
 const audit = parseSlotName('audit_cdc');
+const archive = parseSlotName('archive');
 /** A slot that the primary took over without. */
 const lostOnes = parseSlotName('returns_cdc');
 const lostOnce = { epoch: 1, seq: 7 };
@@ -190,9 +192,35 @@ export function fullReport(): StatusReport {
   const orphans = [
     { name: lostOnes, incarnation: lostOnce, cause: 'missing' as const, since: NOW - 7_200_000 },
   ];
+  const slots = [...manifest.record.slots, { name: archive, incarnation }];
   return reportOf({
     ...facts,
-    manifest: { ...manifest, record: { ...manifest.record, orphans } },
-    nodeSlots: new Map(facts.nodeSlots).set('db2', new Map(db2).set(lostOnes, kept)),
+    slots: new Map(facts.slots).set(archive, archiveSlot()),
+    manifest: { ...manifest, record: { ...manifest.record, orphans, slots } },
+    nodeSlots: new Map(facts.nodeSlots).set(
+      'db2',
+      new Map(db2).set(lostOnes, kept).set(archive, archiveCopy()),
+    ),
+  });
+}
+
+/** A physical slot, and what `db2` wrote of its copy. */
+function archiveSlot(): KnownSlot {
+  const restartLsn = lsn(0x280_0000n);
+  const state = { name: archive, type: 'physical', restartLsn, active: true } as const;
+  const origin = { lsn: lsn(0x310_0000n), timeline: timeline(1), epoch: 1, seq: 3, node: 'db1', time: NOW };
+  const record = { ...origin, kind: 'slot', op: 'update', slot: archive, incarnation, state } as const;
+  return { record, writtenAt: NOW - 1000, track: new SlotTrack() };
+}
+
+function archiveCopy() {
+  const position = '0/2900000';
+  return copy('db2', 'audit_cdc', {
+    slot: archive,
+    ownership: { incarnation, lineage: 'l', proven: true, physical: true },
+    state: 'catching_up',
+    reasons: [{ code: 'keeps_too_little', facts: { position, needed: '0/2800000' } }],
+    restartLsn: lsn(0x290_0000n),
+    confirmedFlushLsn: undefined,
   });
 }

@@ -173,6 +173,10 @@ describe('the report', options, () => {
     );
     assert.match(shown, /^ {3}lost: audit_cdc \(blocked\)$/m);
     assert.match(shown, /^ {3}ahead: orders_cdc 32 kB$/m);
+    assert.match(
+      shown,
+      /^archive: its reader needs WAL from 0\/2800000 on; kept on db2 from 0\/2900000 on \(catching_up: it keeps WAL/m,
+    );
     assert.match(shown, /ready \(96 kB, 10 min\)/);
   });
 
