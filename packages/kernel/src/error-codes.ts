@@ -157,6 +157,33 @@ export const errorCodes = {
     meaning: 'The major version of the PostgreSQL server is not supported.',
     remedy: 'Use PostgreSQL 16, 17 or 18.',
   },
+  SC_DATA_FOLDER: {
+    exit: 'precondition',
+    meaning:
+      'The folder is not the data directory of a PostgreSQL server from 13 to 18, or a file in it is missing, damaged or out of reach.',
+    remedy:
+      'Check the path: it is what `SHOW data_directory` says. If a file is damaged, restore the server or make the standby anew first.',
+  },
+  SC_SERVER_RUNNING: {
+    exit: 'precondition',
+    meaning:
+      'The PostgreSQL server of the data directory runs, or may run, and files are written below a stopped one only.',
+    remedy:
+      'Stop the server. If it is sure that no process of it is left, on this machine or another, remove its postmaster.pid.',
+  },
+  SC_SLOT_EXISTS: {
+    exit: 'negative',
+    meaning:
+      'The data directory has a slot of that name, which is not to be replaced or has changed meanwhile.',
+    remedy:
+      'If nobody needs it, start the server, drop it there, stop the server, and run the command again.',
+  },
+  SC_INSTALL_FAILED: {
+    exit: 'failed',
+    meaning:
+      'A slot could not be written into the data directory; nothing of it stays there, and the server still starts.',
+    remedy: 'Remove what the message names, and run the command again.',
+  },
   SC_NO_MANIFEST: {
     exit: 'failed',
     meaning: 'No publisher has written to the slots topic yet, so nothing is known of the cluster.',
