@@ -99,6 +99,43 @@ for (const major of [16, 17, 18] as const) {
   });
 }
 
+test('the other standbys follow the slots of the new primary, and drop their copy of the one that it had itself', {
+  timeout,
+}, async () => {
+  await using scene = await startCluster(18, CARRYING);
+  const { primary } = scene;
+  const [s1, s2] = [scene.standby('s1'), scene.standby('s2')];
+  await scene.bothServices(s2, CARRYING);
+  await primary.query("select pg_create_physical_replication_slot('archive', true)");
+  await insertRows(primary, 1, 10);
+  const read = (server: PostgresServer) =>
+    server.query("select pg_replication_slot_advance('archive', pg_current_wal_flush_lsn())");
+  await read(primary);
+  for (const node of ['s1', 's2']) {
+    await scene.records.waitForState(node, 'archive', 'ready');
+  }
+  await waitUntil(async () => (await heldBy(s2, 's1')) !== undefined, { describe: 'the copy of s1 on s2' });
+
+  await primary.kill();
+  await s1.promote();
+  await handedOver(scene, 's1');
+  await s2.follow(s1);
+  const since = Date.now();
+  await insertRows(s1, 11, 20);
+  await read(s1);
+  await waitUntil(
+    async () => {
+      const record = scene.records.slot('s2', 'archive');
+      const [there, here] = [await heldBy(s1, 'archive'), await heldBy(s2, 'archive')];
+      const isEqual = there !== undefined && there.restart_lsn === here?.restart_lsn;
+      return isEqual && record?.state === 'ready' && record.time > since;
+    },
+    { describe: () => `archive on s2 (${whyOf(scene.records.slot('s2', 'archive'))})` },
+  );
+  await waitUntil(async () => (await heldBy(s2, 's1')) === undefined, { describe: 'the drop of s1 on s2' });
+  assert.notEqual(await heldBy(s1, 's2'), undefined);
+});
+
 test('copies of physical slots come and go with their slots, and nothing else is touched', {
   timeout,
 }, async () => {
