@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
+import { runCommand } from './support/command.ts';
 import { handedOver } from './support/failover.ts';
 import { whyOf } from './support/node-records.ts';
 import { Scene } from './support/scene.ts';
@@ -22,6 +23,11 @@ async function heldBy(server: PostgresServer, slot: string): Promise<HeldRow | u
                  where slot_name = $1 and slot_type = 'physical'`;
   const [row] = await server.query<{ [Column in keyof HeldRow]: HeldRow[Column] }>(text, [slot]);
   return row;
+}
+
+/** The reader of the slot has received all WAL. */
+async function readAll(server: PostgresServer, slot: string): Promise<void> {
+  await server.query('select pg_replication_slot_advance($1, pg_current_wal_flush_lsn())', [slot]);
 }
 
 async function startCluster(major: 16 | 17 | 18, extra: Record<string, string>): Promise<Scene> {
@@ -108,9 +114,7 @@ test('the other standbys follow the slots of the new primary, and drop their cop
   await scene.bothServices(s2, CARRYING);
   await primary.query("select pg_create_physical_replication_slot('archive', true)");
   await insertRows(primary, 1, 10);
-  const read = (server: PostgresServer) =>
-    server.query("select pg_replication_slot_advance('archive', pg_current_wal_flush_lsn())");
-  await read(primary);
+  await readAll(primary, 'archive');
   for (const node of ['s1', 's2']) {
     await scene.records.waitForState(node, 'archive', 'ready');
   }
@@ -122,7 +126,7 @@ test('the other standbys follow the slots of the new primary, and drop their cop
   await s2.follow(s1);
   const since = Date.now();
   await insertRows(s1, 11, 20);
-  await read(s1);
+  await readAll(s1, 'archive');
   await waitUntil(
     async () => {
       const record = scene.records.slot('s2', 'archive');
@@ -139,9 +143,14 @@ test('the other standbys follow the slots of the new primary, and drop their cop
 test('copies of physical slots come and go with their slots, and nothing else is touched', {
   timeout,
 }, async () => {
-  await using scene = await startCluster(18, CARRYING);
+  await using scene = await Scene.start({ major: 18, settings });
   const { primary } = scene;
   const s1 = scene.standby('s1');
+  await createRows(primary);
+  await scene.bothServices(primary, CARRYING);
+  const { consumer } = await scene.bothServices(s1, CARRYING);
+  const slotcast = (...args: readonly string[]): ReturnType<typeof runCommand> =>
+    runCommand(args, { ...scene.environment(s1), ...CARRYING, SLOTCAST_HTTP_LISTEN: consumer.listen });
   await s1.query("select pg_create_physical_replication_slot('taken', true)");
   await primary.query(
     "select pg_create_physical_replication_slot(name, true) from unnest(array['archive', 'taken']::name[]) as name",
@@ -150,7 +159,7 @@ test('copies of physical slots come and go with their slots, and nothing else is
   await scene.records.waitForState('s1', 'taken', 'conflict', { reason: /slotcast did not make/ });
   // It begins at the last restartpoint here, and its reader is further back until it has confirmed something.
   await insertRows(primary, 1, 10);
-  await primary.query("select pg_replication_slot_advance('archive', pg_current_wal_flush_lsn())");
+  await readAll(primary, 'archive');
   await scene.records.waitForState('s1', 'archive', 'ready');
   const taken = await heldBy(s1, 'taken');
   await primary.query(
@@ -159,6 +168,17 @@ test('copies of physical slots come and go with their slots, and nothing else is
   await waitUntil(async () => (await heldBy(s1, 'archive')) === undefined, { describe: 'the drop' });
   assert.deepEqual(await heldBy(s1, 'taken'), taken);
   assert.equal(await heldBy(s1, 'keeps_nothing'), undefined);
-  const record = scene.records.slot('s1', 's2');
-  assert.deepEqual([record?.ownership?.physical, record?.restartLsn !== undefined], [true, true]);
+
+  const prepared = await slotcast('prepare-promotion');
+  assert.equal(prepared.code, 0, prepared.stderr);
+  assert.match(prepared.stdout, /^note +taken +conflict/m);
+  const adopted = await slotcast('adopt', 'taken');
+  assert.equal(adopted.code, 0, adopted.stderr);
+  await waitUntil(
+    async () => (await heldBy(s1, 'taken'))?.restart_lsn === (await heldBy(primary, 'taken'))?.restart_lsn,
+    { describe: () => `taken on s1 (${whyOf(scene.records.slot('s1', 'taken'))})` },
+  );
+  await scene.records.waitForState('s1', 'taken', 'ready');
+  const status = await slotcast('status');
+  assert.match(status.stdout, /^taken: its reader needs WAL from .* on; kept on s1 from .* on \(ready\)$/m);
 });

@@ -155,12 +155,13 @@ class StandbyAlone {
   }
 
   async adopt(slot: SlotName): Promise<AdoptedSlot> {
-    const { log, clock } = this.#options;
+    const { log, clock, policy } = this.#options;
     await this.#awaitNodeName();
     const writer = await this.#directory.claim({ log, signal: this.#signal });
     try {
       const adoption = new Adoption({
         slot,
+        policy,
         directory: this.#directory,
         sessions: this.#sessions,
         clock,

@@ -4,7 +4,13 @@ import type { Ownership } from '../vocabulary/node-status.ts';
 import { isPlaceholder } from '../vocabulary/placeholder.ts';
 import { type Manifest, type SlotEvent, sameIncarnation } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
-import { isInvalidated, type LocalSlot, sameIdentity } from '../vocabulary/slot-state.ts';
+import {
+  isInvalidated,
+  type LocalPhysicalSlot,
+  type LocalSlot,
+  type PhysicalSlotState,
+  sameIdentity,
+} from '../vocabulary/slot-state.ts';
 import { judgePlace } from './copy-place.ts';
 import { needsNoMore } from './plan-adopted.ts';
 
@@ -26,6 +32,8 @@ export function judgeAdoption(input: {
   readonly furthest: Lsn | undefined;
   readonly manifest: Manifest;
   readonly owned: Ownership | undefined;
+  /** Whether a copy of this physical slot of the primary is kept here: one that is not would be dropped at once. */
+  readonly isCarried: (slot: PhysicalSlotState) => boolean;
 }): AdoptionVerdict {
   const { slot, local, event, furthest, manifest, owned } = input;
   if (local === undefined || local.temporary) {
@@ -34,8 +42,8 @@ export function judgeAdoption(input: {
   if (isPlaceholder(local)) {
     return refuse(reasonText([reason('name_taken_by_placeholder')]));
   }
-  if (local.type !== 'logical') {
-    return refuse(`${slot} is a physical slot on this server: rename one of the two`);
+  if (local.type === 'physical') {
+    return judgePhysical({ ...input, local });
   }
   if (local.synced) {
     return refuse(`PostgreSQL's own slot synchronisation keeps ${slot}`);
@@ -81,6 +89,49 @@ export function judgeAdoption(input: {
   // have made is not known to have been pinned.
   const ownership = { incarnation, lineage, proven: false, highestLsn: confirmedFlushLsn };
   return { kind: 'adopt', ownership };
+}
+
+/** Such a slot keeps WAL from where it stands, whoever made it: nothing speaks against it but that somebody else uses it. */
+function judgePhysical({
+  slot,
+  local,
+  event,
+  manifest,
+  owned,
+  isCarried,
+}: Pick<Parameters<typeof judgeAdoption>[0], 'slot' | 'event' | 'manifest' | 'owned' | 'isCarried'> & {
+  readonly local: LocalPhysicalSlot;
+}): AdoptionVerdict {
+  const state = event === undefined || event.op === 'drop' ? undefined : event.state;
+  if (event === undefined || state?.type !== 'physical') {
+    const there = state === undefined ? 'has no such slot' : 'has a logical one of that name';
+    return refuse(
+      `${slot} is a physical slot on this server, and the primary ${there}, as far as is replayed here`,
+    );
+  }
+  if (!isCarried(state)) {
+    return refuse(
+      `no copy of ${slot} is kept here: SLOTCAST_SLOTS does not select it (type:physical), or this standby streams through it`,
+    );
+  }
+  const { incarnation } = event;
+  const { lineage } = manifest;
+  if (
+    owned?.physical === true &&
+    owned.lineage === lineage &&
+    sameIncarnation(owned.incarnation, incarnation)
+  ) {
+    return { kind: 'owned' };
+  }
+  if (isInvalidated(local)) {
+    return refuse(`${slot} is invalidated on this server: drop it, and slotcast makes it anew`);
+  }
+  if (local.active || local.restartLsn === undefined) {
+    return refuse(
+      `another program uses ${slot} on this server: end that first (pg_replication_slots has its active_pid)`,
+    );
+  }
+  return { kind: 'adopt', ownership: { incarnation, lineage, proven: true, physical: true } };
 }
 
 function refuse(reason: string): AdoptionVerdict {

@@ -50,7 +50,7 @@ export const blockingReasons = {
     'a physical slot without WAL has the name here, as slotcast leaves one under that of a quarantined slot: free the name with slotcast release',
   ),
   name_taken_by_foreign_physical: fixed(
-    'a physical slot of this name exists here that slotcast did not make: drop it when nobody needs it any more, and slotcast makes one',
+    'a physical slot of this name exists here that slotcast did not make: take it over with slotcast adopt, or drop it when nobody needs it any more, and slotcast makes one',
   ),
   name_taken_by_logical: fixed(
     'a logical slot of this name exists here, and the one on the primary is physical: rename one of the two',

@@ -8,6 +8,7 @@ import {
   parseSlotName,
 } from '@slotcast/domain';
 import { at, manifest } from '../event-examples.ts';
+import { hold, owningPhysical, reader } from './physical-situations.ts';
 import { live, local, owning } from './plan-situations.ts';
 
 /** A slot that slotcast did not make, at `position`, when the primary's stands at 0/2000. */
@@ -22,6 +23,7 @@ function adopted(
     furthest: over.furthest ?? at(0x2000),
     manifest: manifest(['a'], { seq: 100 }),
     owned: undefined,
+    isCarried: () => true,
   });
 }
 
@@ -44,6 +46,7 @@ describe('the adoption of a slot', { timeout: 20_000 }, () => {
       furthest: at(0x2000),
       manifest: manifest(['a'], { seq: 100 }),
       owned: undefined,
+      isCarried: () => true,
     });
     assert.match(refusal(verdict), /may not have been held back for it: drop it/);
   });
@@ -56,6 +59,7 @@ describe('the adoption of a slot', { timeout: 20_000 }, () => {
       furthest: at(0x2000),
       manifest: manifest(['a'], { seq: 100 }),
       owned: undefined,
+      isCarried: () => true,
     });
     assert.equal(verdict.kind === 'adopt' && verdict.ownership.proven, false);
   });
@@ -70,5 +74,41 @@ describe('the adoption of a slot', { timeout: 20_000 }, () => {
 
   test('is refused while another program uses it', () => {
     assert.match(refusal(adopted(0x1800, { slot: { active: true } })), /another program uses a/);
+  });
+});
+
+describe('the adoption of a physical slot', { timeout: 20_000 }, () => {
+  type Input = Parameters<typeof judgeAdoption>[0];
+
+  function judged(over: Partial<Input> = {}): AdoptionVerdict {
+    return judgeAdoption({
+      slot: parseSlotName('r'),
+      local: hold(0x2000),
+      event: reader(0x3000),
+      furthest: undefined,
+      manifest: manifest(['r'], { seq: 100 }),
+      owned: undefined,
+      isCarried: () => true,
+      ...over,
+    });
+  }
+
+  test('is recorded as that of a physical slot, which is safe as it is', () => {
+    assert.deepEqual(judged(), { kind: 'adopt', ownership: owningPhysical() });
+    assert.deepEqual(judged({ owned: owningPhysical() }), { kind: 'owned' });
+    assert.equal(judged({ owned: owning() }).kind, 'adopt');
+  });
+
+  test('is refused where it would be dropped at once, is in use, or of another kind on the primary', () => {
+    for (const [over, why] of [
+      [{ isCarried: () => false }, /no copy of r is kept here/],
+      [{ local: hold(0x2000, { active: true }) }, /another program uses r/],
+      [{ local: hold(1, { restartLsn: undefined, walStatus: 'lost' }) }, /is invalidated/],
+      [{ local: hold(1, { restartLsn: undefined, walStatus: undefined }) }, /slotcast release/],
+      [{ event: undefined }, /has no such slot/],
+      [{ event: live('r') }, /has a logical one of that name/],
+    ] satisfies [Partial<Input>, RegExp][]) {
+      assert.match(refusal(judged(over)), why);
+    }
   });
 });

@@ -2,6 +2,8 @@ import {
   databaseOf,
   judgeAdoption,
   type LocalSlot,
+  type PhysicalSlotState,
+  type PlanPolicy,
   reason,
   reasonText,
   type SlotName,
@@ -32,6 +34,7 @@ export class Adoption implements SessionRequest {
   readonly result: Promise<AdoptedSlot>;
   readonly signal: AbortSignal;
   readonly #slot: SlotName;
+  readonly #policy: Pick<PlanPolicy, 'wanted'>;
   readonly #directory: NodeDirectory;
   readonly #sessions: DatabaseSessions;
   readonly #clock: Clock;
@@ -40,12 +43,14 @@ export class Adoption implements SessionRequest {
 
   constructor(options: {
     slot: SlotName;
+    policy: Pick<PlanPolicy, 'wanted'>;
     directory: NodeDirectory;
     sessions: DatabaseSessions;
     clock: Clock;
     signal: AbortSignal;
   }) {
     this.#slot = options.slot;
+    this.#policy = options.policy;
     this.#directory = options.directory;
     this.#sessions = options.sessions;
     this.#clock = options.clock;
@@ -87,7 +92,9 @@ export class Adoption implements SessionRequest {
     const local = view.slots.find((candidate) => candidate.name === slot && !candidate.temporary);
     const owned = this.#directory.ownership.get(slot);
     const known = { event: desired.get(slot), furthest: furthest.get(slot) };
-    const verdict = judgeAdoption({ slot, local, ...known, manifest, owned });
+    const isCarried = (state: PhysicalSlotState): boolean =>
+      this.#policy.wanted(state) && view.settings.primarySlotName !== state.name;
+    const verdict = judgeAdoption({ slot, local, ...known, manifest, owned, isCarried });
     if (verdict.kind === 'refuse') {
       throw new SlotcastError('SC_ADOPT_REFUSED', verdict.reason);
     }

@@ -89,8 +89,8 @@ export class SessionControl implements ConsumerControl {
 
   async adopt(slot: SlotName, signal: AbortSignal): Promise<AdoptedSlot> {
     const session = this.#sessionNow();
-    const { clock } = this.#options;
-    const adoption = new Adoption({ slot, ...session.parts, clock, signal });
+    const { clock, policy } = this.#options;
+    const adoption = new Adoption({ slot, policy, ...session.parts, clock, signal });
     session.ask(adoption);
     return await within(adoption.result, ADOPTION_MS, signal, this.#busy());
   }

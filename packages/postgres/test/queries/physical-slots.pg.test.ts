@@ -51,6 +51,13 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
       return row && parseLsn(row.restart_lsn);
     }
 
+    async function idleSince(): Promise<number> {
+      const [row] = await standby.query<{ inactive_since: Date }>(
+        `select inactive_since from pg_replication_slots where slot_name = 'idle'`,
+      );
+      return row?.inactive_since.getTime() ?? assert.fail('the slot is there');
+    }
+
     test('keep WAL from the last restartpoint on', async () => {
       const made = await createPhysicalSlot(connection, 'kept');
       const [checkpoint] = await standby.query<{ redo_lsn: string }>(
@@ -70,6 +77,17 @@ for (const major of [13, 16, 17, 18] satisfies PostgresMajor[]) {
       assert.equal(await position('moved'), endLsn);
       await assert.rejects(advanceSlot(connection, { name, target: lsn(endLsn - 1n) }), hasCode('55000'));
       assert.equal((await advanceSlot(connection, { name, target: endLsn })).endLsn, endLsn);
+    });
+
+    test('count as used when they are moved to where they stand', {
+      skip: major < 17 && 'no server before 17 tells since when a slot is idle',
+    }, async () => {
+      const target = await createPhysicalSlot(connection, 'idle');
+      const made = await idleSince();
+      await written();
+      await advanceSlot(connection, { name: parseSlotName('idle'), target });
+      assert.ok((await idleSince()) > made);
+      assert.equal(await position('idle'), target);
     });
 
     test('are dropped only where they stand as they were seen', async () => {
