@@ -5,7 +5,8 @@ import { describe, test } from 'node:test';
 import { encodeSlotFile } from '@slotcast/data-folder';
 import { describeHistory, parseLsn, parseSlotName } from '@slotcast/domain';
 import { isTaken, readDataFolder } from '@slotcast/rebuild';
-import { temporaryFolder } from '@slotcast/testkit';
+import { temporaryFolder, waitUntil } from '@slotcast/testkit';
+import pg from 'pg';
 import { INSTALL_MAJORS, primaryWithSlot, slotIn } from './stopped-servers.ts';
 
 const damaged = { code: 'SC_DATA_FOLDER' };
@@ -132,3 +133,23 @@ for (const major of INSTALL_MAJORS) {
     });
   });
 }
+
+test('a server whose sessions outlive its postmaster is taken for running', { timeout: 60_000 }, async () => {
+  await using server = await primaryWithSlot(18);
+  const client = new pg.Client(server.connectionOptions());
+  // The connection ends with its session.
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const session = rows[0]?.pid;
+  assert.ok(session !== undefined);
+  const postmaster = Number(readFileSync(join(server.dataFolder, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  process.kill(session, 'SIGSTOP');
+  process.kill(postmaster, 'SIGKILL');
+  const judge = async (): Promise<string> => (await readDataFolder(server.dataFolder)).server.kind;
+  await waitUntil(() => !server.isRunning, { describe: 'the end of the postmaster' });
+  assert.equal(await judge(), 'running');
+  process.kill(session, 'SIGCONT');
+  await waitUntil(async () => (await judge()) === 'crashed', { describe: 'the end of the session' });
+  await server.start();
+});

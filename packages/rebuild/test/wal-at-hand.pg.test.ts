@@ -104,6 +104,12 @@ for (const major of INSTALL_MAJORS) {
       assert.equal(runningAtHand(range, range.from).kind, 'none');
       assert.equal(runningAtHand(range, lsn(range.from + 8n)).kind, 'unknown');
 
+      // It was not yet written to its end when it was recycled.
+      const begun = readFileSync(join(archive, first));
+      begun.set(readFileSync(join(archive, second)).subarray(0, 8192), begun.length - 8192);
+      writeFileSync(join(wal, first), begun);
+      assert.deepEqual(await files(range), [first]);
+
       truncateSync(join(wal, first), 1000);
       assert.match((await walAtHand(range)).missing[0]?.why ?? '', /1000 bytes/);
       assert.equal((await walAtHand(range, restoring(`cp ${archive}/%f %p`))).missing.length, 0);
