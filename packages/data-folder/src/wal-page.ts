@@ -16,10 +16,11 @@ export interface WalShape {
 /** The header of a page of WAL (`XLogPageHeaderData`, `XLogLongPageHeaderData`). */
 export interface WalPageHeader {
   readonly timeline: Timeline;
-  /** The page begins in the middle of a record, of which so many bytes are left; 0 when it does not. */
+  /**
+   * The page begins in the middle of a record, of which so many bytes are left; 0 when it does not. So it is, too, where the record before was given up in a crash
+   * (XLP_FIRST_IS_OVERWRITE_CONTRECORD).
+   */
   readonly continuedBytes: number;
-  /** The record that the page before began was given up there by a crash, and the page begins with another one. */
-  readonly overwritesRecord: boolean;
   /** Of the header. */
   readonly bytes: number;
 }
@@ -28,8 +29,7 @@ export const SHORT_HEADER_BYTES = 24;
 export const LONG_HEADER_BYTES = 40;
 const FIRST_IS_CONTRECORD = 1;
 const LONG_HEADER = 2;
-const FIRST_IS_OVERWRITE_CONTRECORD = 8;
-/** With XLP_BKP_REMOVABLE. */
+/** With XLP_BKP_REMOVABLE and XLP_FIRST_IS_OVERWRITE_CONTRECORD. */
 const ALL_FLAGS = 15;
 
 export interface ExpectedPage {
@@ -85,7 +85,6 @@ export function decodeWalPage(bytes: Uint8Array, expected: ExpectedPage): WalPag
   return {
     timeline,
     continuedBytes: isContinued ? page.readUInt32LE(16) : 0,
-    overwritesRecord: (flags & FIRST_IS_OVERWRITE_CONTRECORD) !== 0,
     bytes: headerBytes,
   };
 }

@@ -170,7 +170,7 @@ class PageReader {
       return this.#page;
     }
     const next = this.#load(this.#position);
-    if (next.header.overwritesRecord || next.header.continuedBytes !== left) {
+    if (next.header.continuedBytes !== left) {
       throw new FileFormatError(
         'address',
         `the page at ${positionText(next.address)} does not go on with the record of the page before`,

@@ -79,6 +79,21 @@ describe('a WAL record', { timeout: 60_000 }, () => {
     }
   });
 
+  test('is not read on over a page that does not go on with it', () => {
+    const { at, wal } = buildWal([{ manager: 8, info: 0x10, body: Buffer.alloc(600) }], START);
+    const header = smallShape.pageSize;
+    // Magic, timeline, address, and the bytes that are left; not the flag that its records are in a backup.
+    for (const [from, to] of [
+      [0, 2],
+      [4, 20],
+    ] as const) {
+      for (let bit = (header + from) * 8; bit < (header + to) * 8; bit += 1) {
+        const reading = readWalRecord(sourceOf(flipped(wal, bit), START), lsn(at[0] ?? 0n));
+        assert.equal(reading.kind, 'unreadable', String(bit));
+      }
+    }
+  });
+
   test('is missing when a page of it is', () => {
     const { at, wal } = buildWal([{ manager: 8, info: 0x10, body: Buffer.alloc(600) }], START);
     const reading = readWalRecord(sourceOf(wal.subarray(0, 512), START), lsn(at[0] ?? 0n));

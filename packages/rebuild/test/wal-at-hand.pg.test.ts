@@ -121,6 +121,11 @@ for (const major of INSTALL_MAJORS) {
     test('is looked for on the timeline that was current there', async () => {
       await using primary = await primaryWithSlot(major);
       const standby = await primary.addStandby({ name: 'standby' });
+      await primary.query("select pg_create_logical_replication_slot('old', 'pgoutput')");
+      const [made] = await primary.query<{ lsn: string }>(
+        "select restart_lsn as lsn from pg_replication_slots where slot_name = 'old'",
+      );
+      assert.ok(made);
       await switchWal(primary, 1);
       await primary.query('insert into rows values (4)');
       await primary.waitForReplay(standby);
@@ -146,6 +151,7 @@ for (const major of INSTALL_MAJORS) {
       renameSync(join(aside, both[1]), join(wal, both[1]));
       assert.deepEqual(await files(range), []);
       assert.equal(runningAtHand(range, slotIn(folder, 'app').slot.restartLsn ?? before).kind, 'none');
+      assert.equal(runningAtHand(range, parseLsn(made.lsn)).kind, 'none');
       // On a line that never left the first timeline these are other files.
       const straight = { ...range, history: { timeline: timeline(1), ancestors: [] } };
       assert.ok((await files(straight)).length >= 1);
