@@ -6,6 +6,8 @@ export interface ClusterSize {
   /** Databases that have logical slots. */
   readonly databases: number;
   readonly standbys: number;
+  /** Those of the physical slots that `SLOTCAST_SLOTS` selects, so that the standby keeps copies of them; none when absent. */
+  readonly carriedPhysical?: number | undefined;
 }
 
 /** The consumer keeps one walsender, the publisher takes one for a moment. One for each database with slots comes on top, with which slots are moved. */
@@ -24,8 +26,9 @@ export function checkReplicationSlots(
   }
   const target = Math.max(needed, used + 2);
   const remedy = `ALTER SYSTEM SET max_replication_slots = ${target}; /* then restart the server */`;
-  // Physical slots for other standbys are needed here after a promotion only.
-  if (inRecovery && (used >= max || max < size.logicalSlots + size.databases)) {
+  // Those for other standbys that are not carried are needed here after a promotion only.
+  const copies = size.logicalSlots + (size.carriedPhysical ?? 0) + size.databases;
+  if (inRecovery && (used >= max || max < copies)) {
     return failed('max_replication_slots', `${fact}: what does not fit is not made`, remedy);
   }
   return warning('max_replication_slots', `${fact}: too few for this server in the other role`, remedy);

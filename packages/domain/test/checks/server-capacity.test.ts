@@ -23,6 +23,9 @@ describe('room for replication slots', { timeout: 20_000 }, () => {
   test('in which the copies do not fit fails on a standby, and warns on a primary', () => {
     assert.equal(slots(5, 3, true).outcome, 'failed');
     assert.equal(slots(5, 5, false).outcome, 'warning');
+    const carrying = { ...size, carriedPhysical: 2 };
+    assert.equal(slots(7, 4, true).outcome, 'warning');
+    assert.equal(checkReplicationSlots({ max: 7, used: 4, inRecovery: true }, carrying).outcome, 'failed');
   });
 
   test('that is all taken fails on a standby even where the numbers would do', () => {

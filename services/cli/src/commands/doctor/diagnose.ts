@@ -89,6 +89,13 @@ function wantedSlots(
   );
 }
 
+function countCarriedPhysical(config: Config, view: ServerView, contents: TopicContents | undefined): number {
+  const selected = carriedSlots(view, contents).filter(
+    (slot) => slot.type === 'physical' && matchesFilters(config.slots, slot),
+  );
+  return selected.filter(({ name }) => name !== view.settings.primarySlotName).length;
+}
+
 function databasesOf(slots: readonly SlotState[]): readonly string[] {
   const names = slots.filter(isLogical).flatMap(({ database }) => (database === undefined ? [] : [database]));
   return [...new Set(names)].toSorted();
@@ -108,6 +115,7 @@ function serverChecks(
     logicalSlots: slots.length,
     databases: databasesOf(wanted).length,
     standbys: countStandbys(view, contents),
+    carriedPhysical: countCarriedPhysical(config, view, contents),
   };
   const busy = view.walSenders.filter(({ application }) => !OWN_APPLICATION.test(application)).length;
   const { maxReplicationSlots: max, usedReplicationSlots: used } = preconditions;
