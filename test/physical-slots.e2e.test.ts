@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { formatLsn } from '@slotcast/domain';
 import { type PostgresServer, waitUntil } from '@slotcast/testkit';
 import { runCommand } from './support/command.ts';
 import { handedOver } from './support/failover.ts';
@@ -28,6 +29,27 @@ async function heldBy(server: PostgresServer, slot: string): Promise<HeldRow | u
 /** The reader of the slot has received all WAL. */
 async function readAll(server: PostgresServer, slot: string): Promise<void> {
   await server.query('select pg_replication_slot_advance($1, pg_current_wal_flush_lsn())', [slot]);
+}
+
+/** Waits until the topic has an event of the slot with this position. */
+async function untilHoldPublished(scene: Scene, slot: string, wanted: string | undefined): Promise<void> {
+  const reader = await scene.log.read(scene.topics.slots, 'beginning');
+  const deadline = AbortSignal.timeout(60_000);
+  try {
+    for (let seen = false; !seen; ) {
+      const { records } = await reader.next(deadline);
+      const events = await Promise.all(records.map((record) => scene.codec.decodeSlotsRecord(record)));
+      seen = events.some(
+        (event) =>
+          event.kind === 'slot' &&
+          event.slot === slot &&
+          event.state?.restartLsn !== undefined &&
+          formatLsn(event.state.restartLsn) === wanted,
+      );
+    }
+  } finally {
+    await reader.close();
+  }
 }
 
 async function startCluster(major: 16 | 17 | 18, extra: Record<string, string>): Promise<Scene> {
@@ -138,6 +160,34 @@ test('the other standbys follow the slots of the new primary, and drop their cop
   );
   await waitUntil(async () => (await heldBy(s2, 's1')) === undefined, { describe: 'the drop of s1 on s2' });
   assert.notEqual(await heldBy(s1, 's2'), undefined);
+});
+
+test('a promotion moves copies to where their readers were seen last, also while no consumer runs', {
+  timeout,
+}, async () => {
+  await using scene = await Scene.start({ major: 18, settings });
+  const { primary } = scene;
+  const s1 = scene.standby('s1');
+  await createRows(primary);
+  await scene.bothServices(primary, CARRYING);
+  const { consumer } = await scene.bothServices(s1, CARRYING);
+  await primary.query("select pg_create_physical_replication_slot('archive', true)");
+  await insertRows(primary, 1, 10);
+  await readAll(primary, 'archive');
+  await scene.records.waitForState('s1', 'archive', 'ready');
+  await consumer.kill();
+  const before = await heldBy(s1, 'archive');
+  await insertRows(primary, 11, 20);
+  await readAll(primary, 'archive');
+  const last = await heldBy(primary, 'archive');
+  await untilHoldPublished(scene, 'archive', last?.restart_lsn);
+  await primary.waitForReplay(s1);
+  await primary.kill();
+  await s1.promote();
+  await handedOver(scene, 's1');
+  const after = await heldBy(s1, 'archive');
+  assert.notEqual(before?.restart_lsn, last?.restart_lsn);
+  assert.equal(after?.restart_lsn, last?.restart_lsn);
 });
 
 test('copies of physical slots come and go with their slots, and nothing else is touched', {
