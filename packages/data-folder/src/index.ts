@@ -1,3 +1,4 @@
+export * from './consistent-point.ts';
 export * from './control-file.ts';
 export { crc32c } from './crc32c.ts';
 export * from './decoding-snapshot.ts';

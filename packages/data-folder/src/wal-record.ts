@@ -24,7 +24,7 @@ export interface WalSource {
 export interface WalRecord {
   /** Of its first byte. */
   readonly lsn: Lsn;
-  /** Where the next one begins, or the header of the page that it begins on. */
+  /** Where the next one begins, or the header of the page that it begins on. Behind a switch to the next segment, that is where that begins. */
   readonly endLsn: Lsn;
   /** `xl_rmid`, the resource manager. */
   readonly manager: number;
@@ -47,6 +47,9 @@ export const RECORD_HEADER_BYTES = 24;
 const MAX_RECORD_BYTES = 2 ** 24;
 const CHECKSUM_AT = 20;
 const KIND_MASK = 0xf0;
+/** RM_XLOG_ID, XLOG_SWITCH: what is left of the segment holds nothing. */
+const XLOG_MANAGER = 0;
+const SWITCH_KIND = 0x40;
 
 class MissingPage extends Error {
   readonly address: bigint;
@@ -91,14 +94,14 @@ function recordAt(reader: PageReader, at: Lsn): WalRecord {
       `at ${text} no record begins: its checksum would be ${computed}, not ${stored}`,
     );
   }
-  const end = reader.position;
-  return {
-    lsn: lsn(start),
-    endLsn: lsn(end + ((ALIGNMENT - (end % ALIGNMENT)) % ALIGNMENT)),
-    manager: record.readUInt8(17),
-    kind: record.readUInt8(16) & KIND_MASK,
-    body,
-  };
+  const [manager, kind] = [record.readUInt8(17), record.readUInt8(16) & KIND_MASK];
+  const isSwitch = manager === XLOG_MANAGER && kind === SWITCH_KIND;
+  const end = roundUp(reader.position, isSwitch ? BigInt(reader.segmentSize) : ALIGNMENT);
+  return { lsn: lsn(start), endLsn: lsn(end), manager, kind, body };
+}
+
+function roundUp(position: bigint, multiple: bigint): bigint {
+  return position + ((multiple - (position % multiple)) % multiple);
 }
 
 interface LoadedPage {
@@ -121,6 +124,10 @@ class PageReader {
 
   get position(): bigint {
     return this.#position;
+  }
+
+  get segmentSize(): number {
+    return this.#source.shape.segmentSize;
   }
 
   /** Goes to where a record begins, and returns that. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
   checkDecodingSnapshot,
+  consistentPoint,
   type DataFolderMajor,
   dataFolderMajors,
   decodeControlFile,
@@ -11,6 +12,7 @@ import {
   decodeWalPage,
   decodingSnapshotName,
   parseWalFileName,
+  readWalRecord,
   runningAt,
   segmentNumber,
   serverLayouts,
@@ -233,6 +235,69 @@ async function longRecordTest(server: PostgresServer): Promise<void> {
   }
 }
 
+/** A slot that was made while a transaction was open is consistent when that has ended. */
+async function madeWhileOpenTest(server: PostgresServer): Promise<void> {
+  let making: Promise<unknown> = Promise.resolve();
+  await whileOpen(server, async () => {
+    making = server.query("select pg_create_logical_replication_slot('waited', 'test_decoding')");
+    await server.waitFor(
+      "select from pg_stat_activity where query like '%waited%' and wait_event = 'transactionid'",
+      (rows) => rows.length === 1,
+    );
+  });
+  await making;
+  const [row] = await server.query<{ restart: string; confirmed: string }>(
+    "select restart_lsn as restart, confirmed_flush_lsn as confirmed from pg_replication_slots where slot_name = 'waited'",
+  );
+  assert.ok(row);
+  const [from, until] = [parseLsn(row.restart), parseLsn(row.confirmed)];
+  const { said, hasSnapshot } = await runningAtRestart(server, 'waited');
+  assert.deepEqual([said.kind, hasSnapshot], ['some', false]);
+  const point = consistentPoint(walOf(server), { from, until });
+  assert.ok(point.kind === 'found' && point.lsn > from);
+  assert.equal(consistentPoint(walOf(server), { from, until: from }).kind, 'later');
+  await server.query("select pg_drop_replication_slot('waited')");
+}
+
+/** While others write, a slot becomes consistent only when the transactions of the time have ended, and their records get in between. */
+async function consistentTest(server: PostgresServer): Promise<void> {
+  const writing = new AbortController();
+  const writers = [1, 2, 3].map(() => writeUntil(server, writing.signal));
+  try {
+    for (let number = 0; number < 10; number += 1) {
+      await server.query(`select pg_create_logical_replication_slot('made', 'test_decoding')`);
+      const [row] = await server.query<{ restart: string; confirmed: string }>(
+        "select restart_lsn as restart, confirmed_flush_lsn as confirmed from pg_replication_slots where slot_name = 'made'",
+      );
+      assert.ok(row);
+      const [from, until] = [parseLsn(row.restart), parseLsn(row.confirmed)];
+      const point = consistentPoint(walOf(server), { from, until });
+      assert.ok(point.kind === 'found', JSON.stringify(row));
+      const reading = readWalRecord(walOf(server), point.lsn);
+      assert.equal(reading.kind === 'record' && reading.record.endLsn, until);
+      if (number % 5 === 0) {
+        await server.query('select pg_switch_wal()');
+      }
+      await server.query(`select pg_drop_replication_slot('made')`);
+    }
+  } finally {
+    writing.abort();
+    await Promise.all(writers);
+  }
+}
+
+async function writeUntil(server: PostgresServer, signal: AbortSignal): Promise<void> {
+  const client = new pg.Client(server.connectionOptions());
+  await client.connect();
+  try {
+    while (!signal.aborted) {
+      await client.query('insert into rows select generate_series(1, 50)');
+    }
+  } finally {
+    await client.end();
+  }
+}
+
 async function lostTest(server: PostgresServer, major: DataFolderMajor): Promise<void> {
   await server.setConfig({ max_slot_wal_keep_size: '1MB', wal_keep_size: '0' });
   for (let round = 0; round < 4; round += 1) {
@@ -254,6 +319,10 @@ for (const major of dataFolderMajors) {
       await context.test('WAL', () => walTest(server));
       await context.test('running transactions, and decoding snapshots', () => runningTest(server, major));
       await context.test('running transactions over the border of pages', () => longRecordTest(server));
+      await context.test('where decoding becomes consistent', async () => {
+        await madeWhileOpenTest(server);
+        await consistentTest(server);
+      });
       await context.test('slots that are lost', () => lostTest(server, major));
       await context.test('the control file after a stop', async () => {
         await server.stop();

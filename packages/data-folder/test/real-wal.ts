@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ControlFile,
@@ -40,7 +41,14 @@ export function walOf(server: PostgresServer): WalSource {
         throw new Error(`${name} is not the name of segment ${number}`);
       }
       const offset = Number(address % BigInt(segmentSize));
-      return readFileSync(join(server.dataFolder, 'pg_wal', name)).subarray(offset, offset + pageSize);
+      const page = Buffer.alloc(pageSize);
+      const file = openSync(join(server.dataFolder, 'pg_wal', name), 'r');
+      try {
+        assert.equal(readSync(file, page, 0, pageSize, offset), pageSize);
+      } finally {
+        closeSync(file);
+      }
+      return page;
     },
   };
 }

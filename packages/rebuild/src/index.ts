@@ -6,5 +6,12 @@ export { type AfterStep, type InstallStep, installSteps } from './install-step.t
 export { type DataFolder, type FolderOwner, readDataFolder } from './read-data-folder.ts';
 export { fillRestoreCommand, type RestoreCommand, runRestoreCommand } from './restore-command.ts';
 export { readServerProcess, type ServerProcess } from './server-process.ts';
-export { type FetchedWal, type MissingWal, runningAtHand, type WalRange, walAtHand } from './wal-at-hand.ts';
+export {
+  consistentPointAtHand,
+  type FetchedWal,
+  type MissingWal,
+  runningAtHand,
+  type WalRange,
+  walAtHand,
+} from './wal-at-hand.ts';
 export { readWrittenSettings, type WrittenSettings } from './written-settings.ts';

@@ -1,6 +1,9 @@
 import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type ConsistentPoint,
+  consistentPoint,
+  type DecodingRange,
   decodeWalPage,
   FileFormatError,
   type RunningAt,
@@ -65,6 +68,15 @@ export async function walAtHand(range: WalRange, restore?: RestoreCommand): Prom
 export function runningAtHand(range: Pick<WalRange, 'folder' | 'history'>, position: Lsn): RunningAt {
   using wal = new FolderWal({ ...range.folder, history: range.history });
   return runningAt(wal.source, position);
+}
+
+/** Whether a slot can do without a decoding snapshot, by the WAL in `pg_wal`; see `consistentPoint`. */
+export function consistentPointAtHand(
+  range: Pick<WalRange, 'folder' | 'history'>,
+  decoding: DecodingRange,
+): ConsistentPoint {
+  using wal = new FolderWal({ ...range.folder, history: range.history });
+  return consistentPoint(wal.source, decoding);
 }
 
 interface Segment {
