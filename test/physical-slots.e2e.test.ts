@@ -229,6 +229,8 @@ test('copies of physical slots come and go with their slots, and nothing else is
     { describe: () => `taken on s1 (${whyOf(scene.records.slot('s1', 'taken'))})` },
   );
   await scene.records.waitForState('s1', 'taken', 'ready');
+  const verified = await slotcast('verify');
+  assert.match(verified.stdout, /^nothing to compare: there is no slot of slotcast's/);
   const status = await slotcast('status');
   assert.match(status.stdout, /^taken: its reader needs WAL from .* on; kept on s1 from .* on \(ready\)$/m);
 });

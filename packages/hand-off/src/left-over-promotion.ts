@@ -1,4 +1,4 @@
-import { HandedOver, judgeClaim, startOf, type TimelineHistory } from '@slotcast/domain';
+import { HandedOver, judgeClaim, ownedLogical, startOf, type TimelineHistory } from '@slotcast/domain';
 import type { Logger } from '@slotcast/kernel';
 import { type PostgresConnection, readWalEnd, type ServerIdentity } from '@slotcast/postgres';
 import {
@@ -45,7 +45,7 @@ export async function isLeftOver(
     const verdict = judgeClaim({ manifest, last, highestEpoch, server: claiming, record, takeOver: false });
     if (verdict.kind === 'refuse') {
       logger.warn({ detail: verdict.message }, 'left the slots alone: this server may not be published');
-      tellAllUnknown(directory.ownership.keys(), logger);
+      tellAllUnknown(ownedLogical(directory.ownership), logger);
       return false;
     }
     // By number alone, which tells nothing of a server that is refused: another one may have begun a timeline of the same number.

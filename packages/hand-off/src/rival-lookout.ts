@@ -1,4 +1,4 @@
-import { findRivals, RIVAL_LATE_MS, type RivalPrimary } from '@slotcast/domain';
+import { findRivals, ownedLogical, RIVAL_LATE_MS, type RivalPrimary } from '@slotcast/domain';
 import { errorText } from '@slotcast/kernel';
 import { NodeDirectory, NodesReader } from '@slotcast/topics';
 import type { LookoutOptions, OwnPrimary } from './lookout-options.ts';
@@ -75,7 +75,7 @@ export class RivalLookout {
     this.#unansweredSince ??= now;
     const answeredAt = now - (silentMs.get(node) ?? 0);
     if (now - Math.max(this.#unansweredSince, answeredAt) >= RIVAL_LATE_MS) {
-      this.#report.tell(rivals, { timeline, slots: ownership.keys() });
+      this.#report.tell(rivals, { timeline, slots: ownedLogical(ownership) });
     }
   }
 }

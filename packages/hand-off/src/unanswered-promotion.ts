@@ -1,4 +1,4 @@
-import type { Promotion, SlotName } from '@slotcast/domain';
+import { ownedLogical, type Promotion, type SlotName } from '@slotcast/domain';
 import type { Clock, Logger } from '@slotcast/kernel';
 import { readServerIdentity, readWalEnd } from '@slotcast/postgres';
 import { tellAllUnknown } from './promotion-report.ts';
@@ -74,7 +74,7 @@ export class UnansweredPromotion {
     const { timeline } = await readWalEnd(connection, signal);
     this.answered();
     if (systemIdentifier === own.systemIdentifier && timeline > own.history.timeline) {
-      const slots = untold(own.ownership.keys(), before.acted);
+      const slots = untold(ownedLogical(own.ownership), before.acted);
       const seen = before.endedAtMs !== undefined;
       logger.warn(
         { timeline, seen, slots: slots.length },

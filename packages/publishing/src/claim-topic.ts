@@ -13,6 +13,7 @@ import {
   orphansOf,
   otherPrimaries,
   outlivedBy,
+  ownedLogical,
   type Promotion,
   publishedBefore,
   type ServerLife,
@@ -299,7 +300,8 @@ async function judge(topic: SlotsTopic, options: ClaimOptions): Promise<ClaimGra
  */
 function tellOfSlots({ topics, nodes, identity: { node }, logger }: ClaimOptions): void {
   const level = nodes.nodes.get(node)?.role === 'primary' ? 'warn' : 'error';
-  tellAllUnknown(new NodeDirectory({ ...topics, node, reader: nodes }).ownership.keys(), logger, level);
+  const { ownership } = new NodeDirectory({ ...topics, node, reader: nodes });
+  tellAllUnknown(ownedLogical(ownership), logger, level);
 }
 
 /** Two publishers of one node would fence each other for ever, so the one that was fenced stops. */

@@ -148,3 +148,8 @@ export interface Ownership {
   /** The slot is a physical one: a hold on WAL, which is safe from the moment it is made. */
   readonly physical?: true | undefined;
 }
+
+/** The slots among them that subscribers read. Of a physical one there is nothing to prove, and nobody who could be led past changes in silence. */
+export function ownedLogical(ownership: ReadonlyMap<SlotName, Ownership>): readonly SlotName[] {
+  return [...ownership].flatMap(([slot, { physical }]) => (physical === true ? [] : [slot]));
+}

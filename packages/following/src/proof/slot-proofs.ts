@@ -11,6 +11,7 @@ import {
   laterLsn,
   type Manifest,
   type NodesRecord,
+  ownedLogical,
   type PlanPolicy,
   PROOF_ANSWER_MS,
   type ProofOutcome,
@@ -132,7 +133,7 @@ export class SlotProofs {
 
   /** Copies that can be proven, by name: slotcast's own, of slots that there are on the primary. One that is kept of an orphaned slot has nothing to be compared with. */
   get candidates(): readonly SlotName[] {
-    const owned = [...this.#options.directory.ownership.keys()].filter((slot) => !isOwnWorkingSlot(slot));
+    const owned = ownedLogical(this.#options.directory.ownership).filter((slot) => !isOwnWorkingSlot(slot));
     const names = this.#facts?.manifest?.slots.map(({ name }) => name);
     const published = names === undefined ? undefined : new Set(names);
     return owned.filter((slot) => published?.has(slot) ?? true).toSorted();
