@@ -44,7 +44,7 @@ export function consistentPoint(source: WalSource, { from, until }: DecodingRang
       return { kind: 'unknown', why };
     }
     const { record } = reading;
-    const running = record.lsn > until ? undefined : decodeRunningTransactions(record);
+    const running = decodeRunningTransactions(record);
     if (running !== undefined && builder.becomesConsistent(running)) {
       return { kind: 'found', lsn: record.lsn };
     }

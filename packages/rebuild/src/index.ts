@@ -1,5 +1,6 @@
 export { type BackupLabel, parseBackupLabel } from './backup-label.ts';
 export { parseConfiguration, parseSwitch } from './configuration-text.ts';
+export { type FetchedHistory, fetchHistory } from './fetch-history.ts';
 export { type FoundSlot, type FoundSlots, isTaken } from './found-slots.ts';
 export { type InstallOptions, installSlot } from './install-slot.ts';
 export { type AfterStep, type InstallStep, installSteps } from './install-step.ts';

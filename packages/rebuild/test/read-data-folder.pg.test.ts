@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { encodeSlotFile } from '@slotcast/data-folder';
-import { describeHistory, parseLsn, parseSlotName } from '@slotcast/domain';
-import { isTaken, readDataFolder } from '@slotcast/rebuild';
+import { describeHistory, parseLsn, parseSlotName, timeline } from '@slotcast/domain';
+import { fetchHistory, isTaken, readDataFolder } from '@slotcast/rebuild';
 import { temporaryFolder, waitUntil } from '@slotcast/testkit';
 import pg from 'pg';
 import { INSTALL_MAJORS, primaryWithSlot, slotIn } from './stopped-servers.ts';
@@ -55,7 +64,19 @@ for (const major of INSTALL_MAJORS) {
       );
       const history = join(standby.dataFolder, 'pg_wal', '00000002.history');
       writeFileSync(join(standby.dataFolder, 'pg_wal', '00000003.history'), readFileSync(history));
-      assert.deepEqual((await readDataFolder(standby.dataFolder)).laterTimelines, [3]);
+      const later = await readDataFolder(standby.dataFolder);
+      assert.deepEqual(later.laterTimelines, [3]);
+      const fetch = (command: string): ReturnType<typeof fetchHistory> =>
+        fetchHistory(later, timeline(2), {
+          command,
+          timeoutMs: 20_000,
+          signal: new AbortController().signal,
+        });
+      assert.deepEqual(await fetch('cp pg_wal/%f %p'), { kind: 'found', history: promoted.history });
+      assert.equal((await fetch('exit 1')).kind, 'missing');
+      assert.equal((await fetch('true')).kind, 'missing');
+      await assert.rejects(fetch('echo none > %p'), damaged);
+      assert.ok(!existsSync(join(standby.dataFolder, 'pg_wal', 'RECOVERYHISTORY')));
       writeFileSync(history, 'none\n');
       await assert.rejects(readDataFolder(standby.dataFolder), damaged);
       rmSync(history);
