@@ -19,7 +19,7 @@ export interface DecodingRange {
 }
 
 /** It is not looked for in more WAL than this. */
-const MAX_BYTES = 2n ** 30n;
+const MAX_BYTES = 2n ** 28n;
 
 /**
  * Says where decoding becomes consistent that begins at `from` and finds no decoding snapshot (`SnapBuildFindSnapshot`). `found`, which is at or before `until`, proves that the state file is all that the slot needs:

@@ -16,8 +16,9 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
 export function crc32c(...parts: readonly Uint8Array[]): number {
   let value = 0xffffffff;
   for (const part of parts) {
-    for (const byte of part) {
-      value = (table[(value ^ byte) & 0xff] ?? 0) ^ (value >>> 8);
+    // Over an index, which is several times as quick as over an iterator.
+    for (let index = 0; index < part.length; index += 1) {
+      value = Number(table[(value ^ Number(part[index])) & 0xff]) ^ (value >>> 8);
     }
   }
   return (value ^ 0xffffffff) >>> 0;

@@ -1,11 +1,11 @@
-import { chmod, chown, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, lstat, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { decodeSlotFile, encodeSlotFile, type SlotFile } from '@slotcast/data-folder';
 import { asError, SlotcastError } from '@slotcast/kernel';
 import { syncPath, writeDurably } from './durable-file.ts';
-import { systemCode } from './file-error.ts';
-import { isTaken, LEFTOVER_SUFFIX, readFoundSlots, SLOTS_FOLDER } from './found-slots.ts';
+import { systemCode, unlessMissing } from './file-error.ts';
+import { isTaken, LEFTOVER_SUFFIX, SLOTS_FOLDER } from './found-slots.ts';
 import { installSnapshot, requireSnapshot } from './install-snapshot.ts';
 import type { AfterStep } from './install-step.ts';
 import type { DataFolder } from './read-data-folder.ts';
@@ -68,26 +68,16 @@ function requireOwner({ owner, path }: DataFolder): void {
 }
 
 async function requirePlace({ folder, slot, replace }: InstallOptions): Promise<void> {
-  const found = await readFoundSlots(folder.path, folder.major);
+  const path = join(folder.path, SLOTS_FOLDER, slot.name);
   if (replace !== undefined) {
-    await requireUnchanged(join(folder.path, SLOTS_FOLDER, slot.name, 'state'), replace.expected);
-  } else if (isTaken(found, slot.name)) {
-    throw new SlotcastError(
-      'SC_SLOT_EXISTS',
-      `there is a slot ${slot.name} in ${join(folder.path, SLOTS_FOLDER)} already`,
-    );
+    await requireUnchanged(join(path, 'state'), replace.expected);
+  } else if (isTaken(folder, slot.name) || (await unlessMissing(lstat(path))) !== undefined) {
+    throw new SlotcastError('SC_SLOT_EXISTS', `there is a slot ${slot.name} in ${dirname(path)} already`);
   }
 }
 
 async function requireUnchanged(path: string, expected: Uint8Array): Promise<void> {
-  let bytes: Buffer | undefined;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') {
-      throw error;
-    }
-  }
+  const bytes = await unlessMissing(readFile(path));
   if (bytes?.equals(expected) !== true) {
     const now = bytes === undefined ? 'is gone' : 'has changed';
     throw new SlotcastError(

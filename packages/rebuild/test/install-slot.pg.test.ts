@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { decodingSnapshotName } from '@slotcast/data-folder';
-import { lsn, parseSlotName } from '@slotcast/domain';
+import { formatLsn, lsn, parseSlotName } from '@slotcast/domain';
 import { installSlot, installSteps, readDataFolder } from '@slotcast/rebuild';
 import type { PostgresServer } from '@slotcast/testkit';
 import {
@@ -25,6 +26,15 @@ import {
   slotRows,
 } from './stopped-servers.ts';
 
+/** A physical slot that holds nothing. */
+const NO_SLOT = {
+  plugin: null,
+  datoid: null,
+  temporary: false,
+  xmin: null,
+  catalog_xmin: null,
+  confirmed_flush_lsn: null,
+};
 const FIXTURE = fileURLToPath(new URL('fixtures/install-and-die.ts', import.meta.url));
 
 function modeOf(path: string): string {
@@ -57,6 +67,32 @@ function dieAfter(server: PostgresServer, name: string, step: string, mode: stri
   assert.equal(signal, 'SIGKILL', stderr);
 }
 
+test('a slot is not put into the folder of another user', {
+  timeout: 60_000,
+  skip: process.getuid?.() !== 0 && 'only root can become another user',
+}, async () => {
+  await using server = await primaryWithSlot(18);
+  await server.stop();
+  const fixture = fileURLToPath(new URL('fixtures/install-as-other.ts', import.meta.url));
+  const other = String(statSync(server.dataFolder).uid - 1);
+  const options = ['--conditions=source', '--import', 'tsx', fixture, server.dataFolder, other];
+  const { stdout, stderr } = spawnSync(process.execPath, options, { encoding: 'utf8' });
+  assert.equal(stdout, 'SC_INSTALL_FAILED\nSC_DATA_FOLDER\n', stderr);
+  assert.deepEqual(readdirSync(join(server.dataFolder, 'pg_replslot')), ['app']);
+});
+
+test('a slot has the modes of a folder that the group may read', { timeout: 60_000 }, async () => {
+  await using server = await primaryWithSlot(18);
+  await server.stop();
+  chmodSync(server.dataFolder, 0o750);
+  await installSlot(await likeApp(server, 'copy'));
+  const path = join(server.dataFolder, 'pg_replslot', 'copy');
+  assert.match(modeOf(path), /^750 /);
+  assert.match(modeOf(join(path, 'state')), /^640 /);
+  await server.start();
+  assert.deepEqual([...(await slotRows(server)).keys()], ['app', 'copy']);
+});
+
 for (const major of INSTALL_MAJORS) {
   describe(`a slot that is put into a stopped server of ${major}`, { timeout: 120_000 }, () => {
     test('is there when it starts, delivers what it has to, and has the modes of the folder', async () => {
@@ -64,14 +100,23 @@ for (const major of INSTALL_MAJORS) {
       await server.stop();
       const { folder, slot } = await likeApp(server, 'copy');
       await installSlot({ folder, slot });
+      const replica = { databaseOid: 0, plugin: '', catalogXmin: undefined, confirmedFlushLsn: undefined };
+      const physical = { ...slot, ...replica, twoPhaseAt: undefined, name: parseSlotName('replica') };
+      await installSlot({ folder, slot: physical });
       const slots = join(server.dataFolder, 'pg_replslot');
-      assert.deepEqual(readdirSync(slots).toSorted(), ['app', 'copy']);
+      assert.deepEqual(readdirSync(slots).toSorted(), ['app', 'copy', 'replica']);
       for (const path of ['', 'state']) {
         assert.equal(modeOf(join(slots, 'copy', path)), modeOf(join(slots, 'app', path)));
       }
+      // What was read of the folder before does not know of it.
+      await assert.rejects(installSlot({ folder, slot }), { code: 'SC_SLOT_EXISTS' });
       await server.start();
       const rows = await slotRows(server);
       assert.deepEqual(rows.get('copy'), rows.get('app'));
+      assert.deepEqual(rows.get('replica'), {
+        ...NO_SLOT,
+        restart_lsn: formatLsn(slot.restartLsn ?? lsn(1n)),
+      });
       assert.equal((await pendingRows(server, 'copy')).length, 3);
       assert.deepEqual(await pendingRows(server, 'copy'), await pendingRows(server, 'app'));
       await server.query("select pg_drop_replication_slot('copy')");
