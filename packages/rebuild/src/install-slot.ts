@@ -37,8 +37,8 @@ export async function installSlot(options: InstallOptions): Promise<void> {
   }
   requireOwner(folder);
   await requireStopped(folder.path);
-  await requirePlace(options);
   try {
+    await requirePlace(options);
     await place(options, bytes);
   } catch (error) {
     throw error instanceof SlotcastError ? error : installFailed(options, error);
