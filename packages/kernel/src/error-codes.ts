@@ -178,6 +178,12 @@ export const errorCodes = {
     remedy:
       'If nobody needs it, start the server, drop it there, stop the server, and run the command again.',
   },
+  SC_REBUILD_REFUSED: {
+    exit: 'precondition',
+    meaning:
+      'Slots cannot be put into this data directory without the risk of lost changes. Nothing was changed.',
+    remedy: 'Do what the message says, and run slotcast rebuild again.',
+  },
   SC_INSTALL_FAILED: {
     exit: 'failed',
     meaning:

@@ -5,6 +5,7 @@ export { type FoundSlot, type FoundSlots, isTaken } from './found-slots.ts';
 export { type InstallOptions, installSlot } from './install-slot.ts';
 export { type AfterStep, type InstallStep, installSteps } from './install-step.ts';
 export { type DataFolder, type FolderOwner, readDataFolder } from './read-data-folder.ts';
+export { type AsOf, type RebuildOptions, type Rebuilt, rebuildSlots } from './rebuild.ts';
 export { fillRestoreCommand, type RestoreCommand, runRestoreCommand } from './restore-command.ts';
 export { readServerProcess, type ServerProcess } from './server-process.ts';
 export {

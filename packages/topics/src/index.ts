@@ -13,6 +13,7 @@ export { NodesReader } from './nodes-reader.ts';
 export { SilenceMeter } from './silence-meter.ts';
 export { SlotsFeed } from './slots-feed.ts';
 export { SlotsReader } from './slots-reader.ts';
+export { readAsOf } from './topic-as-of.ts';
 export {
   serviceTopics,
   type TopicsAccess,

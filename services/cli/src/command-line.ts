@@ -2,9 +2,13 @@ import { parseBytes, services } from '@slotcast/config';
 import {
   DEFAULT_PROOF_BYTES,
   isProofSize,
+  type Lsn,
+  parseLsn,
+  parseSlotFilters,
   parseSlotName,
   promotionPolicies,
   type Requirement,
+  type SlotFilters,
   type SlotName,
 } from '@slotcast/domain';
 import { isPatience, PATIENCE } from '@slotcast/kernel';
@@ -12,6 +16,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigOptions } from './commands/config/command.ts';
 import type { EventsOptions } from './commands/events/command.ts';
 import type { PrepareOptions } from './commands/prepare-promotion/command.ts';
+import type { RebuildOptions } from './commands/rebuild/command.ts';
 import type { ReleaseOptions } from './commands/release/command.ts';
 import type { StatusOptions } from './commands/status/command.ts';
 import type { TopicCreateOptions } from './commands/topic/command.ts';
@@ -44,6 +49,7 @@ export function createCommandLine(): Command {
   addAdopt(program);
   addRelease(program);
   addForget(program);
+  addRebuild(program);
   addConfig(program);
   return program;
 }
@@ -247,6 +253,68 @@ function subcommand(parent: Command, name: string): Command {
 
 function outputOption(): Option {
   return new Option('--output <format>', 'form of the data').choices(outputFormats).default('text');
+}
+
+function addRebuild(program: Command): void {
+  subcommand(program, 'rebuild')
+    .description(
+      'put the slots of the topic into the data directory of a stopped server; exit code 3 when one could not be put there',
+    )
+    .requiredOption('--pgdata <directory>', 'data directory of the server, which must not run')
+    .option('--dry-run', 'say what would be done, and change nothing', false)
+    .option('--slots <filter>', 'which slots, instead of SLOTCAST_SLOTS', slotFilters)
+    .option(
+      '--as-of-lsn <lsn>',
+      'for a server that recovers to this position: the slots as they were there',
+      position,
+    )
+    .option('--as-of-time <time>', 'the same by time, such as 2026-01-31T12:00:00Z', moment)
+    .option('--timeline <number>', 'on which timeline recovery ends', timelineNumber)
+    .option(
+      '--restore-command <command>',
+      'brings WAL files that are missing, as restore_command of PostgreSQL',
+    )
+    .addOption(
+      new Option('--restore-timeout <time>', 'for one file').default(60_000, '1min').argParser(timeoutMs),
+    )
+    .option('--accept-gap', 'put slots there too that may miss what was open where they start', false)
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runRebuild } = await import('./commands/rebuild/command.ts');
+      await runRebuild(command.optsWithGlobals<RebuildOptions>());
+    });
+}
+
+function slotFilters(text: string): SlotFilters {
+  try {
+    return parseSlotFilters(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function position(text: string): Lsn {
+  try {
+    return parseLsn(text);
+  } catch {
+    throw new InvalidArgumentError('Expected a position in WAL, such as 16/B374D848.');
+  }
+}
+
+function moment(text: string): number {
+  const isZoned = /(Z|[+-]\d\d:?\d\d)$/.test(text);
+  const time = isZoned ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) {
+    throw new InvalidArgumentError('Expected a time with its zone, such as 2026-01-31T12:00:00Z.');
+  }
+  return time;
+}
+
+function timelineNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,9}$/.test(text)) {
+    throw new InvalidArgumentError('Expected the number of a timeline.');
+  }
+  return Number(text);
 }
 
 function slotName(text: string): SlotName {

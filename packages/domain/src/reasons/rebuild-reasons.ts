@@ -2,6 +2,9 @@ import { entry, fixed } from './reason-entry.ts';
 
 /** Why `slotcast rebuild` leaves a slot out, or what is to be known of one that it installs. */
 export const rebuildReasons = {
+  rebuild_installed: fixed(
+    'slotcast rebuild has put it into the data folder: the consumer judges it when the server runs',
+  ),
   rebuild_unwanted: fixed('SLOTCAST_SLOTS or --slots does not select it'),
   rebuild_physical: fixed('it is a physical slot: make it on the server when that runs'),
   rebuild_orphaned: fixed(

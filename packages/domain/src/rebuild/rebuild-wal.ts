@@ -39,3 +39,16 @@ export function judgeWal(
     ? { ...verdict, remark: reason('rebuild_gap_accepted', { position }) }
     : { kind: 'skip', slot, event, reason: reason('rebuild_open_transactions', { position }) };
 }
+
+/** Reasons for which a slot is left out that nobody misses on this server. */
+const EXPECTED: ReadonlySet<string> = new Set([
+  'rebuild_unwanted',
+  'rebuild_physical',
+  'rebuild_orphaned',
+  'rebuild_dropped',
+]);
+
+/** Whether a slot that was wanted is not there afterwards. */
+export function isShort(verdict: CheckedVerdict): boolean {
+  return verdict.kind === 'skip' && !EXPECTED.has(verdict.reason.code);
+}

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  type ConsistentPoint,
-  consistentPoint,
   type FolderPosition,
+  type RecoveredPoint,
   type RecoveryTarget,
+  recoveredPoint,
   type TimelineHistory,
   timeline,
 } from '@slotcast/domain';
@@ -38,11 +38,11 @@ function find(
   folder: FolderPosition,
   target?: Partial<RecoveryTarget> & Pick<RecoveryTarget, 'lsn'>,
   published: TimelineHistory = firstTimeline,
-): ConsistentPoint {
-  return consistentPoint(folder, target && { timeline: undefined, ...target }, published);
+): RecoveredPoint {
+  return recoveredPoint(folder, target && { timeline: undefined, ...target }, published);
 }
 
-function whyNot(point: ConsistentPoint): string {
+function whyNot(point: RecoveredPoint): string {
   return point.kind === 'refused' ? point.why : '';
 }
 

@@ -25,7 +25,7 @@ export interface RecoveryTarget {
 }
 
 /** Where a stopped server will be consistent; or why that is not known, as a sentence. */
-export type ConsistentPoint =
+export type RecoveredPoint =
   | ({ readonly kind: 'known' } & Pick<StoppedServer, 'history' | 'consistentLsn' | 'goesOn'>)
   | { readonly kind: 'refused'; readonly why: string };
 
@@ -33,11 +33,11 @@ export type ConsistentPoint =
  * Finds the position up to which a stopped server surely has, or will have, replayed WAL when it lets anybody in. What the control file of a standby says is a lower bound; slots may be older than need be, and
  * never newer. `published`: the line of the topic.
  */
-export function consistentPoint(
+export function recoveredPoint(
   folder: FolderPosition,
   target: RecoveryTarget | undefined,
   published: TimelineHistory,
-): ConsistentPoint {
+): RecoveredPoint {
   const { history } = folder;
   if (history === undefined) {
     return refused(
@@ -90,7 +90,7 @@ function standbyPosition({
 function restoredTo(
   { backupStartLsn, minRecoveryLsn, checkpointLsn }: FolderPosition,
   target: RecoveryTarget & { readonly published: TimelineHistory; readonly history: TimelineHistory },
-): ConsistentPoint {
+): RecoveredPoint {
   const { lsn, published, history } = target;
   const begins = backupStartLsn ?? minRecoveryLsn ?? checkpointLsn;
   if (lsn < begins) {
@@ -139,6 +139,6 @@ function upTo(line: TimelineHistory, timeline: number): TimelineHistory | undefi
   return at === undefined ? undefined : { timeline: at.timeline, ancestors: line.ancestors.slice(0, index) };
 }
 
-function refused(why: string): ConsistentPoint {
+function refused(why: string): RecoveredPoint {
   return { kind: 'refused', why };
 }

@@ -1,0 +1,90 @@
+import type { Config } from '@slotcast/config';
+import { type Lsn, type SlotFilters, wantsSlot } from '@slotcast/domain';
+import { type EventLog, topicNames } from '@slotcast/event-log';
+import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
+import { exitCodes, SlotcastError, systemClock } from '@slotcast/kernel';
+import { explainError } from '@slotcast/node';
+import { createLogger } from '@slotcast/observability';
+import { type AsOf, rebuildSlots } from '@slotcast/rebuild';
+import { SilenceMeter, type TopicsContext } from '@slotcast/topics';
+import { rebuiltJson } from '@slotcast/views';
+import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
+import { loadSettings } from '../../shared/load-settings.ts';
+import { printLine } from '../../shared/output.ts';
+import { withEventLog } from '../../shared/with-event-log.ts';
+import { rebuiltText } from './rebuilt-text.ts';
+
+export interface RebuildOptions extends PrintOptions {
+  readonly pgdata: string;
+  readonly asOfLsn?: Lsn;
+  /** Milliseconds since 1970. */
+  readonly asOfTime?: number;
+  readonly timeline?: number;
+  readonly restoreCommand?: string;
+  /** Milliseconds for one file. */
+  readonly restoreTimeout: number;
+  readonly slots?: SlotFilters;
+  readonly acceptGap: boolean;
+  readonly dryRun: boolean;
+}
+
+/**
+ * `slotcast rebuild`: puts the slots of the topic into the data directory of a stopped server. Exit code 0 when all that are wanted are there then, 3 when one could not be
+ * put there, which the answer says why.
+ */
+export async function runRebuild(options: RebuildOptions): Promise<void> {
+  const config = loadSettings(options, 'cli');
+  const { pgdata, restoreCommand: command, restoreTimeout: timeoutMs, acceptGap, dryRun } = options;
+  const filters = options.slots ?? config.slots;
+  try {
+    await untilInterrupted((signal) =>
+      withEventLog(config, async (log) => {
+        const { server, verdicts } = await rebuildSlots({
+          dataFolder: pgdata,
+          node: config.node,
+          asOf: asOfOf(options),
+          restore: command === undefined ? undefined : { command, timeoutMs, signal },
+          acceptGap,
+          dryRun,
+          wanted: (slot) => wantsSlot(filters, slot),
+          topics: topicsOf(config, log, signal),
+          clock: systemClock,
+          logger: createLogger({ level: 'silent', fields: {} }),
+          signal,
+        });
+        const answer = rebuiltJson({ dataFolder: pgdata, dryRun, server, verdicts });
+        await printLine(
+          options.output === 'json' ? JSON.stringify(answer, undefined, 2) : rebuiltText(answer).join('\n'),
+        );
+        return answer.complete ? exitCodes.ok.code : exitCodes.negative.code;
+      }),
+    );
+  } catch (error) {
+    throw explainError(error);
+  }
+}
+
+function asOfOf({ asOfLsn, asOfTime, timeline }: RebuildOptions): AsOf | undefined {
+  if (asOfLsn !== undefined && asOfTime !== undefined) {
+    throw new SlotcastError('SC_USAGE', 'give --as-of-lsn or --as-of-time, not both');
+  }
+  if (asOfLsn !== undefined) {
+    return { kind: 'lsn', lsn: asOfLsn, timeline };
+  }
+  return asOfTime === undefined ? undefined : { kind: 'time', time: asOfTime, timeline };
+}
+
+function topicsOf(config: Config, log: EventLog, signal: AbortSignal): TopicsContext {
+  const { slots: slotsTopic, nodes: nodesTopic } = topicNames(config.topicPrefix, config.cluster);
+  const url = config.schemaRegistryUrl;
+  return {
+    log,
+    codec: createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) }),
+    slotsTopic,
+    nodesTopic,
+    silence: new SilenceMeter(systemClock),
+    onUnusable: ({ topic, offset, reason }) => {
+      process.stderr.write(`slotcast: skipped record ${offset} of ${topic}: ${reason}\n`);
+    },
+  };
+}
