@@ -54,7 +54,7 @@ export interface RebuildInput {
   readonly ownership: ReadonlyMap<SlotName, Ownership>;
 }
 
-/** Says for each slot of the topic what becomes of it, by name. What is left out keeps its place on the server as it is. */
+/** Says for each slot of the topic what becomes of it, by name; of physical ones only where they were asked for. What is left out keeps its place on the server as it is. */
 export function planRebuild(input: RebuildInput): readonly RebuildVerdict[] {
   const { desired, newest, manifest } = input.topic;
   const kept = keptNames(manifest);
@@ -65,7 +65,9 @@ export function planRebuild(input: RebuildInput): readonly RebuildVerdict[] {
     const event = desired.get(slot);
     const isGone =
       event !== undefined && (event.op === 'drop' || isMissing({ manifest, listed: kept.has(slot) }, event));
-    if (isGone && !newest.has(slot)) {
+    const state = event?.state ?? newest.get(slot)?.state;
+    const isNobodys = state?.type === 'physical' && !input.wanted(state);
+    if (isNobodys || (isGone && !newest.has(slot))) {
       continue;
     }
     const verdict = judgeSlot(input, slot, isGone ? undefined : event);

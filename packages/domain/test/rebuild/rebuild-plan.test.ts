@@ -188,6 +188,11 @@ describe('the plan of a rebuild', { timeout: 10_000 }, () => {
     });
   }
 
+  test('says nothing of a physical slot that nobody asked for', () => {
+    const event = slotEvent('app', { lsn: 0x3000 }, { state: physicalSlot('app') });
+    assert.equal(judge({ event, wanted: () => false }), undefined);
+  });
+
   test('says nothing of a slot that was dropped before', () => {
     assert.equal(judge({ event: eventOf({}, { op: 'drop' }), topic: { newest: new Map() } }), undefined);
     const gone = manifest([], { seq: 9, lsn: 0x4000 });
