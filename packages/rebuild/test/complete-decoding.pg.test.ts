@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { decodeSlotFile, decodingSnapshotName, type SlotFile } from '@slotcast/data-folder';
 import type { Lsn } from '@slotcast/domain';
 import { consistentPointAtHand, installSlot, readDataFolder, runningAtHand } from '@slotcast/rebuild';
-import { type PostgresServer, startPrimary } from '@slotcast/testkit';
+import { POSTGRES_MAJORS, type PostgresMajor, type PostgresServer, startPrimary } from '@slotcast/testkit';
 import pg from 'pg';
-import { INSTALL_MAJORS, type InstallMajor, pendingRows } from './stopped-servers.ts';
+import { pendingRows } from './stopped-servers.ts';
 
 /** A transaction that has written a row. */
 async function openTransaction(
@@ -55,7 +55,7 @@ async function makeHistory(server: PostgresServer): Promise<void> {
   await server.query('checkpoint');
 }
 
-function stateOf(server: PostgresServer, slot: string, major: InstallMajor): SlotFile {
+function stateOf(server: PostgresServer, slot: string, major: PostgresMajor): SlotFile {
   return decodeSlotFile(readFileSync(join(server.dataFolder, 'pg_replslot', slot, 'state')), major);
 }
 
@@ -64,7 +64,7 @@ function snapshotAt(server: PostgresServer, position: Lsn | undefined): Buffer {
   return readFileSync(join(server.dataFolder, 'pg_logical', 'snapshots', decodingSnapshotName(position)));
 }
 
-for (const major of INSTALL_MAJORS) {
+for (const major of POSTGRES_MAJORS) {
   test(`a slot of ${major} delivers all on a standby when transactions were open, with its snapshot or proof that it needs none`, {
     timeout: 120_000,
   }, async () => {
