@@ -87,6 +87,7 @@ export * from './rebuild/rebuild-wal.ts';
 export * from './rebuild/recovered-point.ts';
 export * from './rebuild/stopped-server.ts';
 export * from './rebuild/topic-at-point.ts';
+export * from './rebuild/wal-floor.ts';
 export * from './role/node-name.ts';
 export * from './role/role-event.ts';
 export * from './role/role-machine.ts';
