@@ -7,3 +7,4 @@ export { type StatusReport, statusJson } from './status-json.ts';
 export * from './text-table.ts';
 export { type TopicReport, topicsJson } from './topics-json.ts';
 export { type VerifiedJson, verifiedJson } from './verified-json.ts';
+export { type WalFloorJson, walFloorJson } from './wal-floor-json.ts';

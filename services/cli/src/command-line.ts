@@ -1,18 +1,19 @@
-import { parseBytes, services } from '@slotcast/config';
+import { services } from '@slotcast/config';
+import { DEFAULT_PROOF_BYTES, promotionPolicies, type SlotName } from '@slotcast/domain';
+import { Argument, Command, Option } from 'commander';
 import {
-  DEFAULT_PROOF_BYTES,
-  isProofSize,
-  type Lsn,
-  parseLsn,
-  parseSlotFilters,
-  parseSlotName,
-  promotionPolicies,
-  type Requirement,
-  type SlotFilters,
-  type SlotName,
-} from '@slotcast/domain';
-import { isPatience, PATIENCE } from '@slotcast/kernel';
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+  anotherSetting,
+  byteCount,
+  moment,
+  position,
+  requirement,
+  segmentSize,
+  slotFilters,
+  slotName,
+  startPosition,
+  timelineNumber,
+  timeoutMs,
+} from './arguments.ts';
 import type { ConfigOptions } from './commands/config/command.ts';
 import type { EventsOptions } from './commands/events/command.ts';
 import type { PrepareOptions } from './commands/prepare-promotion/command.ts';
@@ -21,6 +22,7 @@ import type { ReleaseOptions } from './commands/release/command.ts';
 import type { StatusOptions } from './commands/status/command.ts';
 import type { TopicCreateOptions } from './commands/topic/command.ts';
 import type { VerifyOptions } from './commands/verify/command.ts';
+import type { WalFloorOptions } from './commands/wal-floor/command.ts';
 import type { GlobalOptions, PrintOptions } from './shared/command-scope.ts';
 import { outputFormats } from './shared/output.ts';
 import { packageVersion } from './version.ts';
@@ -50,6 +52,7 @@ export function createCommandLine(): Command {
   addRelease(program);
   addForget(program);
   addRebuild(program);
+  addWalFloor(program);
   addConfig(program);
   return program;
 }
@@ -285,95 +288,21 @@ function addRebuild(program: Command): void {
     });
 }
 
-function slotFilters(text: string): SlotFilters {
-  try {
-    return parseSlotFilters(text);
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function position(text: string): Lsn {
-  try {
-    return parseLsn(text);
-  } catch {
-    throw new InvalidArgumentError('Expected a position in WAL, such as 16/B374D848.');
-  }
-}
-
-function moment(text: string): number {
-  const isZoned = /(Z|[+-]\d\d:?\d\d)$/.test(text);
-  const time = isZoned ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) {
-    throw new InvalidArgumentError('Expected a time with its zone, such as 2026-01-31T12:00:00Z.');
-  }
-  return time;
-}
-
-function timelineNumber(text: string): number {
-  if (!/^[1-9][0-9]{0,9}$/.test(text)) {
-    throw new InvalidArgumentError('Expected the number of a timeline.');
-  }
-  return Number(text);
-}
-
-function slotName(text: string): SlotName {
-  try {
-    return parseSlotName(text);
-  } catch {
-    throw new InvalidArgumentError('A slot name has 1 to 63 of a-z, 0-9 and _.');
-  }
-}
-
-function timeoutMs(text: string): number {
-  const match = /^([0-9]{1,6})(ms|s|min)?$/.exec(text);
-  const ms =
-    match === null ? Number.NaN : Number(match[1]) * { ms: 1, s: 1000, min: 60_000 }[unitOf(match[2])];
-  if (!isPatience(ms)) {
-    throw new InvalidArgumentError(`Expected ${PATIENCE}, such as 10s, 500ms or 1min.`);
-  }
-  return ms;
-}
-
-function byteCount(text: string): number {
-  try {
-    const bytes = parseBytes(text);
-    if (isProofSize(BigInt(bytes))) {
-      return bytes;
-    }
-  } catch (error) {
-    if (!(error instanceof RangeError)) {
-      throw error;
-    }
-  }
-  throw new InvalidArgumentError('Expected a size from 1MB to 1GB, such as 64MB.');
-}
-
-function unitOf(text: string | undefined): 'ms' | 's' | 'min' {
-  return text === 'ms' || text === 'min' ? text : 's';
-}
-
-function startPosition(text: string): bigint | 'beginning' {
-  if (text === 'beginning') {
-    return text;
-  }
-  if (!/^[0-9]{1,18}$/.test(text)) {
-    throw new InvalidArgumentError('Expected `beginning` or an offset.');
-  }
-  return BigInt(text);
-}
-
-function requirement(text: string): Requirement {
-  if (text === 'all') {
-    return text;
-  }
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) {
-    throw new InvalidArgumentError('Expected `all` or a number of standbys.');
-  }
-  return Number(text);
-}
-
-/** Commander hands over what the option was given before. */
-function anotherSetting(text: string, earlier: readonly string[]): readonly string[] {
-  return [...earlier, text];
+function addWalFloor(program: Command): void {
+  subcommand(program, 'wal-floor')
+    .description(
+      'print the oldest WAL that a slot of the topic needs, for what backups and archives have to keep; exit code 3 when it cannot be told',
+    )
+    .option('--as-of-lsn <lsn>', 'what was needed at this position, instead of now', position)
+    .option('--slots <filter>', 'only these slots', slotFilters)
+    .addOption(
+      new Option('--wal-segment-size <size>', 'of the servers, as initdb --wal-segsize made them')
+        .default(16 * 2 ** 20, '16MB')
+        .argParser(segmentSize),
+    )
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const { runWalFloor } = await import('./commands/wal-floor/command.ts');
+      await runWalFloor(command.optsWithGlobals<WalFloorOptions>());
+    });
 }

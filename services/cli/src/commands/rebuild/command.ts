@@ -1,16 +1,13 @@
-import type { Config } from '@slotcast/config';
 import { type Lsn, type SlotFilters, wantsSlot } from '@slotcast/domain';
-import { type EventLog, topicNames } from '@slotcast/event-log';
-import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { exitCodes, SlotcastError, systemClock } from '@slotcast/kernel';
 import { explainError } from '@slotcast/node';
 import { createLogger } from '@slotcast/observability';
 import { type AsOf, rebuildSlots } from '@slotcast/rebuild';
-import { SilenceMeter, type TopicsContext } from '@slotcast/topics';
 import { rebuiltJson } from '@slotcast/views';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { printLine } from '../../shared/output.ts';
+import { topicsContext } from '../../shared/topics-context.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
 import { rebuiltText } from './rebuilt-text.ts';
 
@@ -47,7 +44,7 @@ export async function runRebuild(options: RebuildOptions): Promise<void> {
           acceptGap,
           dryRun,
           wanted: (slot) => wantsSlot(filters, slot),
-          topics: topicsOf(config, log, signal),
+          topics: topicsContext(config, log, signal),
           clock: systemClock,
           logger: createLogger({ level: 'silent', fields: {} }),
           signal,
@@ -72,19 +69,4 @@ function asOfOf({ asOfLsn, asOfTime, timeline }: RebuildOptions): AsOf | undefin
     return { kind: 'lsn', lsn: asOfLsn, timeline };
   }
   return asOfTime === undefined ? undefined : { kind: 'time', time: asOfTime, timeline };
-}
-
-function topicsOf(config: Config, log: EventLog, signal: AbortSignal): TopicsContext {
-  const { slots: slotsTopic, nodes: nodesTopic } = topicNames(config.topicPrefix, config.cluster);
-  const url = config.schemaRegistryUrl;
-  return {
-    log,
-    codec: createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) }),
-    slotsTopic,
-    nodesTopic,
-    silence: new SilenceMeter(systemClock),
-    onUnusable: ({ topic, offset, reason }) => {
-      process.stderr.write(`slotcast: skipped record ${offset} of ${topic}: ${reason}\n`);
-    },
-  };
 }
