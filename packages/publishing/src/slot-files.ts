@@ -142,7 +142,7 @@ function setKnown(found: Map<SlotName, Lsn>, name: SlotName, position: Lsn | und
   }
 }
 
-/** None, where the primary has none for a slot that starts there: then it can do without. */
+/** That there is none is known only of a slot that still starts there. */
 function snapshotOf(file: ServerFile | undefined, isStill: boolean): Uint8Array | undefined {
   if (file === 'missing') {
     return isStill ? NO_SNAPSHOT : undefined;

@@ -1,5 +1,6 @@
 import {
   type CheckedVerdict,
+  hasSnapshot,
   judgeWal,
   type Lsn,
   type RebuildVerdict,
@@ -29,7 +30,7 @@ export async function checkWal(verdict: RebuildVerdict, check: WalCheck): Promis
   const { missing } =
     from < replayFrom ? await walAtHand({ ...range, from, to: replayFrom }, restore) : { missing: [] };
   let open: 'none' | 'some' | 'unknown' = 'none';
-  if (snapshot === undefined && missing.length === 0) {
+  if (!hasSnapshot(snapshot) && missing.length === 0) {
     if (restore !== undefined && replayFrom < until) {
       // For the look alone: what it does not bring, the server gets later.
       await walAtHand({ ...range, from, to: until }, restore);

@@ -1,5 +1,6 @@
 import {
   type CheckedVerdict,
+  hasSnapshot,
   type Lsn,
   lsn,
   type Manifest,
@@ -225,9 +226,7 @@ class Rebuild {
       await installSlot({
         folder: this.#folder,
         slot: fileOf(installation),
-        // Where the primary has none, it is empty.
-        ...(installation.snapshot !== undefined &&
-          installation.snapshot.length > 0 && { snapshot: installation.snapshot }),
+        ...(hasSnapshot(installation.snapshot) && { snapshot: installation.snapshot }),
         ...(kind === 'replace' && there?.kind === 'slot' && { replace: { expected: there.bytes } }),
       });
     }

@@ -1,6 +1,7 @@
 import {
   type CheckedVerdict,
   formatLsn,
+  hasSnapshot,
   isShort,
   type Lsn,
   type Reason,
@@ -41,7 +42,7 @@ export function rebuiltJson({
         missing: isShort(verdict),
         restart_lsn: position(installation?.restartLsn),
         confirmed_flush_lsn: position(installation?.confirmedFlushLsn),
-        snapshot: (installation?.snapshot?.length ?? 0) > 0,
+        snapshot: hasSnapshot(installation?.snapshot),
         event_lsn: position(verdict.event?.lsn),
         reason: reasonText(reasons),
         reasons: reasonsJson(reasons),

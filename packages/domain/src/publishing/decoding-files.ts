@@ -6,7 +6,7 @@ import type { SlotChange } from './slot-diff.ts';
 /** A longer snapshot is not carried, as it would go with every event of its slot. It has 4 bytes for each transaction that changed a catalog. */
 export const MAX_SNAPSHOT_BYTES = 16 * 1024;
 
-/** The primary has no state of decoding where the slot starts: it decodes without, and so does whoever gets the slot. */
+/** The primary has no state of decoding where the slot starts, as when it has not moved since it was made. */
 export const NO_SNAPSHOT = new Uint8Array();
 
 /** What files of the primary say of a slot, and no column does. */

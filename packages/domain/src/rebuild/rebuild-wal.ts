@@ -32,12 +32,20 @@ export function judgeWal(
     return { kind: 'skip', slot, event, reason: reason('rebuild_wal_missing', { file, count }) };
   }
   const { restartLsn: position, snapshot } = installation;
-  if (snapshot !== undefined || wal.open === 'none') {
+  if (hasSnapshot(snapshot) || wal.open === 'none') {
     return verdict;
   }
   return options.acceptGap
     ? { ...verdict, remark: reason('rebuild_gap_accepted', { position }) }
     : { kind: 'skip', slot, event, reason: reason('rebuild_open_transactions', { position }) };
+}
+
+/**
+ * Whether there is a state of decoding to start with. That the primary itself has none where the slot starts (`NO_SNAPSHOT`) proves nothing: it may have begun by the state that another slot
+ * left a little further on, which the other server does not have.
+ */
+export function hasSnapshot(snapshot: Uint8Array | undefined): snapshot is Uint8Array {
+  return snapshot !== undefined && snapshot.length > 0;
 }
 
 /** Reasons for which a slot is left out that nobody misses on this server. */

@@ -60,11 +60,19 @@ export function recoveredPoint(
     );
   }
   const consistentLsn = standbyPosition(folder);
-  return consistentLsn === undefined
-    ? refused(
-        `its control file says ${folder.state.replaceAll('_', ' ')}: it was a primary that did not stop in order. Run pg_rewind, or start it as a standby and stop it once`,
-      )
-    : { kind: 'known', history, consistentLsn, goesOn: 'standby' };
+  if (consistentLsn === undefined) {
+    const state = folder.state.replaceAll('_', ' ');
+    return refused(
+      `its control file says ${state}: it was a primary that did not stop in order. Run pg_rewind, or start it as a standby and stop it once`,
+    );
+  }
+  const left = published.ancestors.find(({ timeline }) => timeline === history.timeline);
+  if (left !== undefined && left.switchLsn < consistentLsn) {
+    return refused(
+      `it has WAL of timeline ${left.timeline} up to ${formatLsn(consistentLsn)}, and the line of the topic left that at ${formatLsn(left.switchLsn)}: run pg_rewind, or clone it anew`,
+    );
+  }
+  return { kind: 'known', history, consistentLsn, goesOn: 'standby' };
 }
 
 function standbyPosition({

@@ -47,7 +47,7 @@ export interface SlotEvent extends EventOrigin {
   /**
    * Content of the file in which the primary keeps the state of decoding at `restart_lsn` (`pg_logical/snapshots`). Without it a slot that is put
    * elsewhere as a file loses what was committed by transactions that were open there. Empty where the primary has no such file, as for a slot
-   * that has not moved since it was made, so that nobody needs it. Absent where the publisher may not read it, or it is too large.
+   * that has not moved since it was made. Absent where the publisher may not read it, or it is too large.
    */
   readonly snapshot?: Uint8Array | undefined;
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import {
   judgeWal,
   type LogicalSlotState,
+  NO_SNAPSHOT,
   type Ownership,
   planRebuild,
   type RebuildInput,
@@ -239,5 +240,9 @@ describe('the WAL of a slot that is to be installed', { timeout: 10_000 }, () =>
       assert.equal(judgeWal(carried, wal, { acceptGap: false }).kind, 'install');
     }
     assert.equal(judgeWal(plain, { missing: [], open: 'none' }, { acceptGap: false }).kind, 'install');
+    const none = judge({ event: eventOf({}, { snapshot: NO_SNAPSHOT }) });
+    assert.ok(none !== undefined);
+    const said = judgeWal(none, { missing: [], open: 'unknown' }, { acceptGap: false });
+    assert.equal(codeOf(said), 'rebuild_open_transactions', 'that the primary has none proves nothing');
   });
 });

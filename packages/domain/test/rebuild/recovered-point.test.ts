@@ -68,6 +68,12 @@ describe('where a stopped server will be consistent', { timeout: 10_000 }, () =>
     assert.match(whyNot(find({ ...standby, state: 'in_production' })), /in production.*pg_rewind/);
   });
 
+  test('is refused for a standby that goes on beyond where the line of the topic left its timeline', () => {
+    const former = { ...standby, minRecoveryLsn: at(501) };
+    assert.match(whyNot(find(former, undefined, later)), /left that at 0\/1F4.*pg_rewind/);
+    assert.equal(find({ ...standby, minRecoveryLsn: at(500) }, undefined, later).kind, 'known');
+  });
+
   test('is refused without the history of its timeline', () => {
     assert.match(whyNot(find({ ...standby, history: undefined })), /history file/);
   });

@@ -36,7 +36,7 @@ export async function runRebuild(options: RebuildOptions): Promise<void> {
   try {
     await untilInterrupted((signal) =>
       withEventLog(config, async (log) => {
-        const { server, verdicts } = await rebuildSlots({
+        const { folder, server, verdicts } = await rebuildSlots({
           dataFolder: pgdata,
           node: config.node,
           asOf: asOfOf(options),
@@ -49,6 +49,7 @@ export async function runRebuild(options: RebuildOptions): Promise<void> {
           logger: createLogger({ level: 'silent', fields: {} }),
           signal,
         });
+        tellDoubts(folder.settings.doubts);
         const answer = rebuiltJson({ dataFolder: pgdata, dryRun, server, verdicts });
         await printLine(
           options.output === 'json' ? JSON.stringify(answer, undefined, 2) : rebuiltText(answer).join('\n'),
@@ -58,6 +59,15 @@ export async function runRebuild(options: RebuildOptions): Promise<void> {
     );
   } catch (error) {
     throw explainError(error);
+  }
+}
+
+/** With other settings the server may not start with the slots that it has then. */
+function tellDoubts(doubts: readonly string[]): void {
+  for (const doubt of doubts) {
+    process.stderr.write(
+      `slotcast: check that the server runs with wal_level = logical and enough max_replication_slots: ${doubt}\n`,
+    );
   }
 }
 
