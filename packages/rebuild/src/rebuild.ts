@@ -1,6 +1,7 @@
 import {
   type CheckedVerdict,
   hasSnapshot,
+  LATE_MS,
   type Lsn,
   lsn,
   type Manifest,
@@ -14,9 +15,11 @@ import {
   type SlotState,
   type StoppedServer,
   splitBrain,
+  supports,
+  topicAlarm,
   topicAtPoint,
 } from '@slotcast/domain';
-import { type Clock, type Logger, SlotcastError } from '@slotcast/kernel';
+import { type Clock, Deadline, type Logger, SlotcastError } from '@slotcast/kernel';
 import {
   awaitNodeName,
   NodeDirectory,
@@ -117,7 +120,11 @@ class Rebuild {
     const { topics, signal, acceptGap, restore, wanted, dryRun } = this.#options;
     const manifest = this.#requireManifest();
     const server = await this.#server(manifest);
+    this.#requireNoAlarm(manifest, server);
     const { feed } = this.#feed;
+    if (server.goesOn === 'standby' && !supports(server.major, 'decodingOnStandby') && !acceptGap) {
+      await this.#requirePublisher();
+    }
     const point = { history: server.history, replayLsn: server.consistentLsn };
     const topic = topicAtPoint(await readAsOf(feed, point, { context: topics, signal }), server);
     if ('code' in topic) {
@@ -148,11 +155,37 @@ class Rebuild {
         `the topic ${slotsTopic} holds slots of system identifier ${manifest.systemIdentifier}, ${this.#folder.path} has ${own}`,
       );
     }
-    const alarm = splitBrain(manifest, this.#directory.nodes.values());
+    return manifest;
+  }
+
+  /** A restored server leaves the line of the topic on purpose. */
+  #requireNoAlarm(manifest: Manifest, { goesOn, history }: StoppedServer): void {
+    const { nodes } = this.#directory;
+    const alarm =
+      goesOn === 'standby' ? topicAlarm(manifest, history, nodes) : splitBrain(manifest, nodes.values());
     if (alarm !== undefined) {
       throw new SlotcastError('SC_REBUILD_REFUSED', reasonText([alarm]));
     }
-    return manifest;
+  }
+
+  /** That the slot on the primary still needs its catalog rows is known only from a publisher that is at work. */
+  async #requirePublisher(): Promise<void> {
+    const { reader } = this.#feed.feed;
+    using patience = new Deadline(this.#options.signal, LATE_MS);
+    try {
+      while (reader.topic.manifest?.heardAtMs === undefined) {
+        await reader.next(patience.signal);
+      }
+    } catch (error) {
+      if (!patience.expired) {
+        throw error;
+      }
+      const seconds = LATE_MS / 1000;
+      throw new SlotcastError(
+        'SC_REBUILD_REFUSED',
+        `the publisher has written nothing for ${seconds} s: before PostgreSQL 16 nobody notices when catalog rows are gone that a slot needs, and whether the primary keeps them cannot be told without it. Start it, or give --accept-gap`,
+      );
+    }
   }
 
   async #server(manifest: Manifest): Promise<StoppedServer> {
