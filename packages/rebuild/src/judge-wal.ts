@@ -1,11 +1,4 @@
-import {
-  type CheckedVerdict,
-  hasSnapshot,
-  judgeWal,
-  type Lsn,
-  type RebuildVerdict,
-  type StoppedServer,
-} from '@slotcast/domain';
+import { hasSnapshot, judgeWal, type Lsn, type RebuildVerdict, type StoppedServer } from '@slotcast/domain';
 import type { DataFolder } from './read-data-folder.ts';
 import type { RestoreCommand } from './restore-command.ts';
 import { consistentPointAtHand, runningAtHand, walAtHand } from './wal-at-hand.ts';
@@ -16,15 +9,14 @@ export interface WalCheck {
   /** From here on the server gets WAL by itself: it replays it, or streams it. */
   readonly replayFrom: Lsn;
   readonly restore: RestoreCommand | undefined;
-  readonly acceptGap: boolean;
 }
 
 /** Looks for the WAL that a slot needs, gets what is missing by the restore command, and judges the slot by it. */
-export async function checkWal(verdict: RebuildVerdict, check: WalCheck): Promise<CheckedVerdict> {
+export async function checkWal(verdict: RebuildVerdict, check: WalCheck): Promise<RebuildVerdict> {
   if (!('installation' in verdict)) {
     return verdict;
   }
-  const { folder, server, restore, replayFrom, acceptGap } = check;
+  const { folder, server, restore, replayFrom } = check;
   const { restartLsn: from, confirmedFlushLsn: until, snapshot } = verdict.installation;
   const range = { folder, history: server.history };
   const { missing } =
@@ -38,5 +30,5 @@ export async function checkWal(verdict: RebuildVerdict, check: WalCheck): Promis
     const isComplete = consistentPointAtHand(range, { from, until }).kind === 'found';
     open = isComplete ? 'none' : runningAtHand(range, from).kind;
   }
-  return judgeWal(verdict, { missing: missing.map(({ file }) => file), open }, { acceptGap });
+  return judgeWal(verdict, { missing: missing.map(({ file }) => file), open });
 }

@@ -1,5 +1,4 @@
 import {
-  type CheckedVerdict,
   hasSnapshot,
   LATE_MS,
   type Lsn,
@@ -7,7 +6,9 @@ import {
   type Manifest,
   maxLsn,
   type NodeIdentity,
+  parseLsn,
   planRebuild,
+  type RebuildVerdict,
   type RecoveryTarget,
   reason,
   reasonText,
@@ -32,21 +33,20 @@ import { fetchHistory } from './fetch-history.ts';
 import { installSlot } from './install-slot.ts';
 import { checkWal } from './judge-wal.ts';
 import { type DataFolder, readDataFolder } from './read-data-folder.ts';
-import { requireUsable, slotLimit } from './require-folder.ts';
+import { requireRecoveryTarget, requireUsable, slotLimit } from './require-folder.ts';
 import type { RestoreCommand } from './restore-command.ts';
 import { fileOf, slotsOf } from './stopped-slots.ts';
 
 /** Where recovery of a restored server is to end. */
 export type AsOf =
   | ({ readonly kind: 'lsn' } & RecoveryTarget)
-  /** Milliseconds since 1970, by the clock of the primary. */
+  /** Milliseconds since 1970, by the clock of the publisher's host. */
   | { readonly kind: 'time'; readonly time: number; readonly timeline: number | undefined };
 
 export interface RebuildOptions extends Pick<NodeIdentity, 'node'> {
   readonly dataFolder: string;
   readonly asOf: AsOf | undefined;
   readonly restore: RestoreCommand | undefined;
-  readonly acceptGap: boolean;
   /** Nothing is written, neither into the folder nor to Kafka. */
   readonly dryRun: boolean;
   readonly wanted: (slot: SlotState) => boolean;
@@ -60,7 +60,7 @@ export interface RebuildOptions extends Pick<NodeIdentity, 'node'> {
 export interface Rebuilt {
   readonly folder: DataFolder;
   readonly server: StoppedServer;
-  readonly verdicts: readonly CheckedVerdict[];
+  readonly verdicts: readonly RebuildVerdict[];
 }
 
 /**
@@ -89,12 +89,16 @@ export async function rebuildSlots(options: RebuildOptions): Promise<Rebuilt> {
 class TimedFeed {
   readonly feed: SlotsFeed;
   lastBy: RecoveryTarget | undefined;
+  /** Whatever a clock that was set back says after that. */
+  #isOver = false;
 
   constructor({ topics, asOf }: RebuildOptions) {
     this.feed = new SlotsFeed(topics, (records) => {
       if (asOf?.kind === 'time') {
-        const last = records.findLast(({ time }) => time <= asOf.time);
-        this.lastBy = last === undefined ? this.lastBy : { lsn: last.lsn, timeline: last.timeline };
+        for (const { time, lsn: position, timeline } of records) {
+          this.#isOver ||= time >= asOf.time;
+          this.lastBy = this.#isOver ? this.lastBy : { lsn: position, timeline };
+        }
       }
     });
   }
@@ -117,12 +121,13 @@ class Rebuild {
   }
 
   async run(): Promise<Rebuilt> {
-    const { topics, signal, acceptGap, restore, wanted, dryRun } = this.#options;
+    const { topics, signal, restore, wanted, dryRun } = this.#options;
     const manifest = this.#requireManifest();
     const server = await this.#server(manifest);
     this.#requireNoAlarm(manifest, server);
     const { feed } = this.#feed;
-    if (server.goesOn === 'standby' && !supports(server.major, 'decodingOnStandby') && !acceptGap) {
+    if (server.goesOn === 'standby' && !supports(server.major, 'decodingOnStandby')) {
+      this.#requireFeedback();
       await this.#requirePublisher();
     }
     const point = { history: server.history, replayLsn: server.consistentLsn };
@@ -131,8 +136,8 @@ class Rebuild {
       throw new SlotcastError('SC_REBUILD_REFUSED', reasonText([topic]));
     }
     const { ownership } = this.#directory;
-    const verdicts: CheckedVerdict[] = [];
-    const check = { folder: this.#folder, server, replayFrom: this.#replayFrom(), restore, acceptGap };
+    const verdicts: RebuildVerdict[] = [];
+    const check = { folder: this.#folder, server, replayFrom: this.#replayFrom(), restore };
     for (const verdict of planRebuild({ server, topic, wanted, ownership })) {
       verdicts.push(await checkWal(verdict, check));
     }
@@ -183,7 +188,7 @@ class Rebuild {
       const seconds = LATE_MS / 1000;
       throw new SlotcastError(
         'SC_REBUILD_REFUSED',
-        `the publisher has written nothing for ${seconds} s: before PostgreSQL 16 nobody notices when catalog rows are gone that a slot needs, and whether the primary keeps them cannot be told without it. Start it, or give --accept-gap`,
+        `the publisher has written nothing for ${seconds} s: before PostgreSQL 16 nobody notices when catalog rows are gone that a slot needs, and whether the primary keeps them cannot be told without it. Start it first`,
       );
     }
   }
@@ -206,6 +211,7 @@ class Rebuild {
     if (point.kind === 'refused') {
       throw new SlotcastError('SC_REBUILD_REFUSED', `${folder.path}: ${point.why}`);
     }
+    this.#requireTarget(point.history.timeline);
     return {
       ...point,
       major: folder.major,
@@ -214,6 +220,28 @@ class Rebuild {
       slotCount: folder.slots.length,
       maxReplicationSlots: slotLimit(folder),
     };
+  }
+
+  #requireTarget(timeline: number): void {
+    const { asOf } = this.#options;
+    if (asOf?.kind === 'lsn') {
+      const isMet = (text: string): boolean => lsnOf(text) === asOf.lsn;
+      requireRecoveryTarget(this.#folder, { setting: 'recovery_target_lsn', isMet }, timeline);
+    } else if (asOf !== undefined) {
+      const isMet = (text: string): boolean => Date.parse(text) === asOf.time;
+      requireRecoveryTarget(this.#folder, { setting: 'recovery_target_time', isMet }, timeline);
+    }
+  }
+
+  /** Before 16 nobody notices when catalog rows go between now and the standby's first feedback, or for want of it. */
+  #requireFeedback(): void {
+    const { hotStandbyFeedback, primarySlotName } = this.#folder.settings;
+    if (!hotStandbyFeedback || primarySlotName === undefined) {
+      throw new SlotcastError(
+        'SC_REBUILD_REFUSED',
+        `${this.#folder.path} has ${hotStandbyFeedback ? 'no primary_slot_name' : 'not set hot_standby_feedback = on'}: the primary would not keep the catalog rows that the slots need`,
+      );
+    }
   }
 
   async #fetchedHistory(): Promise<StoppedServer['history'] | undefined> {
@@ -248,7 +276,7 @@ class Rebuild {
     return maxLsn(control.redoLsn, control.minRecoveryPoint ?? control.redoLsn);
   }
 
-  async #install(verdicts: readonly CheckedVerdict[], server: StoppedServer): Promise<void> {
+  async #install(verdicts: readonly RebuildVerdict[], server: StoppedServer): Promise<void> {
     const due = verdicts.filter((verdict) => 'installation' in verdict);
     if (due.length === 0) {
       return;
@@ -266,7 +294,7 @@ class Rebuild {
   }
 
   async #recordOwnership(
-    due: readonly Extract<CheckedVerdict, { readonly installation: unknown }>[],
+    due: readonly Extract<RebuildVerdict, { readonly installation: unknown }>[],
     server: StoppedServer,
   ): Promise<void> {
     const { node, topics, clock, logger, signal } = this.#options;
@@ -304,5 +332,14 @@ class Rebuild {
     } finally {
       await writer.close();
     }
+  }
+}
+
+/** `undefined` where the text is no position. */
+function lsnOf(text: string): Lsn | undefined {
+  try {
+    return parseLsn(text);
+  } catch {
+    return undefined;
   }
 }

@@ -13,6 +13,16 @@ export function requireUsable(folder: DataFolder): void {
   if (server.kind === 'running') {
     throw new SlotcastError('SC_SERVER_RUNNING', `the server of ${path} is not stopped: ${server.why}`);
   }
+  if (server.kind === 'crashed') {
+    throw new SlotcastError(
+      'SC_SERVER_RUNNING',
+      `${path} has a postmaster.pid of process ${server.pid}, which is not seen here: it may run on another machine, or in another container`,
+      {
+        remedy:
+          'Start the server and stop it in order; or remove postmaster.pid when you are sure that none runs.',
+      },
+    );
+  }
   const damaged = folder.slots.find((entry) => entry.kind !== 'slot');
   if (damaged !== undefined) {
     const why = damaged.kind === 'unreadable' ? damaged.why : `its file names the slot ${damaged.slot.name}`;
@@ -28,6 +38,50 @@ export function requireUsable(folder: DataFolder): void {
   if (settings.hotStandby === false && folder.signal === 'standby' && folder.major >= NEEDS_HOT_STANDBY) {
     throw refused(`hot_standby is off in ${path}: with logical slots the standby would not start`);
   }
+}
+
+/** Settings of `recovery_target…` that say nothing of where recovery ends. */
+const ELSEWHERE: ReadonlySet<string> = new Set([
+  'recovery_target_action',
+  'recovery_target_inclusive',
+  'recovery_target_timeline',
+]);
+
+/**
+ * Throws SC_REBUILD_REFUSED unless the settings in the folder say that recovery ends where the slots are to be taken from: with an earlier end they would stand beyond all WAL, and on another timeline on that of others. `target`: as
+ * the option gives it.
+ */
+export function requireRecoveryTarget(
+  { settings, control, path }: DataFolder,
+  target: {
+    readonly setting: 'recovery_target_lsn' | 'recovery_target_time';
+    readonly isMet: (text: string) => boolean;
+  },
+  timeline: number,
+): void {
+  const set = settings.recoveryTarget;
+  const ends = [...set].filter(([name]) => !ELSEWHERE.has(name));
+  const [name, text] = ends[0] ?? [];
+  if (name === undefined || text === undefined) {
+    throw notThere(`${target.setting} is not set in ${path}`);
+  }
+  if (ends.length > 1 || name !== target.setting || !target.isMet(text)) {
+    throw notThere(`${ends.map(([which, value]) => `${which} is '${value}'`).join(', ')} in ${path}`);
+  }
+  const line = set.get('recovery_target_timeline');
+  const isMeant = line === 'current' ? control.timeline === timeline : line === String(timeline);
+  if (!isMeant) {
+    throw notThere(
+      `recovery_target_timeline is ${line === undefined ? 'not set' : `'${line}'`} in ${path}, so recovery may end on another timeline than ${timeline}`,
+    );
+  }
+}
+
+function notThere(message: string): SlotcastError {
+  return new SlotcastError('SC_REBUILD_REFUSED', message, {
+    remedy:
+      'Set recovery_target_lsn or recovery_target_time as --as-of-lsn or --as-of-time say, and recovery_target_timeline to the number of the timeline, in postgresql.auto.conf or postgresql.conf of the data directory.',
+  });
 }
 
 /** How many slots the server can have; without a limit where that is not known. */

@@ -9,7 +9,11 @@ export interface WrittenSettings {
   readonly walLevel?: string | undefined;
   readonly maxReplicationSlots?: number | undefined;
   readonly hotStandby?: boolean | undefined;
+  readonly hotStandbyFeedback: boolean;
+  readonly primarySlotName?: string | undefined;
   readonly restoreCommand?: string | undefined;
+  /** All settings that are set and whose name begins with `recovery_target`. */
+  readonly recoveryTarget: ReadonlyMap<string, string>;
   /** Why the server may run with other settings than these, in words. */
   readonly doubts: readonly string[];
 }
@@ -41,9 +45,18 @@ export async function readWrittenSettings(dataFolder: string): Promise<WrittenSe
     walLevel: values.get('wal_level')?.toLowerCase(),
     maxReplicationSlots: isCount ? count : undefined,
     hotStandby: isOn,
+    hotStandbyFeedback: isSwitchedOn(values.get('hot_standby_feedback')),
+    primarySlotName: values.get('primary_slot_name') || undefined,
     restoreCommand: values.get('restore_command'),
+    recoveryTarget: new Map(
+      [...values].filter(([name, value]) => name.startsWith('recovery_target') && value !== ''),
+    ),
     doubts,
   };
+}
+
+function isSwitchedOn(text: string | undefined): boolean {
+  return text !== undefined && parseSwitch(text) === true;
 }
 
 interface FilePlace {

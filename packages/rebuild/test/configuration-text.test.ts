@@ -51,12 +51,22 @@ describe('the settings of a data folder', options, () => {
     );
     await writeFile(join(folder, 'more.conf'), 'wal_level = logical\nmax_replication_slots = 4\n');
     await writeFile(join(folder, 'conf.d', '10.conf'), 'max_replication_slots = 5\n');
-    await writeFile(join(folder, 'conf.d', '20.conf'), 'hot_standby = off\n');
+    await writeFile(
+      join(folder, 'conf.d', '20.conf'),
+      "hot_standby = off\nhot_standby_feedback = on\nprimary_slot_name = 's1'\n",
+    );
+    await writeFile(
+      join(folder, 'conf.d', '25.conf'),
+      "recovery_target_lsn = '0/1'\nrecovery_target_time = ''\n",
+    );
     await writeFile(join(folder, 'conf.d', '.30.conf'), 'hot_standby = on\n');
     assert.deepEqual(await readWrittenSettings(folder), {
       walLevel: 'logical',
       maxReplicationSlots: 5,
       hotStandby: false,
+      hotStandbyFeedback: true,
+      primarySlotName: 's1',
+      recoveryTarget: new Map([['recovery_target_lsn', '0/1']]),
       restoreCommand: undefined,
       doubts: [],
     });

@@ -1,10 +1,10 @@
 import {
-  type CheckedVerdict,
   formatLsn,
   hasSnapshot,
   isShort,
   type Lsn,
   type Reason,
+  type RebuildVerdict,
   reasonText,
   type StoppedServer,
 } from '@slotcast/domain';
@@ -24,7 +24,7 @@ export function rebuiltJson({
   readonly dataFolder: string;
   readonly dryRun: boolean;
   readonly server: StoppedServer;
-  readonly verdicts: readonly CheckedVerdict[];
+  readonly verdicts: readonly RebuildVerdict[];
 }) {
   return {
     data_directory: dataFolder,
@@ -53,12 +53,11 @@ export function rebuiltJson({
 
 export type RebuiltJson = ReturnType<typeof rebuiltJson>;
 
-function reasonsOf(verdict: CheckedVerdict): readonly Reason[] {
-  const why = 'reason' in verdict ? verdict.reason : verdict.remark;
-  return why === undefined ? [] : [why];
+function reasonsOf(verdict: RebuildVerdict): readonly Reason[] {
+  return 'reason' in verdict ? [verdict.reason] : [];
 }
 
-function outcomeOf({ kind }: CheckedVerdict): RebuildOutcome {
+function outcomeOf({ kind }: RebuildVerdict): RebuildOutcome {
   switch (kind) {
     case 'install':
       return 'installed';

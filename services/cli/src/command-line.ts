@@ -280,7 +280,6 @@ function addRebuild(program: Command): void {
     .addOption(
       new Option('--restore-timeout <time>', 'for one file').default(60_000, '1min').argParser(timeoutMs),
     )
-    .option('--accept-gap', 'put slots there too that may miss what was open where they start', false)
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { runRebuild } = await import('./commands/rebuild/command.ts');

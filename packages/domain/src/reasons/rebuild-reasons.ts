@@ -53,11 +53,6 @@ export const rebuildReasons = {
   rebuild_open_transactions: entry(
     { position: 'lsn' },
     ({ position }) =>
-      `transactions were open at ${position}, where it starts, and the topic does not carry the state of decoding there, so what they committed would be missing without an error: let the publisher read it (GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint, boolean)), or give --accept-gap`,
-  ),
-  rebuild_gap_accepted: entry(
-    { position: 'lsn' },
-    ({ position }) =>
-      `what was committed by transactions that were open at ${position} may be missing, as --accept-gap allows`,
+      `transactions were open at ${position}, where it starts, and the topic does not carry the state of decoding there, so what they committed would be missing without an error: let the publisher read it (GRANT EXECUTE ON FUNCTION pg_read_binary_file(text, bigint, bigint, boolean)), and try again when the subscriber has moved`,
   ),
 } as const;

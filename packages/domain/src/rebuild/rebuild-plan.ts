@@ -188,18 +188,18 @@ function judgePlace(input: RebuildInput, event: SlotEvent, installation: SlotIns
   if (there === undefined) {
     return { kind: 'install', ...verdict };
   }
-  if (!isOwn) {
+  if (!isOwn || (event.state !== undefined && !sameIdentity(there, event.state))) {
     return { kind: 'skip', slot, event, reason: reason('rebuild_exists') };
   }
   const isStandbyWithConsumer = server.goesOn === 'standby' && server.major >= LIVE_MAJOR;
-  return !isStandbyWithConsumer && event.state !== undefined && isOlder(there, event.state, installation)
+  return !isStandbyWithConsumer && isOlder(there, installation)
     ? { kind: 'replace', ...verdict }
     : { kind: 'keep', slot, event, reason: reason('rebuild_stands') };
 }
 
 /** Whether a copy would gain by being replaced; one that is ahead of the event was put there by the consumer. */
-function isOlder(there: SlotState, state: SlotState, to: SlotInstallation): boolean {
-  if (!isLogical(there) || !sameIdentity(there, state) || isInvalidated(there)) {
+function isOlder(there: SlotState, to: SlotInstallation): boolean {
+  if (!isLogical(there) || isInvalidated(there)) {
     return true;
   }
   const { confirmedFlushLsn, restartLsn } = there;

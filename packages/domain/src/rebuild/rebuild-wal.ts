@@ -1,5 +1,4 @@
 import { reason } from '../reasons/reason.ts';
-import type { Reason } from '../vocabulary/reason.ts';
 import type { RebuildVerdict } from './rebuild-plan.ts';
 
 /** What was found of the WAL that a slot needs. */
@@ -10,18 +9,11 @@ export interface WalAtHand {
   readonly open: 'none' | 'some' | 'unknown';
 }
 
-/** A verdict with what has to be known of it. */
-export type CheckedVerdict = RebuildVerdict & { readonly remark?: Reason | undefined };
-
 /**
  * Judges a slot by its WAL. A slot starts to decode at restart_lsn: either it finds there the state of decoding, or nothing was open there. In any other case it loses what was committed by
  * transactions that were open, and no server says so.
  */
-export function judgeWal(
-  verdict: RebuildVerdict,
-  wal: WalAtHand,
-  options: { readonly acceptGap: boolean },
-): CheckedVerdict {
+export function judgeWal(verdict: RebuildVerdict, wal: WalAtHand): RebuildVerdict {
   if (!('installation' in verdict)) {
     return verdict;
   }
@@ -35,9 +27,7 @@ export function judgeWal(
   if (hasSnapshot(snapshot) || wal.open === 'none') {
     return verdict;
   }
-  return options.acceptGap
-    ? { ...verdict, remark: reason('rebuild_gap_accepted', { position }) }
-    : { kind: 'skip', slot, event, reason: reason('rebuild_open_transactions', { position }) };
+  return { kind: 'skip', slot, event, reason: reason('rebuild_open_transactions', { position }) };
 }
 
 /**
@@ -57,6 +47,6 @@ const EXPECTED: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a slot that was wanted is not there afterwards. */
-export function isShort(verdict: CheckedVerdict): boolean {
+export function isShort(verdict: RebuildVerdict): boolean {
   return verdict.kind === 'skip' && !EXPECTED.has(verdict.reason.code);
 }

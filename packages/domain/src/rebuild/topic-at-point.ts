@@ -45,7 +45,9 @@ export function topicAtPoint(
 ): TopicAtPoint | Reason {
   const isWhole = (record: SlotsRecord): boolean => {
     const following = next.of(record);
-    return following === undefined || following.writtenAt >= compactedBefore;
+    // What waits is thinned where there is much of it: the next one may be at the point itself.
+    const isPassed = following?.record.timeline === record.timeline && following.record.lsn <= consistentLsn;
+    return following === undefined || (!isPassed && following.writtenAt >= compactedBefore);
   };
   const manifest = goesOn === 'standby' ? newestManifest : settled.manifest;
   if (manifest === undefined || (goesOn === 'restored' && !isWhole(manifest))) {

@@ -203,7 +203,7 @@ describe('the plan of a rebuild', { timeout: 10_000 }, () => {
   test('before 16, where no consumer moves them all the time, an older copy is replaced and a newer one kept', () => {
     assert.equal(judge(there({ confirmedFlushLsn: at(0x1800) }))?.kind, 'replace');
     assert.equal(judge(there({ restartLsn: at(0x800) }))?.kind, 'replace');
-    assert.equal(judge(there({ plugin: 'test_decoding' }))?.kind, 'replace');
+    assert.equal(codeOf(judge(there({ plugin: 'test_decoding' }))), 'rebuild_exists');
     assert.equal(judge(there({}))?.kind, 'keep');
     assert.equal(judge(there({ confirmedFlushLsn: at(0x2800) }))?.kind, 'keep');
     assert.equal(
@@ -227,22 +227,19 @@ describe('the WAL of a slot that is to be installed', { timeout: 10_000 }, () =>
 
   test('must all be there', () => {
     const wal = { missing: ['000000010000000000000001'], open: 'none' } as const;
-    assert.equal(codeOf(judgeWal(carried, wal, { acceptGap: true })), 'rebuild_wal_missing');
+    assert.equal(codeOf(judgeWal(carried, wal)), 'rebuild_wal_missing');
   });
 
   test('tells whether transactions were open where it starts; without the state of decoding none may have been, nor may it be unknown', () => {
     for (const open of ['some', 'unknown'] as const) {
       const wal = { missing: [], open };
-      assert.equal(codeOf(judgeWal(plain, wal, { acceptGap: false })), 'rebuild_open_transactions');
-      const accepted = judgeWal(plain, wal, { acceptGap: true });
-      assert.equal(accepted.kind, 'install');
-      assert.equal(accepted.remark?.code, 'rebuild_gap_accepted');
-      assert.equal(judgeWal(carried, wal, { acceptGap: false }).kind, 'install');
+      assert.equal(codeOf(judgeWal(plain, wal)), 'rebuild_open_transactions');
+      assert.equal(judgeWal(carried, wal).kind, 'install');
     }
-    assert.equal(judgeWal(plain, { missing: [], open: 'none' }, { acceptGap: false }).kind, 'install');
+    assert.equal(judgeWal(plain, { missing: [], open: 'none' }).kind, 'install');
     const none = judge({ event: eventOf({}, { snapshot: NO_SNAPSHOT }) });
     assert.ok(none !== undefined);
-    const said = judgeWal(none, { missing: [], open: 'unknown' }, { acceptGap: false });
+    const said = judgeWal(none, { missing: [], open: 'unknown' });
     assert.equal(codeOf(said), 'rebuild_open_transactions', 'that the primary has none proves nothing');
   });
 });

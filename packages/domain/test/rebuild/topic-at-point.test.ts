@@ -81,6 +81,27 @@ describe('a topic as of a position', { timeout: 10_000 }, () => {
     assert.equal(older.isWhole(eventIn(older)), false);
   });
 
+  test('is not whole where the next record that is left lies at or before the point: it was thinned away while it waited', () => {
+    const records = history.slice(0, 3);
+    const [, second] = records;
+    assert.ok(second?.record.kind === 'slot');
+    const next = new NextRecords([second.record]);
+    next.take(records);
+    const settled = settle(
+      ingest(
+        emptyBacklog,
+        records.slice(0, 2).map(({ record }) => record),
+      ),
+      {
+        history: firstTimeline,
+        replayLsn: at(35),
+      },
+    );
+    const reading = { settled, newest: new Map(), newestManifest: undefined, next, compactedBefore: 0 };
+    const point = known(topicAtPoint(reading, { goesOn: 'restored', consistentLsn: at(35) }));
+    assert.equal(point.isWhole(eventIn(point)), false);
+  });
+
   test('says which slots there were only where no manifest can be missing', () => {
     const gone = pointAt(history, { lsn: 30, compactedBefore: 4001 });
     assert.equal('code' in gone && gone.code, 'rebuild_outside_window');

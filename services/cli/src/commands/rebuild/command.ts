@@ -21,7 +21,6 @@ export interface RebuildOptions extends PrintOptions {
   /** Milliseconds for one file. */
   readonly restoreTimeout: number;
   readonly slots?: SlotFilters;
-  readonly acceptGap: boolean;
   readonly dryRun: boolean;
 }
 
@@ -31,7 +30,7 @@ export interface RebuildOptions extends PrintOptions {
  */
 export async function runRebuild(options: RebuildOptions): Promise<void> {
   const config = loadSettings(options, 'cli');
-  const { pgdata, restoreCommand: command, restoreTimeout: timeoutMs, acceptGap, dryRun } = options;
+  const { pgdata, restoreCommand: command, restoreTimeout: timeoutMs, dryRun } = options;
   const filters = options.slots ?? config.slots;
   try {
     await untilInterrupted((signal) =>
@@ -41,7 +40,6 @@ export async function runRebuild(options: RebuildOptions): Promise<void> {
           node: config.node,
           asOf: asOfOf(options),
           restore: command === undefined ? undefined : { command, timeoutMs, signal },
-          acceptGap,
           dryRun,
           wanted: (slot) => wantsSlot(filters, slot),
           topics: topicsContext(config, log, signal),
