@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { POSTGRES_MAJORS, startPrimary } from '@slotcast/testkit';
@@ -135,6 +135,10 @@ test('refuses what is no stopped standby of this cluster, and changes nothing', 
   assert.match(await refusal(join(standby.dataFolder, 'base')), /no PG_VERSION.*SC_DATA_FOLDER/s);
 
   await standby.stop();
+  const pidFile = join(standby.dataFolder, 'postmaster.pid');
+  await writeFile(pidFile, '4194303\n');
+  assert.match(await refusal(standby.dataFolder), /SC_SERVER_RUNNING/);
+  await rm(pidFile);
   assert.match(await refusal(standby.dataFolder, ['--as-of-lsn', 'F/0']), /no recovery.signal/);
   await rename(join(standby.dataFolder, 'standby.signal'), join(standby.dataFolder, 'recovery.signal'));
   assert.match(await refusal(standby.dataFolder), /say where recovery is to end/);
@@ -157,6 +161,31 @@ test('refuses what is no stopped standby of this cluster, and changes nothing', 
   await using other = await startPrimary({ major: NEWEST });
   await other.stop();
   assert.match(await refusal(other.dataFolder), /SC_OTHER_SYSTEM/);
+  assert.deepEqual(await readdir(join(standby.dataFolder, 'pg_replslot')), []);
+});
+
+test('before 16, where nobody notices that catalog rows are gone, refuses without feedback, and while the publisher is silent', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  await using scene = await rebuildScene(15);
+  const { primary } = scene;
+  await primary.query("select pg_create_logical_replication_slot('app', 'test_decoding')");
+  await untilTopicAgrees(scene);
+  const standby = await scene.addStandby('s1');
+  await standby.stop();
+  const refusal = async (): Promise<string> => {
+    const { code, stdout, stderr } = await runCommand(
+      ['rebuild', '--pgdata', standby.dataFolder],
+      scene.environment(standby),
+    );
+    assert.deepEqual([code, stdout], [78, ''], stderr);
+    return stderr;
+  };
+  await standby.setConfig({ hot_standby_feedback: 'off' });
+  assert.match(await refusal(), /hot_standby_feedback = on/);
+  await standby.setConfig({ hot_standby_feedback: 'on' });
+  await primary.stop();
+  assert.match(await refusal(), /the publisher has written nothing for 12 s/);
   assert.deepEqual(await readdir(join(standby.dataFolder, 'pg_replslot')), []);
 });
 
