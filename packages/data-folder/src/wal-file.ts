@@ -1,4 +1,4 @@
-import { type Timeline, type TimelineHistory, timeline } from '@slotcast/domain';
+import { type Timeline, type TimelineHistory, timeline, timelineAt } from '@slotcast/domain';
 
 const FILE_NAME = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})$/;
 
@@ -39,11 +39,6 @@ export function parseWalFileName(name: string, segmentSize: number): WalSegment 
 /** The name of the file that tells where a timeline came from; the first one has none. */
 export function historyFileName(of: Timeline): string {
   return `${of.toString(16).toUpperCase().padStart(8, '0')}.history`;
-}
-
-/** Whose WAL the byte at this position is, for a server with this history (`tliOfPointInHistory`). */
-export function timelineAt(history: TimelineHistory, position: bigint): Timeline {
-  return history.ancestors.find(({ switchLsn }) => position < switchLsn)?.timeline ?? history.timeline;
 }
 
 /**

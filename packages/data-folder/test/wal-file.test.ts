@@ -7,10 +7,9 @@ import {
   parseWalFileName,
   segmentAt,
   segmentNumber,
-  timelineAt,
   walFileName,
 } from '@slotcast/data-folder';
-import { lsn, parseLsn, timeline } from '@slotcast/domain';
+import { lsn, parseLsn, timeline, timelineAt } from '@slotcast/domain';
 import * as fc from 'fast-check';
 import { anyLsn } from './arbitraries.ts';
 import { faultOf, undetectedBits } from './faults.ts';

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { asError, SlotcastError } from '@slotcast/kernel';
 
 /** The code of an error of the operating system, such as `ENOENT`. */
@@ -26,4 +27,13 @@ export function unreadable(path: string, error: unknown): SlotcastError {
     cause: error,
     ...(isDenied ? { remedy: 'Run the command as the owner of the data directory, or as root.' } : {}),
   });
+}
+
+/** The text of a file in a data folder, `undefined` where there is none. Throws SC_DATA_FOLDER when it cannot be read. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await unlessMissing(readFile(path, 'utf8'));
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }

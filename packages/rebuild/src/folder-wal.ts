@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import {
   type ControlFile,
   segmentAt,
-  timelineAt,
   type WalShape,
   type WalSource,
   walFileName,
 } from '@slotcast/data-folder';
-import type { TimelineHistory } from '@slotcast/domain';
+import { type TimelineHistory, timelineAt } from '@slotcast/domain';
 import { systemCode } from './file-error.ts';
 
 export const WAL_FOLDER = 'pg_wal';

@@ -12,7 +12,7 @@ import {
 import { parseTimelineHistory, type Timeline, type TimelineHistory, timeline } from '@slotcast/domain';
 import { asError, SlotcastError } from '@slotcast/kernel';
 import { type BackupLabel, parseBackupLabel } from './backup-label.ts';
-import { unlessMissing, unreadable } from './file-error.ts';
+import { readText, unlessMissing, unreadable } from './file-error.ts';
 import { type FoundSlots, readFoundSlots } from './found-slots.ts';
 import { readServerProcess, type ServerProcess } from './server-process.ts';
 import { readWrittenSettings, type WrittenSettings } from './written-settings.ts';
@@ -78,12 +78,7 @@ export async function readDataFolder(path: string): Promise<DataFolder> {
 
 async function readMajor(path: string): Promise<DataFolderMajor> {
   const file = join(path, 'PG_VERSION');
-  let text: string | undefined;
-  try {
-    text = await unlessMissing(readFile(file, 'utf8'));
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const text = await readText(file);
   if (text === undefined) {
     throw new SlotcastError(
       'SC_DATA_FOLDER',
@@ -142,14 +137,14 @@ async function readHistory(folder: string, current: Timeline): Promise<TimelineH
     return { timeline: current, ancestors: [] };
   }
   const file = join(folder, historyFileName(current));
+  const text = await readText(file);
   try {
-    const text = await unlessMissing(readFile(file, 'utf8'));
     return text === undefined ? undefined : parseTimelineHistory(current, text);
   } catch (error) {
     if (error instanceof RangeError) {
       throw new SlotcastError('SC_DATA_FOLDER', `${file} is damaged: ${error.message}`, { cause: error });
     }
-    throw unreadable(file, error);
+    throw error;
   }
 }
 
@@ -170,12 +165,7 @@ async function readSignal(path: string): Promise<DataFolder['signal']> {
 
 async function readBackupLabel(path: string): Promise<BackupLabel | undefined> {
   const file = join(path, 'backup_label');
-  let text: string | undefined;
-  try {
-    text = await unlessMissing(readFile(file, 'utf8'));
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const text = await readText(file);
   try {
     return text === undefined ? undefined : parseBackupLabel(text);
   } catch (error) {

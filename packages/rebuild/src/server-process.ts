@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlotcastError } from '@slotcast/kernel';
-import { systemCode, unlessMissing, unreadable } from './file-error.ts';
+import { readText, systemCode, unlessMissing } from './file-error.ts';
 
 /** Whether a server runs on a data folder. */
 export type ServerProcess =
@@ -24,12 +24,7 @@ const ATTACHED_COLUMN = 6;
  */
 export async function readServerProcess(dataFolder: string): Promise<ServerProcess> {
   const path = join(dataFolder, 'postmaster.pid');
-  let text: string | undefined;
-  try {
-    text = await unlessMissing(readFile(path, 'utf8'));
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+  const text = await readText(path);
   if (text === undefined) {
     return { kind: 'stopped' };
   }

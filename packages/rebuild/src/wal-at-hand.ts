@@ -10,10 +10,9 @@ import {
   runningAt,
   segmentAt,
   segmentNumber,
-  timelineAt,
   walFileName,
 } from '@slotcast/data-folder';
-import type { Lsn, TimelineHistory } from '@slotcast/domain';
+import { type Lsn, type TimelineHistory, timelineAt } from '@slotcast/domain';
 import { asError } from '@slotcast/kernel';
 import { syncPath, writeDurably } from './durable-file.ts';
 import { systemCode, unlessMissing } from './file-error.ts';

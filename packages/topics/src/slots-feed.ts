@@ -75,9 +75,8 @@ export class SlotsFeed {
 
   /** All that was published on this line of descent, whether replay has reached it or not. */
   publishedOn(history: TimelineHistory): PublishedLine {
-    const { newest } = this.reader.topic;
-    const events = new Map([...newest].map(([slot, { record }]) => [slot, record]));
-    const line = publishedOn(this.#backlog, history, { events, manifest: this.newestManifest });
+    const newest = { events: this.reader.newestEvents, manifest: this.newestManifest };
+    const line = publishedOn(this.#backlog, history, newest);
     return { ...line, word: this.#word() };
   }
 

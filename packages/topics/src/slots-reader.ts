@@ -3,6 +3,8 @@ import {
   foldSlots,
   MANIFEST_KEY,
   type Manifest,
+  type SlotEvent,
+  type SlotName,
   type SlotsRecord,
   type SlotsTopic,
   type Written,
@@ -31,6 +33,11 @@ export class SlotsReader extends TopicReader<SlotsRecord> {
   /** The newest one that counts, whether replay of any server has reached it or not. */
   get manifest(): Manifest | undefined {
     return this.#topic.manifest?.record;
+  }
+
+  /** The newest event of each live slot, wherever it lies. */
+  get newestEvents(): ReadonlyMap<SlotName, SlotEvent> {
+    return new Map([...this.#topic.newest].map(([slot, { record }]) => [slot, record]));
   }
 
   /** Milliseconds since the publisher was last heard of. */

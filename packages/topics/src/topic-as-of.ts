@@ -1,10 +1,4 @@
-import {
-  NextRecords,
-  type ReplayPoint,
-  type SlotName,
-  type SlotsRecord,
-  type TopicReading,
-} from '@slotcast/domain';
+import { NextRecords, type ReplayPoint, type SlotsRecord, type TopicReading } from '@slotcast/domain';
 import type { SlotsFeed } from './slots-feed.ts';
 import { SlotsReader } from './slots-reader.ts';
 import type { TopicsContext } from './topics-context.ts';
@@ -31,9 +25,7 @@ export async function readAsOf(
   } finally {
     await again.close();
   }
-  const newest = new Map(
-    [...feed.reader.topic.newest].map(([slot, { record }]): [SlotName, typeof record] => [slot, record]),
-  );
+  const newest = feed.reader.newestEvents;
   const compactedBefore = await historyBegin(context);
   return { settled, newest, newestManifest: feed.newestManifest, next, compactedBefore };
 }

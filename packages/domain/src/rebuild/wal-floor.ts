@@ -9,7 +9,7 @@ import {
 } from '../vocabulary/slot-event.ts';
 import type { SlotName } from '../vocabulary/slot-name.ts';
 import { isInvalidated } from '../vocabulary/slot-state.ts';
-import { branchOf, type TimelineHistory } from '../vocabulary/timeline-history.ts';
+import { branchOf, timelineAt } from '../vocabulary/timeline-history.ts';
 
 /** WAL that a slot needs: all from `restartLsn` on, which lies on `timeline` of the manifest's line. */
 export interface WalNeed {
@@ -107,9 +107,4 @@ function needOf(
   return branchOf(manifest.history, { timeline, lsn: restartLsn }) === 'on_history'
     ? { restartLsn, timeline: timelineAt(manifest.history, restartLsn) }
     : 'other_branch';
-}
-
-/** The timeline of a line on which the byte at this position was written. */
-function timelineAt({ timeline, ancestors }: TimelineHistory, position: Lsn): Timeline {
-  return ancestors.find(({ switchLsn }) => position < switchLsn)?.timeline ?? timeline;
 }

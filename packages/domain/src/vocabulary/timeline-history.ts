@@ -217,3 +217,8 @@ export function historyBefore(history: TimelineHistory): TimelineHistory | undef
     ? undefined
     : { timeline: left.timeline, ancestors: history.ancestors.slice(0, -1) };
 }
+
+/** Whose WAL the byte at this position is, for a server with this history (`tliOfPointInHistory`). */
+export function timelineAt(history: TimelineHistory, position: bigint): Timeline {
+  return history.ancestors.find(({ switchLsn }) => position < switchLsn)?.timeline ?? history.timeline;
+}

@@ -1,12 +1,12 @@
-import type { Config } from '@slotcast/config';
 import type { SlotName } from '@slotcast/domain';
 import { type EventLog, type LogRecord, topicNames } from '@slotcast/event-log';
-import { type Codec, createCodec, SchemaRegistry } from '@slotcast/event-schema';
+import type { Codec } from '@slotcast/event-schema';
 import { exitCodes, SlotcastError } from '@slotcast/kernel';
 import { eventJson, type LoggedEvent } from '@slotcast/views';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
 import { printLine } from '../../shared/output.ts';
+import { codecFor } from '../../shared/topics-context.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
 import { EventTable } from './event-table.ts';
 
@@ -28,15 +28,10 @@ export async function runEvents(options: EventsOptions): Promise<void> {
           `there is no topic ${topic} at ${config.kafkaBootstrapServers.join(',')}`,
         );
       }
-      await list({ log, topic, codec: codecOf(config, signal), options, signal });
+      await list({ log, topic, codec: codecFor(config, signal), options, signal });
       return exitCodes.ok.code;
     }),
   );
-}
-
-function codecOf(config: Config, signal: AbortSignal): Codec {
-  const url = config.schemaRegistryUrl;
-  return createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) });
 }
 
 interface Listing {

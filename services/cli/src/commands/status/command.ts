@@ -9,12 +9,12 @@ import {
   type SlotName,
 } from '@slotcast/domain';
 import { type EventLog, type TopicNames, topicNames } from '@slotcast/event-log';
-import { createCodec, SchemaRegistry } from '@slotcast/event-schema';
 import { type ExitCode, exitCodes, SlotcastError, systemClock } from '@slotcast/kernel';
 import { ClusterReader } from '@slotcast/topics';
 import type { StatusReport } from '@slotcast/views';
 import { type PrintOptions, untilInterrupted } from '../../shared/command-scope.ts';
 import { loadSettings } from '../../shared/load-settings.ts';
+import { codecFor } from '../../shared/topics-context.ts';
 import { withEventLog } from '../../shared/with-event-log.ts';
 import { checkStatusQuestion } from './question.ts';
 import { statusScreen } from './screen.ts';
@@ -38,8 +38,7 @@ export async function runStatus(options: StatusOptions): Promise<void> {
     withEventLog(config, async (log) => {
       const topics = topicNames(config.topicPrefix, config.cluster);
       await refuseMissingTopics(log, config, topics);
-      const url = config.schemaRegistryUrl;
-      const codec = createCodec(url === undefined ? {} : { registry: new SchemaRegistry({ url, signal }) });
+      const codec = codecFor(config, signal);
       const named = { slotsTopic: topics.slots, nodesTopic: topics.nodes };
       const records = await tellWhenSlow(
         ClusterReader.read({ log, codec, ...named, clock: systemClock }, signal),

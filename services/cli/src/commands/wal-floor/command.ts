@@ -60,10 +60,8 @@ async function inputOf(
     if (manifest === undefined) {
       throw new SlotcastError('SC_NO_MANIFEST', `no publisher has written anything to ${context.slotsTopic}`);
     }
-    const newest = new Map([...feed.reader.topic.newest].map(([slot, { record }]) => [slot, record]));
-    const now: WalFloorInput = { manifest, events: newest, isWhole: () => true };
     if (asOfLsn === undefined) {
-      return only(now, filters);
+      return only({ manifest, events: feed.reader.newestEvents, isWhole: () => true }, filters);
     }
     const point = { history: manifest.history, replayLsn: asOfLsn };
     const topic = topicAtPoint(await readAsOf(feed, point, { context, signal }), {
